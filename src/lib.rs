@@ -71,7 +71,7 @@ pub use syncmgr_runtime::{
     state, trace,
 };
 
-/// Re-exported because [`SyncResult`] carries its error type.
+/// Re-exported because `anyhow::Error` is the error type of [`SyncResult`].
 pub use anyhow;
 /// Re-exported for implementations of [`Interaction`], [`Chooser`](choice::Chooser) and the other async ports.
 pub use async_trait::async_trait;
@@ -319,7 +319,7 @@ pub mod session {
 /// Stores for a manager's state.
 ///
 /// Most programs need only [`SyncManager::open`], which keeps records, checkpoints, choices, the log and history in one file.
-/// This module sets the durability of changes, reads a file while another process writes to it, and defines the trait
+/// This module sets the durability of changes, opens the file of another process for reading, and defines the trait
 /// [`StateStore`](store::StateStore) for other databases. The module [`state`] documents the stored data.
 ///
 /// ```

@@ -173,7 +173,7 @@ impl Cancel {
         self.awaited.load(Ordering::Acquire)
     }
 
-    /// Restores the initial state. Only for a cell without other holders.
+    /// Restores the initial state. Call it only while the item's cell has no other holders and no token was requested.
     pub(crate) fn reset(&self) {
         self.reason.store(0, Ordering::Release);
     }

@@ -17,8 +17,8 @@ bitflags! {
     pub struct Capabilities: u32 {
         /// A skip or stop ends an item soon, at the latest when its future is dropped at an await.
         ///
-        /// Declared by default. Remove it if the work cannot be interrupted: a host then does not start work that it
-        /// may have to stop.
+        /// Declared by default. Remove this capability if the work cannot be interrupted: a host then does not start the
+        /// work at a time when it may have to stop the work.
         const CANCELLABLE = 0x01;
         /// An interrupted item resumes from its last saved state, so several short runs achieve as much as a long one.
         const RESUMABLE = 0x02;

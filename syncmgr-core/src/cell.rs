@@ -57,7 +57,7 @@ const ANY_PROGRESS: u8 = 1;
 /// Progress was reported since the last call of `take_new_progress`.
 const NEW_PROGRESS: u8 = 1 << 1;
 
-/// A field behind the mutex was used.
+/// A field of [`Rare`] was used.
 const RARE: u32 = 1;
 /// A question is unanswered.
 const UNDECIDED: u32 = 1 << 1;
@@ -241,7 +241,7 @@ impl ItemCell {
     /// `holders` is the number of references that the caller itself holds.
     pub fn renew(cell: &mut Arc<Self>, holders: usize, closed: &mut Vec<CancellationToken>) -> Option<Arc<Self>> {
         let is_held = Arc::strong_count(cell) > holders;
-        // Pairs with the drop of the last other reference: its writes must be visible to the checks below.
+        // Pairs with the drop of the last other reference: writes before the drop must be visible to the checks below.
         fence(Ordering::Acquire);
         if is_held || cell.cancel.is_awaited() {
             closed.extend(cell.cancel.close());
@@ -284,8 +284,8 @@ impl ItemCell {
         }
     }
 
-    /// Acquires the lock even without waiters: the lock orders the end of the work after the registration of a waiter
-    /// that has seen the work running.
+    /// Wakes all waiters. Acquires the lock even if there are none: the lock orders the end of the work after the
+    /// registration of a waiter that has seen the work running.
     fn wake(&self) {
         let wakers = std::mem::take(&mut self.rare.lock().wakers);
         wakers.into_iter().for_each(Waker::wake);

@@ -37,7 +37,7 @@ impl HResult {
     pub const S_SYNCMGR_ENUMITEMS: Self = Self(0x0004_0211);
     /// The call failed without a specific code.
     pub const E_FAIL: Self = Self(0x8000_4005_u32 as i32);
-    /// The call was made at the wrong time, or panicked.
+    /// The call was made at the wrong time, or the method panicked.
     pub const E_UNEXPECTED: Self = Self(0x8000_FFFF_u32 as i32);
     /// The method is not implemented.
     pub const E_NOTIMPL: Self = Self(0x8000_4001_u32 as i32);

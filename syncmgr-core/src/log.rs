@@ -160,7 +160,7 @@ impl LogEntry {
         Self { id: Some(id), action: Some(Action::ShowError), ..self }
     }
 
-    /// Makes the entry a link to a question that the host settles itself.
+    /// Adds a question to the entry. The user's answer goes to the host, not to the handler's `show_error`.
     pub fn with_question(self, id: ErrorId, question: Question) -> Self {
         Self { id: Some(id), action: Some(Action::Decide(question)), ..self }
     }

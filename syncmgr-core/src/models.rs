@@ -117,8 +117,8 @@ fn the_token_of_an_ended_item_is_cancelled_and_the_next_token_is_not() {
 
 /// Renews a cell while another thread uses the cell of the previous item and drops its reference.
 ///
-/// Loom does not model the reference count of an `Arc`. A flag with the orderings of the count models the drop. While the
-/// flag is not visible, `held` stands for the thread's reference.
+/// Loom does not model the reference count of an `Arc`. A flag with the orderings of the count models the drop. Until this
+/// thread sees the flag, `held` stands for the other thread's reference.
 fn renew_while<T: 'static>(act: impl FnOnce(&ItemCell) -> T + 'static) -> (Arc<ItemCell>, thread::JoinHandle<T>) {
     let (mut cell, dropped) = (Arc::<ItemCell>::default(), Arc::new(AtomicBool::new(false)));
     let (last, set_dropped) = (cell.clone(), dropped.clone());

@@ -371,7 +371,8 @@ impl Secret {
 
 /// A permit to use the user's attention, granted to one handler at a time. Dropping it releases the attention.
 ///
-/// The counterpart of `EnableModeless`: acquiring the permit is `TRUE` answered with `S_OK`, and dropping it is `FALSE`.
+/// The counterpart of `EnableModeless`: acquiring the permit corresponds to a call with `TRUE` that returns `S_OK`, and
+/// dropping it to a call with `FALSE`.
 ///
 /// ```
 /// # use std::sync::Arc;

@@ -31,9 +31,9 @@ pub const MAX_ITEMS: usize = 1_000_000;
 /// format and takes little more than half the size of a list of numbers in JSON. `None` is left out.
 ///
 /// Reading never guesses, because a misread request does the wrong work. A reader refuses:
-/// - any other [`VERSION`](Self::VERSION), before it checks any other field;
+/// - any version other than [`VERSION`](Self::VERSION), before it checks any other field;
 /// - fields, triggers and flag bits that this version does not define, since ignoring them could run excluded work.
-///   Defining a new one requires a new version;
+///   A new field, trigger or flag bit therefore needs a new version;
 /// - everything that [`check`](Self::check) refuses. Writing refuses it too, so every written request can be read.
 ///
 /// ```
@@ -51,8 +51,8 @@ pub const MAX_ITEMS: usize = 1_000_000;
 pub struct RunRequest {
     /// The handler to run.
     pub handler: HandlerId,
-    /// The items to run; `None` for the preferred items. An empty list is refused, since a filter without matches does
-    /// not mean all items.
+    /// The items to run; `None` for the preferred items. An empty list is refused: it may come from a filter
+    /// without matches, which does not mean all items.
     pub items: Option<BTreeSet<ItemId>>,
     /// The trigger.
     pub trigger: Trigger,

@@ -93,7 +93,8 @@ pub trait StateStore: Send + Sync + 'static {
     /// Fails if the store cannot be read.
     fn resources(&self) -> SyncResult<BTreeMap<Claim, RetryState>>;
 
-    /// Returns the recorded sessions, oldest first. The store keeps only a few of the clean sessions.
+    /// Returns the recorded sessions, oldest first. The store keeps only a few of the
+    /// [clean](SessionRecord::is_clean) sessions.
     ///
     /// # Errors
     /// Fails if the store cannot be read.
@@ -119,7 +120,7 @@ pub trait StateStore: Send + Sync + 'static {
     fn histogram(&self, name: &str) -> SyncResult<Option<Histogram>>;
 
     /// Applies all changes or none. The changes are applied when this method returns. In a persistent store, the
-    /// returned future resolves once they survive the process. The future may be dropped.
+    /// returned future resolves once they survive the end of the process. The future may be dropped.
     ///
     /// # Errors
     /// The future fails if the changes were not stored; then no change is stored. [`StaleWriter`] in its chain means

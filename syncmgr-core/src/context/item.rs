@@ -43,7 +43,7 @@ pub struct ItemContext {
 }
 
 impl ItemContext {
-    /// Creates a context for the item at `index` of the port's selection, which reports into `cell`. Called by hosts.
+    /// Creates a context that reports into `cell`, for the item at `index` of the port's selection. Called by hosts.
     ///
     /// # Panics
     /// If the selection has no item at `index`.

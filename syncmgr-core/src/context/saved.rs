@@ -94,9 +94,9 @@ impl ItemContext {
     /// guard, or return the error of [`PlanDecision::or_needs_user`] with `?`.
     ///
     /// The host holds a plan that violates a guard and asks the user through the log. The default guards hold a plan that
-    /// deletes more than 10 entries and more than half of the existing ones. They also hold a plan with a side that became
-    /// empty from more than 10 entries or has another identity, and any plan after the clock went back by more than 1 hour.
-    /// An answer applies only to the plan in question, until the next commit or success.
+    /// deletes more than 10 entries and more than half of the existing ones. They also hold a plan if one of its sides had
+    /// more than 10 entries and is now empty, if the identity of a side has changed, or if the clock went back by more than
+    /// 1 hour. An answer applies only to the plan that the question describes, until the item's next commit or success.
     ///
     /// ```
     /// # use syncmgr_core::{context::{TestContext, ItemContext}, error::SyncResult, plan::Plan};
@@ -139,7 +139,7 @@ impl ItemContext {
 }
 
 impl<T: Serialize> Saved<T> {
-    /// Saves the current value. Once this returns, the value survives the process if the manager has a durable store.
+    /// Saves the current value. Once this returns, the value survives the end of the process if the store is durable.
     ///
     /// Commit after the work that the value covers, never before. A cancelled item may commit within its grace. Cancel
     /// safe: if the future is dropped, the value is saved completely or not at all.

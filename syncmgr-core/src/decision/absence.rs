@@ -1,4 +1,4 @@
-//! Items that complete listings lack: suspicious listings, absent items, forgotten items.
+//! Items that are missing from complete listings: suspicious listings, absent items, forgotten items.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -46,10 +46,10 @@ pub struct Suspicion {
 }
 
 impl Absence {
-    /// Returns the changes that a complete listing makes. `known` has every item with a record. A missing item has the time of
-    /// the first complete listing without it.
+    /// Returns the changes that a complete listing makes. `known` contains every item with a record, and for an item that was
+    /// already missing the time of the first complete listing without it.
     ///
-    /// Items that were already missing do not count as expected.
+    /// The [`Suspicion`] does not count items that were already missing.
     pub fn of(known: &BTreeMap<ItemId, Option<SystemTime>>, listed: &BTreeSet<ItemId>, now: SystemTime) -> Self {
         let present = known.iter().filter(|(_, since)| since.is_none()).map(|(item, _)| item);
         let (expected, missing) =
@@ -75,7 +75,7 @@ impl Absence {
     }
 }
 
-/// Returns `true` if an item has been missing for [`FORGOTTEN_AFTER`]. Returns `false` if the clock has gone back since then.
+/// Returns `true` if an item has been missing for [`FORGOTTEN_AFTER`]; `false` if the clock shows a time before `since`.
 fn is_expired(since: SystemTime, now: SystemTime) -> bool {
     now.duration_since(since).is_ok_and(|missing| missing >= FORGOTTEN_AFTER)
 }

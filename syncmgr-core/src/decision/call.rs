@@ -4,6 +4,8 @@ use crate::hresult::HResult;
 
 /// A call of `PrepareForSync`, `Synchronize`, `ShowProperties` or `ShowError` that is still active.
 ///
+/// The window is the time between the return of the method and its completion.
+///
 /// ```text
 ///            returned ok               completed
 ///  Running ───────────────▶ Window ───────────────▶ ended

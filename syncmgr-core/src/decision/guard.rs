@@ -18,7 +18,7 @@ mod tests;
 
 pub use self::question::{KEY, decision, question};
 
-/// Guard rules do not apply to this many entries or fewer.
+/// A plan may delete this many entries, and a side with this many entries may become empty.
 const FEW: u64 = 10;
 
 /// The thresholds of the guard rules, and the policy for unattended sessions.

@@ -93,8 +93,8 @@ impl HostState {
         self.claims.set_capacity(claim, capacity);
     }
 
-    /// Requests the start of a run. While another run of its handler is active, the run waits, and the active run inherits its priority
-    /// if that is higher.
+    /// Requests the start of a run. While another run of its handler is active, the new run waits, and the active run inherits the
+    /// priority of the new run if that priority is higher.
     #[must_use = "perform the grants"]
     pub fn request(&mut self, run: RunId, priority: Priority) -> Vec<Grant> {
         self.priorities.insert(run, RunPriority { own: priority, effective: priority });
@@ -159,9 +159,9 @@ impl HostState {
     /// Decides which run gets the permit of a worker that has ended an item of `run`. If another run gets it, returns the grant and
     /// requests a new permit for `run`.
     ///
-    /// A more urgent run gets permits until `run` has one left; the last one only if the urgent run has none. Runs of equal priority
-    /// share the permits, and take turns if there are too few. A less urgent run without a permit gets one if `run` has several, or
-    /// after several items of `run`.
+    /// A more urgent run gets permits until `run` has only one left. The more urgent run gets that last permit too if it has no permit
+    /// itself. Runs of equal priority share the permits, and take turns if there are too few. A less urgent run without a permit gets
+    /// one if `run` has several, or after several items of `run`.
     #[must_use = "perform the grant"]
     pub fn yield_permit(&mut self, run: RunId) -> Option<Grant> {
         let (other, priority) = self

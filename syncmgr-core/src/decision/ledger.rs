@@ -53,7 +53,7 @@ pub const HANDLER_ITSELF: ItemId = ItemId::from_u128(0);
 /// The retry states of all registered handlers and of the resources they claim, the runs that wait for the environment, the
 /// interrupted runs, and the answers to questions.
 ///
-/// The store holds the same data. Decisions and explanations read it from here.
+/// The store holds the same data. Decisions and explanations read the data from the ledger.
 ///
 /// ```
 /// # use std::{collections::BTreeMap, time::SystemTime};
@@ -75,9 +75,9 @@ pub struct RetryLedger {
     held: HeldRuns,
     interrupted: Interrupted,
     answers: Answers,
-    /// The limit on starts that changes of the environment cause.
+    /// The least time between two starts that are caused by changes of the environment.
     environment_starts: Interval,
-    /// The time at which the network came back, if its reconnect waits for the end of the interval.
+    /// The time at which the network came back, if the reconnect still waits for the end of the interval.
     reconnected: Option<SystemTime>,
     /// The latest deadline for which the scheduler has waited.
     reached: SystemTime,
@@ -87,7 +87,7 @@ pub struct RetryLedger {
 #[derive(Clone, Debug, Default)]
 struct Handler {
     items: BTreeMap<ItemId, RetryState>,
-    /// `None` if the handler was unregistered while a run of it is active; none of its items is due then.
+    /// `None` if the handler was unregistered during one of its runs; none of its items is due then.
     registered: Option<Capabilities>,
 }
 
@@ -107,7 +107,7 @@ impl RetryLedger {
         }
     }
 
-    /// Sets the least time between two starts that changes of the environment cause. The default is zero.
+    /// Sets the least time between two starts that are caused by changes of the environment. The default is zero.
     #[must_use]
     pub fn with_reconnect_interval(self, interval: Duration) -> Self {
         Self { environment_starts: Interval::new(interval), ..self }
@@ -231,7 +231,7 @@ impl RetryLedger {
     }
 }
 
-/// Adjusts a state that lies in the future because the clock was set back: its wait starts now and is as long as before.
+/// Adjusts a state whose start is in the future because the clock was set back: its wait starts now and is as long as before.
 fn begun_by(state: RetryState, now: SystemTime) -> RetryState {
     let Ok(ahead) = state.since.duration_since(now) else { return state };
     let until = state.until.map(|until| until.checked_sub(ahead).unwrap_or(now).max(now));

@@ -10,7 +10,7 @@
 //! - [`hold`]: the reasons why an item or a run waits;
 //! - [`environment_holds`]: the holds that depend on the environment;
 //! - [`guard`]: the guard rules for plans;
-//! - [`absence`]: the items that complete listings lack;
+//! - [`absence`]: the items that are missing from complete listings;
 //! - [`merge`]: the items of a request that an earlier run has covered;
 //! - [`verdict`]: the outcomes of items;
 //! - [`retry`]: the retry state of an item;

@@ -92,7 +92,7 @@ impl Protocol {
         }
     }
 
-    /// Returns the answer to a call through the callback: `S_OK` if the call takes effect; any other code is its result.
+    /// Returns the answer to a call through the callback: `S_OK` if the call takes effect. Otherwise the call returns this code.
     pub fn answer(&self, request: HostRequest) -> HResult {
         use Stage::{Detaching, Prepared, Preparing, Released, Results, ShowingError, Synchronizing};
         let working = matches!(self.stage, Preparing(_) | Prepared | Synchronizing(_));
@@ -118,7 +118,7 @@ impl Protocol {
         }
     }
 
-    /// Handles the listing. A listing in stage `Ready` repeats the choice, because the properties asked to list again.
+    /// Handles the listing. A listing in stage `Ready` repeats the choice, because `ShowProperties` asked for a new listing.
     fn on_listed(&mut self, code: HResult) -> Step {
         match self.stage {
             Stage::Initialized if code.is_success() && self.attached => {
@@ -222,7 +222,7 @@ impl Protocol {
         }
     }
 
-    /// Handles a skip or stop: delivers it if a window is open, otherwise stores it for the next window.
+    /// Handles a skip or stop: delivers it if a window (see [`Call`]) is open, otherwise stores it for the next window.
     fn deliver_or_store(&mut self) -> Step {
         match self.stage {
             // R121.

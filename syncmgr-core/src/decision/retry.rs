@@ -9,8 +9,8 @@
 //! | Temporal | 1 s | 2 | 100 s | | never |
 //!
 //! With the defaults, the waits are 30 s, 1, 2, 4, 8, 16 and 32 min and twice 1 h: an item without progress needs attention some
-//! 3 hours after its first failure. A not-before time of the peer is outside of this: it does not count as a failure in a row,
-//! and the longest wait does not bound it.
+//! 3 hours after its first failure. A not-before time of the peer does not follow these rules: it does not count as a failure in
+//! a row, and it may be later than the longest wait.
 //!
 //! Only a backoff and a not-before time end at a known time. All other states end with a request for the item.
 
@@ -58,8 +58,8 @@ pub enum ClearedBy {
 /// Returns the new retry state of an item after an attempt. `before` is its old state.
 ///
 /// `chance` is a random number, used as jitter. A request before the end of a wait has to [clear] the old state first and
-/// pass the rest as `before`, so that frequent requests do not make the wait longer. Times in the result are whole milliseconds,
-/// as in every store; a not-before time is rounded up.
+/// pass the cleared state as `before`, so that frequent requests do not make the wait longer. Times in the returned state are whole
+/// milliseconds, as in every store; a not-before time is rounded up.
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
@@ -104,7 +104,7 @@ pub fn delay(policy: &RetryPolicy, failures: u32, chance: u64) -> Duration {
     from_nanos(wait.saturating_add(u128::from(chance) % most_added.saturating_add(1)))
 }
 
-/// Clears the retry state of an item and returns the rest: a backoff always ends, a not-before time only with
+/// Clears the retry state of an item and returns the new state: a backoff always ends, a not-before time only with
 /// [`ClearedBy::UserForced`].
 ///
 /// Every other state stays, so that it can be shown; it [does not hold](may_run) a requested item. This function does not
@@ -153,7 +153,7 @@ pub fn may_run(state: &RetryState, requested_by: RequestedBy, now: SystemTime) -
     if holds { Err(hold) } else { Ok(()) }
 }
 
-/// Returns the old state, or an empty one. Its start is never in the future, because a backoff that begins later would not hold.
+/// Returns the old state, or an empty one. Its start is never in the future, because such a backoff would not hold the item.
 pub(super) fn state_or_empty(before: Option<&RetryState>, now: SystemTime) -> RetryState {
     let now = round_down(now);
     let before = before.copied().unwrap_or_else(|| RetryState::new(RetryStatus::Backoff, now, None));

@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn items_of_a_run_that_ends_cleanly_before_synchronize_are_skipped() {
+    fn items_of_a_run_that_ends_with_s_ok_before_synchronize_are_skipped() {
         let verdict = verdict_of_unprepared(HResult::S_OK, None, FailureClass::Permanent);
         assert_eq!(verdict, Verdict::plain(Outcome::Skipped));
     }

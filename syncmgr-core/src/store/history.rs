@@ -45,7 +45,7 @@ impl SessionRecord {
         Self { session, manager, trigger, began, end: None, runs }
     }
 
-    /// Returns `true` if the session ended clean. A store may drop such a session.
+    /// Returns `true` if the session has ended with [`SessionOutcome::Clean`]. A store may drop such a session.
     pub fn is_clean(&self) -> bool {
         self.end.as_ref().is_some_and(|end| end.outcome == SessionOutcome::Clean)
     }

@@ -1,4 +1,4 @@
-//! Answers to questions that are not used yet.
+//! Answers that no attempt has used yet.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ impl Answers {
 
 impl RetryLedger {
     /// Records the user's answer to a question. The host carries out the answers it understands; all others are stored for the
-    /// handler. The same write deletes the log entry that asked.
+    /// handler. The same transaction deletes the log entry with the question. A refusal changes nothing.
     #[must_use = "perform the effects"]
     pub fn answer(&mut self, handler: HandlerId, item: ItemId, question: Question, choice: usize) -> Vec<Effect> {
         let error = ErrorId::of_question(item, &question.key);
@@ -47,8 +47,8 @@ impl RetryLedger {
         writes(changes)
     }
 
-    /// Returns the answer given to this manager: `Some(None)` if the question has changed since, `None` if there is no answer
-    /// here, although the store may have one.
+    /// Returns the answer given to this manager. `Some(None)` if the question has changed since the answer; `None` if only the
+    /// store can have an answer.
     pub fn answer_to(&self, handler: HandlerId, item: ItemId, question: &Question) -> Option<Option<usize>> {
         let (answered, choice) = self.answers.0.get(&(handler, item, question.key.clone()))?;
         Some((answered == question).then_some(*choice))

@@ -63,7 +63,7 @@ pub enum StartReason {
 }
 
 impl Start {
-    /// Returns `true` if this is an automatic run: no caller requested it, and its handler has no other one meanwhile.
+    /// Returns `true` if this is an automatic run, which no caller requested. A handler has one automatic run at a time.
     pub const fn is_automatic(reason: StartReason, requested_by: RequestedBy) -> bool {
         !matches!(reason, StartReason::Requested) && matches!(requested_by, RequestedBy::Automatic)
     }

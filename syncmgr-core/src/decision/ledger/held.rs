@@ -39,7 +39,7 @@ impl HeldRuns {
         let handler = run.request.handler;
         if let Some(earlier) = self.0.remove(&handler) {
             run.requested_by = run.requested_by.max(earlier.requested_by);
-            // A run that resumes a session must not narrow a merged request.
+            // A run with the reason `Resumed` runs only interrupted items, which would leave out other items of the merged request.
             run.reason = if earlier.reason == run.reason { run.reason } else { StartReason::Requested };
             run.request.items = union(earlier.request.items, run.request.items);
         }
@@ -47,7 +47,7 @@ impl HeldRuns {
     }
 
     /// Removes from the held run everything that this request covers. A request for the preferred items does not name them, so
-    /// it covers only a held run of the same kind.
+    /// it covers a held run only if that run is for the preferred items too.
     pub(super) fn begins(&mut self, request: &RunRequest) {
         match &request.items {
             Some(items) => self.runs(request.handler, items.iter().copied()),

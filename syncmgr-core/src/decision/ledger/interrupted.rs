@@ -11,7 +11,7 @@ use crate::store::{SessionEnd, SessionOutcome, SessionRecord, StateChange};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Resume {
-    /// In the next session that runs the handler's preferred items. An explicit choice of items does not resume them.
+    /// In the next session that runs the handler's preferred items. A session for explicitly named items does not resume them.
     #[default]
     AtNextTrigger,
     /// As soon as the manager's scheduler runs, without a request.
@@ -49,7 +49,7 @@ impl Interrupted {
         Self { resume, sessions: Vec::new(), resumed: BTreeSet::new() }
     }
 
-    /// Loads the sessions that have not ended. Returns the changes that end those without runs.
+    /// Loads the sessions that have not ended. Returns the changes that end the sessions without runs.
     pub(super) fn restore(&mut self, sessions: Vec<SessionRecord>, now: SystemTime) -> Vec<StateChange> {
         self.sessions = sessions.into_iter().map(Session::of).collect();
         self.end_finished(now)

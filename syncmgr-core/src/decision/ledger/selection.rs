@@ -1,4 +1,4 @@
-//! The selection of items that may run now, and of due items that did not run.
+//! The selection of items that may run now, and the new due times of items that did not run.
 
 use std::time::SystemTime;
 
@@ -84,7 +84,7 @@ impl RetryLedger {
         lists: impl Fn(ItemId) -> bool,
         now: SystemTime,
     ) -> Vec<Effect> {
-        // Only these sessions were started for due items. A held run (`HoldLifted`) may have been one of them.
+        // Only sessions with these reasons were started for due items. A `HoldLifted` run may have been a retry before it was held.
         if !matches!(reason, StartReason::Retry | StartReason::HoldLifted) {
             return Vec::new();
         }

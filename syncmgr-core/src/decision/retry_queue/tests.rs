@@ -184,7 +184,7 @@ impl Model {
         self.states.iter().filter(move |((of, _), _)| *of == handler).map(|(_, state)| state)
     }
 
-    /// The latest due time that costs no item more than a tenth of its wait.
+    /// The latest of the due times that make no item wait more than a tenth longer than its own wait.
     fn group(&self, handler: u8) -> Option<SystemTime> {
         let limit = |state: &RetryState| {
             let until = state.until.unwrap();
@@ -222,7 +222,7 @@ fn ends_by_itself(state: &RetryState) -> bool {
 
 proptest! {
     #[test]
-    fn items_are_taken_once_in_groups_that_cost_at_most_a_tenth(ops in ops()) {
+    fn items_are_taken_once_and_groups_prolong_a_wait_by_at_most_a_tenth(ops in ops()) {
         let (mut queue, mut model) = (RetryQueue::default(), Model::default());
         for op in ops {
             match op {

@@ -48,7 +48,7 @@ fn an_item_without_retry_states_may_run() {
 }
 
 #[test]
-fn selection_uses_the_latest_deadline_waited_for() {
+fn an_item_is_selected_after_its_deadline_was_waited_for_despite_the_clock() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     let _ = ledger.tick(Some(at(30)), Environment::UNKNOWN, at(3));
     assert_eq!(select(&mut ledger, INBOX, RequestedBy::Automatic, 3).0, None);
