@@ -1,1 +1,1 @@
-//! Nothing: see the manifest.
+//! Empty: this package exists only for the dependency features in its manifest.

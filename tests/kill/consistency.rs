@@ -16,7 +16,7 @@ use crate::snapshot::Snapshot;
 pub(crate) enum Data {
     /// The files match the store.
     Current,
-    /// The files are newer than the store, and no process has opened it since.
+    /// The files are newer than the store, and no process has opened the store since they changed.
     Newer,
 }
 

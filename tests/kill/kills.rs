@@ -8,13 +8,14 @@ use crate::random::{rng, sample_of, times};
 use crate::snapshot::{integrity, open_read_only};
 use crate::trial::{Trial, baseline};
 
-/// The number of kills: at failpoints in a sample, and at random moments and while resuming in a sample and a full run. A
-/// full run kills more than 500 times.
+/// The number of kills at failpoints in a sample.
 const AT_STEPS: usize = 12;
+/// The number of kills at random moments, in a sample and in a full run. A full run kills more than 500 times in total.
 const MOMENTS: (usize, usize) = (12, 300);
+/// The number of kills while runs are resumed, in a sample and in a full run.
 const WHILE_RESUMING: (usize, usize) = (3, 40);
 
-/// The failpoints that only an overlong log passes.
+/// The failpoints that a store passes only if its log has too many entries.
 const TRIMMING: [&str; 2] = ["before log trimmed", "after log trimmed"];
 
 fn random_resume(rng: &mut Rng) -> ResumeMode {

@@ -67,7 +67,7 @@ impl Scenario {
         syncmgr::anyhow::bail!("the scenario does not finish")
     }
 
-    /// Waits for the automatically resumed runs and notes it.
+    /// Waits for the automatically resumed runs, and then adds the line `resumed` to the folder's notes.
     async fn resume_interrupted(&self) -> SyncResult {
         resume_interrupted(&self.manager, &self.store).await?;
         self.folder.note("resumed")?;

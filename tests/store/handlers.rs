@@ -9,7 +9,7 @@ use crate::common::*;
 
 cases! {
     an_empty_store_has_no_data,
-    registering_again_keeps_the_flags_that_were_set,
+    registering_again_keeps_the_flags_set_since_the_first_registration,
     a_choice_is_stored_until_it_is_removed,
     handlers_have_separate_choices,
 }
@@ -28,7 +28,7 @@ fn an_empty_store_has_no_data(store: &dyn StateStore) {
     assert_eq!(store.handlers().expect("the read succeeds"), map([]));
 }
 
-fn registering_again_keeps_the_flags_that_were_set(store: &dyn StateStore) {
+fn registering_again_keeps_the_flags_set_since_the_first_registration(store: &dyn StateStore) {
     let registered = |description: Option<&str>, flags| {
         let registration = Registration::new(flags).with_description(description.map(Into::into));
         (StateChange::Registered { handler: HANDLER, registration: registration.clone() }, registration)

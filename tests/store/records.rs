@@ -19,13 +19,13 @@ cases! {
     an_unsuccessful_end_keeps_the_last_success_and_sets_the_retry_status,
     sides_are_stored_until_a_later_plan_replaces_them,
     every_retry_status_and_outcome_is_read_back,
-    a_retry_status_changes_without_an_attempt,
+    a_retry_status_can_change_without_an_attempt,
     retry_states_lists_only_items_with_a_retry_status,
     an_absence_is_stored_until_the_item_returns_or_ends,
     recorded_items_include_the_start_of_their_absence,
     a_reset_sets_the_checkpoint_aside_and_clears_the_retry_status,
-    a_reset_without_a_checkpoint_keeps_the_checkpoint_set_aside,
-    ended_since_lists_items_that_last_ended_in_that_session_or_later,
+    a_reset_without_a_checkpoint_keeps_the_one_set_aside_before,
+    ended_since_lists_items_that_last_ended_in_the_given_session_or_later,
     a_commit_does_not_count_as_an_end,
     resources_have_their_own_retry_status,
     a_histogram_is_replaced_as_a_whole,
@@ -93,7 +93,7 @@ fn every_retry_status_and_outcome_is_read_back(store: &dyn StateStore) {
     }
 }
 
-fn a_retry_status_changes_without_an_attempt(store: &dyn StateStore) {
+fn a_retry_status_can_change_without_an_attempt(store: &dyn StateStore) {
     put(store, [commit_change(ITEM, fence(4, 2), "1"), retry(ITEM, Some(backoff(1)))]);
     let kept = record(store, ITEM).expect("the record exists");
     assert_eq!((kept.fence, kept.retry), (fence(4, 2), Some(backoff(1))));
@@ -141,7 +141,7 @@ fn a_reset_sets_the_checkpoint_aside_and_clears_the_retry_status(store: &dyn Sta
     assert_eq!(record.fence, fence(1, 0));
 }
 
-fn a_reset_without_a_checkpoint_keeps_the_checkpoint_set_aside(store: &dyn StateStore) {
+fn a_reset_without_a_checkpoint_keeps_the_one_set_aside_before(store: &dyn StateStore) {
     let reset = StateChange::Reset { handler: HANDLER, item: ITEM };
     let aside = || record(store, ITEM).expect("the record exists").set_aside;
     put(store, [commit_change(ITEM, fence(1, 0), "1"), reset.clone(), reset.clone()]);
@@ -150,7 +150,7 @@ fn a_reset_without_a_checkpoint_keeps_the_checkpoint_set_aside(store: &dyn State
     assert_eq!(aside(), Some(checkpoint("2")));
 }
 
-fn ended_since_lists_items_that_last_ended_in_that_session_or_later(store: &dyn StateStore) {
+fn ended_since_lists_items_that_last_ended_in_the_given_session_or_later(store: &dyn StateStore) {
     put(
         store,
         [end_change(4, [(ITEM, item_end(Outcome::Failed))]), end_change(6, [(NEXT, item_end(Outcome::Succeeded))])],

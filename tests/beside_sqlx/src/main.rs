@@ -1,4 +1,4 @@
-//! syncmgr's store and sqlx in one program: a session is recorded here and read there, while the store is open.
+//! syncmgr's store and sqlx in one program: sqlx reads what a session has stored while the store is still open.
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use syncmgr::prelude::*;

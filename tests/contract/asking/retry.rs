@@ -51,7 +51,7 @@ async fn r148_retrysync_runs_the_given_items_again_on_the_same_instance() {
     let wanted =
         ["PrepareForSync 2", "Synchronize", &asked, "PrepareForSync 1", "Synchronize", "SetProgressCallback NULL"];
     assert_eq!(calls(handler.transcript()), wanted);
-    // One instance for the info and one for the run.
+    // The adapter creates one instance for the info and one for the run.
     assert_eq!(made.load(Ordering::Relaxed), 2);
     assert_eq!(handler.transcript().count("Initialize"), 1);
 }
@@ -127,7 +127,7 @@ async fn r148_a_host_receives_the_items_to_retry_and_runs_them_again() {
     let on = HandlerOnHost::prepared(handler, &transcript, &[id("a"), id("b")]).await;
     on.adapter.synchronize();
     on.host.wait_for("SynchronizeCompleted S_OK").await;
-    // A new callback has only the lines of the second attempt (R76).
+    // The new callback has a transcript of its own, which contains only the calls of the second attempt (R76).
     let again = HandlerOnHost { adapter: on.adapter.clone(), host: AwaitableHost::with_transcript(&Transcript::new()) };
     again.attach();
     again.adapter.show_error(error());

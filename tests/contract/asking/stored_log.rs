@@ -26,7 +26,7 @@ pub(crate) fn asking_handler() -> Scripted {
     })
 }
 
-/// Returns the stored question of [`asking`].
+/// Returns the stored question of [`asking_handler`].
 pub(crate) fn question(manager: &SyncManager) -> ErrorId {
     let log = manager.log(HANDLER).expect("the log can be read");
     log.iter().find_map(|record| record.entry.id).expect("the question is stored")

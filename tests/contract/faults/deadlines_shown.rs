@@ -93,7 +93,7 @@ async fn the_show_error_deadline_pauses_while_the_user_is_asked() {
     assert_eq!(handler.transcript.count("item a"), 2);
 }
 
-/// Returns a manager whose handler shows its properties for `time`, and a notification of the start.
+/// Returns a manager whose handler shows its properties for `time`, and a [`Notify`] that the handler notifies when it begins.
 fn manager_with_properties(time: Duration) -> (SyncManager, Arc<Notify>) {
     let showing = Arc::new(Notify::new());
     let shows = showing.clone();

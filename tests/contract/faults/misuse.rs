@@ -159,7 +159,7 @@ async fn a_context_that_outlives_its_item_has_no_effect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_item_is_refused_after_the_end_of_the_run() {
+async fn calling_each_item_after_the_end_of_the_run_is_refused() {
     let stray = Arc::new(Mutex::new(None::<SynchronizeContext>));
     let slot = stray.clone();
     let handler = Scripted::new(&["a"]).on_synchronize(move |run| {
@@ -238,7 +238,7 @@ async fn a_stopped_handler_that_never_completes_is_released() {
     assert_eq!(report.items().next().unwrap().outcome, Outcome::Stopped);
     assert!(!window.handler.side().is_attached());
     assert_eq!(callback.synchronize_completed(OK), UNEXPECTED);
-    // The handler is free for the next session.
+    // The handler can run in the next session.
     let next = window.manager.session(Trigger::Manual).start().unwrap();
     crate::support::awaitable_host::until_run(&next, syncmgr::session::RunChange::Synchronizing).await;
     window.callback().synchronize_completed(OK);
@@ -250,7 +250,7 @@ async fn permits_granted_to_a_run_that_stopped_waiting_are_returned() {
     let manager = SyncManager::builder().max_concurrent_items(1).build();
     let handler = Scripted::new(&["a", "b", "c"]).on_synchronize(|run| {
         async {
-            // The call is dropped while its first item runs; permits granted later are unused.
+            // The call of `each_item` is dropped while its first item runs. Nothing uses the permits granted afterwards.
             let _ = futures::poll!(Box::pin(run.each_item()));
             tokio::time::sleep(Duration::from_millis(50)).await;
             Ok(())

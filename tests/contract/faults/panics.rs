@@ -124,7 +124,7 @@ async fn a_panic_in_show_properties_is_an_error_for_the_caller() {
         manager.register(Faulty(At::Properties, when)).unwrap();
         let shown = within(manager.show_properties(HANDLER, Subject::Handler)).await;
         assert!(shown.is_err(), "{when:?}: {shown:?}");
-        // The handler is free for the next session.
+        // The handler can run in the next session.
         within(manager.session(Trigger::Manual).start().unwrap().finish()).await;
     }
 }

@@ -65,7 +65,7 @@ async fn a_stalled_item_is_logged_and_cancelled_and_the_others_continue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stalled_item_that_returns_in_time_keeps_its_result() {
+async fn a_stalled_item_that_returns_within_its_grace_keeps_its_result() {
     let results: [(fn() -> SyncResult, Outcome); 2] =
         [(|| Err(anyhow!("no answer")), Outcome::Failed), (|| Ok(()), Outcome::Succeeded)];
     for (result, outcome) in results {

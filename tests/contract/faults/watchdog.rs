@@ -55,7 +55,7 @@ fn an_awaiting_item_is_not_reported() {
     );
     let session = fixture.start();
     fixture.wait(crate::support::awaitable_host::until_began(&session));
-    // The only thread runs this task after the poll in which the item began.
+    // The runtime has one thread, so it runs this task only after the poll in which the item began.
     let thread = fixture.handlers.as_ref().expect("the runtime is running");
     fixture.wait(thread.spawn(async {})).expect("the task does not panic");
     (0..10).for_each(|second| _ = fixture.watchdog.check(1_000 * second));
@@ -86,7 +86,7 @@ fn an_abandoned_item_that_blocks_its_thread_is_refused_later_reports() {
 
 #[test]
 fn other_items_end_while_one_blocks_its_thread() {
-    // The runtime chooses the thread of each worker, so the test repeats the scenario.
+    // The runtime may choose other threads for the workers each time, so the test repeats the scenario.
     for _ in 0..20 {
         let block = Blocker::new();
         let other = Scripted::new(&["b"]).info(|_| HandlerInfo::new(CLASSIC, "Other"));
@@ -145,7 +145,7 @@ fn an_abandoned_item_runs_again_after_its_thread_returned() {
 fn an_abandoned_item_keeps_its_claim_until_its_thread_returns() {
     let block = Blocker::new();
     let claiming = |name: &&str| SyncItem::named(*name).with_claim("modem");
-    // With one worker, the first item claims first.
+    // The handler runs one item at a time, so the first item gets the claim first.
     let handler = blocking_handler(&[], block.block_thread(), |_| {})
         .items(move || Ok(["blocks", "next"].iter().map(claiming).collect()))
         .info(|info| info.with_limits(Limits::DEFAULT.with_items(1)));

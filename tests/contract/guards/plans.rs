@@ -31,7 +31,8 @@ impl Planning {
         *self.plan.lock().expect("not poisoned") = plan;
     }
 
-    /// Returns a handler. Its item `a` proposes the plan, notes the decision, and needs the user if held; `b` does nothing.
+    /// Returns a handler. Its item `a` proposes the plan, notes the decision, and needs the user if the plan is held.
+    /// Its item `b` does nothing.
     pub(crate) fn handler(&self) -> Scripted {
         let planning = self.clone();
         Scripted::new(&["a", "b"]).on_item(move |item| {

@@ -122,7 +122,7 @@ async fn confirming_a_suspicious_listing_records_its_absent_items() {
     assert!(report.runs[0].log.is_empty(), "{report}");
     listing.list(&names(11)).await;
     assert_eq!(listing.absent_count(), 0);
-    // The answer is consumed.
+    // The answer was consumed, so another suspicious listing records no absent items.
     listing.list(&names(1)).await;
     assert_eq!(listing.absent_count(), 0);
 }

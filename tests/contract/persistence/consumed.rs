@@ -37,7 +37,7 @@ async fn run_and_answer(manager: &SyncManager, choice: usize) -> syncmgr::Report
 }
 
 #[tokio::test(start_paused = true)]
-async fn reading_does_not_consume_an_answer_and_success_does() {
+async fn a_success_consumes_an_answer_but_reading_the_answer_does_not() {
     let store = MemoryStore::new();
     let inside = store.clone();
     let handler = Scripted::new(&["a"]).on_item(move |item| {
@@ -225,7 +225,7 @@ async fn an_item_with_an_answer_runs_in_a_background_session_after_a_crash() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_in_an_open_background_session_runs_its_item_there() {
+async fn answering_in_an_open_background_session_runs_the_item_in_that_session() {
     let manager = with_store(&MemoryStore::new(), &asking_handler());
     let session = manager.session(Trigger::Scheduled).handlers([HANDLER]).start().unwrap();
     let report = within(session.report()).await;

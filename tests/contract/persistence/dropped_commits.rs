@@ -76,7 +76,7 @@ async fn a_commit_during_which_its_item_is_skipped_consumes_the_answer() {
     let session = manager.answer(HANDLER, question(&manager), 1).unwrap();
     wait_until_idle().await;
     session.skip(HANDLER, id("a")).unwrap();
-    // The item is dropped meanwhile.
+    // The item is dropped after its soft grace, before the store completes the commit.
     sleep(HOUR).await;
     store.flush();
     assert_eq!(outcome(&within(session.finish()).await, id("a")), Outcome::Skipped);

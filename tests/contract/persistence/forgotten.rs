@@ -104,7 +104,7 @@ async fn forgetting_an_item_of_an_open_session_deletes_its_log_entries() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn forgetting_an_item_does_not_wait_for_other_items_and_is_final() {
+async fn forgetting_an_item_waits_for_no_other_item_and_no_session_restores_it() {
     let (store, steps) = (MemoryStore::new(), Steps::default());
     let notes = steps.clone();
     let handler = Scripted::new(&["a", "b"]).on_item(move |item| {

@@ -50,7 +50,7 @@ fn waiting_handler(began: &StartTimes) -> Scripted {
     handler.info(|info| info.with_claim("imap.example.org/alice"))
 }
 
-/// A manager of that handler, whose item waits.
+/// A manager of a [`waiting_handler`] whose item waits.
 async fn manager_with_waiting_item(began: &StartTimes, store: &MemoryStore) -> SyncManager {
     let manager = register_all(builder_with_store(&TestClock::new(), store).build(), [waiting_handler(began)]);
     within(start_manual(&manager, 1).finish()).await;

@@ -15,7 +15,7 @@ use crate::support::test_clock::{
 };
 use crate::support::{Scripted, id};
 
-/// A handler whose `items` fails if `end` does. `end` receives the number of the call.
+/// A handler whose `items` fails if the function `end` returns an error. `end` receives the number of the call, from 1.
 fn handler_with_listing(began: &StartTimes, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Scripted {
     let noting = began.clone();
     began.handler(1, &[], |_, _| Ok(())).items(move || {
@@ -24,7 +24,7 @@ fn handler_with_listing(began: &StartTimes, end: impl Fn(usize) -> SyncResult + 
     })
 }
 
-/// A handler whose `initialize` fails if `end` does. `end` receives the number of the call.
+/// A handler whose `initialize` fails if the function `end` returns an error. `end` receives the number of the call, from 1.
 fn handler_with_initialize(began: &StartTimes, end: impl Fn(usize) -> SyncResult + Send + Sync + 'static) -> Scripted {
     let noting = began.clone();
     began.handler(1, &["a"], |_, _| Ok(())).on_initialize(move |_| {
@@ -77,7 +77,7 @@ async fn a_background_session_does_not_initialize_a_handler_in_backoff() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_a_forced_session_ends_a_handlers_wait_for_its_peer() {
+async fn only_a_forced_session_runs_a_handler_whose_peer_requested_a_wait() {
     let began = StartTimes::new();
     let manager = run_once(handler_with_listing(&began, |_| Err(anyhow!("busy")).retry_after(HOUR))).await;
     let report = within(start_manual(&manager, 1).finish()).await;

@@ -57,7 +57,7 @@ async fn a_claim_of_a_handler_holds_its_items_like_their_own_claims() {
     assert!(matches!(hold_of(&report, id("b")), Some(Hold::NotBefore { .. })), "{report}");
 }
 
-/// A handler with four items at one server, which is up from the second `up_from` on.
+/// A handler with four items at one server, which fails all items during the first `up_from` seconds.
 fn handler_of_server(began: &StartTimes, up_from: u64) -> Scripted {
     let noting = began.clone();
     began.handler(1, &["a:server", "b:server", "c:server", "d:server"], move |_, _| {

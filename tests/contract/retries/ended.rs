@@ -106,7 +106,7 @@ async fn a_queued_run_of_an_unregistered_handler_skips_permanent_failures() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_item_stopped_after_its_handler_was_unregistered_keeps_its_status() {
+async fn an_item_stopped_after_its_handler_was_unregistered_keeps_its_retry_status() {
     let (began, store, steps) = (StartTimes::new(), MemoryStore::new(), Steps::default());
     let manager = register_all(builder_with_store(&TestClock::new(), &store).build(), [gated_handler(&began, &steps)]);
     within(start_item(&manager, "never").finish()).await;

@@ -115,7 +115,7 @@ async fn a_handler_that_is_unregistered_while_it_waits_is_not_started() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_metered_network_serves_low_data_handlers_and_manual_sessions() {
+async fn only_low_data_handlers_and_manual_sessions_use_a_metered_network() {
     for (trigger, capabilities, runs) in [
         (Trigger::Scheduled, NEEDS, false),
         (Trigger::Scheduled, NEEDS | Capabilities::LOW_DATA, true),

@@ -79,7 +79,7 @@ async fn success_resets_the_retry_status_and_the_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_with_progress_restarts_with_the_first_wait() {
+async fn progress_in_a_failed_attempt_restarts_the_waits_from_the_first() {
     let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
     let noting = began.clone();
     let handler = began.handler(1, &["a"], |_, _| Ok(())).on_item(move |item| {

@@ -44,7 +44,7 @@ async fn manager_after_failure(handler: Scripted) -> SyncManager {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_stopped_before_a_waiting_item_keeps_the_items_due_time() {
+async fn a_run_stopped_before_its_waiting_item_began_keeps_the_items_due_time() {
     let (began, listings) = (StartTimes::new(), StartTimes::new());
     let manager = manager_after_failure(slow_listing_handler(&began, &listings)).await;
     let session = start_manual(&manager, 1);
@@ -108,7 +108,7 @@ fn start_items(manager: &SyncManager, trigger: Trigger, names: &[&str]) -> Sessi
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_waited_for_the_network_with_preferred_items_is_due_again() {
+async fn a_retry_held_offline_is_due_again_after_a_waiting_run_of_preferred_items() {
     let (began, environment) = (StartTimes::new(), ManualEnvironment::new(Environment::UNKNOWN));
     let busy = |name: &str, times| match (name, times) {
         ("rare", 1) => Err(anyhow!("busy")).retry_after(MINUTE),
@@ -129,7 +129,7 @@ async fn a_retry_that_waited_for_the_network_with_preferred_items_is_due_again()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_requested_item_waits_for_the_network_after_a_forced_session() {
+async fn a_requested_item_that_a_forced_session_left_out_still_waits_for_the_network() {
     let (began, environment) =
         (StartTimes::new(), ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Offline)));
     let handler = with_a_rare_item(began.handler(1, &[], |_, _| Ok(())), NEEDS);

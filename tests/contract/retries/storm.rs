@@ -1,4 +1,4 @@
-//! Many failing items of one handler: few automatic runs, which take along what is due.
+//! Many failing items of one handler: few automatic runs, each of which also runs the items that become due meanwhile.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -71,7 +71,7 @@ async fn a_thousand_failing_items_are_listed_once_per_backoff_step() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_automatic_run_takes_along_the_items_that_become_due_while_it_lasts() {
+async fn an_automatic_run_also_runs_the_items_that_become_due_meanwhile() {
     let (began, clock, sessions) = (StartTimes::new(), TestClock::new(), Arc::new(Mutex::new(BTreeSet::new())));
     let noted = sessions.clone();
     let handler = began.handler(1, &["slow", "late", "later"], |item, times| match (item.name(), times) {

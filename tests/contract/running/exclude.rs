@@ -202,7 +202,7 @@ async fn a_foreign_host_is_notified_when_every_item_is_excluded() {
     assert_eq!(transcript.lines().iter().filter(|line| *line == "synchronize").count(), 0);
 }
 
-/// The outcomes of `a`, `b` and `c` after their `prepare` excludes `a` and then ends with `prepare()`.
+/// The outcomes of `a`, `b` and `c` after the `prepare` of their handler excluded `a` and returned the result of the closure.
 async fn outcomes_after(
     prepare: impl Fn() -> SyncResult + Send + Sync + 'static,
 ) -> [(Outcome, Option<FailureClass>); 3] {

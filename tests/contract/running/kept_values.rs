@@ -79,7 +79,7 @@ async fn a_missing_kept_value_is_a_permanent_failure_that_names_the_type() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_borrows_the_locals_of_synchronize() {
+async fn work_passed_to_each_may_borrow_the_locals_of_synchronize() {
     let handler = Scripted::new(&["a", "b", "c"]).on_synchronize(|run| {
         async {
             let mut names: Vec<String> = Vec::new();
@@ -116,7 +116,7 @@ impl Concurrency {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_respects_the_limit_and_isolates_items_like_each_item() {
+async fn the_method_each_respects_the_limit_and_isolates_items_like_each_item() {
     let names = ["a", "b", "c", "panics", "fails", "d"];
     let concurrency = Arc::new(Concurrency::default());
     let counted = concurrency.clone();

@@ -213,7 +213,7 @@ async fn a_background_request_merges_into_an_urgent_one_that_overtook_it() {
     for session in [first, waiting, urgent] {
         assert_succeeds(session).await;
     }
-    // The urgent session merges neither item into the first: `a` was already running, and `b` has a lower priority there.
-    // The waiting session merges both into the urgent one.
+    // The urgent session merges neither item into the first session: `a` was already running, and `b` had a lower priority.
+    // The waiting session merges both items into the urgent session.
     assert_eq!(steps.began(), "a b a b");
 }

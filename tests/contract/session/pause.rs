@@ -179,7 +179,7 @@ async fn a_paused_item_that_waits_for_a_claim_begins_once_resumed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_that_each_runs_do_not_begin_while_paused() {
+async fn items_run_by_each_do_not_begin_while_paused() {
     let steps = Steps::default();
     let each = steps.clone();
     let one = syncmgr::Limits::DEFAULT.with_items(1);

@@ -119,7 +119,7 @@ async fn an_item_that_waits_for_a_claim_is_listed_with_the_claim() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn items_that_each_runs_acquire_their_claims() {
+async fn items_run_by_each_acquire_their_claims() {
     let steps = Steps::default();
     let each = steps.clone();
     let handler = steps.handler(1, &["a:x", "b:x", "c"]).on_synchronize(move |run| {

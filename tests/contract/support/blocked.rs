@@ -16,7 +16,7 @@ use crate::support::{HANDLER, Scripted, id};
 /// The timeout for events that happen immediately.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Longer than both default graces together.
+/// A time that is longer than both default graces together.
 pub(crate) const GRACES: Duration = Duration::from_secs(6);
 
 /// A watchdog whose probe the test calls.
@@ -63,7 +63,7 @@ impl Blocker {
         let begins = Arc::new(begins);
         move || {
             let _ = begins.lock().expect("not poisoned").send(());
-            // Returns once the sender is dropped.
+            // `recv` returns once the sender is dropped.
             let _ = released.lock().expect("not poisoned").recv();
         }
     }
@@ -78,7 +78,7 @@ impl Blocker {
     }
 }
 
-/// A runtime for the handlers, and another one with paused time.
+/// A runtime for the handlers, and a second runtime with paused time, on which the test waits.
 pub(crate) struct BlockingFixture {
     pub(crate) handlers: Option<Runtime>,
     pub(crate) clock: Runtime,

@@ -134,7 +134,7 @@ impl SyncHandler for Faulty {
     {
         let work = async {
             item.log(LogEntry::new(LogLevel::Information, "link").with_link(error()));
-            // Continues for a moment after the skip: the host needs time to push it.
+            // The item continues for a moment after the skip, because the host needs time to push the skip.
             if self.0 == At::Status && item.name() == "a" {
                 item.cancelled().await;
                 tokio::time::sleep(Duration::from_millis(10)).await;

@@ -96,7 +96,7 @@ impl StartTimes {
             .on_item(move |item| {
                 let times = began.note(item.name());
                 let result = act(item, times);
-                // An endless sequence of retries would stop paused time from advancing.
+                // Hangs from the 501st start on, because endless retries would stop paused time from advancing.
                 async move { if times > 500 { std::future::pending().await } else { result } }.boxed()
             })
     }
@@ -114,7 +114,7 @@ pub(crate) fn transient_failure() -> SyncResult {
     Err(anyhow!("no luck"))
 }
 
-/// Returns a failure up to attempt `last`, and success from then on.
+/// Returns a failure up to and including start number `last`, and success for every later start.
 pub(crate) fn fail_until(times: usize, last: usize) -> SyncResult {
     if times <= last { transient_failure() } else { Ok(()) }
 }

@@ -124,7 +124,7 @@ async fn perform(case: &Case, manager: &SyncManager, model: &Model, stage: &Cell
 async fn stop_all(users: &mut Users, model: &Model) {
     loop {
         users.stop_all();
-        // Sessions that have not ended by then are stopped again.
+        // Sessions that have not ended after a second are stopped again.
         if timeout(Duration::from_secs(1), wait_for_answers(users, model)).await.is_ok() {
             break;
         }

@@ -132,7 +132,7 @@ impl ModelState {
         }
     }
 
-    /// Records the items of the first `prepare` call of a run. A retry may ask for items that an earlier report lacks.
+    /// Records the items of the first `prepare` call of a run. Later calls belong to retries, whose items an earlier report may lack.
     pub(crate) fn record_prepared(&mut self, run: &PrepareContext) {
         let items = run.selection().iter().map(|item| item.id());
         self.prepared.entry((run.session(), run.handler())).or_insert_with(|| items.collect());

@@ -113,8 +113,8 @@ impl Chooser for Everything {
     }
 }
 
-/// The urgent session overtook the calm session in the queue of one handler while the calm session already had the other
-/// handler. Each session delayed its choice until the handler of the other session made its offer.
+/// The urgent session overtook the less urgent session in the queue of one handler while the less urgent session already had
+/// the second handler. Each session delayed its choice until the handler of the other session made its offer.
 #[tokio::test(start_paused = true)]
 async fn a_more_urgent_session_with_a_chooser_causes_no_deadlock() {
     let manager = SyncManager::builder().chooser(Everything).build();

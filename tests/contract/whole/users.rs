@@ -27,7 +27,7 @@ pub(crate) struct Users {
     model: Model,
     before_shutdown: BeforeShutdown,
     sessions: Vec<UserSession>,
-    /// Stop guards of sessions that all users have left; they must not be dropped before the end.
+    /// Stop guards of the sessions that `leave` dropped. Dropping a guard before the end of the case would stop its session.
     left: Vec<StopOnDrop>,
     /// Tasks that wait for a report.
     pub(crate) waiting: JoinSet<Vec<Report>>,

@@ -1,4 +1,4 @@
-//! An author adds claims to the constant in a written `info`.
+//! An `info` written by the author can add claims to the generated constant `HANDLER`.
 #![deny(warnings)]
 
 use syncmgr::Claim;

@@ -1,4 +1,4 @@
-//! Flags, capabilities, limits, state version and retry rules are part of the constant.
+//! Flags, capabilities, limits, state version and retry rules are part of the generated constant `HANDLER`.
 #![deny(warnings)]
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The constant keeps generic parameters and bounds.
+//! The generated constant `HANDLER` keeps generic parameters and bounds.
 #![deny(warnings)]
 
 use syncmgr::prelude::*;

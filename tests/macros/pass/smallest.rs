@@ -1,4 +1,4 @@
-//! One method is enough.
+//! A handler needs only one method.
 #![deny(warnings)]
 
 use syncmgr::prelude::*;
@@ -13,7 +13,7 @@ impl SyncHandler for OfflinePages {
 }
 
 #[test]
-fn one_method_is_enough() {
+fn a_handler_needs_only_one_method() {
     let info = OfflinePages.info();
     assert_eq!(info.name(), "Offline Web Pages");
     assert_eq!(info.id(), syncmgr::HandlerId::from_u128(0xd2f0c1a4_5b7e_4c3d_9a8f_0e1d2c3b4a59));
