@@ -133,7 +133,7 @@ impl Baseline {
             ON CONFLICT DO UPDATE SET outcome = excluded.outcome, time = excluded.time, state = excluded.state";
         let mut commit = self.connection.prepare_cached(COMMIT).expect("the statement is valid");
         for item in 0..items as u128 {
-            // Scattered like the ids of items.
+            // The ids are scattered over all values, like the ids of real items.
             let id = (item + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes();
             let state = SavedState { runs: SavedState::default().runs + runs, ..SavedState::default() };
             let state = serde_json::to_string(&state).expect("the state is serializable");

@@ -28,7 +28,7 @@ fn listings(items: usize, handlers: usize) -> Vec<Items> {
     names(items).chunks(items / handlers).map(listing).collect()
 }
 
-/// The time to spawn as many tasks and poll each one once.
+/// The time to spawn one task per item and poll each task once.
 #[divan::bench(sample_size = 1)]
 fn tasks(bencher: Bencher) {
     let runtime = runtime(1);

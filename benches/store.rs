@@ -40,7 +40,7 @@ fn main() {
 }
 
 fn item(number: usize) -> ItemId {
-    // Scattered like the ids of items.
+    // The ids are scattered over all values, like the ids of real items.
     ItemId::from_u128((number as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
 }
 

@@ -1,5 +1,5 @@
 //! A one-way mirror: `cargo run --example mirror -- FROM TO`. Each entry of FROM is an item. Files that are new, or
-//! differ from TO in size or time, are replaced atomically. Nothing is deleted, no symbolic link is followed, and
+//! differ from TO in size or time, are copied atomically. Nothing is deleted, no symbolic link is followed, and
 //! permissions are not copied. A kill may leave a `.mirror-*` file in TO; the next run copies the remaining files.
 use std::fs::{self, DirEntry, File, Metadata};
 use std::io::{self, ErrorKind, Read};
@@ -28,13 +28,13 @@ impl SyncHandler for Mirror {
                 return Err(anyhow!("removed since it was listed")).gone(); // not retried
             }
             while let Some(path) = pending.pop() {
-                item.progress(done, done + 1 + pending.len() as u64)?; // an error once the item is skipped or stopped
-                item.tolerate(path.display(), update(&mirror, &item, &path, &mut pending))?; // the item fails at its end
+                item.progress(done, done + 1 + pending.len() as u64)?; // fails once the item is skipped or stopped
+                item.tolerate(path.display(), update(&mirror, &item, &path, &mut pending))?; // a file's error fails the item at its end
                 done += 1;
             }
             Ok(())
         };
-        item.blocking(work).await // on a thread for blocking work, which the item awaits
+        item.blocking(work).await // on a thread for blocking work; the item awaits the result
     }
 }
 

@@ -13,7 +13,7 @@ use crate::step::{Fault, ItemIndex, Scope, Start, Step, UserInteraction};
 /// The number of different claims.
 pub(crate) const CLAIMS: usize = 3;
 
-/// Generates the parts of a seed's script. `handlers` is the number of user handlers, which have the lowest indices.
+/// Generates the parts of a seed's script. `handlers` is the number of added handlers, which have the lowest indices.
 pub(crate) fn parts(seed: u64, handlers: usize) -> Vec<Part> {
     let mut rng = RngSource::new(seed).named("script").rng();
     let mut parts: Vec<_> = settings(&mut rng).into_iter().map(Part::Setting).collect();

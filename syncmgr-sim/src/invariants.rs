@@ -23,7 +23,7 @@ impl Process<'_> {
         findings
     }
 
-    /// Returns all known items, including those of user handlers.
+    /// Returns all known items, including those of added handlers.
     pub(crate) fn keys(&self) -> Vec<Key> {
         let all = |state: &mut State| state.sides.peer.keys().chain(state.model.items.keys()).copied().collect();
         let keys: BTreeSet<Key> = self.sim.with(all);
@@ -52,7 +52,8 @@ impl Process<'_> {
         Some(("a session of the running process is not recorded as interrupted", format!("session {}", lost.session)))
     }
 
-    /// Checks that an explanation matches the actual state: running items, reasons to wait, and due items that have been started.
+    /// Checks that the explanation of an item matches the actual state: the item is shown as running exactly while it runs, a
+    /// waiting item has a reason, and the handler of a due item is active.
     fn check_explanation(&self, key: Key) -> Option<Finding> {
         const EXPLAIN: &str = "explain matches the actual state";
         let explanation = self.manager.explain_item(key.0, key.1).ok()?;
@@ -80,7 +81,8 @@ impl Process<'_> {
         }
     }
 
-    /// Checks that an item without a shown reason to wait needs a free slot of its handler, or waits for the handler's `prepare`.
+    /// Checks that an item whose explanation shows no reason to wait has one: its handler runs the maximum number of items, is in
+    /// `prepare`, or is not in a call.
     fn check_waiting(&self, key: Key, explanation: &str) -> Option<Finding> {
         let is_full = self.sim.with(|state| {
             let limit = state.model.settings.handlers.get(&key.0).map_or(0, |info| info.limits().items());
@@ -130,7 +132,7 @@ impl Process<'_> {
 }
 
 impl State {
-    /// Returns the reason why this cannot be the stored state of an item; `None` if it can. User handlers are not checked.
+    /// Returns the reason why this cannot be the stored state of an item; `None` if it can. Added handlers are not checked.
     pub(crate) fn contradicts(&mut self, key: Key, checkpoint: Option<&str>) -> Option<String> {
         let is_simulated = self.sides.peer.contains_key(&key);
         self.model.item(key).contradicts(checkpoint).filter(|_| is_simulated)

@@ -56,7 +56,7 @@
 //! watchdog or a real disk; the contract tests, `tests/kill.rs` and sanitizers cover those. Handlers that depend on real time
 //! ([`REAL_TIME`](syncmgr_core::capabilities::Capabilities::REAL_TIME)) cannot take part.
 //!
-//! The simulation does not check progress, the event stream, the opening of log entries, the deadlines of calls, the backoff of
+//! The simulation does not check progress, the event stream, the opening of links in log entries, the deadlines of calls, the backoff of
 //! resources, the priority of manual work, or that nothing starts during a pause. Once the user has requested a session, the
 //! simulation no longer checks that later automatic sessions of the same process wait for the network.
 

@@ -27,7 +27,7 @@ pub(crate) struct PeerItem {
     pub(crate) version: u64,
     pub(crate) chunks: u64,
     pub(crate) exists: bool,
-    /// The number of deletions, of [`ENTRIES`] entries, in the plan of the next attempt.
+    /// The number of entries, out of [`ENTRIES`], that the plan of the next attempt deletes.
     pub(crate) deletes: u64,
     pub(crate) faults: VecDeque<Fault>,
 }

@@ -131,7 +131,7 @@ impl Process<'_> {
         self.sim.try_with(|state| {
             let now = state.elapsed();
             state.model.begin_cancel(now, wanted);
-            // A cancelled item need not be resumed.
+            // Any of these items may now be cancelled, and a cancelled item need not be resumed.
             state.model.to_resume.clear();
         });
     }

@@ -32,7 +32,7 @@ pub(crate) struct Process<'a> {
     pub(crate) manager: SyncManager,
     pub(crate) disk: Disk,
     pub(crate) environment: ManualEnvironment,
-    /// The ids of the handlers by index, user handlers first.
+    /// The ids of the handlers by index, added handlers first.
     pub(crate) handler_ids: Vec<HandlerId>,
     pub(crate) handlers: BTreeMap<HandlerId, Arc<dyn SyncHandler>>,
     pub(crate) held: Vec<Session>,

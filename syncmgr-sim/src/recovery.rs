@@ -40,7 +40,7 @@ impl Process<'_> {
         self.script.settings().any(|setting| *setting == Setting::Chooser)
     }
 
-    /// Returns the items of interrupted sessions that have not ended. These items may run regardless of their wait.
+    /// Returns the unfinished items of interrupted sessions. These items may run regardless of their wait.
     fn unfinished_items(&self, keys: &[Key]) -> BTreeSet<Key> {
         let mut unfinished = BTreeSet::new();
         for session in self.disk.store.interrupted().unwrap_or_default() {

@@ -57,7 +57,7 @@ pub struct ProviderPlan {
     pub max_concurrent: usize,
     /// The index of the claim that all its items hold, if any.
     pub claim: Option<usize>,
-    /// `None` if the provider needs no network, `Some(true)` if it is low-data, `Some(false)` if it is not.
+    /// `None` if the provider needs no network; otherwise `true` if it also runs automatically on a metered network.
     pub network: Option<bool>,
     /// The points at which the provider commits.
     pub commits: Commits,
@@ -112,7 +112,7 @@ pub enum Kind {
 }
 
 impl Script {
-    /// Generates the script of a seed. `handlers` is the number of user handlers, which have the lowest indices.
+    /// Generates the script of a seed. `handlers` is the number of added handlers, which have the lowest indices.
     pub(crate) fn generate(seed: u64, handlers: usize) -> Self {
         let parts = generate::parts(seed, handlers);
         let kept = Parts((0..parts.len()).collect());

@@ -58,7 +58,7 @@ pub(crate) fn manager(sim: &Sim, script: &Script, disk: &Disk, environment: &Man
 
 pub(crate) type Handlers = Vec<(HandlerId, Arc<dyn SyncHandler>)>;
 
-/// Creates the handlers, user handlers first, each wrapped in [`Observed`].
+/// Creates the handlers, added handlers first, each wrapped in [`Observed`].
 pub(crate) fn handlers(
     sim: &Sim,
     script: &Script,

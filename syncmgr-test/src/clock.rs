@@ -58,7 +58,7 @@ impl VirtualClock {
         Self { start: Instant::now(), wall_at_start: Arc::new(Mutex::new(wall)) }
     }
 
-    /// Sets the time of day, as a clock correction does. The clock continues from there.
+    /// Sets the time of day, as a clock correction does. The clock then continues from the new time.
     ///
     /// # Panics
     /// If the platform cannot represent `wall` minus the time since the clock's creation.

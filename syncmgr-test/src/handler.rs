@@ -1,4 +1,4 @@
-//! A call/completed-style handler whose methods are scripted.
+//! A classic handler, in the callback style of the Windows contract, with scripted methods.
 
 use std::sync::Arc;
 

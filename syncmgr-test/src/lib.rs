@@ -2,7 +2,7 @@
 //!
 //! - [`assert_conforms`] and [`Kit`]: the conformance kit, which checks a handler against the contract;
 //! - [`ScriptedHost`]: a callback that returns scripted answers and records every call;
-//! - [`ScriptedHandler`]: the counterpart, a call/completed-style handler that runs a script and records every call;
+//! - [`ScriptedHandler`]: the counterpart, a classic handler that runs a script and records every call;
 //! - [`ScriptedUser`]: a user with scripted answers;
 //! - [`ManualClock`] and [`VirtualClock`]: a clock that only the test moves, and one that follows tokio's time;
 //! - [`ManualEnvironment`]: an environment (network, power supply, user) whose values the test sets;

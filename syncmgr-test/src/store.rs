@@ -27,7 +27,7 @@ pub struct FaultyStore {
 #[derive(Debug, Default)]
 struct Disk {
     stored: MemoryStore,
-    /// The writes that have not reached the disk, with the time at which they do. A write without a time is stored only by a flush.
+    /// The writes that have not reached the disk, with the time at which they will. A write without a time is stored only by a flush.
     pending: VecDeque<(Option<Instant>, Vec<StateChange>)>,
     writes: u64,
     fault: Fault,

@@ -29,7 +29,7 @@ impl ScriptedUser {
         self
     }
 
-    /// Adds the index of the choice that answers the next question without an answer. For a confirmation, 1 means yes.
+    /// Adds the index of the choice that answers the next question that has no answer yet. For a confirmation, 1 means yes.
     pub fn with_answer(self, answer: usize) -> Self {
         self.answers.lock().push_back(answer);
         self

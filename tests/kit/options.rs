@@ -35,7 +35,7 @@ fn checks_have_unique_names_promises_and_rules() {
 }
 
 #[test]
-fn without_skips_a_check_with_the_given_reason() {
+fn an_excluded_check_is_skipped_with_the_given_reason() {
     let kit = kit(Correct).without(Check::Kill, "it is slow here");
     assert!(matches!(kit.check(Check::Kill), CheckResult::Skipped(reason) if reason == "it is slow here"));
 }

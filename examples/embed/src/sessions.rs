@@ -17,7 +17,7 @@ pub(crate) struct Sessions(Mutex<BTreeMap<SessionId, Entry>>);
 
 struct Entry {
     session: Session,
-    /// Closes the session once it is idle, which ends its event streams. This program never shows errors to a user.
+    /// Closes the session once it is idle, which ends its event streams. The results need not stay open, because no errors are shown.
     finishing: JoinHandle<Report>,
 }
 

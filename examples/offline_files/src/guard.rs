@@ -13,7 +13,7 @@ const TO: &str = "TO";
 /// The deletions that are allowed in TO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deletions {
-    /// None.
+    /// No deletions.
     Never,
     /// Entries that FROM does not have, unless the plan violates a guard rule.
     Guarded,
@@ -26,7 +26,7 @@ impl Deletions {
         if self == Self::Never { ExtraEntries::Keep } else { ExtraEntries::Delete }
     }
 
-    /// The guard rules for the host. Without deletions every plan is harmless, such as one that fills a new disk.
+    /// The guard rules for the host. Without deletions every plan is harmless, even one that fills a new disk.
     pub(crate) fn policy(self) -> GuardPolicy {
         let policy = if self == Self::Guarded { UnattendedPolicy::Refuse } else { UnattendedPolicy::Allow };
         GuardPolicy::DEFAULT.with_unattended(policy)

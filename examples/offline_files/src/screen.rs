@@ -80,7 +80,7 @@ struct Lines<W> {
 /// A running item.
 struct Line {
     name: String,
-    /// The tenths of the bytes in the last printed line.
+    /// The number of tenths of its bytes that the last printed line showed.
     tenths: Option<u64>,
 }
 

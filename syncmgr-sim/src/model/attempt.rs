@@ -104,7 +104,7 @@ impl Model {
         findings
     }
 
-    /// Checks that an automatic attempt respects every wait, and a manual attempt the time that the peer set.
+    /// Checks that an automatic attempt respects every wait, and that a manual attempt respects the time that the peer set.
     fn check_wait(&self, key: Key, requested_by: RequestedBy, now: Duration) -> Option<Finding> {
         if self.clock_set_back {
             return None;
@@ -128,7 +128,8 @@ impl Model {
         }
     }
 
-    /// Checks that the attempt is needed: one that started after the request, in an older session with equal terms, replaces it.
+    /// Checks that the attempt is needed. It is not needed if, after the request, another attempt at the item started in an older
+    /// session with equal terms and has ended.
     fn check_merge(&self, key: Key, session: SessionId) -> Option<Finding> {
         let request = self.sessions.get(&session)?;
         let since = self.attempts.iter().skip(request.attempts_before).filter(|attempt| attempt.key == key);

@@ -50,7 +50,7 @@ pub(crate) enum Wait {
     Ready,
     /// The item backs off until this time.
     Backoff(Duration),
-    /// The peer set this as the earliest time.
+    /// The peer set this as the earliest time of the next attempt.
     NotBefore(Duration),
     /// The item runs only on request.
     NeedsRequest,

@@ -152,7 +152,7 @@ impl<'a> Checker<'a> {
         (compares && !self.baseline.is_comparable()).then_some("only outcomes compared: no data and no checkpoints")
     }
 
-    /// Compares the result of a session after the script with the baseline.
+    /// Compares the result of a session that ran after the script with the baseline.
     pub(super) fn compare(&self, fixture: &Fixture, ran: &SessionResult, after: &str) -> ScriptResult {
         check_no_panic(fixture)?;
         let SessionResult::Ended(_, outcomes) = ran else {

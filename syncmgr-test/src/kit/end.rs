@@ -33,7 +33,7 @@ impl EndState {
 }
 
 impl EndState {
-    /// Returns the name of a value of `wanted` that is missing or different in this state, and is not in `shared`.
+    /// Returns the name of a value of `wanted` that is missing or different in this state and whose name is not in `shared`.
     pub(super) fn lacks(&self, wanted: &Self, shared: Option<&Self>) -> Option<String> {
         let is_shared = |name: &String| shared.is_some_and(|shared| shared.0.contains_key(name));
         let lacks = |(name, value): &(&String, &String)| self.0.get(*name) != Some(*value) && !is_shared(name);

@@ -29,7 +29,7 @@ pub(super) enum Event {
     StatusReported(ItemLabel, Status),
     /// The handler reported progress without a status.
     ProgressReported(ItemLabel),
-    /// The host refused a report, because it broke a rule.
+    /// The host refused a report, because the report broke a rule.
     ReportRefused(String),
     Logged(LogLevel, String),
     /// The call requested the user's attention.

@@ -73,7 +73,7 @@ impl Monitor {
         (state.tasks, state.waits, state.commits) = (0, BTreeMap::new(), BTreeMap::new());
     }
 
-    /// Ends the session, once its results are closed, or its process was killed or hangs.
+    /// Ends the session. Called after its results were closed, its process was killed, or the session hung.
     pub(super) fn end_session(&self) {
         let mut state = self.state.lock();
         let session = state.session.take();

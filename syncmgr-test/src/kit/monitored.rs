@@ -1,4 +1,4 @@
-//! A call of the handler as a future that records its awaits and injects faults there.
+//! A call of the handler as a future that records its awaits and injects faults at them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -126,7 +126,7 @@ async fn finish<T>(monitored: MonitoredCall<'_, SyncResult<T>>) -> SyncResult<T>
     result
 }
 
-/// The kit's only real clock, because virtual time does not advance while a thread is blocked.
+/// Returns the real time since its first call, because virtual time does not advance while a thread is blocked.
 #[expect(
     clippy::disallowed_methods,
     reason = "the time for which a poll blocks its thread must be measured in real time"

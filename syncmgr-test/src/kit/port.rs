@@ -85,7 +85,7 @@ impl RecordingPort {
     }
 }
 
-/// A kept value of the host: once the host drops its kept values, the guard clears those of the monitor.
+/// A guard among the kept values of the host: when the host drops them, the guard clears the kept values of the monitor.
 struct KeptGuard {
     kept: Arc<Kept>,
     monitor: Arc<Monitor>,

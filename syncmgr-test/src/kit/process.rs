@@ -169,7 +169,7 @@ impl Process {
         }
     }
 
-    /// Gives background work of a session time to end.
+    /// Waits for a short time, in which background work of a session can end.
     pub(super) async fn pause(&self) {
         sleep(match self.time {
             Time::Virtual => Duration::from_secs(1),

@@ -43,7 +43,7 @@ pub(super) fn run(timeout: Duration, check: impl FnOnce(&Heartbeat) -> CheckResu
     }
 }
 
-/// Waits for the result. `None` if the thread has ended.
+/// Waits for the result. Returns `None` if the check's thread has ended without one.
 fn listen(timeout: Duration, messages: &Receiver<Message>) -> Option<CheckResult> {
     let mut script = String::from("run all items");
     loop {

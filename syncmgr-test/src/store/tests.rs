@@ -41,7 +41,7 @@ async fn writes_fail_from_a_given_write_until_the_store_recovers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_write_is_readable_immediately_but_survives_only_once_stored() {
+async fn a_slow_write_is_readable_immediately_but_survives_a_crash_only_if_stored() {
     let store = FaultyStore::new();
     store.slow_down(Duration::from_secs(1));
     let stored = store.write(set(RegisterFlags::CONNECT));

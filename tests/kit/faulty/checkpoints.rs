@@ -292,7 +292,7 @@ fn an_ignored_commit_error_is_found() {
     assert_caught(IgnoresCommitError, Check::Commits, "a commit of `atlas` failed, but the item ends: succeeded");
 }
 
-/// Adds a field without a default, which the state of the earlier release lacks.
+/// Adds a field that the state of the earlier release lacks, and defines no default for the field.
 struct AddsFieldWithoutDefault(Arc<FakePeer>);
 
 #[derive(Default, Serialize, Deserialize)]

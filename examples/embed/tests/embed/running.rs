@@ -20,7 +20,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Serves this handler. Open connections get almost no time at shutdown, because tests read all responses before.
+    /// Serves this handler. Open connections get almost no time at shutdown, because tests read all responses before it.
     pub(crate) async fn with(handler: impl SyncHandler) -> Self {
         let manager = SyncManager::new();
         let handler = manager.register(handler).unwrap();

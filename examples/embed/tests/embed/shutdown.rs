@@ -46,7 +46,7 @@ async fn an_incomplete_request_does_not_delay_the_shutdown() {
 }
 
 #[tokio::test]
-async fn a_session_requested_during_shutdown_is_an_error_of_the_server() {
+async fn a_session_requested_during_shutdown_is_refused_with_a_server_error() {
     let server = Running::endless().await;
     let session = server.client.start().await;
     let mut connection = incomplete_request(&server).await;

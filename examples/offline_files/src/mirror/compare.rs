@@ -78,7 +78,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Counts the entries of a directory in TO that a file or link replaces.
+    /// Counts the entries of the directory `name` in TO, which a file or link of FROM replaces.
     fn count_displaced(&mut self, visit: &Visit, name: &OsStr) -> Result<u64, Failure> {
         let path = visit.path.join(name);
         let entries = count_tree(&self.root.to, &path, self.monitor)?;

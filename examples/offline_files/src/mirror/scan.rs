@@ -28,8 +28,8 @@ pub(crate) struct ScanOptions<'a> {
     pub(crate) extra_entries: ExtraEntries,
     /// The directories that need no comparison.
     pub(crate) cache: &'a ScanCache,
-    /// A file in FROM that is not mirrored, together with files in the same directory whose names start with its name: the state,
-    /// which changes during the run.
+    /// The path of the state file, if it is inside FROM. The file changes during the run, so it is not mirrored, and neither are
+    /// files in the same directory whose names start with its name.
     pub(crate) excluded: Option<&'a Path>,
 }
 

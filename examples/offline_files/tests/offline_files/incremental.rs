@@ -194,7 +194,7 @@ fn deletions_on_another_disk_are_held_until_yes_is_given() {
     file(&other.path().join("docs/foreign"), "precious", 1);
     let run = |flags: &[&str]| trees.run(&[&["--json", "--state", &state], flags].concat());
     assert_eq!(scan_scope(&run(&["--delete"])), full_scan("TO is a different directory than before"));
-    // Another run does not accept the new disk.
+    // The deletion is still held in a second run on the new disk.
     let output = run(&["--delete"]);
     assert_eq!((output.code, scan_scope(&output)), (Some(1), changes_only()));
     let message = "nothing was deleted: TO has a different identity than before, and 1 of 8 entries in TO would be deleted; \

@@ -101,7 +101,7 @@ fn a_state_of_a_newer_program_is_unchanged() {
 #[test]
 fn an_unreadable_state_is_an_error() {
     let (trees, state) = trees_with_state();
-    // Permission bits do not apply to root, but the owner of the file is checked.
+    // Root can open a file regardless of its permission bits, so as root the test changes the owner of the file instead.
     if fs::metadata(trees.base.path()).unwrap().uid() == 0 {
         std::os::unix::fs::chown(&state, Some(65534), None).unwrap();
         return assert_unusable(&trees, &state, "belongs to user 65534");

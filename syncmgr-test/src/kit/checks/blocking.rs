@@ -11,7 +11,7 @@ use super::super::result::CheckResult;
 use super::super::script::{CustomScript, FaultScript};
 use super::super::violation::{ScriptResult, Violation};
 
-/// The number of repetitions in which a poll must be slow to fail the check: the machine may delay a single one.
+/// The number of repetitions in which a poll must be slow to fail the check, because the machine may delay a single poll.
 const REPETITIONS: usize = 3;
 
 /// The maximum number of awaits at which a call is dropped.
@@ -42,7 +42,7 @@ pub(super) fn blocking(checker: &Checker<'_>) -> CheckResult {
 /// The durations of slow polls and drops, by call and await.
 type SlowPolls = BTreeMap<(Call, u32), Duration>;
 
-/// Fails if a poll is slow in every repetition.
+/// Fails if the same poll is slow in every repetition.
 fn check_polls(checker: &Checker<'_>, play: impl Fn(&mut Fixture) -> SlowPolls) -> ScriptResult {
     let mut slow: Option<SlowPolls> = None;
     for _ in 0..REPETITIONS {

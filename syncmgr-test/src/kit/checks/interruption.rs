@@ -28,7 +28,7 @@ pub(super) fn skip(checker: &Checker<'_>) -> CheckResult {
     let mut injections: Vec<_> =
         checker.awaits(|call| matches!(call, Call::Item(_))).into_iter().filter_map(own).collect();
     if injections.is_empty() {
-        // The handler processes all items in one call.
+        // No item has a call of its own: the handler processes all items in one call.
         let any = |point: InjectionPoint| {
             let items = checker.baseline.items.iter().map(ItemLabel::from);
             items.map(move |item| Injection { point: point.clone(), fault: Fault::Skip(item) })

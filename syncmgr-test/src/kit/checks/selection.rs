@@ -46,8 +46,8 @@ fn check_last_alone(checker: &Checker<'_>) -> ScriptResult {
     check_data(checker, &fixture, last)
 }
 
-/// Fails if two different items each write the data of all items when run alone. A single such item may be the only item with
-/// data.
+/// Fails if two different items each write the data of all items when run alone. One item may do so, because it may be the only
+/// item with data.
 fn check_data(checker: &Checker<'_>, fixture: &Fixture, last: &SyncItem) -> ScriptResult {
     let is_complete =
         |fixture: &Fixture| checker.shows_data() && fixture.end_state(checker.handler()) == checker.baseline.end;
