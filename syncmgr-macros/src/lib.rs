@@ -81,7 +81,7 @@ use syn::Error;
 ///
 /// # Several accounts of one type
 ///
-/// Write `info` yourself, with another instance for each account:
+/// Write `info` yourself, with a different instance for each account:
 ///
 /// ```text
 /// fn info(&self) -> HandlerInfo {

@@ -44,7 +44,7 @@ impl<T> CallEnd<T> {
         }
     }
 
-    /// Returns the failure class for the next attempt. `None` if the user is needed.
+    /// Returns the class of the failure. `None` if the user is needed.
     pub(crate) fn class(&self) -> Option<FailureClass> {
         let class = self.error().map_or(FailureClass::Transient, FailureClass::of);
         Some(class).filter(|_| !self.needs_user())
@@ -67,8 +67,8 @@ impl<T> CallEnd<T> {
         }
     }
 
-    /// Returns the log entry for a failure, starting with `prefix`. After cancellation, an error is only information, and the
-    /// cancellation error itself is not logged.
+    /// Returns the log entry for a failure, starting with `prefix`. After a cancellation, an error is logged as
+    /// information, and the error that reports the cancellation is not logged.
     pub(crate) fn log_entry(&self, prefix: &str, cancel: Option<CancelReason>) -> Option<LogEntry> {
         let level = match self {
             Self::Panicked(_) | Self::TimedOut => LogLevel::Error,
@@ -139,31 +139,31 @@ fn failure(code: HResult) -> HResult {
     if code.is_success() { HResult::E_FAIL } else { code }
 }
 
-/// The window between a call's first poll and its end, in which statuses are pushed.
+/// The period between a call's first poll and its end, in which statuses are pushed to the handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Window {
-    /// The call ended at its first poll: there was no window.
+    /// The call ended at its first poll, so there was no such period.
     Never,
     /// The call was pending.
     Opened,
 }
 
-/// The minimum time between two checks of a suspended deadline.
+/// The minimum time between two checks of a deadline that has moved, because the user was asked.
 const MIN_RECHECK: Duration = Duration::from_secs(1);
 
-/// The time limit of a call, excluding the time in which the handler has the user's attention.
+/// The time limit of a call, excluding the time in which the handler has the user's attention or waits for it.
 pub(crate) struct Deadline {
     attention: Duration,
     due: Pin<Box<Sleep>>,
 }
 
 impl Deadline {
-    /// Starts the time now.
+    /// Starts the time limit now.
     fn after(attempt: &Attempt, time: Duration) -> Self {
         Self { attention: attempt.attention_time(), due: Box::pin(sleep(time)) }
     }
 
-    /// Returns `true` if the time is up. If not, the task is woken once it is.
+    /// Returns `true` if the time is up. If not, the task is woken when the time may be up.
     fn is_elapsed(&mut self, attempt: &Attempt, cx: &mut Context<'_>) -> bool {
         while self.due.poll_unpin(cx).is_ready() {
             let attention = attempt.attention_time();
@@ -179,7 +179,7 @@ impl Deadline {
     }
 }
 
-/// Polls a call to its end. Calls `pending` after each poll that leaves it pending, while the window is open.
+/// Polls a call to its end. Calls `pending` after each poll that leaves the call pending.
 pub(crate) async fn drive_call<'a, T>(
     attempt: &Attempt,
     limit: Option<Duration>,

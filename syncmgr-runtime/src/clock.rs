@@ -46,7 +46,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Adds `time` to `now`, limited to a value that cannot overflow.
+/// Adds `time` to `now`. A very long time is shortened, so that the sum cannot overflow.
 pub(crate) fn later(now: Instant, time: Duration) -> Instant {
     /// A duration that is longer than any program runs, and short enough to add to an instant.
     const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use syncmgr_core::store::Histogram;
 
-/// The number of buckets per octave, as a power of two. With four, each bound is within 25% of the durations in its
-/// bucket.
+/// The binary logarithm of the number of buckets per octave. With four buckets, each bound is within 25% of the
+/// durations in its bucket.
 const DIVISION: u32 = 2;
 
 /// The number of octaves of microseconds. The first duration beyond them is 2^32 us, a little more than an hour.
@@ -34,7 +34,7 @@ impl LatencyHistogram {
     pub(crate) fn record(&self, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.max.fetch_max(nanos, Ordering::Relaxed);
-        // Release ordering, so that a reader of the count also sees a maximum that covers it.
+        // Release ordering, so that a reader that sees this count also sees a maximum that includes this duration.
         self.counts[bucket_of(nanos.div_ceil(1_000))].fetch_add(1, Ordering::Release);
     }
 
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quantile_of_an_overflow_is_the_longest_duration() {
+    fn a_quantile_in_the_overflow_bucket_is_the_longest_duration() {
         let latencies = latencies_of(&[2, 3].map(|hours| Duration::from_secs(hours * 3_600)));
         assert_eq!(latencies.quantile(0.1), latencies.max());
         assert_eq!(latencies.max(), Some(Duration::from_secs(3 * 3_600)));

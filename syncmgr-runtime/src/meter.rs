@@ -73,7 +73,7 @@ mod silent {
     use super::{Duration, HandlerId, Phase, Trigger};
 
     pub(crate) fn session(_: Trigger, _: Duration) {}
-    /// The counts without the feature `metrics`.
+    /// A placeholder for the counts, if the feature `metrics` is disabled.
     pub(crate) struct NotCounted;
 
     pub(crate) fn outcomes(_: &[Phase]) -> NotCounted {

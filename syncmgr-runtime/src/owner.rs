@@ -11,7 +11,7 @@ use crate::session::lifecycle::SessionShared;
 use crate::session::open::OpenSessions;
 use crate::watchdog::{Probe, RunSource};
 
-/// A manager's host and its sessions; dropped with the last handle of either.
+/// A manager's host and its sessions; dropped with the last handle of the manager or of a session.
 pub(crate) struct Owner {
     pub(crate) host: Arc<Host>,
     pub(crate) sessions: Arc<OpenSessions>,

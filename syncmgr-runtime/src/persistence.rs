@@ -69,7 +69,7 @@ impl Host {
             .unwrap_or_else(|panic| Err(anyhow!("the store panicked: {}", panic_text(panic))))
     }
 
-    /// Returns the answer to a question, if there is one. An answer to a different wording is ignored.
+    /// Returns the answer to a question, if there is one. An answer to a question with a different wording is ignored.
     pub(crate) fn answer_to(&self, handler: HandlerId, item: ItemId, question: &Question) -> Option<usize> {
         let given = self.ledger().answer_to(handler, item, question);
         given.unwrap_or_else(|| self.read(|store| store.answer(handler, item, question)).flatten())

@@ -37,7 +37,7 @@ use crate::session::lifecycle::SessionShared;
 pub struct Report {
     /// The session.
     pub session: SessionId,
-    /// The trigger that started it.
+    /// The trigger that started the session.
     pub trigger: Trigger,
     /// The time until the session was idle for the first time.
     pub duration: Duration,

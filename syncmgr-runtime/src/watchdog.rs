@@ -14,7 +14,7 @@ use syncmgr_core::sync::Mutex;
 /// Monitors the threads that a manager's handlers run on.
 ///
 /// A blocked thread can stall the runtime itself, so an implementation needs a thread or a loop outside the runtime.
-/// [`ThreadWatchdog`] is one.
+/// [`ThreadWatchdog`] is such an implementation.
 ///
 /// ```
 /// # use syncmgr_doc_examples::*;

@@ -42,7 +42,8 @@ const REQUIRED: [(&str, &str); 2] = [
 const CLAIMS: &str = "a claim is made at run time and cannot be in the constant `HANDLER`\n\
     add it in `info`, as in `fn info(&self) -> HandlerInfo { Self::HANDLER.with_claim(\"..\") }`";
 
-/// `szHandlerName` of `SYNCMGRHANDLERINFO`, without its terminator.
+/// The maximum length of a name in UTF-16 code units: that of `szHandlerName` in `SYNCMGRHANDLERINFO`, without its
+/// terminator.
 const NAME_UNITS: usize = 31;
 
 /// Checks the attribute.

@@ -9,11 +9,12 @@ use syncmgr_core::id::ItemId;
 use super::Attempt;
 use super::state::{AttemptPhase, State};
 
-/// The least number of items that may wait for claims while the items behind them are checked.
+/// The number of items that may wait for claims before the items behind them are no longer checked, unless the
+/// handler's limit of concurrent items is higher.
 const MIN_WINDOW: usize = 64;
 
 impl Attempt {
-    /// Locks the state once the next item may begin: it has its claims or needs none.
+    /// Requests claims until an item may begin or enough items wait for theirs. Returns the state, locked.
     pub(super) fn claim_next(&self) -> MutexGuard<'_, State> {
         loop {
             self.claim_ahead();
@@ -24,8 +25,8 @@ impl Attempt {
         }
     }
 
-    /// Claims for the next items: an item that gets its claims is ready, another is held. Stops at the first item that may
-    /// begin.
+    /// Requests the claims of the next items in order. An item that gets its claims is ready; an item that does not is
+    /// held. Stops at the first item that may begin, or once enough items wait for claims.
     fn claim_ahead(&self) {
         while let Some(index) = self.hold_next() {
             let item = self.selection()[index].id();
@@ -47,24 +48,24 @@ impl Attempt {
         state.phase != AttemptPhase::Synchronizing || self.has_enough_waiting(state) || self.may_assign(state)
     }
 
-    /// Readies a held item that has its claims. Returns `false` if it no longer waits for them.
+    /// Marks a held item as ready, because it has its claims. Returns `false` if the item no longer waits for claims.
     pub(crate) fn ready(&self, item: ItemId) -> bool {
         let ready = self.index_of(item).is_some_and(|index| self.change(|state| state.items.ready(index)));
         if ready {
-            // Fails if the attempt is over and needs no workers.
+            // An error means that the attempt has ended and needs no workers.
             let _ = self.request_workers();
         }
         ready
     }
 
-    /// Releases the claims of an item that has ended or no longer waits.
+    /// Releases the claims of an item that has ended or no longer waits for them.
     pub(super) fn release(&self, index: usize) {
         if self.claims_any(index) {
             self.link.release(self.selection()[index].id());
         }
     }
 
-    /// Returns `true` if enough items wait for claims, so that the items behind them are not checked yet.
+    /// Returns `true` if so many items wait for claims that the items behind them are not checked yet.
     pub(super) fn has_enough_waiting(&self, state: &State) -> bool {
         self.is_claiming() && state.items.waiting_for_claims() >= self.limits.items().max(MIN_WINDOW)
     }

@@ -72,12 +72,12 @@ impl Attempt {
         self.stop(CancelReason::ShuttingDown);
     }
 
-    /// Queues a status to be pushed to the handler in the next window.
+    /// Queues a status, to be pushed to the handler while one of its calls is pending.
     pub(crate) fn push(&self, subject: Subject, status: Status) {
         self.change(|state| state.pushes.push((subject, status)));
     }
 
-    /// Pushes the queued statuses to the handler. Called while a window is open, between two polls.
+    /// Pushes the queued statuses to the handler. Called while a handler call is pending, between two of its polls.
     pub(crate) fn deliver(&self) {
         let pushes = mem::take(&mut self.lock().pushes);
         for (subject, status) in pushes {
@@ -107,8 +107,8 @@ impl Attempt {
         }
     }
 
-    /// Closes the attempt. Items that have not ended get the verdict of `verdict_of`, which receives the cell of a self-reported
-    /// item. Returns the items whose end must be logged.
+    /// Closes the attempt. An item that has not ended gets the verdict that `verdict_of` returns. `verdict_of` receives
+    /// the item's cell if the handler reported the item itself. Returns the items whose end must be logged.
     pub(crate) fn close(&self, verdict_of: impl Fn(Option<&ItemCell>) -> Verdict) -> Vec<ItemId> {
         let mut to_log = Vec::new();
         let (cells, cancelled) = self.change(|state| {

@@ -98,7 +98,7 @@ impl<'a> Supervised<'a> {
         });
     }
 
-    /// Updates the waker in the worker's slot, which cancellation wakes.
+    /// Updates the waker in the worker's slot. A cancellation wakes that waker.
     fn update_waker(&mut self, waker: &Waker) {
         self.poll_state.suspended = true;
         if !self.poll_state.waker.will_wake(waker) {
@@ -135,7 +135,8 @@ impl<'a> Supervised<'a> {
     fn poll_dropped(&mut self, cx: &mut Context<'_>) -> Poll<WorkEnd> {
         let cell = self.item.cell();
         if cell.is_working() && matches!(self.ended, Some(WorkEnd::Returned(Ok(())))) {
-            // The item's spawned work is dropped before it ends, so the success does not count.
+            // The work that the item spawned is dropped before that work has ended, so the item's success does not
+            // count.
             self.ended = Some(WorkEnd::Dropped);
         }
         cell.abort_token().cancel();
@@ -190,9 +191,9 @@ impl Grace {
         Self { soft, hard, sleep: Box::pin(sleep_until(soft)) }
     }
 
-    /// Returns `true` if `due` has passed. If not, the task is woken once it has.
+    /// Returns `true` if `due` has passed. If not, the task is woken at `due`.
     pub(crate) fn is_elapsed(&mut self, due: Instant, cx: &mut Context<'_>) -> bool {
-        // Checked first, as a timer fires up to a millisecond late.
+        // Checked first, because a timer fires up to a millisecond late.
         if Instant::now() >= due {
             return true;
         }

@@ -16,7 +16,7 @@ use syncmgr_core::store::{Durability, StateChange};
 
 use super::Attempt;
 
-/// The host of an attempt: the run of a manager's session, or a callback of another host.
+/// The host of an attempt: a run in a session of our manager, or the callback of a foreign host.
 pub(crate) trait HostLink: Send + Sync {
     fn log(&self, entry: LogEntry);
     fn delete_log(&self, scope: ErrorScope);
@@ -45,7 +45,7 @@ pub(crate) trait HostLink: Send + Sync {
     fn item_ends(&self, item: ItemId, cell: &ItemCell) {
         let _ = (item, cell);
     }
-    /// Called when an item is abandoned. The work that the item started runs for as long as the cell is working.
+    /// Called when an item is abandoned. The work that the item started has ended once the cell is no longer working.
     fn abandoned(&self, item: ItemId, cell: Arc<ItemCell>) {
         let _ = (item, cell);
     }
@@ -56,11 +56,11 @@ pub(crate) trait HostLink: Send + Sync {
         let _ = (item, claims);
         true
     }
-    /// Releases the claims of an item that has ended or no longer waits.
+    /// Releases the claims of an item that has ended or no longer waits for them.
     fn release(&self, item: ItemId) {
         let _ = item;
     }
-    /// Puts an item that had its claims back into the queue.
+    /// Releases the claims of an item that had them but did not begin. The item has to claim again.
     fn requeue(&self, item: ItemId) {
         let _ = item;
     }

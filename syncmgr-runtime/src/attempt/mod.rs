@@ -53,7 +53,8 @@ pub(crate) struct ItemEnded {
     pub(crate) used: Usage,
 }
 
-/// One attempt of a run: from `initialize` or `show_error`, which may choose its items, to the end of `synchronize`.
+/// One attempt of a run: from the call of `initialize` or `show_error` to the end of `synchronize`. `show_error` may
+/// return the items to run.
 pub(crate) struct Attempt {
     /// The number of the attempt in its run, from 0.
     number: u32,
@@ -259,8 +260,8 @@ impl Attempt {
         self.lock().items.journal(from).take(max).collect()
     }
 
-    /// Returns the outcomes in the journal from entry `from` on. Locks the attempt meanwhile, so only for runs that have
-    /// ended.
+    /// Returns the outcomes in the journal from entry `from` on. Keeps the attempt locked while it reads, so call it
+    /// only for runs that have ended.
     pub(crate) fn covered(&self, from: usize) -> BTreeMap<usize, Outcome> {
         covered(self.lock().items.journal(from))
     }
@@ -311,8 +312,8 @@ impl Attempt {
         polled
     }
 
-    /// Returns the polls in progress: the worker slot, the number of the poll, and the item. A poll of a method is left out
-    /// if it polls an item.
+    /// Returns the polls in progress: the worker slot, the number of the poll, and the item. A poll of a handler method
+    /// is left out while any item is being polled.
     pub(crate) fn polls_in_progress(&self) -> Vec<(Option<usize>, u32, Option<ItemId>)> {
         let state = self.lock();
         let of_slot = |(slot_index, slot): (usize, &Slot)| {

@@ -135,7 +135,8 @@ impl Attempt {
     }
 }
 
-/// With more paths than this, whole file systems are flushed, if the system supports it.
+/// The maximum number of paths that are flushed one by one. For more paths, whole file systems are flushed, if the
+/// operating system supports that.
 const MAX_SINGLE_FILES: usize = 4;
 
 fn flush_paths(paths: &[PathBuf]) -> SyncResult {

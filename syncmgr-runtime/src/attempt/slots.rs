@@ -102,8 +102,8 @@ impl Attempt {
         context.is_some()
     }
 
-    /// Ends a worker's item and frees its slot, then releases the item's claims. In this order, the request for an item
-    /// that becomes ready counts only the workers that are still busy.
+    /// Ends a worker's item and frees the worker's slot, then releases the item's claims. The release may make another
+    /// item ready, and the request for workers that follows must not count this worker as busy.
     fn vacate(&self, slot: usize, ended: &Ended) {
         let cancelled_at = self.change(|state| {
             let cancelled_at = state.end_in_slot(slot, ended);
@@ -114,14 +114,14 @@ impl Attempt {
         self.release(ended.index);
     }
 
-    /// Abandons an item: the work it started is still running.
+    /// Marks an item as abandoned, because work that it started is still running.
     pub(crate) fn abandon(&self, item: ItemId, cell: &Arc<ItemCell>) {
         self.lock().abandoned.insert(item);
         self.link.abandoned(item, cell.clone());
     }
 
-    /// Withdraws the request for workers, as no item is left to begin. Requests workers again if an item has become ready
-    /// meanwhile.
+    /// Withdraws the request for workers, because no item is left to begin. Requests workers again if an item has
+    /// become ready meanwhile.
     fn cancel_permit_request(&self) {
         self.link.cancel_permit_request();
         if self.lock().items.has_next() {
@@ -130,7 +130,7 @@ impl Attempt {
         }
     }
 
-    /// Frees the slot of a worker that is dropped before its first turn.
+    /// Frees the slot of a worker that is dropped before its first item.
     pub(super) fn leave_unused(&self, slot: usize) {
         self.change(|state| state.vacate(slot));
         self.link.return_workers(1);

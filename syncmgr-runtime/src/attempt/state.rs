@@ -93,7 +93,7 @@ pub(super) struct Ended {
 pub(super) struct Evicted {
     pub(super) index: usize,
     pub(super) cell: Arc<ItemCell>,
-    /// The time at which it was cancelled by request, if it was.
+    /// The time at which the item was cancelled by request; `None` if it was not.
     pub(super) cancelled_at: Option<Instant>,
 }
 
@@ -136,7 +136,7 @@ impl State {
         self.slots.len() - 1
     }
 
-    /// Ends the item of a slot. Returns the time at which it was cancelled by request, if it was.
+    /// Ends the item of a slot. Returns the time at which the item was cancelled by request; `None` if it was not.
     pub(super) fn end_in_slot(&mut self, slot_index: usize, ended: &Ended) -> Option<Instant> {
         self.end(ended.index, ended.verdict);
         let slot = &mut self.slots[slot_index];
@@ -144,7 +144,7 @@ impl State {
         slot.cancelled.take().filter(|_| was_requested(&slot.cell))
     }
 
-    /// Frees the slot of a worker: the next item may not begin yet.
+    /// Frees the slot of a worker, because the next item may not begin yet.
     pub(super) fn leave(&mut self, slot_index: usize) -> Option<Assignment> {
         self.vacate(slot_index);
         None
@@ -152,7 +152,7 @@ impl State {
 
     /// Assigns the next item to a worker, or frees its slot if there is none.
     pub(super) fn assign_next(&mut self, slot_index: usize) -> Option<Assignment> {
-        /// A cell is referenced by the slot and by the worker's context.
+        /// The number of references to a cell that nothing else uses: those of the slot and of the worker's context.
         const HOLDERS: usize = 2;
         let next = if self.phase == AttemptPhase::Synchronizing { self.items.begin_next() } else { None };
         let slot = &mut self.slots[slot_index];

@@ -24,7 +24,7 @@ use crate::clock::later;
 #[derive(Default)]
 struct Quiet {
     items: BTreeMap<usize, QuietPeriod>,
-    /// The length of the journal and its quiet period, while the handler runs its items itself.
+    /// The length of the journal and the period in which it has not grown, while the handler runs its items itself.
     run: Option<(usize, QuietPeriod)>,
     attention: Duration,
 }

@@ -108,7 +108,7 @@ async fn work(mut guard: SlotGuard, work: &impl Work) {
             continue;
         }
         let mut supervised = Supervised::new(&attempt, slot, item, &mut guard.poll_state, || work.begin(item));
-        // Awaited by reference: by value, it would be copied once more for each item.
+        // Awaited by reference, because awaiting it by value would copy the future once more for each item.
         let end = (&mut supervised).await;
         drop(supervised);
         if was_ended_by_eviction(item) && attempt.was_evicted(slot) {
@@ -116,7 +116,7 @@ async fn work(mut guard: SlotGuard, work: &impl Work) {
             return;
         }
         ended = Some(end_item(&attempt, item, end));
-        // After an item that never yielded, other tasks run before the next item begins.
+        // If the item never yielded, lets other tasks run before the next item begins.
         if !std::mem::take(&mut guard.poll_state.suspended) {
             yield_worker().await;
         }
@@ -161,7 +161,7 @@ enum Dropped {
     ByRuntime,
 }
 
-/// `Yes` once the worker has left its slot regularly.
+/// `Yes` once the worker has left its slot by itself, and not because it was dropped.
 #[derive(PartialEq, Eq)]
 enum Left {
     No,

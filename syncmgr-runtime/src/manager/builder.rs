@@ -148,8 +148,8 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Sets the source for the state of network, power and user. By default all three are unknown, and unknown holds
-    /// nothing back.
+    /// Sets the source for the state of network, power and user. By default all three are unknown, and an unknown state
+    /// holds nothing back.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -241,10 +241,11 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Sets the least time between two starts that changes of the environment cause. The default is 5 s.
+    /// Sets the reconnect interval: the minimum time between two starts of sessions because of a changed environment.
+    /// The default is 5 s.
     ///
-    /// The first change takes effect immediately. While the network flaps, handlers reconnect at most once in this time, and only if
-    /// the network is up at its end.
+    /// The first change takes effect immediately. While the network flaps, handlers reconnect at most once per
+    /// interval, and only if the network is up when the interval ends.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -257,7 +258,7 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Sets the way to ask the user. Without it, the user is never asked.
+    /// Sets the way to ask the user. By default, the user is never asked.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -303,7 +304,7 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Sets the provider of network connections. Without it, requests for connections fail.
+    /// Sets the provider of network connections. Without a provider, requests for connections fail.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -328,8 +329,8 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Sets the chooser, which selects the items of sessions that may ask the user. Without it, stored preferences
-    /// decide.
+    /// Sets the chooser, which selects the items of sessions that may ask the user. Without a chooser, stored
+    /// preferences decide.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -356,7 +357,7 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Sets the watchdog, which detects handlers that block their thread. Without it, a blocking handler is not
+    /// Sets the watchdog, which detects handlers that block their thread. Without a watchdog, a blocking handler is not
     /// reported, and the manager makes no progress while all threads of the runtime are blocked.
     ///
     /// ```

@@ -118,7 +118,8 @@ impl SyncManager {
     }
 
     /// Unregisters a handler: `UnregisterSyncMgrHandler`. Later sessions do not include the handler. Its active runs
-    /// continue, and its stored data is kept; see [`forget`](Self::forget). Returns `false` if it was not registered.
+    /// continue, and its stored data is kept; see [`forget`](Self::forget). Returns `false` if the handler was not
+    /// registered.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;

@@ -101,7 +101,7 @@ impl CallbackAdapter {
     /// See also: R49.
     ///
     /// # Errors
-    /// Returns the code if the handler fails to list its items.
+    /// Returns the failure code if the handler cannot list its items.
     pub async fn enum_sync_items(&self) -> Result<Items, HResult> {
         self.instance.enum_sync_items().await
     }
@@ -134,8 +134,8 @@ impl CallbackAdapter {
 
     /// `PrepareForSync` with the chosen items. Completes through `PrepareForSyncCompleted`.
     ///
-    /// An item that was not listed is reported as failed through `Progress`. If no id was listed, nothing is prepared
-    /// and the method returns `E_INVALIDARG`.
+    /// An item that was not listed is reported as failed through `Progress`. If none of the items was listed, nothing
+    /// is prepared and the method returns `E_INVALIDARG`.
     ///
     /// See also: R86, R87.
     pub fn prepare_for_sync(&self, items: &[ItemId]) -> HResult {

@@ -75,7 +75,8 @@ use super::instance::{DetachOnDrop, Instance};
 pub struct ClassicAdapter {
     info: HandlerInfo,
     create: Box<dyn Fn() -> Arc<dyn ClassicHandler> + Send + Sync>,
-    /// The instance of the latest run, which lists the items: a handler has one run at a time.
+    /// The instance of the latest run. `items` takes no context and uses this instance, because a handler has one run
+    /// at a time.
     current: Mutex<Weak<Instance>>,
 }
 

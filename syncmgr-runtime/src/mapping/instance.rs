@@ -112,7 +112,7 @@ impl Instance {
         }
     }
 
-    /// Delivers a status if a call is outstanding, else holds it for the next call.
+    /// Delivers a status if a call is outstanding; otherwise keeps the status for the next call.
     pub(super) fn push(&self, subject: Subject, status: Status) {
         let wanted = if subject == Subject::Handler { Event::StopRequested } else { Event::SkipRequested };
         match self.on(wanted) {
@@ -313,8 +313,8 @@ fn answer_while_preparing(instance: &Instance, item: ItemId) -> HResult {
     }
 }
 
-/// Establishes a connection from a synchronous call. Blocks the thread if the provider is not ready. Fails instead on the
-/// thread of a current-thread runtime, which must not block.
+/// Establishes a connection from a synchronous call. Blocks the thread if the provider is not ready. On the thread of a
+/// current-thread runtime, which must not block, the call fails instead.
 fn connect(run: &RunContext, runtime: &Handle, name: Option<&str>) -> HResult {
     let mut connecting = Box::pin(run.establish_connection(name));
     let on_runtime = Handle::try_current().is_ok();

@@ -46,7 +46,8 @@ impl CallbackSlot {
         self.call(|callback| callback.log_error(entry.level, &entry.text, Some(&entry.info())))
     }
 
-    /// Calls `LogError`, or defers the call until a callback is set: a host may list the items before it sets one.
+    /// Calls `LogError`, or defers the call until a callback is set: a host may list the items before it sets the
+    /// callback.
     pub(super) fn log_when_set(&self, entry: LogEntry) {
         let is_set = self.callback.lock().is_some();
         match is_set {

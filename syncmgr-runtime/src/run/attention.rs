@@ -18,7 +18,7 @@ pub(super) struct AttentionPermits {
 /// One slot: the permit, until it is given back or revoked.
 type PermitSlot = Mutex<Option<OwnedSemaphorePermit>>;
 
-/// The time in which the run had the user's attention or waited for it. It counts against no deadline.
+/// The time in which the run had the user's attention or waited for it. No deadline counts this time.
 #[derive(Default)]
 struct AttentionTime {
     before: Duration,
@@ -71,7 +71,7 @@ impl Drop for AttentionRequest {
     }
 }
 
-/// A granted permit. Gives it back when dropped.
+/// A granted permit, which is given back when this value is dropped.
 pub(super) struct HeldPermit {
     slot: Arc<PermitSlot>,
     _request: AttentionRequest,

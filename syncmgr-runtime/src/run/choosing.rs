@@ -34,7 +34,7 @@ impl Run {
                 let choice =
                     self.attempt().token().run_until_cancelled_owned(self.scope.choose(self.id.handler, offer)).await;
                 let chosen = choice.unwrap_or_default();
-                // The choice also decides about interrupted items.
+                // The choice also covers the items of interrupted runs, so those runs count as resumed.
                 let interrupted = self.host().ledger().interrupted(self.id.handler);
                 self.lock().resumed = interrupted.into_iter().map(|run| run.session).collect();
                 listing.select(|item| chosen.contains(&item.id()))
@@ -44,8 +44,8 @@ impl Run {
         self.on(Event::Chosen(chosen))
     }
 
-    /// Returns the preferred items and those that interrupted runs left unfinished; only the latter in a session that was
-    /// started to resume them.
+    /// Returns the preferred items and the items that interrupted runs left unfinished. In a session that was started
+    /// to resume those runs, returns only the unfinished items.
     fn preferred(&self, listing: &Listing) -> Arc<[SyncItem]> {
         let preferred = listing.select_preferred(self.id.handler, &self.lock().preferences);
         let interrupted = self.host().ledger().interrupted(self.id.handler);
@@ -63,7 +63,7 @@ impl Run {
         listing.select(|item| unfinished.contains(&item.id()) || preferred.contains(&item.id()))
     }
 
-    /// Returns the items that were requested of interrupted runs and have not ended.
+    /// Returns the items that were requested in interrupted runs and have not ended since.
     fn unfinished(&self, preferred: &[SyncItem], interrupted: Vec<InterruptedRun>) -> BTreeSet<ItemId> {
         let mut unfinished = BTreeSet::new();
         for InterruptedRun { session, items, .. } in interrupted {
@@ -104,7 +104,7 @@ impl Run {
     /// Sets the items of the next attempt, without the ones that this run leaves out.
     pub(super) fn set_next_items(&self, items: Arc<[SyncItem]>) -> ItemSet {
         let items = self.runnable(items);
-        // The other items keep waiting for the environment.
+        // The items that were left out keep waiting for the environment.
         self.host().ledger().runs(self.id.handler, items.iter().map(SyncItem::id));
         let any = if items.is_empty() { ItemSet::Empty } else { ItemSet::NonEmpty };
         self.lock().next_items = items;

@@ -12,10 +12,11 @@ use syncmgr_core::sync::Mutex;
 
 use crate::ending::RunChange;
 
-/// The maximum number of entries in a run's log. Later entries are only counted.
+/// The length of a run's log from which information is no longer added. Entries that are not added are only counted.
 const MAX_LOG_ENTRIES: usize = 10_000;
 
-/// The maximum number of entries for warnings and errors. Higher, so that information does not crowd them out.
+/// The length of a run's log from which warnings and errors are no longer added either. It is higher, so that
+/// information does not crowd out warnings and errors.
 const MAX_FAULT_ENTRIES: usize = 100_000;
 
 /// An event between two entries of an attempt's journal.

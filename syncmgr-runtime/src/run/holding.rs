@@ -1,4 +1,4 @@
-//! Asks the ledger which runs and items may begin, and reports to it the ones that did not.
+//! Asks the ledger which runs and items may begin, and reports those that did not begin to the ledger.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,8 @@ use crate::scheduler::RunLog;
 use crate::session::scope::{Choosing, SessionTerms};
 
 impl Run {
-    /// Returns the reason the run may not begin now, if any. The ledger starts the run later if the environment holds it.
+    /// Returns the reason the run may not begin now, if any. If the environment holds the run, the ledger starts it
+    /// later.
     pub(super) fn hold(&self) -> Option<Hold> {
         let SessionTerms { requested_by, reason, .. } = self.scope.terms;
         let environment = self.host().ports.environment.now();
@@ -61,7 +62,7 @@ impl Run {
         if reason == StartReason::Requested || self.held().is_some() || self.host().tracker.is_closed() {
             return;
         }
-        // These runs may have ended before their items were listed.
+        // A run with one of these endings may have ended before its items were listed.
         let unlisted = matches!(self.ending(), Some(RunEnding::Declined | RunEnding::Stopped));
         let (policy, listing) = (self.retry_policy(), self.listing());
         let lists = |item| unlisted || listing.item(item).is_some();
@@ -114,7 +115,8 @@ impl Run {
         self.info.retry().unwrap_or(self.host().retry)
     }
 
-    /// Returns the kind of a manual request, which determines the retry states it clears. `None` if it is automatic.
+    /// Returns the kind of a manual request, which determines the retry states that the request clears. `None` if it is
+    /// automatic.
     fn cleared_by(&self) -> Option<ClearedBy> {
         match self.lock().requested_by {
             RequestedBy::UserForced => Some(ClearedBy::UserForced),
@@ -142,7 +144,7 @@ impl Run {
         *self.recorded_so_far().jitter.get_or_insert_with(|| self.host().random_number())
     }
 
-    /// Returns the due items that this automatic run takes along.
+    /// Returns the due items of the handler that this run runs too, if this run is automatic.
     pub(super) fn take_along(&self) -> BTreeSet<ItemId> {
         if !self.lock().automatic {
             return BTreeSet::new();
@@ -150,7 +152,7 @@ impl Run {
         self.host().decide(|ledger, now| ledger.take_along(self.id.handler, now))
     }
 
-    /// Ends the automatic run of the handler: another one may start.
+    /// Ends the automatic run of the handler: another automatic run may start.
     pub(super) fn end_automatic(&self) {
         if std::mem::take(&mut self.lock().automatic) {
             let effects = self.host().ledger().automatic_run_ended(self.id.handler);

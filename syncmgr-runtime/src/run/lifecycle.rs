@@ -24,7 +24,7 @@ use crate::meter;
 use crate::session::scope::Choosing;
 
 impl Run {
-    /// Drives the run: performs the next action of the protocol, until it is released.
+    /// Drives the run: performs the next action of the protocol, until the run is released.
     async fn drive(self: &Arc<Self>) {
         let mut requests = Requests::default();
         let mut next = Action::Initialize;
@@ -130,7 +130,7 @@ impl Run {
     fn attach(&self) -> Step {
         // R74.
         let step = self.on(Event::Attached);
-        // Nothing is to be prepared, and no other run has to wait.
+        // This run prepares nothing, so no other run of the handler has to wait for it.
         if self.lock().protocol.stage() == Stage::Results {
             self.end(RunEnding::NothingToDo);
         }
@@ -176,7 +176,7 @@ impl Run {
     async fn show_results(&self) -> Step {
         // R150.
         let attempt = self.attempt();
-        // All items may have been skipped while preparing; `synchronize` was not called then.
+        // All items may have been skipped while the handler prepared; in that case `synchronize` was not called.
         attempt.close(|_| Verdict::plain(Outcome::Skipped));
         self.recorded(&attempt).await;
         let code = self.lock().protocol.result().unwrap_or(HResult::S_OK);
@@ -184,7 +184,8 @@ impl Run {
         Step::Wait
     }
 
-    /// Explains a log entry and runs items again if the handler requests it. An earlier stop affects neither.
+    /// Explains a log entry and runs items again if the handler requests it. An earlier stop of the run affects neither
+    /// the explanation nor these items.
     async fn show_error(self: &Arc<Self>, requests: &Requests) -> Step {
         // R113, R144 to R149.
         if !self.lock().automatic {
@@ -205,7 +206,7 @@ impl Run {
         let any_requested = !again.is_empty();
         let any = self.set_next_items(again);
         if any_requested && any == ItemSet::Empty {
-            // All requested items ended without being run, so the run has ended again.
+            // All requested items were left out, so the run has ended again.
             let ending = self.ending().unwrap_or(RunEnding::NothingToDo);
             self.record_change(RunChange::Ended(ending));
         }
@@ -330,7 +331,8 @@ impl Run {
         .await
     }
 
-    /// Passes the end of a call to the protocol, with its events in the order in which they happened.
+    /// Passes the completion of a call to the protocol, and then the return of the method if the call was never
+    /// pending.
     fn complete(&self, window: Window, completed: Event, returned: fn(HResult) -> Event) -> Step {
         let step = self.on(completed);
         match window {

@@ -82,7 +82,7 @@ impl Run {
             (state.latest(), state.next_items.clone())
         };
         attempt.select(next_items, self.host().next_fence());
-        // Applied only now: later skips and pauses find the items themselves.
+        // Earlier skips and pauses are applied only now. Later skips and pauses apply to the attempt directly.
         self.apply_pause();
         let skipped = std::mem::take(&mut self.lock().skipped);
         skipped.into_iter().for_each(|item| self.skip_in(&attempt, item));

@@ -1,4 +1,4 @@
-//! Items that other runs exclude from this one: covered by an earlier run, or with earlier work still running.
+//! The items that a run leaves out because an earlier run covers them, or because their earlier work is still running.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::events::{NotRun, RunEvent};
 use super::state::Earlier;
 
 impl Run {
-    /// Adds earlier runs of the same handler. This run leaves out items that they begin from now on.
+    /// Adds earlier runs of the same handler. This run leaves out the items that an earlier run begins from now on.
     pub(crate) fn add_earlier_runs(&self, earlier: impl Iterator<Item = Arc<Run>>) {
         for run in earlier {
             if run.terms().cover(&self.terms()) {
@@ -27,7 +27,7 @@ impl Run {
         }
     }
 
-    /// Adds a run that was requested later but may begin earlier.
+    /// Adds a run that was requested after this run but may begin before it.
     fn add_overtaking_run(&self, later: Option<Arc<Run>>) {
         let Some(run) = later.filter(|later| later.terms().cover(&self.terms())) else { return };
         if self.lock().protocol.stage() == Stage::Created {
@@ -49,7 +49,7 @@ impl Run {
         }
     }
 
-    /// Returns the items that this run may run, and events the others as left out, each with its reason.
+    /// Returns the items that this run may run. Adds an event for each item that is left out, with the reason.
     pub(super) fn runnable(&self, items: Arc<[SyncItem]>) -> Arc<[SyncItem]> {
         let (earlier, skipped) = {
             let mut state = self.lock();
@@ -94,7 +94,7 @@ impl Run {
     }
 }
 
-/// Returns the items covered by earlier runs, each with its last verdict and the session.
+/// Returns the items covered by earlier runs, each with its last verdict and the session of the earlier run.
 fn merged(earlier: &[Earlier]) -> BTreeMap<ItemId, (SessionId, Verdict)> {
     let mut merged = BTreeMap::new();
     for Earlier { run, attempt: first, entry } in earlier {
@@ -103,7 +103,8 @@ fn merged(earlier: &[Earlier]) -> BTreeMap<ItemId, (SessionId, Verdict)> {
             let covered = attempt.covered(from);
             for (index, outcome) in covered {
                 let (item, verdict) = (attempt.selection()[index].id(), attempt.failure(index));
-                // An item that was stopped and abandoned there has not failed for this run's caller.
+                // An item that was stopped and abandoned in the earlier run does not count as failed for the caller of
+                // this run.
                 if !attempt.was_abandoned(item) {
                     merged.insert(item, (run.id.session, verdict.unwrap_or(Verdict::plain(outcome))));
                 }

@@ -218,10 +218,10 @@ impl Run {
         stop_in(&attempt, reason);
     }
 
-    /// Pauses or resumes with the session and the manager.
+    /// Pauses or resumes the run, as the session and the manager require.
     pub(crate) fn apply_pause(&self) {
         let attempt = self.attempt();
-        // Repeated, as a concurrent change may have checked the attempt before this call updated it.
+        // Repeated, because a concurrent call may have checked the attempt before this call updated it.
         while attempt.pause() != self.scope.pause() {
             attempt.set_pause(self.scope.pause());
         }

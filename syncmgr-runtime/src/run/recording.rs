@@ -23,7 +23,8 @@ use crate::host::Records;
 const BATCH: usize = 1_024;
 
 impl Run {
-    /// Records outcomes as items end, until dropped. If only exceptions are recorded, they are recorded at the end.
+    /// Records outcomes as items end, until the future is dropped. If the manager records only exceptions, does
+    /// nothing, because exceptions are recorded at the end of the attempt.
     pub(super) async fn recording(&self, attempt: &Attempt) -> Infallible {
         let host = self.host();
         if host.records == Records::Exceptions {
@@ -86,7 +87,7 @@ impl Run {
         };
         let length = attempt.journal_len();
         if length > from && self.lock().forgotten {
-            // Skipped, so that `journal_grown` waits for new entries.
+            // These entries count as recorded, so that `journal_grown` waits for new entries.
             self.recorded_so_far().entries = length;
         }
         if self.recorded_so_far().entries >= length {

@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 use super::Run;
 use super::state::{Command, IdleRequest};
 
-/// The number of attempts after which an automatic run takes no more items along. A run keeps all of its attempts.
+/// The number of attempts after which an automatic run runs no more due items. It is limited because a run keeps all of
+/// its attempts.
 const MAX_ATTEMPTS: usize = 16;
 
 /// The current request, and the callers that wait until the run is idle again.
@@ -60,12 +61,12 @@ impl Run {
         }
     }
 
-    /// Runs the items that became due during an automatic run, or ends that run.
+    /// Runs the items that became due during an automatic run. If there are none, the run is no longer automatic.
     fn run_due_items(&self, requests: &mut Requests) -> Option<Action> {
         let is_over = self.lock().stop.is_some() || self.host().tracker.is_closed();
         let items = if is_over || self.attempts().len() >= MAX_ATTEMPTS { BTreeSet::new() } else { self.take_along() };
         if !items.is_empty() {
-            // They run as retries, even if an interrupted run had left them unfinished.
+            // These items run as retries, even if an interrupted run had left them unfinished.
             self.lock().unfinished.clear();
             (requests.target, requests.retry) = (None, items.into_iter().collect());
             if let Step::Do(action) = self.open_error() {
@@ -105,7 +106,7 @@ impl Run {
         }
     }
 
-    /// Opens an error and clears an earlier stop. A session that shuts down meanwhile stops the run again.
+    /// Opens an error and clears an earlier stop. If the manager shuts down meanwhile, the run is stopped again.
     fn open_error(&self) -> Step {
         let step = {
             let mut state = self.lock();
@@ -115,7 +116,7 @@ impl Run {
             }
             step
         };
-        // Once the manager shuts down, nothing is opened.
+        // Nothing is opened after the manager has begun to shut down.
         if self.host().tracker.is_closed() {
             self.stop(CancelReason::ShuttingDown);
         }

@@ -95,7 +95,7 @@ pub(super) struct Earlier {
 pub(super) struct Recorded {
     pub(super) attempt: u32,
     pub(super) entries: usize,
-    /// The jitter of the attempt's retries. All have the same, so that they are due together.
+    /// The jitter of the attempt's retries. All of them have the same jitter, so that they are due together.
     pub(super) jitter: Option<u64>,
     pub(super) writes: VecDeque<BoxFuture<'static, SyncResult>>,
 }

@@ -75,7 +75,7 @@ impl Admission {
     /// Waits until the requested run may start. Cancel safe: a run that no longer waits leaves the queue.
     pub(crate) async fn wait(&self, run: RunId, started: &Notify) {
         let waiting = Waiting { admission: self, run, entered: false };
-        // A stored notification may be from an earlier turn.
+        // A notification that is stored in `started` may be from an earlier wait of this run.
         while !self.is_current(run) {
             started.notified().await;
         }
@@ -127,7 +127,7 @@ impl Admission {
         grant.is_some()
     }
 
-    /// Returns `true` if the item has its claims. If not, its run is notified once it has.
+    /// Returns `true` if the item has its claims. If not, the item's run is notified when the item gets them.
     pub(crate) fn claim(&self, item: ItemOfRun, claims: ClaimSet) -> bool {
         self.decide(|host| host.claim(item, claims))
     }
@@ -219,7 +219,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Ends the quarantine of an item. Woken like a task once the item's work has ended.
+/// A waker that ends the quarantine of an item. It is woken when the item's work ends.
 struct QuarantineEnd {
     admission: Weak<Admission>,
     cell: Arc<ItemCell>,

@@ -25,7 +25,7 @@ impl Launcher for Owner {
         if let Err(error) = &session {
             tracing::warn!(manager = %host.id, %error, "a scheduled session could not be started");
         }
-        // The end of a handler's run reports itself; a handler that was unregistered meanwhile has none.
+        // A run reports its own end. A handler that was unregistered meanwhile has no run.
         let runs = |handler| session.as_ref().is_ok_and(|session| session.run(handler).is_ok());
         for handler in handlers.into_iter().filter(|handler| is_automatic && !runs(*handler)) {
             let effects = host.ledger().automatic_run_ended(handler);

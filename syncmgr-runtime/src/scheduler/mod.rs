@@ -42,7 +42,7 @@ pub(crate) trait RunLog {
     fn remove_questions(&self, item: ItemId);
 }
 
-/// The log for decisions that concern no run: they neither ask nor settle anything.
+/// The log for decisions that concern no run: such decisions neither ask nor remove a question.
 pub(crate) struct NoLog;
 
 impl RunLog for NoLog {
@@ -69,7 +69,7 @@ impl Host {
         event(&mut self.ledger(), now)
     }
 
-    /// Performs decisions about a run. Returns the changes, which the caller stores in one write with its own.
+    /// Performs decisions about a run. Returns the changes, which the caller stores in one write with its own changes.
     #[must_use = "store the changes"]
     pub(crate) fn perform(self: &Arc<Self>, effects: Vec<Effect>, log: &dyn RunLog) -> Vec<StateChange> {
         let mut changes = Vec::new();
@@ -80,7 +80,7 @@ impl Host {
                 Effect::RemoveQuestions(item) => log.remove_questions(item),
                 Effect::Wake => self.wake_scheduler(),
                 Effect::Start(start) => {
-                    // Stored first, so as not to overwrite changes of the new session.
+                    // These changes are stored first, so that they do not overwrite changes of the new session.
                     self.store_all(std::mem::take(&mut changes));
                     self.launch(start);
                 }

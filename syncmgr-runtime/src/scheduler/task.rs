@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::clock::later;
 use crate::host::Host;
 
-/// The interval at which the time of day is checked. It advances while the machine sleeps; the timer does not.
+/// The interval at which the time of day is checked. The time of day advances while the machine sleeps; the timer does
+/// not.
 const CLOCK_CHECK: Duration = Duration::from_secs(60);
 
 impl Host {

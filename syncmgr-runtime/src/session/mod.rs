@@ -244,7 +244,7 @@ impl Session {
     /// manager.register(Feed)?;
     /// let session = manager.update_all()?;
     /// {
-    ///     let _guard = session.stop_on_drop(); // a window, a request, a scope of a test
+    ///     let _guard = session.stop_on_drop(); // kept while a dialog is open, a request is served or a test runs
     /// }
     /// session.finish().await;
     /// # Ok(())

@@ -187,10 +187,11 @@ impl Applier {
         Ok(key)
     }
 
-    /// Returns the value of `items.place` for a record that the next statement may insert. If it inserts none, the value
-    /// stays unused.
+    /// Returns the value of `items.place` for a record that the next statement may insert. If the statement inserts no
+    /// record, the value stays unused.
     ///
-    /// SQLite would prepare a subquery again each time, because the query planner depends on the value.
+    /// The statement has no subquery for the value: SQLite would prepare the statement again each time, because its
+    /// query plan would depend on a bound parameter.
     fn next_place(&mut self, handler: i64) -> ApplyResult<i64> {
         const LAST: &str = "SELECT ifnull(max(place), 0) FROM items NOT INDEXED WHERE handler = ?1";
         let last = match self.last_places.get(&handler) {

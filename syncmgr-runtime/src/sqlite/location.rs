@@ -80,7 +80,8 @@ pub(super) fn prepare_file(path: &Path) -> Result<(), StoreError> {
     check_length(path)
 }
 
-/// Refuses a file without a header. SQLite would initialize it as a new database and discard the content of its log.
+/// Refuses a file without a header. SQLite would initialize it as a new database and discard the content of its
+/// write-ahead log.
 fn check_length(path: &Path) -> Result<(), StoreError> {
     let length = |path: &Path| path.metadata().map_or(0, |metadata| metadata.len());
     let reason = match length(path) {

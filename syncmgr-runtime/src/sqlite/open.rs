@@ -24,8 +24,8 @@ const STATEMENT_CACHE: usize = 64;
 /// The settings of all connections. The schema of the file is not trusted to run functions with side effects.
 const COMMON_SETTINGS: &str = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;";
 
-/// The settings of the writer: 8 MB of cache, a checkpoint after 8 MB, and at most 8 MB of log on disk. Deleted data is
-/// overwritten, because forgotten data must not stay in the file.
+/// The settings of the writer: 8 MB of cache, a WAL checkpoint after 8 MB, and at most 8 MB of write-ahead log on disk.
+/// Deleted data is overwritten, because forgotten data must not stay in the file.
 const WRITER_SETTINGS: &str = "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 2048; PRAGMA journal_size_limit = 8388608; \
                       PRAGMA secure_delete = ON;";
 
@@ -98,7 +98,7 @@ fn check(path: &Path, connection: &Connection) -> Result<(), StoreError> {
 /// Opens the reading connection of a store with a writer.
 pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(|connection| {
-        // The caller may block a thread that other tasks need.
+        // The timeout is short, because the caller may block a thread that other tasks need.
         connection.busy_timeout(READ_BUSY_TIMEOUT)?;
         Ok(connection)
     });

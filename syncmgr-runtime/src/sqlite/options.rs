@@ -51,8 +51,8 @@ impl SqliteOptions {
     }
 
     /// Sets the failures that a stored change survives. The default is [`Process`](Durability::Process), which waits
-    /// for the disk only at checkpoints of the log. [`Power`](Durability::Power) waits for the disk once per batch of
-    /// changes.
+    /// for the disk only when SQLite checkpoints its write-ahead log. [`Power`](Durability::Power) waits for the disk
+    /// once per batch of changes.
     pub fn durability(self, durability: Durability) -> Self {
         Self { durability, ..self }
     }

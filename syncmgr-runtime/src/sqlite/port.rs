@@ -117,7 +117,7 @@ impl StateStore for SqliteStore {
     }
 
     fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>> {
-        // No session has a larger number, because it could not be stored.
+        // No stored session has a larger number, because a larger number cannot be stored.
         let session = i64::try_from(session.0).unwrap_or(i64::MAX);
         self.current_reader().all(ENDED, params![handler.guid(), session], rows::item)
     }

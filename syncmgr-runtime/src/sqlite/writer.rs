@@ -62,8 +62,8 @@ impl Writer {
         }
     }
 
-    /// Returns `true` on the writing thread. That thread runs the wakers of callers, which may use the store, and must not
-    /// wait for itself.
+    /// Returns `true` on the writing thread. The wakers of callers run on that thread and may use the store, but the
+    /// thread must not wait for itself.
     fn is_current_thread(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| thread.thread().id() == thread::current().id())
     }

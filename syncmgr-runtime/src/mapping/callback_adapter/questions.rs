@@ -16,7 +16,7 @@ pub(super) struct Questions {
 }
 
 impl Questions {
-    /// Returns the answer to a question. An answer to a different wording is ignored.
+    /// Returns the answer to a question. An answer to a question with a different wording is ignored.
     pub(super) fn answer(&self, id: ErrorId, question: &Question) -> Option<usize> {
         let (answered, choice) = self.answers.get(&id)?;
         (answered == question).then_some(*choice)

@@ -42,7 +42,8 @@ impl Applier {
         OF_ITEM.iter().try_for_each(|statement| self.run(statement, params![key, item.guid()]).map(drop))
     }
 
-    /// Filters the stored requests of the sessions that contain `id` with `keep`, which may also change a request.
+    /// In the sessions whose stored requests contain `id`, keeps only the requests for which `keep` returns `true`.
+    /// `keep` may also change a request.
     fn forget_runs(&self, id: Uuid, mut keep: impl FnMut(&mut RunRequest) -> bool) -> ApplyResult {
         for (session, manager, mut runs) in self.sessions_with_id(id)? {
             runs.retain_mut(&mut keep);
