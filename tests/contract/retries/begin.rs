@@ -40,7 +40,7 @@ async fn run_once(handler: Scripted) -> SyncManager {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_fails_to_list_is_retried_as_a_whole_and_success_resets_its_wait() {
+async fn a_failed_listing_is_retried_as_a_whole_and_success_resets_the_wait() {
     let began = StartTimes::new();
     let manager =
         run_once(handler_with_listing(
