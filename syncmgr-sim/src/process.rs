@@ -35,7 +35,6 @@ pub(crate) struct Process<'a> {
     /// The ids of the handlers by index, added handlers first.
     pub(crate) handler_ids: Vec<HandlerId>,
     pub(crate) handlers: BTreeMap<HandlerId, Arc<dyn SyncHandler>>,
-    pub(crate) held: Vec<Session>,
     pub(crate) tasks: JoinSet<()>,
     observer: JoinHandle<()>,
 }
@@ -68,7 +67,6 @@ impl<'a> Process<'a> {
             environment,
             handler_ids,
             handlers,
-            held: Vec::new(),
             tasks: JoinSet::new(),
             observer,
         }
@@ -115,7 +113,6 @@ impl<'a> Process<'a> {
                 }
             }
         }
-        self.held.clear();
         self.observer.abort();
         for _ in 0..200 {
             yield_now().await;

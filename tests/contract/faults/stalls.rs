@@ -341,7 +341,7 @@ async fn an_item_does_not_stall_while_it_or_another_item_asks_the_user() {
     let session = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
     let report = session.finish().await;
     assert!(report.is_success(), "{report}");
-    assert!(report.duration >= Duration::ZERO && report.runs.iter().all(|run| run.log.is_empty()), "{report}");
+    assert!(report.runs.iter().all(|run| run.log.is_empty()), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
