@@ -9,7 +9,11 @@ use crate::decision::hold::Hold;
 /// The wait after transient failures, and the number of failures after which retries stop.
 ///
 /// The wait after the first failure is [`initial`](Self::initial). Later waits grow by [`factor`](Self::factor) up to
-/// [`cap`](Self::cap). Up to [`jitter`](Self::jitter) percent are then added at random.
+/// [`cap`](Self::cap). Up to [`jitter`](Self::jitter) percent are then added at random, the same for all failures of an attempt.
+///
+/// Items of one handler that are due at about the same time run together. An item waits for the others for at most a tenth of
+/// its own wait.
+///
 /// [`decision::retry`](crate::decision::retry) compares the defaults with those of other systems.
 ///
 /// ```
