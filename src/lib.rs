@@ -67,7 +67,7 @@ pub use syncmgr_runtime::{
     manager::{SyncManager, SyncManagerBuilder},
     meter,
     report::{ItemReport, Report, RunReport},
-    session::{Session, SessionError, SessionEvent, SessionRequest, StartError},
+    session::{ManagerEvent, Session, SessionError, SessionEvent, SessionRequest, StartError},
     state, trace,
 };
 
@@ -312,7 +312,7 @@ pub mod session {
         RunChange, RunFault,
         latency::Latencies,
         manager::{LogAccessError, PropertiesError, StillRunning},
-        session::{Events, StopOnDrop},
+        session::{Events, ManagerEvents, StopOnDrop},
     };
 }
 

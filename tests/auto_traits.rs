@@ -28,6 +28,7 @@ table! {
     Limits: Send + Sync + Unpin;
     LogEntry: Send + Sync + Unpin;
     LogLevel: Send + Sync + Unpin;
+    ManagerEvent: Send + Sync + Unpin;
     NeedsUser: Send + Sync + Unpin;
     Outcome: Send + Sync + Unpin;
     Participation: Send + Sync + Unpin;
@@ -142,6 +143,7 @@ table! {
     session::Events: Send + Sync + Unpin;
     session::Latencies: Send + Sync + Unpin;
     session::LogAccessError: Send + Sync + Unpin;
+    session::ManagerEvents: Send + Sync + Unpin;
     session::PropertiesError: Send + Sync + Unpin;
     session::RunChange: Send + Sync + Unpin;
     session::RunFault: Send + Sync + Unpin;
@@ -208,6 +210,7 @@ send_futures! {
     (session: &Session) session.show_error(HandlerId::from_u128(1), log::ErrorId::from_u128(2));
     (session: &Session) session.answer(HandlerId::from_u128(1), log::ErrorId::from_u128(2), 0);
     (events: &mut session::Events) events.next();
+    (events: &mut session::ManagerEvents) events.next();
     (run: &RunContext) run.cancelled();
     (run: &RunContext) run.establish_connection(None);
     (run: &RunContext) run.interaction();

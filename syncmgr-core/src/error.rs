@@ -5,6 +5,8 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
+
 use crate::cancel::Cancelled;
 
 /// The result of a handler's methods.
@@ -32,7 +34,8 @@ pub type SyncResult<T = ()> = anyhow::Result<T>;
 /// # use syncmgr_core::error::FailureClass;
 /// assert_eq!(FailureClass::of(&anyhow!("connection reset")), FailureClass::Transient); // not marked
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FailureClass {
     /// The next attempt may succeed.
@@ -48,13 +51,14 @@ pub enum FailureClass {
 }
 
 /// The earliest time of the next attempt, set by the peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RetryAt {
     /// The given time after the failure.
     After(Duration),
     /// At the given time.
-    At(SystemTime),
+    At(#[serde(with = "crate::time")] SystemTime),
 }
 
 impl FailureClass {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A COM result code, stored as its number.
 ///
 /// The contract has two different tests. [`is_ok`](Self::is_ok) (exactly `S_OK`) decides whether `Initialize`,
@@ -13,7 +15,7 @@ use std::fmt;
 /// assert!(HResult::S_FALSE.is_success() && !HResult::S_FALSE.is_ok());
 /// assert_eq!(HResult::S_SYNCMGR_RETRYSYNC.to_string(), "S_SYNCMGR_RETRYSYNC");
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(transparent)]
 #[expect(clippy::exhaustive_structs, reason = "a number and nothing else")]
 pub struct HResult(pub i32);

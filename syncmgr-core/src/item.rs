@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bitflags::bitflags;
+use serde::{Deserialize, Serialize};
 
 use crate::claim::Claim;
 use crate::hresult::UnknownCode;
@@ -178,7 +179,8 @@ impl ItemFlags {
 }
 
 /// The default selection of an item: `SYNCMGRITEMSTATE`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "an item is selected or not")]
 pub enum ItemState {
     /// Not selected: `SYNCMGRITEMSTATE_UNCHECKED`.

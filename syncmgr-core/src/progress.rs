@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bitflags::bitflags;
+use serde::{Deserialize, Serialize};
 
 use crate::status::Status;
 use crate::text::{MAX_TEXT, bounded};
@@ -103,7 +104,7 @@ bitflags! {
 }
 
 /// The progress of an item: the last value of every field.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ProgressState {
     /// The last text.

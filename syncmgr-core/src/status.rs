@@ -1,5 +1,7 @@
 //! The status of an item: `SYNCMGRSTATUS`.
 
+use serde::{Deserialize, Serialize};
+
 use crate::hresult::UnknownCode;
 
 /// The status of an item, reported by the handler or pushed by the manager.
@@ -13,7 +15,8 @@ use crate::hresult::UnknownCode;
 /// ```
 ///
 /// See also: R127.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Status {
     /// Ended because the handler or the session was stopped: `SYNCMGRSTATUS_STOPPED`.

@@ -2,14 +2,18 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use syncmgr_core::hresult::HResult;
 
 /// A change of a run's state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RunChange {
     /// The handler has listed this many items.
     Listed(usize),
+    /// This many of the listed items will run. Items that are left out have ended before.
+    Selected(usize),
     /// The handler prepares.
     Preparing,
     /// The handler synchronizes.
@@ -33,7 +37,8 @@ pub enum RunChange {
 /// # })?;
 /// # Ok::<(), anyhow::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RunEnding {
     /// The handler declined to take part.
@@ -55,7 +60,8 @@ pub enum RunEnding {
 }
 
 /// The reason a run did not complete. The run's log has the details.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RunFault {
     /// The user has to be asked, but is absent or may not be bothered: `S_FALSE`.

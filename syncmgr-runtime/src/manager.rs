@@ -2,6 +2,7 @@
 
 mod access;
 mod builder;
+mod events;
 mod explain;
 mod forget;
 mod handlers;

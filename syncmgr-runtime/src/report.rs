@@ -1,5 +1,7 @@
 //! Session reports.
 
+mod wire;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use crate::ending::RunEnding;
 use crate::run::{NotRun, Run};
 use crate::session::lifecycle::SessionShared;
 
-/// The outcome of a session, handler by handler. `{}` formats it as a few readable lines.
+/// The outcome of a session, handler by handler. `{}` formats it as a few readable lines; serde serializes it as a map.
 ///
 /// ```
 /// # use syncmgr_doc_examples::*;

@@ -4,6 +4,7 @@ mod closing;
 mod described;
 mod embedding;
 mod events;
+mod manager_events;
 mod merge;
 mod merge_terms;
 mod pause;

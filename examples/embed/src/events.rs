@@ -18,34 +18,42 @@ pub(crate) fn to_sse(event: &SessionEvent) -> Event {
 
 fn to_json(event: &SessionEvent) -> (&'static str, Value) {
     match event {
-        SessionEvent::Run { handler, change } => run(&handler.to_string(), *change),
-        SessionEvent::Began { handler, item, name } => {
+        SessionEvent::Started { trigger, .. } => ("started", json!({ "trigger": trigger.name() })),
+        SessionEvent::Run { handler, handler_name, change } => {
+            let (kind, mut data) = run(*change);
+            (data["handler"], data["handler_name"]) = (handler.to_string().into(), (**handler_name).into());
+            (kind, data)
+        }
+        SessionEvent::Began { handler, item, name, .. } => {
             ("began", json!({ "handler": handler.to_string(), "item": item.to_string(), "name": &**name }))
         }
-        SessionEvent::Progress { handler, item, state } => {
-            let progress = progress(state);
-            ("progress", json!({ "handler": handler.to_string(), "item": item.to_string(), "progress": progress }))
+        SessionEvent::Progress { handler, item, name, state, .. } => {
+            let (handler, item, progress) = (handler.to_string(), item.to_string(), progress(state));
+            ("progress", json!({ "handler": handler, "item": item, "name": &**name, "progress": progress }))
         }
-        SessionEvent::Ended { handler, item, outcome } => {
-            let outcome = self::outcome(*outcome);
-            ("ended", json!({ "handler": handler.to_string(), "item": item.to_string(), "outcome": outcome }))
+        SessionEvent::Ended { handler, item, name, outcome, .. } => {
+            let (handler, item, outcome) = (handler.to_string(), item.to_string(), self::outcome(*outcome));
+            ("ended", json!({ "handler": handler, "item": item, "name": &**name, "outcome": outcome }))
         }
-        SessionEvent::Logged { handler, entry } => {
-            ("logged", json!({ "handler": handler.to_string(), "entry": self::entry(entry) }))
+        SessionEvent::Logged { handler, name, entry, .. } => {
+            let (handler, entry) = (handler.to_string(), self::entry(entry));
+            ("logged", json!({ "handler": handler, "name": name.as_deref(), "entry": entry }))
         }
         SessionEvent::Idle => ("idle", json!({})),
+        SessionEvent::Closed => ("closed", json!({})),
         // The stream also contains kinds that a later version of the manager adds.
         other => ("other", json!({ "debug": format!("{other:?}") })),
     }
 }
 
-fn run(handler: &str, change: RunChange) -> (&'static str, Value) {
+fn run(change: RunChange) -> (&'static str, Value) {
     match change {
-        RunChange::Listed(items) => ("listed", json!({ "handler": handler, "items": items })),
-        RunChange::Preparing => ("preparing", json!({ "handler": handler })),
-        RunChange::Synchronizing => ("synchronizing", json!({ "handler": handler })),
-        RunChange::Ended(ending) => ("run_ended", json!({ "handler": handler, "ending": self::ending(ending) })),
-        other => ("other", json!({ "handler": handler, "debug": format!("{other:?}") })),
+        RunChange::Listed(items) => ("listed", json!({ "items": items })),
+        RunChange::Selected(items) => ("selected", json!({ "items": items })),
+        RunChange::Preparing => ("preparing", json!({})),
+        RunChange::Synchronizing => ("synchronizing", json!({})),
+        RunChange::Ended(ending) => ("run_ended", json!({ "ending": self::ending(ending) })),
+        other => ("other", json!({ "debug": format!("{other:?}") })),
     }
 }
 

@@ -43,7 +43,7 @@ pub use syncmgr_runtime::manager::SyncManager;
 pub use syncmgr_runtime::mapping::{CallbackAdapter, ClassicAdapter};
 pub use syncmgr_runtime::memory::MemoryStore;
 pub use syncmgr_runtime::random::Randomness;
-pub use syncmgr_runtime::session::{SessionError, SessionEvent, StartError};
+pub use syncmgr_runtime::session::{ManagerEvent, SessionError, SessionEvent, StartError};
 pub use syncmgr_runtime::watchdog::{Probe, ProbeStatus, ThreadWatchdog, Watchdog};
 pub use syncmgr_runtime::{RunChange, RunEnding, RunFault};
 

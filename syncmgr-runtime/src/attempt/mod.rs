@@ -339,10 +339,20 @@ impl Attempt {
         (state.items.phases().to_vec(), state.failures.clone())
     }
 
-    /// Returns the latest progress of each running item.
-    pub(crate) fn progress(&self) -> Vec<(ItemId, ProgressState)> {
+    /// Returns `true` if an item is running.
+    pub(crate) fn is_running(&self) -> bool {
+        self.lock().running().next().is_some()
+    }
+
+    /// Returns the running items, each with its latest progress.
+    pub(crate) fn progress(&self) -> Vec<(&SyncItem, ProgressState)> {
         let state = self.lock();
-        state.running().map(|(index, cell)| (self.selection()[index].id(), cell.state())).collect()
+        state.running().map(|(index, cell)| (&self.selection()[index], cell.state())).collect()
+    }
+
+    /// Returns the item with this id, if it is part of the attempt.
+    pub(crate) fn item(&self, item: ItemId) -> Option<&SyncItem> {
+        self.index_of(item).map(|index| &self.selection()[index])
     }
 
     /// Returns the index of an item in the selection.

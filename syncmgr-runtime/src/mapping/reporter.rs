@@ -115,6 +115,7 @@ impl ProgressReporter {
             }
         }
         for (item, state) in self.attempt.progress() {
+            let item = item.id();
             let reported = self.reported.entry(item).or_default();
             if let Some(report) = state.since(reported) {
                 *reported = state;

@@ -13,6 +13,7 @@ use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::store::StateChange;
 
 use super::Run;
+use crate::ending::RunChange;
 use crate::session::scope::Choosing;
 
 impl Run {
@@ -107,6 +108,7 @@ impl Run {
         // The items that were left out keep waiting for the environment.
         self.host().ledger().runs(self.id.handler, items.iter().map(SyncItem::id));
         let any = if items.is_empty() { ItemSet::Empty } else { ItemSet::NonEmpty };
+        self.record_change(RunChange::Selected(items.len()));
         self.lock().next_items = items;
         any
     }

@@ -204,7 +204,7 @@ impl Run {
             attempt.token().run_until_cancelled_owned(admission.wait(self.id, &self.started)).await;
         }
         let any_requested = !again.is_empty();
-        let any = self.set_next_items(again);
+        let any = if any_requested { self.set_next_items(again) } else { ItemSet::Empty };
         if any_requested && any == ItemSet::Empty {
             // All requested items were left out, so the run has ended again.
             let ending = self.ending().unwrap_or(RunEnding::NothingToDo);

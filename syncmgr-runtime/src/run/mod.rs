@@ -25,6 +25,7 @@ use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ItemId, Subject};
 use syncmgr_core::info::HandlerInfo;
+use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::port::{Kept, RunInfo};
 use syncmgr_core::status::Status;
@@ -148,6 +149,12 @@ impl Run {
 
     pub(crate) fn listing(&self) -> Listing {
         self.lock().listing.clone()
+    }
+
+    /// Returns the name of an item of the current attempt, or of a listed one.
+    pub(crate) fn name_of(&self, item: ItemId) -> Option<Arc<str>> {
+        let in_attempt = self.attempt().item(item).map(SyncItem::shared_name);
+        in_attempt.or_else(|| self.lock().listing.item(item).map(SyncItem::shared_name))
     }
 
     /// Returns `true` if the run has listed this item.

@@ -188,7 +188,7 @@ impl SessionShared {
     /// Ends the session.
     fn finish(&self) {
         self.connections.close();
-        self.open.remove(self.id);
+        self.open.remove(self);
         let duration = self.time_to_idle().unwrap_or_else(|| self.host.now().mono.saturating_sub(self.began.mono));
         {
             let mut state = self.lock();

@@ -2,10 +2,13 @@
 
 mod choosing;
 mod connections;
+mod event;
 mod events;
+pub(crate) mod feed;
 mod history;
 pub(crate) mod lifecycle;
 pub(crate) mod open;
+mod reader;
 mod request;
 pub(crate) mod scope;
 
@@ -19,7 +22,8 @@ use syncmgr_core::log::{Action, LogEntry, Question, Remedy};
 use syncmgr_core::progress::ProgressState;
 use syncmgr_core::trigger::Trigger;
 
-pub use self::events::{Events, SessionEvent};
+pub use self::event::{ManagerEvent, SessionEvent};
+pub use self::events::{Events, ManagerEvents};
 use self::lifecycle::SessionShared;
 pub use self::request::{SessionRequest, StartError};
 use crate::owner::Owner;
@@ -134,11 +138,12 @@ impl Session {
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     pub fn progress(&self) -> Vec<(HandlerId, ItemId, ProgressState)> {
-        let of_run = |run: &Arc<Run>| {
-            let handler = run.id().handler;
-            run.attempt().progress().into_iter().map(move |(item, state)| (handler, item, state))
-        };
-        self.shared().runs().iter().flat_map(of_run).collect()
+        let mut progress = Vec::new();
+        for run in self.shared().runs() {
+            let (handler, attempt) = (run.id().handler, run.attempt());
+            progress.extend(attempt.progress().into_iter().map(|(item, state)| (handler, item.id(), state)));
+        }
+        progress
     }
 
     /// Skips an item. A queued item ends immediately; a running item is cancelled and ends within its grace period.

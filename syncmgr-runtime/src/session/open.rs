@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use syncmgr_core::id::SessionId;
 use syncmgr_core::sync::Mutex;
 
+use super::feed::{Accepting, Feed};
 use super::lifecycle::SessionShared;
 use crate::watchdog::{RunSource, WatchedRun};
 
@@ -17,44 +18,82 @@ pub(crate) struct OpenSessions(Mutex<Inner>);
 struct Inner {
     sessions: BTreeMap<SessionId, Weak<SessionShared>>,
     accepting: Accepting,
-}
-
-/// The admission of new sessions.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Accepting {
-    #[default]
-    Yes,
-    /// The manager is shut down.
-    No,
+    /// The streams of the manager's events.
+    feeds: Vec<Weak<Feed>>,
 }
 
 impl OpenSessions {
     /// Adds a session. Returns `false` once the manager is shut down.
     pub(super) fn add(&self, session: &Arc<SessionShared>) -> bool {
-        let mut inner = self.0.lock();
-        let accepting = inner.accepting == Accepting::Yes;
-        if accepting {
+        let feeds = {
+            let mut inner = self.0.lock();
+            if inner.accepting == Accepting::No {
+                return false;
+            }
             inner.sessions.insert(session.id, Arc::downgrade(session));
-        }
-        accepting
+            inner.feeds()
+        };
+        feeds.iter().for_each(|feed| feed.add(session.clone()));
+        true
     }
 
-    pub(super) fn remove(&self, session: SessionId) {
-        self.0.lock().sessions.remove(&session);
+    /// Removes a session that has ended.
+    pub(super) fn remove(&self, session: &SessionShared) {
+        let feeds = {
+            let mut inner = self.0.lock();
+            inner.sessions.remove(&session.id);
+            inner.feeds()
+        };
+        if !feeds.is_empty() {
+            let items = session.runs().iter().map(|run| run.listing().items().len()).sum();
+            feeds.iter().for_each(|feed| feed.ended(session.id, items));
+        }
+    }
+
+    /// Returns a feed of the sessions that are open now and of all later ones.
+    pub(crate) fn feed(&self) -> Arc<Feed> {
+        let feed = Arc::<Feed>::default();
+        let (open, accepting) = {
+            let mut inner = self.0.lock();
+            inner.feeds.push(Arc::downgrade(&feed));
+            (inner.all(), inner.accepting)
+        };
+        open.into_iter().for_each(|session| feed.add(session));
+        if accepting == Accepting::No {
+            feed.close();
+        }
+        feed
     }
 
     /// Refuses new sessions from now on.
     pub(crate) fn close(&self) {
-        self.0.lock().accepting = Accepting::No;
+        let feeds = {
+            let mut inner = self.0.lock();
+            inner.accepting = Accepting::No;
+            inner.feeds()
+        };
+        feeds.iter().for_each(|feed| feed.close());
     }
 
     /// Returns the sessions in order of id.
     pub(crate) fn all(&self) -> Vec<Arc<SessionShared>> {
-        self.0.lock().sessions.values().filter_map(Weak::upgrade).collect()
+        self.0.lock().all()
     }
 
     pub(super) fn get(&self, session: SessionId) -> Option<Arc<SessionShared>> {
         self.0.lock().sessions.get(&session)?.upgrade()
+    }
+}
+
+impl Inner {
+    fn all(&self) -> Vec<Arc<SessionShared>> {
+        self.sessions.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Returns the feeds that a stream reads, and removes the others.
+    fn feeds(&mut self) -> Vec<Arc<Feed>> {
+        self.feeds.retain(|feed| feed.strong_count() > 0);
+        self.feeds.iter().filter_map(Weak::upgrade).collect()
     }
 }
 

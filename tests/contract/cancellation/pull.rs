@@ -115,7 +115,7 @@ async fn r112_stopping_one_handler_does_not_affect_another() {
     let session = manager.session(Trigger::Manual).start().unwrap();
     for wanted in [CLASSIC, HANDLER] {
         let begun = |event: &SessionEvent| {
-            let SessionEvent::Run { handler, change: RunChange::Synchronizing } = event else { return false };
+            let SessionEvent::Run { handler, change: RunChange::Synchronizing, .. } = event else { return false };
             *handler == wanted
         };
         until(&mut session.events(), begun).await;

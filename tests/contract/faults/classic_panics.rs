@@ -139,7 +139,7 @@ async fn until_synchronizing(session: &Session) {
     let synchronizing = |event: &syncmgr::SessionEvent| {
         matches!(
             event,
-            syncmgr::SessionEvent::Run { handler: CLASSIC, change: syncmgr::session::RunChange::Synchronizing }
+            syncmgr::SessionEvent::Run { handler: CLASSIC, change: syncmgr::session::RunChange::Synchronizing, .. }
         )
     };
     crate::support::awaitable_host::until(&mut session.events(), synchronizing).await;

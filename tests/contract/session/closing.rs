@@ -237,6 +237,7 @@ async fn the_event_stream_ends_when_the_session_is_closed() {
         }
     }
     session.close().await;
+    assert_eq!(within(events.next()).await, Some(SessionEvent::Closed));
     assert_eq!(within(events.next()).await, None);
     assert_eq!(within(events.next()).await, None);
 }
@@ -248,5 +249,6 @@ async fn an_event_stream_does_not_keep_the_session_open() {
     session.report().await;
     drop(session);
     until(&mut events, |event| *event == SessionEvent::Idle).await;
+    assert_eq!(within(events.next()).await, Some(SessionEvent::Closed));
     assert_eq!(within(events.next()).await, None);
 }

@@ -25,6 +25,8 @@ async fn rest(events: Events) -> Vec<SessionEvent> {
 fn short_text(event: &SessionEvent) -> String {
     let name = |item| if item == id("a") { "a" } else { "b" };
     match event {
+        SessionEvent::Started { .. } => "started".into(),
+        SessionEvent::Closed => "closed".into(),
         SessionEvent::Run { change, .. } => format!("{change:?}"),
         SessionEvent::Began { name, .. } => format!("began {name}"),
         SessionEvent::Progress { item, state, .. } => format!("progress {} {}", name(*item), state.value),
@@ -58,8 +60,11 @@ fn logging_handler() -> Scripted {
         .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("b")])) }.boxed())
 }
 
-const FULL_RUN: [&str; 12] = [
+/// The events of a run of [`logging_handler`], from the start of its session until the session is idle.
+const FULL_RUN: [&str; 14] = [
+    "started",
     "Listed(2)",
+    "Selected(2)",
     "Preparing",
     "logged link",
     "Synchronizing",
@@ -78,7 +83,7 @@ async fn all_events_of_a_run_arrive_in_order() {
     let session = start(logging_handler());
     let events = session.events();
     drop(session);
-    assert_eq!(short_texts(&rest(events).await), FULL_RUN);
+    assert_eq!(short_texts(&rest(events).await), [&FULL_RUN[..], &["closed"]].concat());
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,7 +96,7 @@ async fn a_stream_that_is_read_late_has_all_events() {
     let after_closing = session.events();
     drop(session);
     for late in [unread, after_the_end, after_closing] {
-        assert_eq!(short_texts(&rest(late).await), FULL_RUN);
+        assert_eq!(short_texts(&rest(late).await), [&FULL_RUN[..], &["closed"]].concat());
     }
 }
 
@@ -111,10 +116,10 @@ async fn every_event_names_its_handler_and_two_streams_are_equal() {
     for events in [first, second] {
         for handler in ids {
             let own: Vec<_> = events.iter().filter(|event| handler_of(event) == Some(handler)).cloned().collect();
-            assert_eq!(short_texts(&own), FULL_RUN[..11]);
+            assert_eq!(short_texts(&own), FULL_RUN[1..13]);
         }
-        assert_eq!(events.iter().filter(|event| handler_of(event).is_none()).count(), 1);
-        assert_eq!(events.last(), Some(&SessionEvent::Idle));
+        let of_session: Vec<_> = events.iter().filter(|event| handler_of(event).is_none()).map(short_text).collect();
+        assert_eq!(of_session, ["started", "idle", "closed"]);
     }
 }
 
@@ -159,8 +164,17 @@ async fn until_idle(events: &mut Events) -> Vec<String> {
     texts
 }
 
-const RETRY: [&str; 8] =
-    ["Preparing", "logged link", "Synchronizing", "began b", "logged in b", "ended b succeeded", FULL_RUN[10], "idle"];
+const RETRY: [&str; 9] = [
+    "Selected(1)",
+    "Preparing",
+    "logged link",
+    "Synchronizing",
+    "began b",
+    "logged in b",
+    "ended b succeeded",
+    FULL_RUN[12],
+    "idle",
+];
 
 #[tokio::test(start_paused = true)]
 async fn events_of_a_retry_follow_those_of_the_first_attempt() {
@@ -169,7 +183,7 @@ async fn events_of_a_retry_follow_those_of_the_first_attempt() {
     within(session.show_error(HANDLER, link())).await.unwrap();
     let events = session.events();
     drop(session);
-    assert_eq!(short_texts(&rest(events).await), [&FULL_RUN[..11], &RETRY[..]].concat());
+    assert_eq!(short_texts(&rest(events).await), [&FULL_RUN[..13], &RETRY[..], &["closed"]].concat());
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,7 +220,7 @@ async fn progress_events_are_sampled_and_carry_the_last_report() {
     go.notify_one();
     drop(session);
     let rest = rest(events).await;
-    assert_eq!(short_texts(&rest), ["ended a succeeded", "Ended(Completed)", "idle"]);
+    assert_eq!(short_texts(&rest), ["ended a succeeded", "Ended(Completed)", "idle", "closed"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -217,14 +231,23 @@ async fn runs_that_decline_or_fail_to_list_their_items_have_events() {
     let session = start(declining);
     let events = session.events();
     drop(session);
-    assert_eq!(short_texts(&rest(events).await), [ended(RunEnding::Declined), "idle".into()]);
+    assert_eq!(
+        short_texts(&rest(events).await),
+        ["started".into(), ended(RunEnding::Declined), "idle".into(), "closed".into()]
+    );
     let session = start(failing);
     let events = session.events();
     drop(session);
     let not_begun = ended(RunEnding::NotBegun(RunFault::Failed));
     assert_eq!(
         short_texts(&rest(events).await),
-        ["logged could not list its items: no disk".into(), not_begun, "idle".into()]
+        [
+            "started".into(),
+            "logged could not list its items: no disk".into(),
+            not_begun,
+            "idle".into(),
+            "closed".into()
+        ]
     );
 }
 
@@ -240,6 +263,6 @@ async fn an_item_skipped_before_it_begins_has_only_an_end_event() {
     go.notify_one();
     drop(session);
     let texts = short_texts(&rest(events).await);
-    let expected = ["ended a skipped", "Synchronizing", "began b", "ended b succeeded", FULL_RUN[10], "idle"];
+    let expected = ["ended a skipped", "Synchronizing", "began b", "ended b succeeded", FULL_RUN[12], "idle", "closed"];
     assert_eq!(texts, expected);
 }

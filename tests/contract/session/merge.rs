@@ -160,6 +160,7 @@ async fn events_of_a_merged_session_report_every_end_and_that_it_is_idle() {
     assert_eq!(ends, [(id("a"), Outcome::Succeeded), (id("b"), Outcome::Succeeded)]);
     assert_succeeds(first).await;
     second.close().await;
+    assert_eq!(within(events.next()).await, Some(SessionEvent::Closed));
     assert_eq!(within(events.next()).await, None);
 }
 

@@ -27,7 +27,7 @@ impl SessionTrace {
     pub(crate) async fn record(session: SessionId, mut events: Events, log: Log) -> Self {
         let mut seen = Vec::new();
         while let Some(event) = events.next().await {
-            if let SessionEvent::Logged { handler, entry } = &event
+            if let SessionEvent::Logged { handler, entry, .. } = &event
                 && entry.id.is_some()
             {
                 log.lock().unwrap_or_else(PoisonError::into_inner).push((*handler, entry.clone()));

@@ -34,7 +34,7 @@ async fn assert_clean_exit_after(signal: Signal) {
     events.until("began", Some("file 1")).await;
     let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
     kill_process(pid, signal).unwrap();
-    assert_eq!(events.rest().await.last().unwrap().kind, "idle");
+    assert_eq!(events.rest().await.last().unwrap().kind, "closed");
     assert_eq!(child.wait().await.unwrap().code(), Some(0));
     let mut rest = String::new();
     out.read_to_string(&mut rest).await.unwrap();

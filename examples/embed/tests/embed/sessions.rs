@@ -96,7 +96,7 @@ async fn a_stopped_session_and_its_stream_end() {
     let mut events = server.client.events(&session).await;
     events.until("began", Some("file 2")).await;
     assert_eq!(server.client.post(&format!("{session}/stop")).await.status, StatusCode::ACCEPTED);
-    assert_eq!(events.rest().await.last().unwrap().kind, "idle");
+    assert_eq!(events.rest().await.last().unwrap().kind, "closed");
     let report = server.client.get(&session).await.json();
     assert_eq!(outcomes(&report)["file 1"], "stopped");
 }

@@ -17,7 +17,7 @@ async fn a_shutdown_ends_a_running_session_and_its_stream() {
     let served = server.quit();
     let rest = events.rest().await;
     let stopped = rest.iter().filter(|event| event.kind == "ended" && event.data["outcome"] == "stopped").count();
-    assert_eq!((stopped, rest.last().unwrap().kind.as_str()), (3, "idle"));
+    assert_eq!((stopped, rest.last().unwrap().kind.as_str()), (3, "closed"));
     assert_eq!(served.await.unwrap().unwrap(), []);
 }
 

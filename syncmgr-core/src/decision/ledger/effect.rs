@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::decision::retry::RequestedBy;
 use crate::id::{HandlerId, ItemId};
 use crate::log::LogEntry;
@@ -48,7 +50,8 @@ pub enum Targets {
 }
 
 /// The reason for a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StartReason {
     /// It was requested.

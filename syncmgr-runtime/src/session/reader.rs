@@ -1,0 +1,277 @@
+//! Reads the events of one session from the journals of its runs.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::FutureExt;
+use syncmgr_core::decision::attempt::{Change, JournalEntry};
+use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::item::SyncItem;
+use syncmgr_core::progress::ProgressState;
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::event::SessionEvent;
+use super::lifecycle::SessionShared;
+use crate::attempt::Attempt;
+use crate::run::{PositionedEvent, Run, RunEvent};
+
+/// The interval at which progress is sampled.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The number of journal entries read under one lock.
+const BATCH: usize = 256;
+
+/// Reads the events of a session at its own pace, from the start of the session until the session is closed.
+pub(super) struct Reader {
+    session: Arc<SessionShared>,
+    cursors: BTreeMap<HandlerId, Cursor>,
+    ready: VecDeque<SessionEvent>,
+    /// Created at the first read, which is inside a runtime.
+    sample_timer: Option<Interval>,
+    shown: BTreeMap<(HandlerId, ItemId), ProgressState>,
+    /// `true` once the woken stream has yielded to the session's workers, so that it reads many entries together.
+    yielded: bool,
+    /// The number of idle periods at the last idle event.
+    last_idle: Option<u64>,
+    /// `None` once the last event is ready.
+    changes: Option<Pin<Box<OwnedNotified>>>,
+}
+
+/// The position in a run, and the name of its handler.
+struct Cursor {
+    handler_name: Arc<str>,
+    attempt: u32,
+    entry: usize,
+    event: usize,
+}
+
+impl Reader {
+    pub(super) fn new(session: Arc<SessionShared>) -> Self {
+        let started = SessionEvent::Started { trigger: session.terms.trigger, reason: session.terms.reason };
+        Self {
+            changes: Some(Box::pin(session.next_change())),
+            session,
+            cursors: BTreeMap::new(),
+            ready: VecDeque::from([started]),
+            sample_timer: None,
+            shown: BTreeMap::new(),
+            yielded: false,
+            last_idle: None,
+        }
+    }
+
+    pub(super) fn session(&self) -> &SessionShared {
+        &self.session
+    }
+
+    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<SessionEvent>> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Poll::Ready(Some(event));
+            }
+            if self.is_done() {
+                return Poll::Ready(None);
+            }
+            if !std::mem::replace(&mut self.yielded, true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if !self.read_more(cx) {
+                self.yielded = false;
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Returns all events so far that were not read before; the reader is woken once there are more.
+    pub(super) fn read_all(&mut self, cx: &mut Context<'_>) -> Vec<SessionEvent> {
+        let mut events = Vec::new();
+        loop {
+            events.extend(self.ready.drain(..));
+            if self.is_done() || !self.read_more(cx) {
+                return events;
+            }
+        }
+    }
+
+    /// Returns `true` once the last event is ready.
+    pub(super) fn is_done(&self) -> bool {
+        self.changes.is_none()
+    }
+
+    /// Reads what is new. Returns `false` if there is nothing yet; the stream is woken once there is.
+    fn read_more(&mut self, cx: &mut Context<'_>) -> bool {
+        let ended = self.session.has_ended();
+        let idle_count = self.session.times_idle();
+        let idle = self.session.time_to_idle().is_some() && self.session.is_idle();
+        self.read_runs(cx);
+        self.emit_idle(idle.then_some(idle_count));
+        if !self.ready.is_empty() {
+            return true;
+        }
+        if ended {
+            self.ready.push_back(SessionEvent::Closed);
+            self.changes = None;
+            return true;
+        }
+        let changed = self.changes.as_mut().is_some_and(|changes| changes.poll_unpin(cx).is_ready());
+        if changed {
+            self.changes = Some(Box::pin(self.session.next_change()));
+        }
+        let sampled = self.is_running() && self.poll_samples(cx);
+        changed || sampled
+    }
+
+    fn read_runs(&mut self, cx: &mut Context<'_>) {
+        for run in self.session.runs() {
+            let cursor = self.cursors.entry(run.id().handler).or_insert_with(|| Cursor::at_start(&run));
+            while read(&run, cursor, &mut self.ready, cx) {}
+        }
+    }
+
+    /// Emits one idle event for each time the session becomes idle.
+    fn emit_idle(&mut self, idle_count: Option<u64>) {
+        if idle_count.is_some() && idle_count != self.last_idle {
+            self.last_idle = idle_count;
+            self.ready.push_back(SessionEvent::Idle);
+        }
+    }
+
+    /// Returns `true` if an item is running. The begin of an item wakes the stream, so no timer runs before.
+    fn is_running(&self) -> bool {
+        self.session.runs().iter().any(|run| run.attempt().is_running())
+    }
+
+    /// Adds the progress that has changed since the last sample. Returns `false` if no sample is due.
+    fn poll_samples(&mut self, cx: &mut Context<'_>) -> bool {
+        let due = self.sample_timer.get_or_insert_with(sample_interval).poll_tick(cx).is_ready();
+        if due {
+            // Sampled before the journals are read, so that an item's `Began` event precedes its progress.
+            let samples = self.sample();
+            self.read_runs(cx);
+            let ready = &self.ready;
+            let running = |sample: &SessionEvent| !ready.iter().any(|event| ends(event, sample));
+            let samples: Vec<_> = samples.into_iter().filter(running).collect();
+            self.ready.extend(samples);
+        }
+        due
+    }
+
+    fn sample(&mut self) -> Vec<SessionEvent> {
+        let (mut samples, mut shown) = (Vec::new(), BTreeMap::new());
+        for run in self.session.runs() {
+            let (handler, attempt) = (run.id().handler, run.attempt());
+            let cursor = self.cursors.entry(handler).or_insert_with(|| Cursor::at_start(&run));
+            for (item, state) in attempt.progress() {
+                let key = (handler, item.id());
+                if self.shown.get(&key).cloned().unwrap_or_default() != state {
+                    samples.push(cursor.progress(handler, item, state.clone()));
+                }
+                shown.insert(key, state);
+            }
+        }
+        self.shown = shown;
+        samples
+    }
+}
+
+impl Cursor {
+    fn at_start(run: &Run) -> Self {
+        Self { handler_name: run.info().name().into(), attempt: 0, entry: 0, event: 0 }
+    }
+
+    fn progress(&self, handler: HandlerId, item: &SyncItem, state: ProgressState) -> SessionEvent {
+        let (handler_name, name) = (self.handler_name.clone(), item.shared_name());
+        SessionEvent::Progress { handler, handler_name, item: item.id(), name, state }
+    }
+
+    fn run_event(&self, run: &Run, event: RunEvent) -> SessionEvent {
+        let (handler, handler_name) = (run.id().handler, self.handler_name.clone());
+        match event {
+            RunEvent::Changed(change) => SessionEvent::Run { handler, handler_name, change },
+            RunEvent::Logged(entry) => {
+                let name = entry.item.and_then(|item| run.name_of(item));
+                SessionEvent::Logged { handler, handler_name, name, entry }
+            }
+            RunEvent::NotRun(not_run) => {
+                let (item, name) = (not_run.item.id(), not_run.item.shared_name());
+                SessionEvent::Ended { handler, handler_name, item, name, outcome: not_run.verdict.outcome }
+            }
+        }
+    }
+
+    fn item_event(&self, run: &Run, attempt: &Attempt, entry: JournalEntry) -> SessionEvent {
+        let (handler, handler_name) = (run.id().handler, self.handler_name.clone());
+        let item = &attempt.selection()[entry.item as usize];
+        let (item, name) = (item.id(), item.shared_name());
+        match entry.change {
+            Change::Began => SessionEvent::Began { handler, handler_name, item, name },
+            Change::Ended(outcome) => SessionEvent::Ended { handler, handler_name, item, name, outcome },
+        }
+    }
+}
+
+/// Returns `true` if `event` is the end of the item in `sample`.
+fn ends(event: &SessionEvent, sample: &SessionEvent) -> bool {
+    match (event, sample) {
+        (SessionEvent::Ended { handler, item, .. }, SessionEvent::Progress { handler: of, item: shown, .. }) => {
+            (handler, item) == (of, shown)
+        }
+        _ => false,
+    }
+}
+
+fn sample_interval() -> Interval {
+    let mut timer = interval(SAMPLE_INTERVAL);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    timer
+}
+
+/// Reads the next events of a run. Returns `false` if there are none yet; the stream is woken once there are.
+fn read(run: &Run, cursor: &mut Cursor, ready: &mut VecDeque<SessionEvent>, cx: &mut Context<'_>) -> bool {
+    let attempts = run.attempts();
+    let attempt = &attempts[cursor.attempt as usize];
+    attempt.observe(cx.waker());
+    let entries = attempt.journal(cursor.entry, BATCH);
+    let read_to = cursor.entry + entries.len();
+    // Looked up once, after the entries: every event that precedes one of the entries exists by now.
+    let mut next = run.events().at(cursor.event);
+    for entry in &entries {
+        take_events(run, cursor, Some(cursor.entry), &mut next, ready);
+        ready.push_back(cursor.item_event(run, attempt, *entry));
+        cursor.entry += 1;
+    }
+    next = run.events().at(cursor.event);
+    take_events(run, cursor, Some(read_to), &mut next, ready);
+    let more_attempts = attempts.len() > cursor.attempt as usize + 1;
+    if entries.is_empty() && more_attempts && attempt.journal_len() == cursor.entry {
+        take_events(run, cursor, None, &mut next, ready);
+        (cursor.attempt, cursor.entry) = (cursor.attempt + 1, 0);
+        return true;
+    }
+    !entries.is_empty()
+}
+
+/// Takes the events that precede this entry of the attempt's journal, starting with `next`.
+fn take_events(
+    run: &Run,
+    cursor: &mut Cursor,
+    entry: Option<usize>,
+    next: &mut Option<PositionedEvent>,
+    ready: &mut VecDeque<SessionEvent>,
+) {
+    let attempt = cursor.attempt;
+    let due = |positioned: &mut PositionedEvent| {
+        positioned.attempt < attempt
+            || positioned.attempt == attempt && entry.is_none_or(|entry| positioned.after <= entry)
+    };
+    while let Some(positioned) = next.take_if(due) {
+        ready.push_back(cursor.run_event(run, positioned.event));
+        cursor.event += 1;
+        *next = run.events().at(cursor.event);
+    }
+}
