@@ -98,6 +98,7 @@ struct AttemptReport {
     selection: Arc<[SyncItem]>,
     phases: Vec<Phase>,
     failures: BTreeMap<usize, Verdict>,
+    holds: BTreeMap<usize, Hold>,
 }
 
 /// The outcome of one item, from its last attempt.
@@ -124,8 +125,8 @@ impl<'a> ItemReport<'a> {
 impl RunReport {
     fn of(run: &Run) -> Self {
         let attempts = run.attempts().into_iter().map(|attempt| {
-            let (phases, failures) = attempt.phases();
-            AttemptReport { selection: attempt.selection().clone(), phases, failures }
+            let (phases, failures, holds) = attempt.phases();
+            AttemptReport { selection: attempt.selection().clone(), phases, failures, holds }
         });
         Self {
             handler: run.id().handler,
@@ -211,7 +212,7 @@ impl AttemptReport {
         });
         ended.map(|(index, outcome)| {
             let class = self.failures.get(&index).and_then(|verdict| verdict.class);
-            ItemReport { item: &self.selection[index], outcome, class, hold: None }
+            ItemReport { item: &self.selection[index], outcome, class, hold: self.holds.get(&index).cloned() }
         })
     }
 }

@@ -3,6 +3,7 @@
 mod begin;
 mod budget;
 mod claims;
+mod claims_held_back;
 mod ended;
 pub(crate) mod environment;
 mod environment_changes;

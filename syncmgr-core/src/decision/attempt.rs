@@ -197,6 +197,11 @@ impl AttemptState {
         self.ready.len()
     }
 
+    /// Returns the item that has its claims and begins next, if there is one.
+    pub fn next_ready(&self) -> Option<usize> {
+        self.ready.front().copied()
+    }
+
     /// Returns `true` if an item has its claims and waits for a worker.
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty()

@@ -72,6 +72,8 @@ pub struct RetryLedger {
     handlers: BTreeMap<HandlerId, Handler>,
     resources: BTreeMap<Claim, RetryState>,
     retry_queue: RetryQueue,
+    /// The items that one of their claims has held back when they were about to run, with their claims.
+    held_back: BTreeMap<(HandlerId, ItemId), Vec<Claim>>,
     held: HeldRuns,
     interrupted: Interrupted,
     answers: Answers,
@@ -98,6 +100,7 @@ impl RetryLedger {
             handlers: BTreeMap::new(),
             resources: BTreeMap::new(),
             retry_queue: RetryQueue::default(),
+            held_back: BTreeMap::new(),
             held: HeldRuns::default(),
             interrupted: Interrupted::new(resume),
             answers: Answers::default(),
@@ -161,6 +164,7 @@ impl RetryLedger {
     /// Removes everything that would start the handler.
     fn drop_starts(&mut self, handler: HandlerId) {
         self.retry_queue.forget(handler);
+        self.held_back.retain(|(of, _), _| *of != handler);
         self.held.remove(handler);
     }
 
@@ -182,6 +186,7 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn forget_item(&mut self, handler: HandlerId, item: ItemId) -> Vec<Effect> {
         self.answers.forget(handler, Some(item));
+        self.held_back.remove(&(handler, item));
         self.set(handler, item, None);
         self.interrupted.forget_item(handler, item);
         self.held.runs(handler, [item]);
@@ -202,11 +207,6 @@ impl RetryLedger {
     /// Returns `true` if there is no retry state of any resource, nor of any item of this handler.
     pub fn is_clean(&self, handler: HandlerId) -> bool {
         self.resources.is_empty() && self.handlers.get(&handler).is_none_or(|handler| handler.items.is_empty())
-    }
-
-    /// Returns `true` if the end of this item may change a retry state.
-    pub fn concerns(&self, handler: HandlerId, item: ItemId) -> bool {
-        !self.resources.is_empty() || self.state_of(handler, item).is_some()
     }
 
     /// Sets the retry state of an item. Does nothing but clear the due time if the handler is unknown.

@@ -43,6 +43,17 @@ pub enum RequestedBy {
     UserForced,
 }
 
+impl RequestedBy {
+    /// Returns the event that a request of this origin is for a retry state. `None` if it is automatic, and clears nothing.
+    pub const fn clears(self) -> Option<ClearedBy> {
+        match self {
+            Self::Automatic => None,
+            Self::User => Some(ClearedBy::User),
+            Self::UserForced => Some(ClearedBy::UserForced),
+        }
+    }
+}
+
 /// An event that clears the retry state of an item before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]

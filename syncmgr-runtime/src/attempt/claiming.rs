@@ -7,7 +7,7 @@ use syncmgr_core::decision::host::ClaimSet;
 use syncmgr_core::id::ItemId;
 
 use super::Attempt;
-use super::state::{AttemptPhase, State};
+use super::state::{AttemptPhase, Ended, State};
 
 /// The number of items that may wait for claims before the items behind them are no longer checked, unless the
 /// handler's limit of concurrent items is higher.
@@ -18,6 +18,9 @@ impl Attempt {
     pub(super) fn claim_next(&self) -> MutexGuard<'_, State> {
         loop {
             self.claim_ahead();
+            if self.hold_back_next() {
+                continue;
+            }
             let mut state = self.lock();
             if self.is_done_claiming(&mut state) {
                 return state;
@@ -32,6 +35,27 @@ impl Attempt {
             let item = self.selection()[index].id();
             if self.link.claim(item, self.claims_of(index)) && !self.lock().items.ready(index) {
                 self.link.requeue(item);
+            }
+        }
+    }
+
+    /// Leaves out the item that would begin next if one of its claims is held back. Returns `false` if it may begin.
+    fn hold_back_next(&self) -> bool {
+        let Some(index) = self.lock().items.next_ready() else { return false };
+        let Some(hold) = self.link.hold_of_claims(&self.selection()[index]) else { return false };
+        if self.change(|state| state.hold_back(index, hold)) {
+            self.release(index);
+        }
+        true
+    }
+
+    /// Reports the claims of the items that have ended to the host, after releasing the lock.
+    pub(super) fn report_claims(&self, mut state: MutexGuard<'_, State>) {
+        let used = std::mem::take(&mut state.claims_used);
+        drop(state);
+        for Ended { index, verdict } in used {
+            if self.claims_any(index) {
+                self.link.claims_used(&self.selection()[index], verdict);
             }
         }
     }

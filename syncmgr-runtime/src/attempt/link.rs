@@ -6,9 +6,12 @@ use std::time::{Duration, SystemTime};
 use futures::future::BoxFuture;
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::decision::guard::GuardPolicy;
+use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::host::ClaimSet;
+use syncmgr_core::decision::verdict::Verdict;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{ErrorScope, ItemId};
+use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::{LogEntry, Question};
 use syncmgr_core::port::InteractionPermit;
 use syncmgr_core::record::ItemRecord;
@@ -55,6 +58,15 @@ pub(crate) trait HostLink: Send + Sync {
     fn claim(&self, item: ItemId, claims: ClaimSet) -> bool {
         let _ = (item, claims);
         true
+    }
+    /// Called before an item that succeeded or failed releases its claims: one of them may be held back from now on.
+    fn claims_used(&self, item: &SyncItem, verdict: Verdict) {
+        let _ = (item, verdict);
+    }
+    /// Returns the reason why an item that has its claims may not begin, if one of them is held back.
+    fn hold_of_claims(&self, item: &SyncItem) -> Option<Hold> {
+        let _ = item;
+        None
     }
     /// Releases the claims of an item that has ended or no longer waits for them.
     fn release(&self, item: ItemId) {

@@ -22,6 +22,7 @@ use syncmgr_core::cell::ItemCell;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::context::{PrepareContext, RunContext, SynchronizeContext};
 use syncmgr_core::decision::attempt::{Change, JournalEntry, Pause, Phase};
+use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::merge::covered;
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::handler::SyncHandler;
@@ -47,7 +48,6 @@ pub(crate) struct Candidate<'a> {
 
 /// An item that has ended.
 pub(crate) struct ItemEnded {
-    pub(crate) index: usize,
     pub(crate) item: ItemId,
     pub(crate) verdict: Verdict,
     pub(crate) used: Usage,
@@ -123,6 +123,7 @@ impl Attempt {
         self.change(|state| {
             let first = self.selected.set(Selected { run_info, claiming, indices: OnceLock::new() }).is_ok();
             assert!(first, "the items of an attempt are selected once");
+            state.claiming = claiming;
             state.items.select(items);
         });
     }
@@ -277,7 +278,7 @@ impl Attempt {
     }
 
     /// Reads up to `max` journal entries from `from` on. Returns the ended items that `filter` accepts, and the position
-    /// after these entries.
+    /// after these entries. An item that was held back has no attempt that could end.
     pub(crate) fn ends(
         &self,
         from: usize,
@@ -285,16 +286,19 @@ impl Attempt {
         filter: impl Fn(Candidate<'_>) -> bool,
     ) -> (Vec<ItemEnded>, usize) {
         let mut state = self.lock();
-        let State { items, failures, used, .. } = &mut *state;
+        let State { items, failures, used, held_back, .. } = &mut *state;
         let entries = items.journal(from).take(max);
         let next = from + entries.len();
         let ended = entries.filter_map(|entry| {
             let Change::Ended(outcome) = entry.change else { return None };
             let index = entry.item as usize;
+            if held_back.contains_key(&index) {
+                return None;
+            }
             let item = self.selection()[index].id();
             let verdict = failures.get(&index).copied().unwrap_or(Verdict::plain(outcome));
             let known = Candidate { item, outcome, used: used.get(&item) };
-            filter(known).then(|| ItemEnded { index, item, verdict, used: used.remove(&item).unwrap_or_default() })
+            filter(known).then(|| ItemEnded { item, verdict, used: used.remove(&item).unwrap_or_default() })
         });
         (ended.collect(), next)
     }
@@ -333,10 +337,10 @@ impl Attempt {
         read(self.lock().items.phases())
     }
 
-    /// Returns the phases of all items, and the verdicts of those that failed.
-    pub(crate) fn phases(&self) -> (Vec<Phase>, BTreeMap<usize, Verdict>) {
+    /// Returns the phases of all items, the verdicts of those that failed, and the reasons of those that were held back.
+    pub(crate) fn phases(&self) -> (Vec<Phase>, BTreeMap<usize, Verdict>, BTreeMap<usize, Hold>) {
         let state = self.lock();
-        (state.items.phases().to_vec(), state.failures.clone())
+        (state.items.phases().to_vec(), state.failures.clone(), state.held_back.clone())
     }
 
     /// Returns `true` if an item is running.
@@ -367,7 +371,7 @@ impl Attempt {
         let mut state = self.lock();
         let result = change(&mut state);
         let (wakers, ended_tokens) = (state.take_wakers(), mem::take(&mut state.ended_tokens));
-        drop(state);
+        self.report_claims(state);
         ended_tokens.iter().for_each(CancellationToken::cancel);
         wakers.into_iter().for_each(Waker::wake);
         result

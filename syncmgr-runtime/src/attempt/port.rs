@@ -68,7 +68,7 @@ impl RunPort for Attempt {
         let cancelled_at = ended.and_then(|_| state.self_reported_cancelled.remove(&index));
         let answer = reported.and(self.check_not_stopped(&state));
         let observers = std::mem::take(&mut state.observers);
-        drop(state);
+        self.report_claims(state);
         if ended.is_some() {
             self.link.item_ends(item, &cell);
             let token = cell.cancel().close();

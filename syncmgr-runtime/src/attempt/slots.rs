@@ -68,7 +68,7 @@ impl Attempt {
         let mut state = self.lock();
         let cancelled_at = ended.as_ref().and_then(|ended| state.end_in_slot(slot, ended));
         if self.is_claiming() {
-            drop(state);
+            self.report_claims(state);
             ended.iter().for_each(|ended| self.release(ended.index));
             state = self.claim_next();
         }

@@ -8,7 +8,8 @@ use std::task::Waker;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::cell::{ItemCell, WorkGuard};
 use syncmgr_core::decision::attempt::{AttemptState, Phase};
-use syncmgr_core::decision::verdict::{Ending, Verdict, verdict_of};
+use syncmgr_core::decision::hold::Hold;
+use syncmgr_core::decision::verdict::{Ending, Outcome, Verdict, verdict_of};
 use syncmgr_core::id::{ItemId, Subject};
 use syncmgr_core::status::Status;
 use tokio::time::Instant;
@@ -25,6 +26,12 @@ pub(super) struct State {
     /// The running items that the handler reports itself, without a worker.
     pub(super) self_reported: BTreeMap<usize, Arc<ItemCell>>,
     pub(super) failures: BTreeMap<usize, Verdict>,
+    /// The items that did not begin because one of their claims was held back.
+    pub(super) held_back: BTreeMap<usize, Hold>,
+    /// `true` if any item has claims.
+    pub(super) claiming: bool,
+    /// The ended items whose claims may be held back now, to be reported to the host once the lock is released.
+    pub(super) claims_used: Vec<Ended>,
     pub(super) abandoned: BTreeSet<ItemId>,
     /// The usage of items since their last commit.
     pub(super) used: BTreeMap<ItemId, Usage>,
@@ -102,9 +109,25 @@ pub(super) type Assignment = (usize, Option<Arc<ItemCell>>);
 
 impl State {
     pub(super) fn end(&mut self, index: usize, verdict: Verdict) {
-        if self.items.end(index, verdict.outcome) && verdict.class.is_some() {
+        if !self.items.end(index, verdict.outcome) {
+            return;
+        }
+        if verdict.class.is_some() {
             self.failures.insert(index, verdict);
         }
+        if self.claiming && matches!(verdict.outcome, Outcome::Succeeded | Outcome::Failed) {
+            self.claims_used.push(Ended { index, verdict });
+        }
+    }
+
+    /// Leaves out an item that has not begun. Returns `false` if it has begun or ended.
+    pub(super) fn hold_back(&mut self, index: usize, hold: Hold) -> bool {
+        let waits = matches!(self.items.phase(index), Some(Phase::Queued | Phase::Held));
+        if waits {
+            self.held_back.insert(index, hold);
+            self.items.end(index, Outcome::Skipped);
+        }
+        waits
     }
 
     /// Returns the items that have not ended.

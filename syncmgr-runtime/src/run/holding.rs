@@ -56,6 +56,23 @@ impl Run {
         hold
     }
 
+    /// Returns the reason an item that was selected may not begin, if one of its claims is held back. The item is then due
+    /// once the claim is no longer held back.
+    pub(super) fn hold_of_claims(&self, item: &SyncItem) -> Option<Hold> {
+        let (handler, claims) = (self.id.handler, self.claims_of(item).collect::<Vec<_>>());
+        let (hold, effects) = self.host().decide(|ledger, now| ledger.hold_of_claims(handler, item.id(), &claims, now));
+        self.apply(effects);
+        hold
+    }
+
+    /// Reports the end of an item to the ledger, which may hold its claims back from now on.
+    pub(super) fn claims_used(&self, item: &SyncItem, verdict: Verdict) {
+        let policy = self.retry_policy();
+        let attempted = self.attempted(item.id(), verdict, AttemptProgress::None, &policy);
+        let effects = self.host().ledger().claims_used(&attempted, self.claims_of(item));
+        self.apply(effects);
+    }
+
     /// Postpones the items that were due and did not run.
     pub(super) fn postpone_missed(&self) {
         let reason = self.scope.terms.reason;
@@ -118,11 +135,7 @@ impl Run {
     /// Returns the kind of a manual request, which determines the retry states that the request clears. `None` if it is
     /// automatic.
     fn cleared_by(&self) -> Option<ClearedBy> {
-        match self.lock().requested_by {
-            RequestedBy::UserForced => Some(ClearedBy::UserForced),
-            RequestedBy::User => Some(ClearedBy::User),
-            _ => None,
-        }
+        self.lock().requested_by.clears()
     }
 
     /// Describes the ended attempt at an item, for the ledger.

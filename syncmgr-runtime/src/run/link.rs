@@ -9,12 +9,15 @@ use futures::future::BoxFuture;
 use syncmgr_core::cancel::{CancelReason, Cancelled};
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::decision::guard::GuardPolicy;
+use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::host::{ClaimSet, ItemOfRun, RunId};
 use syncmgr_core::decision::protocol::{Event, HostRequest};
+use syncmgr_core::decision::verdict::Verdict;
 use syncmgr_core::environment::Presence;
 use syncmgr_core::error::{Classify, SyncResult};
 use syncmgr_core::id::{ErrorId, ErrorScope, ItemId};
 use syncmgr_core::info::HandlerFlags;
+use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::{LogEntry, LogLevel, Question};
 use syncmgr_core::port::{InteractionPermit, user_unavailable};
 use syncmgr_core::record::ItemRecord;
@@ -187,6 +190,16 @@ impl HostLink for RunLink {
 
     fn claim(&self, item: ItemId, claims: ClaimSet) -> bool {
         self.host.admission.claim(self.item(item), claims)
+    }
+
+    fn claims_used(&self, item: &SyncItem, verdict: Verdict) {
+        if let Some(run) = self.run.upgrade() {
+            run.claims_used(item, verdict);
+        }
+    }
+
+    fn hold_of_claims(&self, item: &SyncItem) -> Option<Hold> {
+        self.run.upgrade()?.hold_of_claims(item)
     }
 
     fn release(&self, item: ItemId) {

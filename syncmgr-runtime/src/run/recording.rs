@@ -97,7 +97,7 @@ impl Run {
         let clean = host.ledger().is_clean(self.id.handler);
         let exceptional = |ended: Candidate<'_>| match ended.outcome {
             Outcome::Succeeded | Outcome::Skipped | Outcome::Stopped => {
-                ended.used.is_some() || !clean && host.ledger().concerns(self.id.handler, ended.item)
+                ended.used.is_some() || !clean && host.ledger().state_of(self.id.handler, ended.item).is_some()
             }
             _ => true,
         };
@@ -155,7 +155,7 @@ impl Run {
         let mut changes = Vec::new();
         let ends: BTreeSet<_> = ended.iter().map(|ended| ended.item).collect();
         if !ended.is_empty() {
-            let end = |ended: ItemEnded| (ended.item, self.end_of(attempt, ended, &mut changes));
+            let end = |ended: ItemEnded| (ended.item, self.end_of(ended, &mut changes));
             let items = ended.into_iter().map(end).collect();
             let time = self.host().now().wall;
             changes.push(StateChange::Ended { handler, fence, time, items });
@@ -168,8 +168,8 @@ impl Run {
     }
 
     /// Returns the record of an item's end. Related changes are added to `changes`.
-    fn end_of(&self, attempt: &Attempt, ended: ItemEnded, changes: &mut Vec<StateChange>) -> ItemEnd {
-        let ItemEnded { index, item, verdict, used } = ended;
+    fn end_of(&self, ended: ItemEnded, changes: &mut Vec<StateChange>) -> ItemEnd {
+        let ItemEnded { item, verdict, used } = ended;
         let succeeded = verdict.outcome == Outcome::Succeeded;
         let consumed: Vec<_> = if succeeded { used.answers.into_iter().collect() } else { Vec::new() };
         let host = self.host();
@@ -181,8 +181,7 @@ impl Run {
             let progress = if used.committed { AttemptProgress::Committed } else { AttemptProgress::None };
             let policy = self.retry_policy();
             let attempted = self.attempted(item, verdict, progress, &policy);
-            let claims = self.claims_of(&attempt.selection()[index]);
-            let (after, effects) = host.ledger().ended(&attempted, claims);
+            let (after, effects) = host.ledger().ended(&attempted);
             changes.extend(host.perform(effects, self));
             retry = after;
         }

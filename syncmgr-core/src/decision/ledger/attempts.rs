@@ -50,20 +50,28 @@ pub enum StoppedBy {
 const ATTENTION: &str = "attention";
 
 impl RetryLedger {
-    /// Records the end of an attempt at an item with these claims. Returns the item's new retry state.
+    /// Records an attempt at an item for its claims, before the item releases them. A claim that is held back from now on
+    /// holds every item that needs it, in every session.
     #[must_use = "perform the effects"]
-    pub fn ended<'c>(
+    pub fn claims_used<'c>(
         &mut self,
         attempted: &EndedAttempt<'_>,
         claims: impl IntoIterator<Item = &'c Claim>,
-    ) -> (Option<RetryState>, Vec<Effect>) {
+    ) -> Vec<Effect> {
         let attempted = &EndedAttempt { now: self.time(attempted.now), ..*attempted };
-        let EndedAttempt { handler, item, verdict, .. } = *attempted;
         let changed = claims.into_iter().filter_map(|claim| {
             let retry = self.after_claim(claim, attempted)?;
             Some(StateChange::Resource { claim: claim.clone(), retry })
         });
-        let mut effects = writes(changed.collect::<Vec<_>>());
+        writes(changed.collect::<Vec<_>>())
+    }
+
+    /// Records the end of an attempt at an item. Returns the item's new retry state.
+    #[must_use = "perform the effects"]
+    pub fn ended(&mut self, attempted: &EndedAttempt<'_>) -> (Option<RetryState>, Vec<Effect>) {
+        let attempted = &EndedAttempt { now: self.time(attempted.now), ..*attempted };
+        let EndedAttempt { handler, item, verdict, .. } = *attempted;
+        let mut effects = Vec::new();
         if verdict.outcome == Outcome::Succeeded && self.state_of(handler, item).is_some() {
             effects.push(Effect::RemoveQuestions(item));
             effects.push(Effect::Write(StateChange::Settled { handler, item }));
@@ -110,14 +118,9 @@ impl RetryLedger {
 
     /// Updates the retry state of a claimed resource. Returns the new state if it has changed.
     fn after_claim(&mut self, claim: &Claim, attempted: &EndedAttempt<'_>) -> Option<Option<RetryState>> {
-        let EndedAttempt { verdict, policy, now, chance, cleared_by, .. } = *attempted;
+        let EndedAttempt { verdict, policy, now, chance, .. } = *attempted;
         let before = self.resources.get(claim).copied();
-        let cleared = if cleared_by == Some(ClearedBy::UserForced) {
-            retry::clear(before, ClearedBy::UserForced)
-        } else {
-            before
-        };
-        let after = resource::after(policy, cleared.as_ref(), verdict, now, chance);
+        let after = resource::after(policy, before.as_ref(), verdict, now, chance);
         match after {
             Some(state) => self.resources.insert(claim.clone(), state),
             None => self.resources.remove(claim),

@@ -2,18 +2,19 @@
 
 use std::time::SystemTime;
 
-use super::{Effect, HANDLER_ITSELF, HeldRun, RetryLedger, StartReason};
+use super::{Effect, HANDLER_ITSELF, HeldRun, RetryLedger, StartReason, writes};
 use crate::capabilities::Capabilities;
 use crate::claim::Claim;
 use crate::decision::environment_holds::holds;
 use crate::decision::hold::Hold;
 use crate::decision::resource;
-use crate::decision::retry::{RequestedBy, may_run};
+use crate::decision::retry::{RequestedBy, clear, may_run};
 use crate::environment::Environment;
-use crate::explain::Known;
+use crate::explain::{Known, Listed};
 use crate::id::{HandlerId, ItemId};
 use crate::request::RunRequest;
 use crate::retry::{RetryPolicy, RetryState, RetryStatus};
+use crate::store::StateChange;
 use crate::time::later;
 use crate::trigger::Trigger;
 
@@ -55,17 +56,55 @@ impl RetryLedger {
         if let Some(hold) = self.hold(handler, item, &[], requested_by, now) {
             return (Some(hold), Vec::new());
         }
+        let mut effects = self.clear_claims(claims, requested_by, now);
         let hold = self.hold(handler, HANDLER_ITSELF, claims, requested_by, now);
-        match hold {
-            Some(Hold::BackingOff { until, .. } | Hold::NotBefore { until }) => {
-                let wake = self.postpone(handler, item, self.time(now), until);
-                (hold, vec![wake])
-            }
-            _ => {
-                self.set_due(handler, item, None);
-                (hold, Vec::new())
-            }
-        }
+        self.set_due(handler, item, None);
+        self.held_back.remove(&(handler, item));
+        effects.extend(hold.as_ref().and_then(|hold| self.postpone_held(handler, item, claims, hold, now)));
+        (hold, effects)
+    }
+
+    /// Checks the claims of a selected item that is about to begin. Returns the reason if it may not begin, because one of its
+    /// claims has been held back since the selection. A claim holds requested items too: the request has cleared its earlier waits.
+    #[must_use = "perform the effects"]
+    pub fn hold_of_claims(
+        &mut self,
+        handler: HandlerId,
+        item: ItemId,
+        claims: &[&Claim],
+        now: SystemTime,
+    ) -> (Option<Hold>, Vec<Effect>) {
+        let hold = self.claims_hold(claims, RequestedBy::Automatic, self.time(now));
+        let effects = hold.as_ref().and_then(|hold| self.postpone_held(handler, item, claims, hold, now));
+        (hold, effects.into_iter().collect())
+    }
+
+    /// Ends the waits of these claims that a request for an item clears.
+    fn clear_claims(&mut self, claims: &[&Claim], requested_by: RequestedBy, now: SystemTime) -> Vec<Effect> {
+        let Some(by) = requested_by.clears() else { return Vec::new() };
+        let now = self.time(now);
+        let is_cleared = |state: &RetryState| {
+            resource::may_run(state, RequestedBy::Automatic, now).is_err() && clear(Some(*state), by).is_none()
+        };
+        let cleared = claims.iter().filter(|claim| self.resources.get(**claim).is_some_and(is_cleared));
+        let cleared: Vec<Claim> = cleared.map(|claim| (*claim).clone()).collect();
+        self.resources.retain(|claim, _| !cleared.contains(claim));
+        writes(cleared.into_iter().map(|claim| StateChange::Resource { claim, retry: None }))
+    }
+
+    /// Makes an item due once its hold has ended, and not before its own wait is over.
+    fn postpone_held(
+        &mut self,
+        handler: HandlerId,
+        item: ItemId,
+        claims: &[&Claim],
+        hold: &Hold,
+        now: SystemTime,
+    ) -> Option<Effect> {
+        let (Hold::BackingOff { until, .. } | Hold::NotBefore { until }) = hold else { return None };
+        self.held_back.insert((handler, item), claims.iter().map(|claim| (*claim).clone()).collect());
+        let own = self.state_of(handler, item).and_then(|state| state.until);
+        Some(self.postpone(handler, item, self.time(now), own.map_or(*until, |own| own.max(*until))))
     }
 
     /// Removes these items from the held run, because they run now.
@@ -152,7 +191,12 @@ impl RetryLedger {
         let environment =
             holds(environment, capabilities, Trigger::Scheduled, RequestedBy::Automatic).filter(|_| is_due);
         known.other_holds.extend(self.held.hold_of(handler).cloned().or(environment));
-        let backing_off = self.hold(handler, HANDLER_ITSELF, claims, RequestedBy::Automatic, now);
+        let held_back = known.item.and_then(|item| self.held_back.get(&(handler, item)));
+        if held_back.is_some() && known.listed == Listed::Unknown {
+            known.listed = Listed::Present;
+        }
+        let claims: Vec<&Claim> = claims.iter().copied().chain(held_back.into_iter().flatten()).collect();
+        let backing_off = self.hold(handler, HANDLER_ITSELF, &claims, RequestedBy::Automatic, now);
         known.other_holds.extend(backing_off.filter(|_| is_due));
     }
 
@@ -167,11 +211,13 @@ impl RetryLedger {
     ) -> Option<Hold> {
         let now = self.time(now);
         let own = self.state_of(handler, item).and_then(|state| may_run(state, requested_by, now).err());
-        let mut of_claims = claims.iter().filter_map(|claim| {
-            let state = self.resources.get(*claim)?;
-            resource::may_run(state, requested_by, now).err()
-        });
-        own.or_else(|| of_claims.next())
+        own.or_else(|| self.claims_hold(claims, requested_by, now))
+    }
+
+    /// Returns the reason why an item with these claims may not run now, if one of the claims is held back.
+    fn claims_hold(&self, claims: &[&Claim], requested_by: RequestedBy, now: SystemTime) -> Option<Hold> {
+        let mut resources = claims.iter().filter_map(|claim| self.resources.get(*claim));
+        resources.find_map(|state| resource::may_run(state, requested_by, now).err())
     }
 
     /// Makes an item due at `until`.

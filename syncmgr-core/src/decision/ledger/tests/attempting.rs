@@ -1,7 +1,9 @@
+use crate::error::RetryAt;
+
 use super::*;
 
 fn end(ledger: &mut RetryLedger, attempt: &EndedAttempt<'_>) -> (Option<RetryState>, Vec<Effect>) {
-    ledger.ended(attempt, &[])
+    ledger.ended(attempt)
 }
 
 #[test]
@@ -12,7 +14,6 @@ fn a_failure_is_due_after_its_wait_and_wakes_the_scheduler() {
     assert_eq!(effects, [Effect::Wake]);
     assert_eq!(ledger.next_deadline(), Some(at(130)));
     assert_eq!(ledger.state_of(MAIL, INBOX), after.as_ref());
-    assert!(ledger.concerns(MAIL, INBOX) && !ledger.concerns(MAIL, DRAFTS));
     assert!(!ledger.is_clean(MAIL) && ledger.is_clean(PAGES));
 }
 
@@ -37,29 +38,49 @@ fn a_success_of_an_item_that_never_failed_settles_nothing() {
 #[test]
 fn the_end_of_an_item_updates_its_resources_and_writes_each_change_once() {
     let mut ledger = ledger();
-    let (_, effects) = ledger.ended(&attempted(INBOX, failed(), 100), &[account()]);
+    let effects = ledger.claims_used(&attempted(INBOX, failed(), 100), &[account()]);
     let counted = RetryState::new(RetryStatus::Backoff, at(100), None).with_failures(1, 1);
-    let resource = StateChange::Resource { claim: account(), retry: Some(counted) };
-    assert_eq!(effects, [Effect::Write(resource), Effect::Wake]);
-    assert!(!ledger.is_clean(PAGES) && ledger.concerns(PAGES, DRAFTS), "any item may claim the account");
-    let (_, effects) = ledger.ended(&attempted(INBOX, plain(Outcome::Succeeded), 200), &[account()]);
+    assert_eq!(effects, [Effect::Write(StateChange::Resource { claim: account(), retry: Some(counted) })]);
+    assert!(!ledger.is_clean(PAGES), "any item may claim the account");
+    let succeeded = attempted(INBOX, plain(Outcome::Succeeded), 200);
     let cleared = StateChange::Resource { claim: account(), retry: None };
-    assert_eq!(effects[0], Effect::Write(cleared));
+    assert_eq!(ledger.claims_used(&succeeded, &[account()]), [Effect::Write(cleared)]);
     assert!(ledger.is_clean(PAGES));
-    let (_, effects) = ledger.ended(&attempted(INBOX, plain(Outcome::Succeeded), 200), &[account()]);
-    assert_eq!(effects, []);
+    assert_eq!(ledger.claims_used(&succeeded, &[account()]), []);
 }
 
 #[test]
-fn only_a_forced_request_clears_the_retry_states_of_an_items_resources() {
+fn a_requested_item_clears_the_waits_of_its_claims_that_do_not_hold_it() {
     let not_before = RetryState::new(RetryStatus::NotBefore, at(0), Some(at(900)));
-    for (by, left) in [(ClearedBy::User, Some(not_before)), (ClearedBy::UserForced, None)] {
-        let mut ledger = with_account(&[], not_before);
-        let attempt = EndedAttempt { cleared_by: Some(by), ..attempted(INBOX, plain(Outcome::Succeeded), 100) };
-        let (_, effects) = ledger.ended(&attempt, &[account()]);
-        assert_eq!(ledger.resources.get(&account()).copied(), left, "{by:?}");
-        assert_eq!(effects.is_empty(), left.is_some());
-    }
+    let backing_off = RetryState { status: RetryStatus::Backoff, ..not_before };
+    let left_after = |state, by| {
+        let mut ledger = with_account(&[], state);
+        let (hold, effects) = ledger.select(MAIL, INBOX, &[&account()], by, at(100));
+        let left = ledger.resources.get(&account()).copied();
+        assert_eq!(hold.is_some(), left.is_some(), "{by:?}");
+        assert_eq!(
+            effects.contains(&Effect::Write(StateChange::Resource { claim: account(), retry: None })),
+            left.is_none()
+        );
+        left
+    };
+    assert_eq!(left_after(not_before, RequestedBy::User), Some(not_before));
+    assert_eq!(left_after(not_before, RequestedBy::UserForced), None);
+    assert_eq!(left_after(backing_off, RequestedBy::User), None);
+    assert_eq!(left_after(backing_off, RequestedBy::Automatic), Some(backing_off));
+}
+
+#[test]
+fn a_claim_that_is_held_back_holds_a_selected_item_until_its_own_wait_is_over_too() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    let (hold, _) = ledger.select(MAIL, INBOX, &[&account()], RequestedBy::User, at(10));
+    assert_eq!(hold, None);
+    let later = FailureClass::NotBefore(RetryAt::At(at(20)));
+    let _ = ledger.claims_used(&attempted(DRAFTS, Verdict::failed(later), 10), &[account()]);
+    let (hold, effects) = ledger.hold_of_claims(MAIL, INBOX, &[&account()], at(11));
+    assert_eq!(hold, Some(Hold::NotBefore { until: at(20) }));
+    assert_eq!((effects, ledger.next_deadline()), (vec![Effect::Wake], Some(at(30))));
+    assert_eq!(ledger.hold_of_claims(MAIL, INBOX, &[&account()], at(20)), (None, Vec::new()));
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn a_flapping_network_reconnects_once_in_an_interval() {
     let mut ledger = with(&[(INBOX, backoff(0, 600))]).with_reconnect_interval(Duration::from_secs(5));
     assert_eq!(started(&ledger.environment_changed(offline(), online(), at(10))).len(), 1);
     let _ = ledger.automatic_run_ended(MAIL);
-    let _ = ledger.ended(&attempted(INBOX, failed(), 11), []);
+    let _ = ledger.ended(&attempted(INBOX, failed(), 11));
     assert_eq!(ledger.environment_changed(offline(), online(), at(11)), [Effect::Wake]);
     assert_eq!(ledger.environment_changed(offline(), online(), at(12)), [Effect::Wake]);
     assert_eq!(ledger.next_deadline(), Some(at(15)));
@@ -69,7 +69,7 @@ fn a_delayed_reconnect_keeps_a_backoff_that_began_after_the_network_was_back() {
     let _ = ledger.environment_changed(offline(), online(), at(10));
     let _ = ledger.environment_changed(offline(), online(), at(11));
     let _ = ledger.automatic_run_ended(MAIL);
-    let (after, _) = ledger.ended(&attempted(INBOX, failed(), 12), []);
+    let (after, _) = ledger.ended(&attempted(INBOX, failed(), 12));
     assert_eq!(ledger.tick(None, online(), at(15)), []);
     assert_eq!(ledger.state_of(MAIL, INBOX), after.as_ref());
 }
@@ -79,7 +79,7 @@ fn a_network_that_is_down_at_the_end_of_the_interval_does_not_reconnect() {
     let mut ledger = with(&[(INBOX, backoff(0, 600))]).with_reconnect_interval(Duration::from_secs(5));
     let _ = ledger.environment_changed(offline(), online(), at(10));
     let _ = ledger.automatic_run_ended(MAIL);
-    let _ = ledger.ended(&attempted(INBOX, failed(), 11), []);
+    let _ = ledger.ended(&attempted(INBOX, failed(), 11));
     let _ = ledger.environment_changed(offline(), online(), at(11));
     assert_eq!(ledger.tick(None, offline(), at(15)), []);
     assert_ne!(ledger.next_deadline(), Some(at(15)), "nothing waits for the interval any more");
