@@ -4,8 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "test code, including deliberately faulty handlers")]
 
 mod kit {
+    pub(crate) mod changing;
     pub(crate) mod correct;
     pub(crate) mod peer;
+    pub(crate) mod shelf;
 
     mod faulty;
     mod options;

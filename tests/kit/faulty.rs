@@ -1,6 +1,7 @@
 //! Faulty handlers. Each has one typical mistake, which one check must find.
 
 pub(crate) mod cancellation;
+pub(crate) mod changes;
 pub(crate) mod checkpoints;
 pub(crate) mod cleanup;
 pub(crate) mod failures;

@@ -9,8 +9,9 @@ use super::correct::Correct;
 use super::peer::{FakePeer, kit};
 
 /// The sources of the faulty handlers.
-const FAULTY: [&str; 7] = [
+const FAULTY: [&str; 8] = [
     include_str!("faulty/cancellation.rs"),
+    include_str!("faulty/changes.rs"),
     include_str!("faulty/checkpoints.rs"),
     include_str!("faulty/cleanup.rs"),
     include_str!("faulty/failures.rs"),

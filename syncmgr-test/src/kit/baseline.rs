@@ -13,7 +13,7 @@ use super::Kit;
 use super::end::EndState;
 use super::events::{Event, EventLog};
 use super::fixture::{Fixture, Time};
-use super::injection::{Call, ItemLabel};
+use super::injection::{Call, CallCounts, ItemLabel};
 use super::process::{SessionPlan, SessionResult};
 use super::violation::{ScriptResult, Violation};
 
@@ -25,10 +25,7 @@ pub(super) struct Baseline {
     pub(super) info: HandlerInfo,
     pub(super) time: Time,
     pub(super) items: Vec<SyncItem>,
-    /// The number of awaits of each call.
-    pub(super) waits: BTreeMap<Call, u32>,
-    /// The number of commits of each call.
-    pub(super) commits: BTreeMap<Call, u32>,
+    pub(super) counts: CallCounts,
     pub(super) end: EndState,
     pub(super) shows_data: bool,
     /// `true` if every process uses the same handler value, whose memory then survives kills.
@@ -42,15 +39,15 @@ impl Baseline {
     pub(super) fn measure(kit: &Kit) -> Result<Self, Violation> {
         let mut fixture = kit.fixture();
         let handler = fixture.provider().clone().handler();
-        let (info, time) = (handler.info(), Time::of(&*handler));
+        let (info, time) = (handler.info(), kit.options.time(&*handler));
         let shares_handler = Arc::ptr_eq(&handler, &fixture.provider().clone().handler());
-        let (ran, (waits, commits)) = fixture
+        let (ran, counts) = fixture
             .run_process(async |process| (process.session(SessionPlan::default()).await, process.monitor.counts()));
         let (items, outcomes) = check_outcomes(kit, &ran, &fixture.log)?;
         let (end, shows_data) = (fixture.end_state(info.id()), !fixture.provider().data().is_empty());
         check_reproducible(kit, info.id(), &end)?;
         let durations = call_durations(&fixture.log);
-        Ok(Self { info, time, items, waits, commits, end, shows_data, shares_handler, outcomes, durations })
+        Ok(Self { info, time, items, counts, end, shows_data, shares_handler, outcomes, durations })
     }
 
     /// Returns the outcome of an item.
@@ -63,6 +60,14 @@ impl Baseline {
         match self.outcome(item) {
             Outcome::Succeeded => ended == Some(Outcome::Succeeded),
             _ => ended != Some(Outcome::Succeeded),
+        }
+    }
+
+    /// Returns `true` if the outcome of a run that may have new items is acceptable. New items must succeed.
+    pub(super) fn allows_of(&self, item: &SyncItem, ended: Outcome) -> bool {
+        match self.outcomes.contains_key(&item.id()) {
+            true => self.allows(item.id(), Some(ended)),
+            false => ended == Outcome::Succeeded,
         }
     }
 

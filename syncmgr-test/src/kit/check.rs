@@ -14,7 +14,7 @@ macro_rules! checks {
 
         impl Check {
             /// All checks, in the order in which they run.
-            pub const ALL: [Self; 24] = [$(Self::$check),+];
+            pub const ALL: [Self; 27] = [$(Self::$check),+];
 
             /// Returns the name of the check, which is also the name of its test.
             pub const fn name(self) -> &'static str {
@@ -59,6 +59,12 @@ checks! {
     Idempotent idempotent: "`Capabilities::IDEMPOTENT`", "IDEMPOTENT: processing an item twice leaves the same data as processing it once";
     /// If the handler declares `RESUMABLE`, an item continues from its last checkpoint.
     Resumable resumable: "`Capabilities::RESUMABLE`", "RESUMABLE: an interrupted item continues from its last checkpoint";
+    /// After a change, one run brings the data to the state that the provider names, and another run changes nothing.
+    Changes changes: "`Provider::change`", "a run processes what has changed since the last one, and the next run changes nothing";
+    /// After a run that is interrupted while it processes a change, another run completes the work.
+    InterruptedChanges interrupted_changes: "`Saved::commit`", "after a run that was interrupted while it processed a change, the next run completes the work";
+    /// A change that arrives during a run is processed at the latest by the next run.
+    LostUpdates lost_updates: "`Provider::change`", "a change that arrives during a run is processed by that run or by the next one";
     /// Each class of failure leads to the retry that the contract promises.
     Failures failures: "`Classify`", "a handler returns the class of a failure, and the host schedules the retry";
     /// The handler copes with a store that fails or is slow.

@@ -3,7 +3,9 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
+use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::item::SyncItem;
 
 use super::baseline::Baseline;
 use super::check::Check;
@@ -72,6 +74,13 @@ impl<'a> Checker<'a> {
     /// Returns the data that each item writes when it runs alone, as far as known.
     pub(super) fn data_per_item(&self) -> &BTreeMap<ItemId, EndState> {
         self.data_per_item.get_or_init(|| self.baseline.data_per_item(self.kit))
+    }
+
+    /// Returns the first and the last item that succeed without faults.
+    pub(super) fn sample_items(&self) -> Vec<&SyncItem> {
+        let succeeds = |item: &&SyncItem| self.baseline.outcome(item.id()) == Outcome::Succeeded;
+        let mut items = self.baseline.items.iter().filter(succeeds);
+        items.next().into_iter().chain(items.next_back()).collect()
     }
 
     /// Counts the last script if it did not reach its injection point, as may happen when concurrent work runs in another order.

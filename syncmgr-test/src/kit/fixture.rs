@@ -10,6 +10,7 @@ use syncmgr_core::store::StateStore;
 use syncmgr_runtime::memory::MemoryStore;
 use tokio::runtime::{Builder, Runtime};
 
+use super::change::{Expected, ItemChange};
 use super::end::EndState;
 use super::events::EventLog;
 use super::process::Process;
@@ -26,7 +27,14 @@ pub(super) struct Fixture {
     pub(super) log: EventLog,
     disk: MemoryStore,
     wall: SystemTime,
-    on_kill: Option<OnKill>,
+    options: Options,
+}
+
+/// The options of a kit that concern its processes. By default, the handler decides.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Options {
+    pub(super) time: Option<Time>,
+    pub(super) on_kill: Option<OnKill>,
 }
 
 /// The treatment of a killed process's futures, handler and kept values.
@@ -48,7 +56,8 @@ pub(super) enum Time {
 }
 
 impl Time {
-    pub(super) fn of(handler: &dyn SyncHandler) -> Self {
+    /// Returns the time that the handler declares.
+    fn declared_by(handler: &dyn SyncHandler) -> Self {
         match handler.info().capabilities().contains(Capabilities::REAL_TIME) {
             true => Self::Real,
             false => Self::Virtual,
@@ -62,15 +71,40 @@ impl Time {
     }
 }
 
+impl Options {
+    /// Returns the time that the handler runs in.
+    pub(super) fn time(self, handler: &dyn SyncHandler) -> Time {
+        self.time.unwrap_or_else(|| Time::declared_by(handler))
+    }
+}
+
 impl Fixture {
     /// Creates a fixture with an empty store.
-    pub(super) fn new(provider: Arc<dyn Provider>, on_kill: Option<OnKill>) -> Self {
+    pub(super) fn new(provider: Arc<dyn Provider>, options: Options) -> Self {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(50 * 365 * 24 * 60 * 60);
-        Self { provider, log: EventLog::new(), disk: MemoryStore::new(), wall, on_kill }
+        Self { provider, log: EventLog::new(), disk: MemoryStore::new(), wall, options }
     }
 
     pub(super) fn provider(&self) -> &Arc<dyn Provider> {
         &self.provider
+    }
+
+    /// Returns the time of day at which the next process starts.
+    pub(super) fn wall(&self) -> SystemTime {
+        self.wall
+    }
+
+    pub(super) fn on_kill(&self, time: Time) -> OnKill {
+        self.options.on_kill.unwrap_or(match time {
+            Time::Virtual => OnKill::Leak,
+            Time::Real => OnKill::Drop,
+        })
+    }
+
+    /// Changes an item. Returns the state that is right after the next complete run; `None` if the provider cannot make the change.
+    pub(super) fn change(&self, change: &ItemChange) -> Option<Expected> {
+        self.log.action(change.to_string());
+        self.provider.change(&change.item, change.change)
     }
 
     /// Replaces the store with an empty one.
@@ -91,17 +125,12 @@ impl Fixture {
     /// Runs a process with these host services.
     pub(super) fn run_process_with<T>(&mut self, services: HostServices, body: impl AsyncFnOnce(&Process) -> T) -> T {
         let handler = self.provider.clone().handler();
-        let time = Time::of(&*handler);
-        let on_kill = match time {
-            Time::Virtual => OnKill::Leak,
-            Time::Real => OnKill::Drop,
-        };
-        let on_kill = self.on_kill.unwrap_or(on_kill);
+        let time = self.options.time(&*handler);
         let runtime = time.runtime();
         let store = FaultyStore::with_contents(&self.disk);
         let outcome = runtime.block_on(async {
             self.log.process_starts();
-            let process = Process::start(handler, (time, on_kill), &store, &self.log, self.wall, services);
+            let process = Process::start(self, handler, time, &store, services);
             let outcome = body(&process).await;
             let at_kill = process.monitor.is_killed().then(|| store.after_crash());
             self.wall = process.end().await;

@@ -1,11 +1,14 @@
 //! Injection points of a handler, and the faults that scripts inject there.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use syncmgr_core::id::ItemId;
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::text::Escaped;
+
+use super::change::ItemChange;
 
 /// An item's id and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,8 +57,15 @@ pub(super) struct InjectionPoint {
     pub(super) moment: Moment,
 }
 
+/// The number of awaits and of commits of each call in a session.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CallCounts {
+    pub(super) waits: BTreeMap<Call, u32>,
+    pub(super) commits: BTreeMap<Call, u32>,
+}
+
 /// An event that a script injects at an injection point.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Fault {
     /// The user skips this item.
     Skip(ItemLabel),
@@ -69,10 +79,12 @@ pub(super) enum Fault {
     Panic,
     /// The store refuses the commit.
     Refuse,
+    /// An item changes.
+    Change(ItemChange),
 }
 
 /// A fault and its injection point.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Injection {
     pub(super) point: InjectionPoint,
     pub(super) fault: Fault,
@@ -140,6 +152,7 @@ impl fmt::Display for Injection {
             Fault::Kill => f.write_str("kill"),
             Fault::Panic => f.write_str("panic"),
             Fault::Refuse => f.write_str("store failure"),
+            Fault::Change(change) => change.fmt(f),
         }?;
         let at = if matches!(self.point.moment, Moment::Await(_)) { " at" } else { "" };
         write!(f, "{at} {}", self.point)

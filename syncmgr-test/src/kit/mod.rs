@@ -2,6 +2,7 @@
 //! [`testing`](crate::testing).
 
 mod baseline;
+mod change;
 mod check;
 mod checker;
 mod checks;
@@ -31,10 +32,11 @@ use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::item::SyncItem;
 
 use self::baseline::{Baseline, FIXTURE_HELP};
+pub use self::change::{Change, Expected};
 pub use self::check::Check;
 use self::checker::Checker;
 use self::events::EventLog;
-use self::fixture::{Fixture, OnKill, Time};
+use self::fixture::{Fixture, OnKill, Options, Time};
 use self::injection::ItemLabel;
 pub use self::provider::Provider;
 use self::result::ResultLine;
@@ -59,7 +61,7 @@ macro_rules! conformance_tests {
         $crate::conformance_tests! { @ $kit;
             baseline Baseline, description Description, listing Listing, selection Selection, statuses Statuses,
             skip Skip, stop Stop, resume Resume, kill Kill, second_run SecondRun, idempotent Idempotent,
-            resumable Resumable, failures Failures, commits Commits, panics Panics, unattended Unattended,
+            resumable Resumable, changes Changes, interrupted_changes InterruptedChanges, lost_updates LostUpdates, failures Failures, commits Commits, panics Panics, unattended Unattended,
             attention Attention, release Release, late_use LateUse, tasks Tasks, hosts Hosts, cookie Cookie,
             blocking Blocking, upgrade Upgrade
         }
@@ -83,7 +85,7 @@ pub struct Kit {
     max_scripts: usize,
     poll_limit: Duration,
     script_timeout: Duration,
-    on_kill: Option<OnKill>,
+    options: Options,
     only: Option<String>,
 }
 
@@ -104,7 +106,7 @@ impl Kit {
             max_scripts: 400,
             poll_limit: Duration::from_millis(100),
             script_timeout: Duration::from_secs(120),
-            on_kill: None,
+            options: Options::default(),
             only: std::env::var("SYNCMGR_SCRIPT").ok(),
         }
     }
@@ -157,7 +159,7 @@ impl Kit {
     /// Drops the futures and the handler of a killed process. By default the kit leaks them in virtual time, because a kill runs
     /// no destructor. Use this option if the handler holds files or locks across awaits, which a real kill closes and releases.
     pub fn drop_on_kill(mut self) -> Self {
-        self.on_kill = Some(OnKill::Drop);
+        self.options.on_kill = Some(OnKill::Drop);
         self
     }
 
@@ -175,7 +177,7 @@ impl Kit {
             };
             results.push((check, result));
         }
-        let report = Report { handler: handler.info().name().to_owned(), time: Time::of(&*handler), results };
+        let report = Report { handler: handler.info().name().to_owned(), time: self.options.time(&*handler), results };
         let found = report.results().any(|(_, result)| !matches!(result, CheckResult::Skipped(_)));
         assert!(found, "no check has a script called `{}`", self.only.as_deref().unwrap_or_default());
         report
@@ -225,7 +227,7 @@ impl Kit {
     }
 
     fn fixture(&self) -> Fixture {
-        Fixture::new((self.make)(), self.on_kill)
+        Fixture::new((self.make)(), self.options)
     }
 
     /// Checks the outcome of an item in a run without faults.

@@ -13,15 +13,18 @@ use syncmgr_core::sync::Mutex;
 use syncmgr_runtime::session::Session;
 use tokio::sync::Notify;
 
+use super::change::{Expected, ItemChange};
 use super::events::{Event, EventLog};
-use super::fixture::OnKill;
-use super::injection::{Call, Fault, Injection, ItemLabel, Moment};
+use super::fixture::{Fixture, OnKill};
+use super::injection::{Call, CallCounts, Fault, Injection, ItemLabel, Moment};
 use super::monitored::wall;
+use super::provider::Provider;
 
 /// The monitor of one process.
 pub(super) struct Monitor {
     pub(super) log: EventLog,
     handler: HandlerId,
+    provider: Arc<dyn Provider>,
     on_kill: OnKill,
     killed: AtomicBool,
     kill_notify: Notify,
@@ -39,12 +42,12 @@ pub(super) enum Answer {
 struct State {
     session: Option<Session>,
     injection: Option<Injection>,
+    /// The state that is right after the injected change.
+    expected: Option<Expected>,
     /// The call that is not polled again, if any.
     suspended: Option<Call>,
-    /// The number of awaits of each call in this session.
-    waits: BTreeMap<Call, u32>,
-    /// The number of commits of each call in this session.
-    commits: BTreeMap<Call, u32>,
+    /// The calls of this session.
+    counts: CallCounts,
     tasks: u32,
     ended: BTreeSet<SessionId>,
     kept: BTreeMap<SessionId, Arc<Kept>>,
@@ -61,16 +64,17 @@ struct State {
 }
 
 impl Monitor {
-    pub(super) fn new(log: EventLog, handler: HandlerId, on_kill: OnKill) -> Arc<Self> {
+    pub(super) fn new(fixture: &Fixture, handler: HandlerId, on_kill: OnKill) -> Arc<Self> {
+        let (log, provider) = (fixture.log.clone(), fixture.provider().clone());
         let (killed, kill_notify, state) = (AtomicBool::new(false), Notify::new(), Mutex::default());
-        Arc::new(Self { log, handler, on_kill, killed, kill_notify, state })
+        Arc::new(Self { log, handler, provider, on_kill, killed, kill_notify, state })
     }
 
     /// Starts a session with this injection.
     pub(super) fn begin_session(&self, session: &Session, injection: Option<Injection>) {
         let mut state = self.state.lock();
         (state.session, state.injection, state.suspended) = (Some(session.clone()), injection, None);
-        (state.tasks, state.waits, state.commits) = (0, BTreeMap::new(), BTreeMap::new());
+        (state.tasks, state.counts) = (0, CallCounts::default());
     }
 
     /// Ends the session. Called after its results were closed, its process was killed, or the session hung.
@@ -110,26 +114,25 @@ impl Monitor {
     }
 
     /// Returns the number of awaits and of commits of each call in this session.
-    pub(super) fn counts(&self) -> (BTreeMap<Call, u32>, BTreeMap<Call, u32>) {
-        let state = self.state.lock();
-        (state.waits.clone(), state.commits.clone())
+    pub(super) fn counts(&self) -> CallCounts {
+        self.state.lock().counts.clone()
     }
 
     /// Counts an await of the call and returns its number.
     pub(super) fn begin_await(&self, call: &Call) -> u32 {
-        let number = count(&mut self.state.lock().waits, call);
+        let number = count(&mut self.state.lock().counts.waits, call);
         _ = self.reach(call, Moment::Await(number));
         number
     }
 
     /// Returns the number of the call's next await.
     pub(super) fn next_await(&self, call: &Call) -> u32 {
-        self.state.lock().waits.get(call).map_or(1, |waits| waits + 1)
+        self.state.lock().counts.waits.get(call).map_or(1, |waits| waits + 1)
     }
 
     /// Counts a commit of the call and returns its number.
     pub(super) fn begin_commit(&self, call: &Call) -> u32 {
-        count(&mut self.state.lock().commits, call)
+        count(&mut self.state.lock().counts.commits, call)
     }
 
     pub(super) fn begin_task(&self) -> Call {
@@ -220,6 +223,7 @@ impl Monitor {
             (Fault::Panic, _) => std::panic::resume_unwind(Box::new("panic injected by the kit")),
             (Fault::Stop | Fault::Drop, session) => session.iter().for_each(Session::stop),
             (Fault::Skip(item), session) => self.skip(&item, session),
+            (Fault::Change(change), _) => self.change(&change),
         }
         Answer::Stored
     }
@@ -227,6 +231,16 @@ impl Monitor {
     fn skip(&self, item: &ItemLabel, session: Option<Session>) {
         // The skip fails if the item has already ended.
         session.iter().for_each(|session| _ = session.skip(self.handler, item.id));
+    }
+
+    fn change(&self, change: &ItemChange) {
+        let expected = self.provider.change(&change.item, change.change);
+        self.state.lock().expected = expected;
+    }
+
+    /// Returns the state that is right after the injected change, if the provider could make the change.
+    pub(super) fn take_expected(&self) -> Option<Expected> {
+        self.state.lock().expected.take()
     }
 
     fn kill(&self) {

@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
 use super::events::{Event, EventLog};
-use super::fixture::{OnKill, Time};
+use super::fixture::{Fixture, Time};
 use super::injection::{Injection, ItemLabel};
 use super::monitor::Monitor;
 use super::recorder::RecordingHandler;
@@ -70,17 +70,16 @@ pub(super) enum SessionResult {
 
 impl Process {
     pub(super) fn start(
+        fixture: &Fixture,
         handler: Arc<dyn SyncHandler>,
-        (time, on_kill): (Time, OnKill),
+        time: Time,
         store: &FaultyStore,
-        log: &EventLog,
-        wall: SystemTime,
         services: HostServices,
     ) -> Self {
         let id = handler.info().id();
-        let monitor = Monitor::new(log.clone(), id, on_kill);
+        let monitor = Monitor::new(fixture, id, fixture.on_kill(time));
         let recording_handler: Arc<dyn SyncHandler> = Arc::new(RecordingHandler::new(handler, &monitor));
-        let clock = VirtualClock::at(wall);
+        let clock = VirtualClock::at(fixture.wall());
         let manager = SyncManager::builder()
             .clock(clock.clone())
             .randomness(SeededRandomness::new(0))
@@ -90,9 +89,9 @@ impl Process {
             .connections(services)
             .build();
         if let Err(error) = manager.register_for(recording_handler.clone(), RegisterFlags::empty()) {
-            log.action(format!("the manager refuses the handler: {error}"));
+            fixture.log.action(format!("the manager refuses the handler: {error}"));
         }
-        let (store, log) = (store.clone(), log.clone());
+        let (store, log) = (store.clone(), fixture.log.clone());
         Self { manager, store, monitor, recording_handler, time, handler: id, clock, log }
     }
 

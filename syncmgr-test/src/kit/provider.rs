@@ -7,11 +7,14 @@ use syncmgr_core::error::FailureClass;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::item::SyncItem;
 
+use super::change::{Change, Expected};
+
 /// A provider: a handler, its peer, and the data it has written so far.
 ///
 /// Every handler implements this trait already, so a type is either a handler or implements `Provider`. Implement it for a type of
 /// your own to enable checks that are skipped otherwise: show the kit the data ([`data`](Self::data)), create a new handler for
-/// every process ([`handler`](Self::handler)), or inject failures of the peer ([`inject_failure`](Self::inject_failure)).
+/// every process ([`handler`](Self::handler)), inject failures of the peer ([`inject_failure`](Self::inject_failure)), or change
+/// items between runs ([`change`](Self::change)).
 ///
 /// The provider outlives the processes that use it, as a disk and a server do. Create its data in memory or in a fresh directory,
 /// never in anything that two tests share.
@@ -35,6 +38,49 @@ pub trait Provider: Send + Sync + 'static {
     fn inject_failure(&self, item: &SyncItem, class: FailureClass) -> bool {
         let _ = (item, class);
         false
+    }
+
+    /// Changes an item, as its peer or its user does between two runs or during one. Returns the state that is right once a
+    /// complete run has followed; `None` if the provider cannot make this change.
+    ///
+    /// The provider decides what is right: a one-way copy reverts what the user changed, and a two-way synchronization sends it
+    /// to the peer. If the handler writes to both sides, let [`data`](Self::data) show both.
+    ///
+    /// ```
+    /// # use std::collections::BTreeMap;
+    /// # use std::sync::{Arc, Mutex};
+    /// # use syncmgr_core::{handler::SyncHandler, item::SyncItem};
+    /// use syncmgr_test::{Change, Expected, Provider};
+    ///
+    /// /// A fake peer with documents, and the local copies.
+    /// struct Documents {
+    ///     peer: Mutex<BTreeMap<String, String>>,
+    ///     local: Mutex<BTreeMap<String, String>>,
+    /// }
+    ///
+    /// impl Provider for Documents {
+    /// #   fn handler(self: Arc<Self>) -> Arc<dyn SyncHandler> { unimplemented!() }
+    ///     // ..
+    ///     fn data(&self) -> BTreeMap<String, String> {
+    ///         self.local.lock().expect("lock poisoned").clone()
+    ///     }
+    ///
+    ///     fn change(&self, item: &SyncItem, change: Change) -> Option<Expected> {
+    ///         let mut peer = self.peer.lock().expect("lock poisoned");
+    ///         match change {
+    ///             Change::Update => peer.insert(item.name().to_owned(), "second edition".to_owned()),
+    ///             Change::Delete => peer.remove(item.name()),
+    ///             _ => return None,
+    ///         };
+    ///         Some(Expected::data(peer.clone())) // the copies must equal what the peer has now
+    ///     }
+    /// }
+    /// # let documents = Documents { peer: Mutex::default(), local: Mutex::default() };
+    /// # assert!(documents.change(&SyncItem::named("atlas"), Change::Conflict).is_none());
+    /// ```
+    fn change(&self, item: &SyncItem, change: Change) -> Option<Expected> {
+        let _ = (item, change);
+        None
     }
 
     /// Returns the number of resources, such as connections, that the handler currently has in use from its own pool. After a

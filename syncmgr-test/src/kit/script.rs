@@ -6,7 +6,7 @@ use std::fmt;
 use syncmgr_core::id::ItemId;
 
 use super::checker::{Checker, Script};
-use super::injection::{Call, Fault, Injection, InjectionPoint, Moment};
+use super::injection::{Call, CallCounts, Fault, Injection, InjectionPoint, Moment};
 use super::process::SessionPlan;
 use super::violation::ScriptResult;
 
@@ -108,23 +108,22 @@ impl fmt::Display for FaultScript {
 impl Checker<'_> {
     /// Returns the awaits of the calls that match, early ones first.
     pub(super) fn awaits(&self, matches: impl Fn(&Call) -> bool) -> Vec<InjectionPoint> {
-        let calls = self.baseline.waits.iter().filter(|(call, _)| matches(call));
-        let points = calls.flat_map(|(call, waits)| (1..=*waits).map(|wait| point(call, Moment::Await(wait))));
-        self.early_first(points)
+        self.early_first(awaits_of(&self.baseline.counts).filter(|point| matches(&point.call)))
     }
 
     /// Returns the injection points before and after each commit, early ones first.
     pub(super) fn commits(&self) -> Vec<InjectionPoint> {
-        let moments = |commit| [Moment::BeforeCommit(commit), Moment::AfterCommit(commit)];
-        let commits = self.baseline.commits.iter();
-        let points =
-            commits.flat_map(|(call, commits)| (1..=*commits).flat_map(moments).map(|moment| point(call, moment)));
-        self.early_first(points)
+        self.early_first(commits_of(&self.baseline.counts))
     }
 
-    /// Returns all injection points, early ones first.
+    /// Returns all injection points of the baseline, early ones first.
     pub(super) fn injection_points(&self) -> Vec<InjectionPoint> {
-        self.early_first(self.awaits(|_| true).into_iter().chain(self.commits()))
+        self.injection_points_of(&self.baseline.counts)
+    }
+
+    /// Returns all injection points of a session with these calls, early ones first.
+    pub(super) fn injection_points_of(&self, counts: &CallCounts) -> Vec<InjectionPoint> {
+        self.early_first(awaits_of(counts).chain(commits_of(counts)))
     }
 
     /// Sorts by the number within a call, then by the order in which the items are listed.
@@ -139,6 +138,16 @@ impl Checker<'_> {
         points.sort_by_cached_key(|point| (number(point), listed(point), point.moment, point.call.clone()));
         points
     }
+}
+
+fn awaits_of(counts: &CallCounts) -> impl Iterator<Item = InjectionPoint> {
+    counts.waits.iter().flat_map(|(call, waits)| (1..=*waits).map(|wait| point(call, Moment::Await(wait))))
+}
+
+fn commits_of(counts: &CallCounts) -> impl Iterator<Item = InjectionPoint> {
+    let moments = |commit| [Moment::BeforeCommit(commit), Moment::AfterCommit(commit)];
+    let commits = counts.commits.iter();
+    commits.flat_map(move |(call, commits)| (1..=*commits).flat_map(moments).map(|moment| point(call, moment)))
 }
 
 fn point(call: &Call, moment: Moment) -> InjectionPoint {

@@ -4,7 +4,6 @@ use std::fmt;
 use std::mem::discriminant;
 use std::time::Duration;
 
-use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::error::{FailureClass, RetryAt};
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::retry::RetryPolicy;
@@ -45,11 +44,9 @@ pub(super) fn failures(checker: &Checker<'_>) -> CheckResult {
     if checker.baseline.time == Time::Real {
         return CheckResult::Skipped("the handler runs in real time, in which retries take too long".into());
     }
-    let succeeds = |item: &&SyncItem| checker.baseline.outcome(item.id()) == Outcome::Succeeded;
-    let items: Vec<_> = checker.baseline.items.iter().filter(succeeds).collect();
-    let chosen = [items.first(), items.last().filter(|_| items.len() > 1)].into_iter().flatten().copied();
-    let all =
-        CLASSES.into_iter().flat_map(|class| chosen.clone().map(move |item| PeerFailure { item: item.clone(), class }));
+    let sample = checker.sample_items();
+    let of_each = |class| sample.iter().map(move |item| PeerFailure { item: SyncItem::clone(item), class });
+    let all = CLASSES.into_iter().flat_map(of_each);
     let scripts: Vec<_> =
         all.filter(|failure| checker.fixture().provider().inject_failure(&failure.item, failure.class)).collect();
     match scripts.is_empty() {

@@ -1,6 +1,7 @@
 //! The checks: their scripts and the conditions that must hold after them.
 
 mod blocking;
+mod changes;
 mod cleanup;
 mod commits;
 mod description;
@@ -32,6 +33,9 @@ pub(super) fn run(checker: &Checker<'_>) -> CheckResult {
         Check::SecondRun => rerun::second_run(checker),
         Check::Idempotent => rerun::idempotent(checker),
         Check::Resumable => rerun::resumable(checker),
+        Check::Changes => changes::changes(checker),
+        Check::InterruptedChanges => changes::interrupted_changes(checker),
+        Check::LostUpdates => changes::lost_updates(checker),
         Check::Failures => failures::failures(checker),
         Check::Commits => commits::commits(checker),
         Check::Panics => interruption::panics(checker),

@@ -61,11 +61,11 @@ pub(super) fn resumable(checker: &Checker<'_>) -> CheckResult {
     if !checker.baseline.info.capabilities().contains(Capabilities::RESUMABLE) {
         return CheckResult::Skipped("the handler does not declare RESUMABLE".into());
     }
-    if checker.baseline.commits.is_empty() {
+    if checker.baseline.counts.commits.is_empty() {
         let violation = Violation::new("the handler declares RESUMABLE but commits nothing", RESUME_HELP);
         return CheckResult::Failed(violation.in_script("run all items"));
     }
-    let last = |point: &InjectionPoint| checker.baseline.commits.get(&point.call).copied().unwrap_or_default();
+    let last = |point: &InjectionPoint| checker.baseline.counts.commits.get(&point.call).copied().unwrap_or_default();
     // After its last commit an item may have no observable work left.
     let observable =
         |point: &InjectionPoint| matches!(point.moment, Moment::AfterCommit(number) if number < last(point));
@@ -86,9 +86,10 @@ fn check_continues(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult 
     fixture.run_process(async |process| drop(process.session(script.plan()).await));
     let (waits, took) = fixture.run_process(async |process| {
         process.session(SessionPlan::default()).await;
-        (process.monitor.counts().0.get(call).copied().unwrap_or_default(), last_duration(&process.log, item))
+        (process.monitor.counts().waits.get(call).copied().unwrap_or_default(), last_duration(&process.log, item))
     });
-    let baseline = (checker.baseline.waits.get(call).copied().unwrap_or_default(), checker.baseline.duration(item.id));
+    let baseline =
+        (checker.baseline.counts.waits.get(call).copied().unwrap_or_default(), checker.baseline.duration(item.id));
     let does_less = waits < baseline.0 || took < baseline.1;
     if does_less || baseline.0 == 0 || !fixture.log.was_injected() {
         return Ok(());
