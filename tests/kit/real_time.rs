@@ -3,22 +3,29 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use syncmgr::prelude::*;
 use syncmgr_test::{Check, CheckResult, Kit, Provider};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::peer::violation;
+
 /// An echo server on the loopback interface, and the texts fetched from it.
 struct Echo {
-    address: SocketAddr,
-    fetched: Arc<Mutex<BTreeMap<String, String>>>,
+    pages: Pages,
+    make: fn(Pages) -> Arc<dyn SyncHandler>,
 }
 
 impl Echo {
     /// Serves until the test process ends.
     fn serve() -> Self {
+        Self::serve_to(|pages| Arc::new(pages))
+    }
+
+    fn serve_to(make: fn(Pages) -> Arc<dyn SyncHandler>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
@@ -30,21 +37,17 @@ impl Echo {
                 }
             }
         });
-        Self { address, fetched: Arc::default() }
+        Self { pages: Pages { address, fetched: Arc::default() }, make }
     }
 }
 
+#[derive(Clone)]
 struct Pages {
     address: SocketAddr,
     fetched: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
-#[sync_handler(
-    id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0a03",
-    name = "Pages over sockets",
-    capabilities(cancellable, real_time),
-    limits(soft_grace = "10ms")
-)]
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0a03", name = "Pages over sockets", limits(soft_grace = "10ms"))]
 impl SyncHandler for Pages {
     async fn items(&self) -> SyncResult<Items> {
         Ok(["a", "b"].map(SyncItem::named).into_iter().collect())
@@ -55,27 +58,84 @@ impl SyncHandler for Pages {
         stream.write_all(item.name().as_bytes()).await?;
         let mut text = String::new();
         stream.read_to_string(&mut text).await?;
-        self.fetched.lock().unwrap_or_else(PoisonError::into_inner).insert(item.name().into(), text);
+        self.copies().insert(item.name().into(), text);
         Ok(())
+    }
+}
+
+impl Pages {
+    fn copies(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.fetched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Provider for Echo {
     fn handler(self: Arc<Self>) -> Arc<dyn SyncHandler> {
-        Arc::new(Pages { address: self.address, fetched: self.fetched.clone() })
+        (self.make)(self.pages.clone())
     }
 
     fn data(&self) -> BTreeMap<String, String> {
-        self.fetched.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.pages.copies().clone()
     }
 }
 
 #[test]
-fn the_report_says_that_a_handler_was_checked_in_real_time() {
-    let kit = Kit::new(Echo::serve);
+fn the_kit_checks_a_handler_in_real_time_and_the_report_says_so() {
+    let kit = Kit::new(Echo::serve).real_time();
     let report = kit.report();
     let text = report.to_string();
     assert!(report.is_passed(), "{text}");
     assert!(text.starts_with("Pages over sockets, in real time:"), "{text}");
     assert!(matches!(kit.check(Check::Failures), CheckResult::Skipped(reason) if reason.contains("real time")));
+}
+
+/// Declares that its work depends on real time.
+struct DeclaresRealTime;
+
+#[sync_handler(
+    id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0a05",
+    name = "Declares real time",
+    capabilities(cancellable, real_time)
+)]
+impl SyncHandler for DeclaresRealTime {
+    async fn synchronize_item(&self, _: &ItemContext) -> SyncResult {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_handler_that_declares_real_time_is_checked_in_the_time_of_the_kit() {
+    let report = Kit::new(|| DeclaresRealTime).virtual_time().report();
+    assert!(report.is_passed() && report.to_string().starts_with("Declares real time: "), "{report}");
+    let kit = Kit::new(|| DeclaresRealTime).script_timeout(Duration::from_millis(200));
+    let violation = violation(&kit, Check::Baseline);
+    assert!(violation.headline().starts_with("the script does not end"), "{}", violation.headline());
+}
+
+/// Locks a page before it connects, and unlocks it only if it gets an answer.
+struct LeavesPageLocked(Pages);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0a06", name = "Leaves page locked", limits(soft_grace = "10ms"))]
+impl SyncHandler for LeavesPageLocked {
+    async fn items(&self) -> SyncResult<Items> {
+        self.0.items().await
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        let lock = format!("{}.lock", item.name());
+        if self.0.copies().insert(lock.clone(), String::new()).is_some() {
+            return Err(syncmgr::anyhow::anyhow!("the page is locked"));
+        }
+        self.0.synchronize_item(item).await?;
+        self.0.copies().remove(&lock);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_fault_is_found_in_real_time() {
+    let kit = Kit::new(|| Echo::serve_to(|pages| Arc::new(LeavesPageLocked(pages)))).real_time();
+    let violation = violation(&kit, Check::Kill);
+    assert_eq!(violation.headline(), "in a run after a kill, `a` ends: failed; without faults it ends: succeeded");
 }

@@ -94,7 +94,7 @@ impl Baseline {
 }
 
 pub(super) const FIXTURE_HELP: &str = "give the kit a provider on which the handler succeeds; declare items that are not \
-                                       meant to succeed with `Kit::expecting`; a handler that uses sockets needs `capabilities(real_time)`";
+                                       meant to succeed with `Kit::expecting`; a handler that uses sockets needs `Kit::real_time`";
 
 /// Checks that the session and its items end as expected.
 fn check_outcomes(

@@ -163,6 +163,23 @@ impl Kit {
         self
     }
 
+    /// Runs the handler in real time, for handlers whose work depends on sockets, threads or other processes. The kit then plays only
+    /// a tenth of the scripts.
+    ///
+    /// By default, the kit uses virtual time, unless the handler declares
+    /// [`REAL_TIME`](syncmgr_core::capabilities::Capabilities::REAL_TIME).
+    pub fn real_time(mut self) -> Self {
+        self.options.time = Some(Time::Real);
+        self
+    }
+
+    /// Runs the handler in virtual time, although it declares
+    /// [`REAL_TIME`](syncmgr_core::capabilities::Capabilities::REAL_TIME): in the test, nothing it uses depends on real time.
+    pub fn virtual_time(mut self) -> Self {
+        self.options.time = Some(Time::Virtual);
+        self
+    }
+
     /// Runs all checks. If the check [`Baseline`](Check::Baseline) fails, the others are skipped.
     ///
     /// # Panics
