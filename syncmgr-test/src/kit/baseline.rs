@@ -45,8 +45,8 @@ impl Baseline {
             .run_process(async |process| (process.session(SessionPlan::default()).await, process.monitor.counts()));
         let (items, outcomes) = check_outcomes(kit, &ran, &fixture.log)?;
         let (end, shows_data) = (fixture.end_state(info.id()), !fixture.provider().data().is_empty());
-        check_reproducible(kit, info.id(), &end)?;
         let durations = call_durations(&fixture.log);
+        check_reproducible(kit, &mut fixture, &items, &end)?;
         Ok(Self { info, time, items, counts, end, shows_data, shares_handler, outcomes, durations })
     }
 
@@ -128,11 +128,16 @@ fn check_outcomes(
     }
 }
 
-/// Checks that a run without faults on another provider leaves the same data.
-fn check_reproducible(kit: &Kit, handler: HandlerId, end: &EndState) -> ScriptResult {
-    let mut fixture: Fixture = kit.fixture();
-    fixture.run_process(async |process| drop(process.session(SessionPlan::default()).await));
-    let differences = fixture.end_state(handler).differences(end);
+/// Checks that a run without faults on another provider has the same items and leaves the same data.
+fn check_reproducible(kit: &Kit, first: &mut Fixture, items: &[SyncItem], end: &EndState) -> ScriptResult {
+    let mut second = kit.fixture();
+    let (handler, listed) = list_items(&mut second);
+    let differences = differing_ids(items, &listed);
+    // The check `Listing` finds ids that differ in every listing.
+    if !differences.is_empty() && differing_ids(items, &list_items(first).1).is_empty() {
+        return Err(Violation::new("the items of two providers have different ids", IDS_HELP).with_details(differences));
+    }
+    let differences = second.end_state(handler).differences(end);
     match differences.is_empty() {
         true => Ok(()),
         false => {
@@ -141,6 +146,33 @@ fn check_reproducible(kit: &Kit, handler: HandlerId, end: &EndState) -> ScriptRe
                 .with_details(differences))
         }
     }
+}
+
+const IDS_HELP: &str = "the kit creates a new provider for every script and recognizes items by their ids, so an id must not contain \
+                        what is new in each provider, such as the free port of a test server or a temporary path. Derive ids from the \
+                        name or path at the peer, without host and port; or let all providers of the test share one server, started \
+                        once in a `LazyLock`";
+
+/// Runs all items. Returns the handler's id and the items.
+fn list_items(fixture: &mut Fixture) -> (HandlerId, Vec<SyncItem>) {
+    let (info, ran) =
+        fixture.run_process(async |process| (process.info(), process.session(SessionPlan::default()).await));
+    let items = match ran {
+        SessionResult::Ended(report, _) => report.items().map(|ended| ended.item.clone()).collect(),
+        _ => Vec::new(),
+    };
+    (info.id(), items)
+}
+
+/// Returns the items whose ids differ, one line each.
+fn differing_ids(first: &[SyncItem], second: &[SyncItem]) -> Vec<String> {
+    let ids: BTreeSet<_> = second.iter().map(SyncItem::id).collect();
+    let differing = first.iter().filter(|item| !ids.contains(&item.id()));
+    let other = |item: &SyncItem| {
+        let same_name = second.iter().find(|other| other.name() == item.name());
+        same_name.map_or_else(|| "no item of this name".into(), |other| other.id().to_string())
+    };
+    differing.map(|item| format!("{}: {}, then {}", ItemLabel::from(item), item.id(), other(item))).take(4).collect()
 }
 
 /// Returns the duration of each item's call.

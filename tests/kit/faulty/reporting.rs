@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use syncmgr::prelude::*;
 use syncmgr::progress::Status;
 use syncmgr::{HandlerId, HandlerInfo, Progress, anyhow, async_trait};
-use syncmgr_test::Check;
+use syncmgr_test::{Check, Kit};
 
 use super::super::peer::{FakePeer, assert_caught};
 
@@ -52,6 +52,34 @@ fn data_that_differ_between_providers_are_found() {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let numbered = |peer| WritesInstanceNumber(peer, NUMBER.fetch_add(1, Ordering::Relaxed));
     assert_caught(numbered, Check::Baseline, "two runs without faults, on two providers, leave different data");
+}
+
+/// Derives ids from the address of its server, which takes another free port in each provider.
+struct HasPortInIds(Arc<FakePeer>, u32);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0c0e", name = "Has port in ids")]
+impl SyncHandler for HasPortInIds {
+    async fn items(&self) -> SyncResult<Items> {
+        let url = |item: &SyncItem| format!("http://127.0.0.1:{}/{}", self.1, item.name());
+        let with_url = |item: &SyncItem| SyncItem::new(ItemId::from_name(&url(item)), item.name());
+        Ok(self.0.items().iter().map(with_url).collect())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        let text = self.0.fetch(item.name(), 0).await?;
+        self.0.put(item.name(), 0, text);
+        Ok(())
+    }
+}
+
+#[test]
+fn ids_that_contain_a_free_port_are_the_only_violation_of_a_report() {
+    static FREE_PORT: AtomicU32 = AtomicU32::new(49152);
+    let serve = || HasPortInIds(Arc::default(), FREE_PORT.fetch_add(1, Ordering::Relaxed));
+    let report = Kit::new(serve).report();
+    let violations: Vec<_> = report.violations().map(|(check, found)| (check, found.headline())).collect();
+    assert_eq!(violations, [(Check::Baseline, "the items of two providers have different ids")]);
+    assert!(report.to_string().contains("without host and port"), "the report names the remedy: {report}");
 }
 
 /// Counts the calls of `info` in its name.
