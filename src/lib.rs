@@ -356,33 +356,35 @@ pub mod store {
     pub use syncmgr_runtime::{manager::StoreAccessError, memory::MemoryStore};
 }
 
-/// The ports of a manager: user interaction, network and power state, connections, clock, randomness and watchdog.
+/// The ports of a manager: user interaction, secrets, network and power state, connections, clock, randomness and watchdog.
 ///
 /// All ports are optional. A program sets a port to let handlers ask the user ([`Interaction`]), to report that the network is
 /// down ([`ManualEnvironment`](environment::ManualEnvironment)), to detect handlers that block a thread
 /// ([`ThreadWatchdog`](environment::ThreadWatchdog)), or to control the clock and randomness in tests.
 ///
-/// This handler asks for a password in `prepare`, and the program answers from a keyring:
+/// This handler needs a password. The program asks the user once, and the secret is stored for later sessions. Without a store of
+/// its own, a manager keeps secrets in memory; the feature `keyring` adds a store in the keyring of the operating system.
 ///
 /// ```
-/// use syncmgr::environment::{Confirmation, Secret};
+/// use syncmgr::environment::{Asker, Confirmation, Secret};
 /// use syncmgr::prelude::*;
 /// use syncmgr::{Interaction, async_trait};
 ///
-/// struct Keyring;
+/// struct Dialogs;
 ///
 /// #[async_trait]
-/// impl Interaction for Keyring {
-///     async fn confirm(&self, _question: &str) -> SyncResult<Confirmation> {
+/// impl Interaction for Dialogs {
+///     async fn confirm(&self, _: &Asker, _question: &str) -> SyncResult<Confirmation> {
 ///         Ok(Confirmation::Refuse)
 ///     }
 ///
-///     async fn choose(&self, _question: &str, _choices: &[String]) -> SyncResult<Option<usize>> {
+///     async fn choose(&self, _: &Asker, _question: &str, _choices: &[String]) -> SyncResult<Option<usize>> {
 ///         Ok(None)
 ///     }
 ///
-///     async fn secret(&self, prompt: &str) -> SyncResult<Option<Secret>> {
-///         Ok(prompt.ends_with("ann@example.org").then(|| Secret::new("correct horse")))
+///     async fn secret(&self, asker: &Asker, prompt: &str) -> SyncResult<Option<Secret>> {
+///         println!("{asker}: {prompt}"); // "Mail: Password for ann@example.org"
+///         Ok(Some(Secret::new("correct horse"))) // .. as the user entered it
 ///     }
 /// }
 ///
@@ -391,9 +393,8 @@ pub mod store {
 /// #[sync_handler(id = "8a6f3b1e-27c4-4c0d-9b55-1f0e6a7d2c93", name = "Mail")]
 /// impl SyncHandler for Mail {
 ///     async fn prepare(&self, run: &PrepareContext) -> SyncResult {
-///         let user = run.interaction().await?; // an error in unattended sessions: the run ends *needs user*
-///         let password = user.secret("Password for ann@example.org").await?;
-///         run.keep(password.ok_or_else(|| NeedsUser::new("the password of ann@example.org"))?);
+///         // The stored secret, or the user's answer. With neither, the run ends *needs user*.
+///         run.keep(run.secret("ann@example.org", "Password for ann@example.org").await?);
 ///         Ok(())
 ///     }
 ///
@@ -406,9 +407,11 @@ pub mod store {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> SyncResult {
-/// let manager = SyncManager::builder().interaction(Keyring).build();
+/// let manager = SyncManager::builder().interaction(Dialogs).build();
 /// manager.register(Mail)?;
 /// let report = manager.update_all()?.finish().await; // this session may ask the user
+/// assert!(report.is_success(), "{report}");
+/// let report = manager.session(Trigger::Scheduled).start()?.finish().await; // this one may not
 /// assert!(report.is_success(), "{report}");
 /// # Ok(())
 /// # }
@@ -417,8 +420,13 @@ pub mod environment {
     #[doc(inline)]
     pub use syncmgr_core::{
         environment::{Environment, Network, Power, Presence},
-        port::{Confirmation, Connection, ConnectionProvider, InteractionPermit, Secret},
+        port::{
+            Asker, Confirmation, Connection, ConnectionProvider, InteractionPermit, MemorySecrets, Secret, SecretStore,
+        },
     };
+    #[cfg(feature = "keyring")]
+    #[doc(inline)]
+    pub use syncmgr_runtime::keyring::{self, KeyringSecrets};
     #[doc(inline)]
     pub use syncmgr_runtime::{
         clock::{Clock, Now, SystemClock},

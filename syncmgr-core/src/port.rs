@@ -3,7 +3,6 @@
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use futures::future::BoxFuture;
 
 use crate::cancel::{Cancel, Cancelled};
 use crate::context::ItemContext;
-use crate::error::{NeedsUser, SyncResult, drop_panic};
+use crate::error::{SyncResult, drop_panic};
 use crate::id::{ErrorScope, HandlerId, ItemId, SessionId};
 use crate::item::SyncItem;
 use crate::log::{LogEntry, Question};
@@ -22,6 +21,12 @@ use crate::progress::Progress;
 use crate::record::Fence;
 use crate::sync::Mutex;
 use crate::trigger::{RunFlags, Trigger};
+
+mod interaction;
+mod secret;
+
+pub use self::interaction::{Asker, Confirmation, Interaction, InteractionPermit, user_unavailable};
+pub use self::secret::{MemorySecrets, Secret, SecretStore};
 
 /// The host's side of one attempt of one run. The contexts are thin handles over it.
 ///
@@ -75,6 +80,12 @@ pub trait RunPort: Send + Sync {
     /// # Errors
     /// [`NeedsUser`] if the session may not ask the user or the user is absent, [`Cancelled`] if cancelled while waiting.
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>>;
+
+    /// Returns the stored secrets.
+    ///
+    /// # Errors
+    /// [`Cancelled`] if the run has ended.
+    fn secrets(&self) -> Result<Arc<dyn SecretStore>, Cancelled>;
 
     /// Establishes a connection, or reuses an existing one.
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult>;
@@ -251,181 +262,6 @@ impl fmt::Debug for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Kept({} values)", self.0.lock().len())
     }
-}
-
-/// The user interface of a host. It replaces the dialogs that handlers of the Windows contract show themselves.
-///
-/// Handlers use it through [`RunContext::interaction`](crate::context::RunContext::interaction), one handler at a time.
-/// If the handler is stopped, the future of its question is dropped: close the dialog then. If a method returns an error, the
-/// handler receives it as the result of its question.
-///
-/// An implementation for a terminal:
-///
-/// ```
-/// # use std::io::{self, BufRead, Write};
-/// # use syncmgr_core::{error::SyncResult, port::{Confirmation, Interaction, Secret}};
-/// struct Terminal;
-///
-/// impl Terminal {
-///     fn ask(question: &str) -> io::Result<String> {
-///         print!("{question}: ");
-///         io::stdout().flush()?;
-///         let mut answer = String::new();
-///         io::stdin().lock().read_line(&mut answer)?; // blocks: use a blocking thread in a real program
-///         Ok(answer.trim().to_string())
-///     }
-/// }
-///
-/// #[async_trait::async_trait]
-/// impl Interaction for Terminal {
-///     async fn confirm(&self, question: &str) -> SyncResult<Confirmation> {
-///         let yes = Self::ask(&format!("{question} [y/N]"))?.eq_ignore_ascii_case("y");
-///         Ok(if yes { Confirmation::Confirm } else { Confirmation::Refuse })
-///     }
-///
-///     async fn choose(&self, question: &str, choices: &[String]) -> SyncResult<Option<usize>> {
-///         let answer = Self::ask(&format!("{question} ({})", choices.join(", ")))?;
-///         Ok(choices.iter().position(|choice| *choice == answer))
-///     }
-///
-///     async fn secret(&self, prompt: &str) -> SyncResult<Option<Secret>> {
-///         let answer = Self::ask(prompt)?; // turn the echo off, for example with the crate `rpassword`
-///         Ok(Some(answer).filter(|answer| !answer.is_empty()).map(Secret::new))
-///     }
-/// }
-/// ```
-///
-/// An implementation with stored answers, for example from a keyring or from settings:
-///
-/// ```
-/// # use syncmgr_core::{error::SyncResult, port::{Confirmation, Interaction, InteractionPermit, Secret}};
-/// struct Keyring<F>(F);
-///
-/// #[async_trait::async_trait]
-/// impl<F: Fn(&str) -> Option<String> + Send + Sync + 'static> Interaction for Keyring<F> {
-///     async fn confirm(&self, _question: &str) -> SyncResult<Confirmation> {
-///         Ok(Confirmation::Refuse)
-///     }
-///
-///     async fn choose(&self, _question: &str, _choices: &[String]) -> SyncResult<Option<usize>> {
-///         Ok(None)
-///     }
-///
-///     async fn secret(&self, prompt: &str) -> SyncResult<Option<Secret>> {
-///         Ok(self.0(prompt).map(Secret::new))
-///     }
-/// }
-///
-/// let keyring = Keyring(|prompt: &str| prompt.contains("ann").then(|| "correct horse".to_string()));
-/// # futures::executor::block_on(async {
-/// let password = keyring.secret("Password for ann@example.org").await?;
-/// assert_eq!(password.as_ref().map(Secret::expose), Some("correct horse"));
-/// assert!(keyring.secret("Password for bob@example.org").await?.is_none());
-/// # Ok::<(), anyhow::Error>(())
-/// # })?;
-/// # Ok::<(), anyhow::Error>(())
-/// ```
-#[async_trait]
-pub trait Interaction: Send + Sync + 'static {
-    /// Asks a yes-or-no question.
-    async fn confirm(&self, question: &str) -> SyncResult<Confirmation>;
-
-    /// Asks the user to choose one of several options. `None` if the user chose none.
-    async fn choose(&self, question: &str, choices: &[String]) -> SyncResult<Option<usize>>;
-
-    /// Asks for a secret, such as a password. `None` if the user gave none.
-    async fn secret(&self, prompt: &str) -> SyncResult<Option<Secret>>;
-}
-
-/// The answer to a yes-or-no question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a yes-or-no question has two answers")]
-pub enum Confirmation {
-    /// Yes.
-    Confirm,
-    /// No.
-    Refuse,
-}
-
-/// A secret. The host never shows, logs or stores it. It has no `Debug` implementation.
-///
-/// ```
-/// # use syncmgr_core::port::Secret;
-/// let password = Secret::new("correct horse");
-/// assert_eq!(password.expose().len(), 13);
-/// ```
-#[allow(missing_debug_implementations, reason = "`Debug` would show the secret")]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret.
-    pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
-    }
-
-    /// Returns the secret itself. The caller is responsible for its further use.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A permit to use the user's attention, granted to one handler at a time. Dropping it releases the attention.
-///
-/// The counterpart of `EnableModeless`: acquiring the permit corresponds to a call with `TRUE` that returns `S_OK`, and
-/// dropping it to a call with `FALSE`.
-///
-/// ```
-/// # use std::sync::Arc;
-/// # use syncmgr_core::{error::SyncResult, port::{Confirmation, Interaction, InteractionPermit, Secret}};
-/// # struct Agrees;
-/// # #[async_trait::async_trait]
-/// # impl Interaction for Agrees {
-/// #     async fn confirm(&self, _: &str) -> SyncResult<Confirmation> { Ok(Confirmation::Confirm) }
-/// #     async fn choose(&self, _: &str, _: &[String]) -> SyncResult<Option<usize>> { Ok(None) }
-/// #     async fn secret(&self, _: &str) -> SyncResult<Option<Secret>> { Ok(None) }
-/// # }
-/// let turn = Arc::new(()); // a host's lock on the user's attention
-/// let permit = InteractionPermit::new(Arc::new(Agrees), turn.clone());
-/// # futures::executor::block_on(async {
-/// assert_eq!(permit.confirm("Accept the certificate?").await?, Confirmation::Confirm);
-/// # Ok::<(), anyhow::Error>(())
-/// # })?;
-/// drop(permit);
-/// assert_eq!(Arc::strong_count(&turn), 1); // the next handler may ask
-/// # Ok::<(), anyhow::Error>(())
-/// ```
-///
-/// See also: R133.
-#[must_use = "dropping the permit releases the user's attention"]
-pub struct InteractionPermit {
-    interaction: Arc<dyn Interaction>,
-    _held: Box<dyn Any + Send + Sync>,
-}
-
-impl InteractionPermit {
-    /// Creates a permit for `interaction`. `held` is dropped with the permit.
-    pub fn new(interaction: Arc<dyn Interaction>, held: impl Any + Send + Sync) -> Self {
-        Self { interaction, _held: Box::new(held) }
-    }
-}
-
-impl Deref for InteractionPermit {
-    type Target = dyn Interaction;
-
-    fn deref(&self) -> &Self::Target {
-        &*self.interaction
-    }
-}
-
-impl fmt::Debug for InteractionPermit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("InteractionPermit")
-    }
-}
-
-/// Returns the error of a host that cannot ask the user.
-pub fn user_unavailable() -> NeedsUser {
-    NeedsUser::new("the user cannot be asked in this session")
 }
 
 /// A provider of connections for `EstablishConnection`.

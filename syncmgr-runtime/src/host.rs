@@ -14,7 +14,7 @@ use syncmgr_core::error::panic_text;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::info::HandlerInfo;
-use syncmgr_core::port::{ConnectionProvider, Interaction};
+use syncmgr_core::port::{ConnectionProvider, Interaction, SecretStore};
 use syncmgr_core::record::Fence;
 use syncmgr_core::register::Registry;
 use syncmgr_core::retry::RetryPolicy;
@@ -40,6 +40,7 @@ pub(crate) struct Ports {
     pub(crate) randomness: Arc<dyn Randomness>,
     pub(crate) store: Arc<dyn StateStore>,
     pub(crate) interaction: Option<Arc<dyn Interaction>>,
+    pub(crate) secrets: Arc<dyn SecretStore>,
     pub(crate) connections: Option<Arc<dyn ConnectionProvider>>,
     pub(crate) chooser: Option<Arc<dyn Chooser>>,
     pub(crate) watchdog: Option<Arc<dyn Watchdog>>,

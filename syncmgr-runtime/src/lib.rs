@@ -20,6 +20,8 @@ pub mod clock;
 mod ending;
 pub mod environment;
 mod host;
+#[cfg(feature = "keyring")]
+pub mod keyring;
 pub mod latency;
 pub mod manager;
 pub mod mapping;

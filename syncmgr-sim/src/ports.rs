@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use syncmgr_core::decision::choice::Offer;
 use syncmgr_core::error::SyncResult;
-use syncmgr_core::port::{Confirmation, Connection, ConnectionProvider, Interaction, Secret};
+use syncmgr_core::port::{Asker, Confirmation, Connection, ConnectionProvider, Interaction, Secret};
 use syncmgr_runtime::chooser::{Chooser, Chosen};
 
 use crate::sim::{Sim, State};
@@ -49,15 +49,15 @@ impl SimulatedUser {
 
 #[async_trait]
 impl Interaction for SimulatedUser {
-    async fn confirm(&self, _: &str) -> SyncResult<Confirmation> {
+    async fn confirm(&self, _: &Asker, _: &str) -> SyncResult<Confirmation> {
         self.answer(Confirmation::Confirm).await
     }
 
-    async fn choose(&self, _: &str, _: &[String]) -> SyncResult<Option<usize>> {
+    async fn choose(&self, _: &Asker, _: &str, _: &[String]) -> SyncResult<Option<usize>> {
         self.answer(Some(0)).await
     }
 
-    async fn secret(&self, _: &str) -> SyncResult<Option<Secret>> {
+    async fn secret(&self, _: &Asker, _: &str) -> SyncResult<Option<Secret>> {
         self.answer(Some(Secret::new("1234"))).await
     }
 }

@@ -7,5 +7,6 @@ mod errors;
 mod modeless;
 mod remedies;
 mod retry;
+mod secrets;
 pub(crate) mod show_error;
 pub(crate) mod stored_log;

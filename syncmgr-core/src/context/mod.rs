@@ -5,6 +5,7 @@
 mod item;
 mod run;
 mod saved;
+mod secret;
 mod test_context;
 mod work;
 

@@ -181,21 +181,16 @@ impl RunContext {
 
     /// Waits for a permit to use the user's attention: `EnableModeless(TRUE)`.
     ///
-    /// All handlers share the user's attention like a lock. Drop the permit as soon as the user has answered. Cancel safe.
+    /// All handlers share the user's attention like a lock. Drop the permit as soon as the user has answered. For passwords, use
+    /// [`secret`](Self::secret). Cancel safe.
     ///
     /// ```
-    /// # use syncmgr_core::{context::{TestContext, PrepareContext}, error::{NeedsUser, SyncResult}};
-    /// struct Session(String);
-    /// # impl Session {
-    /// #     async fn log_on(password: &str) -> SyncResult<Self> { Ok(Self(password.len().to_string())) }
-    /// # }
-    ///
+    /// # use syncmgr_core::{context::{TestContext, PrepareContext}, error::{NeedsUser, SyncResult}, port::Confirmation};
     /// async fn prepare(run: &PrepareContext) -> SyncResult {
     ///     let user = run.interaction().await?; // waits while another handler has the permit
-    ///     let password = user.secret("Password for ann@example.org").await?;
-    ///     drop(user);
-    ///     let password = password.ok_or_else(|| NeedsUser::new("the password of ann@example.org"))?;
-    ///     run.keep(Session::log_on(password.expose()).await?);
+    ///     if user.confirm("Accept the new certificate of example.org?").await? != Confirmation::Confirm {
+    ///         return Err(NeedsUser::new("accept the certificate of example.org").into());
+    ///     }
     ///     Ok(())
     /// }
     ///

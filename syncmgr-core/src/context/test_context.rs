@@ -7,17 +7,23 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::cancel::{Cancel, CancelReason};
+use crate::cancel::{Cancel, CancelReason, Cancelled};
 use crate::context::{ItemContext, PrepareContext, RunContext};
 use crate::error::{NeedsUser, SyncResult, one_line};
 use crate::id::{ErrorId, ErrorScope, HandlerId, ItemId, SessionId};
 use crate::item::SyncItem;
 use crate::log::{LogEntry, LogLevel, Question};
 use crate::plan::{Plan, PlanDecision};
-use crate::port::{InteractionPermit, ItemWork, Kept, ReportError, RunInfo, RunPort, user_unavailable};
+use crate::port::{
+    InteractionPermit, ItemWork, Kept, MemorySecrets, ReportError, RunInfo, RunPort, Secret, SecretStore,
+    user_unavailable,
+};
 use crate::progress::Progress;
 use crate::sync::Mutex;
 use crate::trigger::{RunFlags, Trigger};
+
+/// The id of the handler under test.
+const HANDLER: HandlerId = HandlerId::from_u128(0);
 
 /// A fake host: creates the contexts that a unit test passes to a handler's methods. No runtime is needed.
 ///
@@ -49,6 +55,7 @@ struct Shared {
     answers: Mutex<BTreeMap<(ItemId, Arc<str>), usize>>,
     saved: Mutex<BTreeMap<ItemId, Arc<str>>>,
     plans: Mutex<Vec<Plan>>,
+    secrets: MemorySecrets,
 }
 
 impl TestContext {
@@ -119,6 +126,28 @@ impl TestContext {
         self.shared.saved.lock().get(&item.id()).cloned()
     }
 
+    /// Stores a secret for the handler under test.
+    ///
+    /// ```
+    /// # use syncmgr_core::{context::TestContext, port::Secret};
+    /// let host = TestContext::new();
+    /// host.store_secret("ann@example.org", Secret::new("correct horse"));
+    /// # futures::executor::block_on(async {
+    /// let password = host.run().secret("ann@example.org", "Password for ann@example.org").await?;
+    /// assert_eq!(password.expose(), "correct horse");
+    /// # Ok::<(), anyhow::Error>(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    pub fn store_secret(&self, name: &str, secret: Secret) {
+        self.shared.secrets.insert(HANDLER, name, secret);
+    }
+
+    /// Returns the stored secret of this name. `None` if there is none, or if the handler rejected it.
+    pub fn secret(&self, name: &str) -> Option<Secret> {
+        self.shared.secrets.find(HANDLER, name)
+    }
+
     /// Returns the plans proposed so far. Every plan may proceed.
     ///
     /// ```
@@ -138,7 +167,7 @@ impl TestContext {
     }
 
     fn port(&self, items: impl IntoIterator<Item = SyncItem>) -> Arc<TestPort> {
-        let run_info = RunInfo::new(HandlerId::from_u128(0), SessionId(0), Trigger::Manual, RunFlags::empty())
+        let run_info = RunInfo::new(HANDLER, SessionId(0), Trigger::Manual, RunFlags::empty())
             .with_selection(items.into_iter().collect());
         Arc::new(TestPort { run_info, shared: self.shared.clone() })
     }
@@ -209,6 +238,10 @@ impl RunPort for TestPort {
 
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>> {
         async { Err(user_unavailable().into()) }.boxed()
+    }
+
+    fn secrets(&self) -> Result<Arc<dyn SecretStore>, Cancelled> {
+        Ok(Arc::new(self.shared.secrets.clone()))
     }
 
     fn connect<'a>(&'a self, _: Option<&'a str>) -> BoxFuture<'a, SyncResult> {

@@ -28,7 +28,9 @@ pub use syncmgr_core::info::HandlerInfo;
 pub use syncmgr_core::item::{Items, SyncItem};
 pub use syncmgr_core::log::{LogEntry, LogLevel};
 pub use syncmgr_core::plan::Plan;
-pub use syncmgr_core::port::{Confirmation, Connection, ConnectionProvider, Interaction, Secret};
+pub use syncmgr_core::port::{
+    Asker, Confirmation, Connection, ConnectionProvider, Interaction, MemorySecrets, Secret, SecretStore,
+};
 pub use syncmgr_core::progress::Progress;
 pub use syncmgr_core::register::{Invocation, InvokeFlags, RegisterFlags, RequestError};
 pub use syncmgr_core::request::RunRequest;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures::future::BoxFuture;
+use syncmgr_core::cancel::Cancelled;
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::decision::guard::GuardPolicy;
 use syncmgr_core::decision::hold::Hold;
@@ -13,7 +14,7 @@ use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{ErrorScope, ItemId};
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::{LogEntry, Question};
-use syncmgr_core::port::InteractionPermit;
+use syncmgr_core::port::{InteractionPermit, SecretStore};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::store::{Durability, StateChange};
 
@@ -24,6 +25,8 @@ pub(crate) trait HostLink: Send + Sync {
     fn log(&self, entry: LogEntry);
     fn delete_log(&self, scope: ErrorScope);
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>>;
+    /// Returns the stored secrets, unless the run has ended.
+    fn secrets(&self) -> Result<Arc<dyn SecretStore>, Cancelled>;
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult>;
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize>;
     /// Returns the record of an item.

@@ -13,7 +13,7 @@ use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::id::{ErrorScope, ItemId};
 use syncmgr_core::log::{LogEntry, LogLevel, Question};
 use syncmgr_core::plan::{Plan, PlanDecision};
-use syncmgr_core::port::{InteractionPermit, ItemWork, Kept, ReportError, RunInfo, RunPort};
+use syncmgr_core::port::{InteractionPermit, ItemWork, Kept, ReportError, RunInfo, RunPort, SecretStore};
 use syncmgr_core::progress::Progress;
 
 use super::state::{AttemptPhase, State};
@@ -123,6 +123,10 @@ impl RunPort for Attempt {
             }
         }
         .boxed()
+    }
+
+    fn secrets(&self) -> Result<Arc<dyn SecretStore>, Cancelled> {
+        self.link.secrets()
     }
 
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::guard::GuardPolicy;
 use syncmgr_core::decision::ledger::Resume;
-use syncmgr_core::port::{ConnectionProvider, Interaction};
+use syncmgr_core::port::{ConnectionProvider, Interaction, MemorySecrets, SecretStore};
 use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::store::StateStore;
 
@@ -54,6 +54,7 @@ impl Default for SyncManagerBuilder {
             randomness: Arc::new(SystemRandomness),
             store: Arc::new(MemoryStore::new()),
             interaction: None,
+            secrets: Arc::new(MemorySecrets::new()),
             connections: None,
             chooser: None,
             watchdog: None,
@@ -263,14 +264,15 @@ impl SyncManagerBuilder {
     /// ```
     /// # use syncmgr_doc_examples::*;
     /// # run(async {
-    /// struct Keyring;
+    /// struct Dialogs;
     ///
     /// #[async_trait]
-    /// impl Interaction for Keyring {
-    /// #     async fn confirm(&self, _: &str) -> SyncResult<Confirmation> { Ok(Confirmation::Refuse) }
-    /// #     async fn choose(&self, _: &str, _: &[String]) -> SyncResult<Option<usize>> { Ok(None) }
-    ///     async fn secret(&self, prompt: &str) -> SyncResult<Option<Secret>> {
-    ///         Ok(prompt.contains("ann@example.org").then(|| Secret::new("correct horse")))
+    /// impl Interaction for Dialogs {
+    /// #     async fn confirm(&self, _: &Asker, _: &str) -> SyncResult<Confirmation> { Ok(Confirmation::Refuse) }
+    /// #     async fn choose(&self, _: &Asker, _: &str, _: &[String]) -> SyncResult<Option<usize>> { Ok(None) }
+    ///     async fn secret(&self, asker: &Asker, prompt: &str) -> SyncResult<Option<Secret>> {
+    ///         assert_eq!((asker.to_string(), prompt), ("Account".into(), "Password for ann@example.org"));
+    ///         Ok(Some(Secret::new("correct horse"))) // .. as the user entered it
     ///     }
     ///     // .. `confirm` and `choose`
     /// }
@@ -281,26 +283,47 @@ impl SyncManagerBuilder {
     /// impl SyncHandler for Account {
     /// #     fn info(&self) -> HandlerInfo { HandlerInfo::new(HandlerId::from_u128(5), "Account") }
     ///     async fn prepare(&self, run: &PrepareContext) -> SyncResult {
-    ///         let password = run.interaction().await?.secret("Password for ann@example.org").await?;
-    ///         run.keep(password.ok_or_else(|| NeedsUser::new("the password of ann@example.org"))?);
+    ///         run.keep(run.secret("ann@example.org", "Password for ann@example.org").await?);
     ///         Ok(())
     ///     }
     /// #     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult { item.kept::<Secret>().map(drop) }
     ///     // .. `synchronize_item`
     /// }
     ///
-    /// let manager = SyncManager::builder().interaction(Keyring).build();
+    /// let manager = SyncManager::builder().interaction(Dialogs).build();
     /// manager.register(Account)?;
-    /// assert!(manager.update_all()?.finish().await.is_success());
-    ///
     /// let alone = manager.session(Trigger::Scheduled).start()?.finish().await; // must not ask the user
     /// assert_eq!(alone.runs[0].ending, Some(RunEnding::NotPrepared(RunFault::NeedsUser)));
+    ///
+    /// assert!(manager.update_all()?.finish().await.is_success()); // asks the user
+    /// let alone = manager.session(Trigger::Scheduled).start()?.finish().await; // uses the stored secret
+    /// assert!(alone.is_success());
     /// # Ok(())
     /// # })?;
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     pub fn interaction(mut self, interaction: impl Interaction) -> Self {
         self.ports.interaction = Some(Arc::new(interaction));
+        self
+    }
+
+    /// Sets the store for secrets that the user enters. By default, the manager keeps them in memory until it is dropped.
+    ///
+    /// The feature `keyring` adds `KeyringSecrets`, which keeps them in the keyring of the operating system.
+    ///
+    /// ```
+    /// # use syncmgr_doc_examples::*;
+    /// # run(async {
+    /// let secrets = MemorySecrets::new();
+    /// secrets.put(Mail.info().id(), "ann@example.org", &Secret::new("correct horse")).await?;
+    /// let manager = SyncManager::builder().secrets(secrets).build();
+    /// # let _ = manager;
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    pub fn secrets(mut self, secrets: impl SecretStore) -> Self {
+        self.ports.secrets = Arc::new(secrets);
         self
     }
 

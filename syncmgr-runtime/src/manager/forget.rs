@@ -8,7 +8,7 @@ use crate::scheduler::NoLog;
 
 impl SyncManager {
     /// Unregisters a handler, stops its runs, waits until they have ended, and deletes all of its stored data: records,
-    /// checkpoints, choices, settings, answers and log.
+    /// checkpoints, choices, settings, answers, log and secrets.
     ///
     /// Cancel safe; nothing is deleted if the future is dropped while it waits.
     ///
@@ -26,7 +26,7 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if the store refuses the change; try again.
+    /// Returns an error if the store or the store of secrets refuses the change; try again.
     pub async fn forget(&self, handler: HandlerId) -> Result<(), StoreAccessError> {
         let claims = self.host().manager_state().handlers.get(&handler).map(|(_, info)| info.claims().to_vec());
         self.unregister(handler);
@@ -43,7 +43,8 @@ impl SyncManager {
         claims.retain(|claim| !others.iter().any(|info| info.claims().contains(claim)));
         let effects = self.host().decide(|ledger, now| ledger.forget(handler, claims, now));
         let changes = self.host().perform(effects, &NoLog);
-        self.host().write(changes).await.map_err(StoreAccessError::Refused)
+        self.host().write(changes).await.map_err(StoreAccessError::Refused)?;
+        self.host().ports.secrets.forget(handler).await.map_err(StoreAccessError::Refused)
     }
 
     /// Stops an item, waits until it has ended, and deletes all of its stored data: record, checkpoint, choice, answers

@@ -19,7 +19,7 @@ use syncmgr_core::id::{ErrorId, ErrorScope, ItemId};
 use syncmgr_core::info::HandlerFlags;
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::{LogEntry, LogLevel, Question};
-use syncmgr_core::port::{InteractionPermit, user_unavailable};
+use syncmgr_core::port::{Asker, InteractionPermit, SecretStore, user_unavailable};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::store::{Durability, StateChange};
 use syncmgr_core::trigger::RunFlags;
@@ -119,9 +119,16 @@ impl HostLink for RunLink {
                 self.host.ports.interaction.clone().filter(|_| may_bother).ok_or_else(user_unavailable)?;
             let request = run.attention.request();
             let permit = self.host.attention.clone().acquire_owned().await?;
-            Ok(InteractionPermit::new(interaction, run.attention.hold(request, permit)))
+            let asker = Asker::new(self.id.handler, run.info.name());
+            Ok(InteractionPermit::new(interaction, asker, run.attention.hold(request, permit)))
         }
         .boxed()
+    }
+
+    fn secrets(&self) -> Result<Arc<dyn SecretStore>, Cancelled> {
+        let ended = || Cancelled::new(CancelReason::Ended);
+        self.run.upgrade().filter(|run| !run.has_ended() && !run.is_forgotten()).ok_or_else(ended)?;
+        Ok(self.host.ports.secrets.clone())
     }
 
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult> {

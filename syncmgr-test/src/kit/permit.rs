@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use syncmgr_core::error::SyncResult;
-use syncmgr_core::port::{Confirmation, Interaction, InteractionPermit, Secret};
+use syncmgr_core::port::{Asker, Confirmation, Interaction, InteractionPermit, Secret};
 
 use super::events::Event;
 use super::injection::Call;
@@ -12,7 +12,7 @@ use super::monitor::Monitor;
 
 /// An interaction permit that records questions and its release.
 pub(super) struct RecordedPermit {
-    permit: InteractionPermit,
+    interaction: Arc<dyn Interaction>,
     monitor: Arc<Monitor>,
     call: Call,
 }
@@ -20,8 +20,7 @@ pub(super) struct RecordedPermit {
 impl RecordedPermit {
     /// Wraps a permit that the host has granted.
     pub(super) fn wrap(call: &Call, permit: InteractionPermit, monitor: &Arc<Monitor>) -> InteractionPermit {
-        let recorded = Self { permit, monitor: monitor.clone(), call: call.clone() };
-        InteractionPermit::new(Arc::new(recorded), ())
+        permit.wrap(|interaction| Arc::new(Self { interaction, monitor: monitor.clone(), call: call.clone() }))
     }
 
     fn note(&self, question: &str) {
@@ -37,18 +36,18 @@ impl Drop for RecordedPermit {
 
 #[async_trait]
 impl Interaction for RecordedPermit {
-    async fn confirm(&self, question: &str) -> SyncResult<Confirmation> {
+    async fn confirm(&self, asker: &Asker, question: &str) -> SyncResult<Confirmation> {
         self.note(question);
-        self.permit.confirm(question).await
+        self.interaction.confirm(asker, question).await
     }
 
-    async fn choose(&self, question: &str, choices: &[String]) -> SyncResult<Option<usize>> {
+    async fn choose(&self, asker: &Asker, question: &str, choices: &[String]) -> SyncResult<Option<usize>> {
         self.note(question);
-        self.permit.choose(question, choices).await
+        self.interaction.choose(asker, question, choices).await
     }
 
-    async fn secret(&self, prompt: &str) -> SyncResult<Option<Secret>> {
+    async fn secret(&self, asker: &Asker, prompt: &str) -> SyncResult<Option<Secret>> {
         self.note(prompt);
-        self.permit.secret(prompt).await
+        self.interaction.secret(asker, prompt).await
     }
 }

@@ -6,14 +6,14 @@ use std::sync::{Arc, OnceLock};
 use anyhow::anyhow;
 use futures::FutureExt;
 use futures::future::{BoxFuture, pending};
-use syncmgr_core::cancel::Cancel;
+use syncmgr_core::cancel::{Cancel, Cancelled};
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::context::ItemContext;
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::id::{ErrorScope, ItemId};
 use syncmgr_core::log::{LogEntry, Question};
 use syncmgr_core::plan::{Plan, PlanDecision};
-use syncmgr_core::port::{InteractionPermit, ItemWork, Kept, ReportError, RunInfo, RunPort};
+use syncmgr_core::port::{InteractionPermit, ItemWork, Kept, ReportError, RunInfo, RunPort, SecretStore};
 use syncmgr_core::progress::Progress;
 
 use super::events::{Event, Granted};
@@ -189,6 +189,11 @@ impl RunPort for RecordingPort {
             Ok(RecordedPermit::wrap(&self.call, permit?, &self.monitor))
         }
         .boxed()
+    }
+
+    fn secrets(&self) -> Result<Arc<dyn SecretStore>, Cancelled> {
+        self.record_late_use("requested the secrets");
+        self.host.secrets()
     }
 
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use async_trait::async_trait;
 use syncmgr_core::error::SyncResult;
-use syncmgr_core::port::{Confirmation, Connection, ConnectionProvider, Interaction, Secret};
+use syncmgr_core::port::{Asker, Confirmation, Connection, ConnectionProvider, Interaction, Secret};
 use tokio::time::sleep;
 
 /// The behaviour of the user and the network.
@@ -35,15 +35,15 @@ impl HostServices {
 
 #[async_trait]
 impl Interaction for HostServices {
-    async fn confirm(&self, _: &str) -> SyncResult<Confirmation> {
+    async fn confirm(&self, _: &Asker, _: &str) -> SyncResult<Confirmation> {
         self.answer(Confirmation::Confirm).await
     }
 
-    async fn choose(&self, _: &str, choices: &[String]) -> SyncResult<Option<usize>> {
+    async fn choose(&self, _: &Asker, _: &str, choices: &[String]) -> SyncResult<Option<usize>> {
         self.answer((!choices.is_empty()).then_some(0)).await
     }
 
-    async fn secret(&self, _: &str) -> SyncResult<Option<Secret>> {
+    async fn secret(&self, _: &Asker, _: &str) -> SyncResult<Option<Secret>> {
         self.answer(()).await.map(|()| Some(Secret::new("secret")))
     }
 }

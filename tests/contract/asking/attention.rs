@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::FutureExt;
 use syncmgr::classic::{Attention, CallbackAdapter, HResult};
-use syncmgr::environment::{Confirmation, Secret};
+use syncmgr::environment::{Asker, Confirmation, Secret};
 use syncmgr::log::ErrorId;
 use syncmgr::progress::Status;
 use syncmgr::request::RunFlags;
@@ -59,15 +59,15 @@ struct Absent;
 
 #[async_trait]
 impl Interaction for Absent {
-    async fn confirm(&self, _: &str) -> SyncResult<Confirmation> {
+    async fn confirm(&self, _: &Asker, _: &str) -> SyncResult<Confirmation> {
         std::future::pending().await
     }
 
-    async fn choose(&self, _: &str, _: &[String]) -> SyncResult<Option<usize>> {
+    async fn choose(&self, _: &Asker, _: &str, _: &[String]) -> SyncResult<Option<usize>> {
         std::future::pending().await
     }
 
-    async fn secret(&self, _: &str) -> SyncResult<Option<Secret>> {
+    async fn secret(&self, _: &Asker, _: &str) -> SyncResult<Option<Secret>> {
         std::future::pending().await
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use futures::FutureExt;
 use syncmgr::classic::{Attention, CallbackAdapter, HResult, LogErrorInfo, SyncCallback};
-use syncmgr::environment::{Confirmation, Secret};
+use syncmgr::environment::{Asker, Confirmation, Secret};
 use syncmgr::log::ErrorScope;
 use syncmgr::request::RunFlags;
 use syncmgr::{Interaction, ItemId, LogLevel, Outcome, Progress, SyncManager, SyncResult, Trigger};
@@ -92,15 +92,15 @@ struct PanickingInteraction;
 
 #[async_trait]
 impl Interaction for PanickingInteraction {
-    async fn confirm(&self, _: &str) -> SyncResult<Confirmation> {
+    async fn confirm(&self, _: &Asker, _: &str) -> SyncResult<Confirmation> {
         panic!("the fault")
     }
 
-    async fn choose(&self, _: &str, _: &[String]) -> SyncResult<Option<usize>> {
+    async fn choose(&self, _: &Asker, _: &str, _: &[String]) -> SyncResult<Option<usize>> {
         panic!("the fault")
     }
 
-    async fn secret(&self, _: &str) -> SyncResult<Option<Secret>> {
+    async fn secret(&self, _: &Asker, _: &str) -> SyncResult<Option<Secret>> {
         panic!("the fault")
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use syncmgr::choice::{Chooser, Chosen, Offer};
 use syncmgr::classic::ClassicAdapter;
-use syncmgr::environment::{Confirmation, Connection, ConnectionProvider, Secret};
+use syncmgr::environment::{Asker, Confirmation, Connection, ConnectionProvider, Secret};
 use syncmgr::request::RegisterFlags;
 use syncmgr::{HandlerId, Interaction, SyncHandler, SyncManager, SyncResult, anyhow, async_trait};
 use syncmgr_test::ManualClock;
@@ -139,16 +139,16 @@ struct SlowUser;
 
 #[async_trait]
 impl Interaction for SlowUser {
-    async fn confirm(&self, _: &str) -> SyncResult<Confirmation> {
+    async fn confirm(&self, _: &Asker, _: &str) -> SyncResult<Confirmation> {
         wait(10).await;
         Ok(Confirmation::Confirm)
     }
 
-    async fn choose(&self, _: &str, _: &[String]) -> SyncResult<Option<usize>> {
+    async fn choose(&self, _: &Asker, _: &str, _: &[String]) -> SyncResult<Option<usize>> {
         Ok(None)
     }
 
-    async fn secret(&self, _: &str) -> SyncResult<Option<Secret>> {
+    async fn secret(&self, _: &Asker, _: &str) -> SyncResult<Option<Secret>> {
         Ok(None)
     }
 }

@@ -18,7 +18,7 @@ use syncmgr_core::id::{ErrorId, ItemId, SessionId, Subject};
 use syncmgr_core::info::{HandlerFlags, HandlerInfo};
 use syncmgr_core::item::{ItemFlags, Items, SyncItem};
 use syncmgr_core::log::{LogEntry, LogLevel};
-use syncmgr_core::port::{Interaction, Kept, RunInfo};
+use syncmgr_core::port::{Interaction, Kept, MemorySecrets, RunInfo};
 use syncmgr_core::progress::Progress;
 use syncmgr_core::status::Status;
 use syncmgr_core::store::StateStore;
@@ -42,6 +42,7 @@ pub(super) struct AdapterInstance {
     info: HandlerInfo,
     interaction: Option<Arc<dyn Interaction>>,
     store: Arc<dyn StateStore>,
+    secrets: MemorySecrets,
     tasks: Tasks,
     callback: Arc<CallbackSlot>,
     kept: Arc<Kept>,
@@ -89,6 +90,7 @@ impl AdapterInstance {
             info,
             interaction,
             store,
+            secrets: MemorySecrets::new(),
             tasks,
             callback,
             kept,
@@ -130,6 +132,11 @@ impl AdapterInstance {
 
     pub(super) fn store(&self) -> &Arc<dyn StateStore> {
         &self.store
+    }
+
+    /// Returns the secrets that the user entered during the life of this instance.
+    pub(super) fn secrets(&self) -> &MemorySecrets {
+        &self.secrets
     }
 
     /// Returns the user interaction, if the run may ask the user or is showing an error or properties.

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use anyhow::anyhow;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use syncmgr_core::cancel::{CancelReason, Cancelled};
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::classic::Attention;
 use syncmgr_core::decision::guard::GuardPolicy;
@@ -15,7 +16,7 @@ use syncmgr_core::hresult::{CodeError, HResult};
 use syncmgr_core::id::{ErrorId, ErrorScope, ItemId};
 use syncmgr_core::info::HandlerFlags;
 use syncmgr_core::log::{LogEntry, LogLevel, Question};
-use syncmgr_core::port::{InteractionPermit, user_unavailable};
+use syncmgr_core::port::{Asker, InteractionPermit, MemorySecrets, SecretStore, user_unavailable};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::store::{Durability, StateChange, StateStore};
 
@@ -31,6 +32,7 @@ pub(super) struct CallbackLink {
     callback: Arc<CallbackSlot>,
     tasks: Tasks,
     store: Arc<dyn StateStore>,
+    secrets: MemorySecrets,
 }
 
 impl CallbackLink {
@@ -40,6 +42,7 @@ impl CallbackLink {
             callback: instance.callback().clone(),
             tasks: instance.tasks().clone(),
             store: instance.store().clone(),
+            secrets: instance.secrets().clone(),
         }
     }
 
@@ -75,15 +78,22 @@ impl HostLink for CallbackLink {
                 .filter(|instance| instance.allows(HostRequest::Attention) || instance.is_showing());
             let instance = instance.ok_or_else(user_unavailable)?;
             let interaction = instance.interaction().ok_or_else(user_unavailable)?;
+            let asker = Asker::new(instance.info().id(), instance.info().name());
             if instance.is_showing_properties() {
-                return Ok(InteractionPermit::new(interaction, ()));
+                return Ok(InteractionPermit::new(interaction, asker, ()));
             }
             match self.callback.call(|callback| callback.enable_modeless(Attention::Ask)) {
-                HResult::S_OK => Ok(InteractionPermit::new(interaction, AttentionGuard(self.callback.clone()))),
+                HResult::S_OK => Ok(InteractionPermit::new(interaction, asker, AttentionGuard(self.callback.clone()))),
                 _ => Err(NeedsUser::new("the host refused the user's attention").into()),
             }
         }
         .boxed()
+    }
+
+    fn secrets(&self) -> Result<Arc<dyn SecretStore>, Cancelled> {
+        let ended = || Cancelled::new(CancelReason::Ended);
+        self.instance.upgrade().ok_or_else(ended)?;
+        Ok(Arc::new(self.secrets.clone()))
     }
 
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult> {
