@@ -35,6 +35,9 @@ mod guarded;
 #[cfg(feature = "sqlite")]
 #[path = "store/read_only.rs"]
 mod read_only;
+#[cfg(all(feature = "sqlite", unix))]
+#[path = "store/small_disk.rs"]
+mod small_disk;
 #[cfg(feature = "sqlite")]
 #[path = "store/steps.rs"]
 mod steps;

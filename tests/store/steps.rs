@@ -84,6 +84,29 @@ fn queued_writes_are_stored_in_one_transaction() {
 }
 
 #[test]
+fn the_write_ahead_log_is_bounded_by_size() {
+    let directory = tempdir().expect("the directory is created");
+    let (go, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let step = Arc::new(move |name| {
+        if name == "batch taken" {
+            // The writer continues once the test drops its sender.
+            let _ = wait.lock().expect("not poisoned").recv();
+        }
+    });
+    let path = directory.path().join("state");
+    let store = SqliteOptions::new().on_failpoint(step).open(&path).expect("the store opens");
+    let large = format!("\"{}\"", "x".repeat(1_000_000));
+    let writes: Vec<_> = (0..30).map(|n| store.write(vec![commit_change(ITEM, fence(1, n), &large)])).collect();
+    drop(go);
+    for written in writes {
+        block_on(written).expect("the write succeeds");
+    }
+    let log = std::fs::metadata(directory.path().join("state-wal")).expect("the file exists");
+    assert!(log.len() < 16 << 20, "{} bytes", log.len());
+}
+
+#[test]
 fn reading_an_item_does_not_wait_for_writes_of_another() {
     let directory = tempdir().expect("the directory is created");
     let (go, wait) = channel::<()>();

@@ -1,6 +1,7 @@
 //! Translates changes into SQL statements.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
 
 use rusqlite::{Connection, OptionalExtension, Params};
 use syncmgr_core::error::SyncResult;
@@ -9,8 +10,10 @@ use syncmgr_core::store::StateChange;
 
 use super::error::StoreError;
 use super::failpoints::{Failpoints, steps};
+use super::open::Opened;
 use super::options::SqliteOptions;
 use super::queue::Write;
+use super::wal;
 
 mod forget;
 mod handler;
@@ -20,9 +23,8 @@ mod session;
 
 /// Applies writes on the writing connection.
 pub(super) struct Applier {
-    connection: Connection,
-    /// The epoch of this writer.
-    epoch: i64,
+    path: PathBuf,
+    opened: Opened,
     max_sessions: u32,
     failpoints: Failpoints,
     /// Cached keys of handlers.
@@ -47,8 +49,8 @@ pub(super) enum RollbackScope {
 pub(super) enum ApplyError {
     /// The write is invalid, independent of the database.
     Refused(anyhow::Error),
-    /// Another writer has taken over the store.
-    TakenOver,
+    /// The store is no longer this writer's.
+    Lost(StoreError),
     /// The database failed.
     Failed(rusqlite::Error),
 }
@@ -67,11 +69,11 @@ impl From<rusqlite::Error> for ApplyError {
 }
 
 impl Applier {
-    pub(super) fn new((connection, epoch): (Connection, i64), options: &SqliteOptions) -> Self {
+    pub(super) fn new(path: PathBuf, opened: Opened, options: &SqliteOptions) -> Self {
         let (max_sessions, failpoints) = (options.max_sessions, options.failpoints.clone());
         Self {
-            connection,
-            epoch,
+            path,
+            opened,
             max_sessions,
             failpoints,
             keys: HashMap::new(),
@@ -82,6 +84,20 @@ impl Applier {
 
     /// Stores the writes in one transaction and returns one result per write. After an error, no write is stored.
     pub(super) fn store(&mut self, batch: &[Write], scope: RollbackScope) -> ApplyResult<Vec<SyncResult>> {
+        match self.store_once(batch, scope) {
+            Err(ApplyError::Failed(error)) if wal::make_space(self.connection(), &error) => {
+                self.store_once(batch, scope)
+            }
+            stored => stored,
+        }
+    }
+
+    /// Truncates a write-ahead log that is too long.
+    pub(super) fn bound_log(&self) {
+        wal::bound(&self.path, self.connection());
+    }
+
+    fn store_once(&mut self, batch: &[Write], scope: RollbackScope) -> ApplyResult<Vec<SyncResult>> {
         let stored = self.attempt(batch, scope);
         if stored.is_err() {
             self.keys.clear();
@@ -104,10 +120,17 @@ impl Applier {
         Ok(results)
     }
 
+    fn connection(&self) -> &Connection {
+        &self.opened.connection
+    }
+
     fn check_epoch(&self) -> ApplyResult {
         const EPOCH: &str = "SELECT value FROM meta WHERE name = 'epoch'";
-        let epoch: i64 = self.connection.prepare_cached(EPOCH)?.query_row([], |row| row.get(0))?;
-        if epoch == self.epoch { Ok(()) } else { Err(ApplyError::TakenOver) }
+        let epoch: i64 = self.connection().prepare_cached(EPOCH)?.query_row([], |row| row.get(0))?;
+        match epoch == self.opened.epoch {
+            true => Ok(()),
+            false => Err(ApplyError::Lost(StoreError::TakenOver { path: self.path.clone() })),
+        }
     }
 
     /// Applies one write. The inner result is the error of a refused write.
@@ -158,9 +181,9 @@ impl Applier {
 
     /// Rolls the transaction back, unless SQLite has done so.
     fn roll_back(&self) {
-        if !self.connection.is_autocommit() {
+        if !self.connection().is_autocommit() {
             // A failed rollback stores nothing either; the next transaction reports the error.
-            drop(self.connection.execute_batch("ROLLBACK"));
+            drop(self.connection().execute_batch("ROLLBACK"));
         }
     }
 
@@ -170,7 +193,7 @@ impl Applier {
         if let Some(key) = self.keys.get(&handler) {
             return Ok(Some(*key));
         }
-        let found = self.connection.prepare_cached(FIND)?.query_row([handler.guid()], |row| row.get(0));
+        let found = self.connection().prepare_cached(FIND)?.query_row([handler.guid()], |row| row.get(0));
         let found = found.optional()?;
         self.keys.extend(found.map(|key| (handler, key)));
         Ok(found)
@@ -182,7 +205,7 @@ impl Applier {
             return Ok(key);
         }
         self.run("INSERT INTO handlers (id) VALUES (?1)", [handler.guid()])?;
-        let key = self.connection.last_insert_rowid();
+        let key = self.connection().last_insert_rowid();
         self.keys.insert(handler, key);
         Ok(key)
     }
@@ -196,7 +219,7 @@ impl Applier {
         const LAST: &str = "SELECT ifnull(max(place), 0) FROM items NOT INDEXED WHERE handler = ?1";
         let last = match self.last_places.get(&handler) {
             Some(last) => *last,
-            None => self.connection.prepare_cached(LAST)?.query_row([handler], |row| row.get(0))?,
+            None => self.connection().prepare_cached(LAST)?.query_row([handler], |row| row.get(0))?,
         };
         self.last_places.insert(handler, last + 1);
         Ok(last + 1)
@@ -204,7 +227,7 @@ impl Applier {
 
     /// Runs a cached prepared statement and returns the number of changed rows.
     fn run(&self, statement: &str, parameters: impl Params) -> ApplyResult<usize> {
-        Ok(self.connection.prepare_cached(statement)?.execute(parameters)?)
+        Ok(self.connection().prepare_cached(statement)?.execute(parameters)?)
     }
 }
 

@@ -16,6 +16,7 @@ mod queue;
 mod reader;
 mod rows;
 mod schema;
+mod wal;
 mod writer;
 
 use std::fmt;
@@ -107,10 +108,10 @@ impl SqliteStore {
         options.failpoints.at("lock taken");
         location::prepare_file(&path)?;
         options.failpoints.at("file made");
-        let (connection, epoch) = open::writer(&path, &options)?;
+        let opened = open::writer(&path, &options)?;
         let reader = Reader::new(path.clone(), open::reader(&path)?);
         let durability = options.durability;
-        let writer = Writer::start(path.clone(), (connection, epoch), lock, options)?;
+        let writer = Writer::start(path.clone(), opened, lock, options)?;
         Ok(Self { parts: Arc::new(Parts { path, durability, reader, writer: Some(writer) }) })
     }
 }

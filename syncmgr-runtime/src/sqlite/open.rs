@@ -4,16 +4,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use syncmgr_core::store::Durability;
 
 use super::error::StoreError;
 use super::location::with_suffix;
 use super::options::SqliteOptions;
 use super::schema::{self, Kind};
+use super::wal;
 
 /// The time to wait for another program's lock on opening and while writing.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The time to wait for another program's lock while reading.
 const READ_BUSY_TIMEOUT: Duration = Duration::from_millis(100);
@@ -29,24 +30,38 @@ const COMMON_SETTINGS: &str = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_che
 const WRITER_SETTINGS: &str = "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 2048; PRAGMA journal_size_limit = 8388608; \
                       PRAGMA secure_delete = ON;";
 
-/// Opens the writing connection of a prepared and locked file, and upgrades its schema. Returns the connection and the
-/// writer's new epoch.
-pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<(Connection, i64), StoreError> {
+/// An open store, for its writer.
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    /// The epoch of the writer.
+    pub(super) epoch: i64,
+}
+
+/// Opens the writing connection of a prepared and locked file, upgrades its schema, and begins a new epoch.
+pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<Opened, StoreError> {
     let version = probe(path)?;
     let failed = |error: rusqlite::Error| StoreError::of(path, &error);
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
     if connection.is_readonly("main").map_err(failed)? {
         return Err(StoreError::Access { path: path.into(), reason: "it cannot be written".to_string() });
     }
+    use_write_ahead_log(path, &connection)?;
     prepare(&mut connection, version, options).map_err(failed)?;
     check(path, &connection)?;
     options.failpoints.at("before epoch taken");
-    let epoch = connection.query_row(NEXT_EPOCH, [], |row| row.get(0)).map_err(failed)?;
+    let epoch = take_epoch(&mut connection).map_err(failed)?;
     options.failpoints.at("epoch taken");
-    Ok((connection, epoch))
+    Ok(Opened { connection, epoch })
 }
 
-const NEXT_EPOCH: &str = "UPDATE meta SET value = value + 1 WHERE name = 'epoch' RETURNING value";
+/// Begins a new epoch. Committed explicitly, because an error of an implicit commit would not be reported.
+fn take_epoch(connection: &mut Connection) -> rusqlite::Result<i64> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute("UPDATE meta SET value = value + 1 WHERE name = 'epoch'", [])?;
+    let epoch = transaction.query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| row.get(0))?;
+    transaction.commit()?;
+    Ok(epoch)
+}
 
 /// Returns the version of the file, 0 if it is empty. Foreign and newer files are refused before anything changes them.
 fn probe(path: &Path) -> Result<u32, StoreError> {
@@ -69,13 +84,26 @@ fn version(path: &Path, connection: &Connection) -> Result<u32, StoreError> {
     }
 }
 
+/// Turns the write-ahead log on. SQLite reports no error if it cannot.
+fn use_write_ahead_log(path: &Path, connection: &Connection) -> Result<(), StoreError> {
+    let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+    match mode.map_err(|error| StoreError::of(path, &error))?.as_str() {
+        "wal" => Ok(()),
+        mode => {
+            let reason = format!("a write-ahead log is not possible on this file system, only the journal mode {mode}");
+            Err(StoreError::Failed { path: path.into(), reason })
+        }
+    }
+}
+
 /// Configures the connection and upgrades the schema.
 fn prepare(connection: &mut Connection, version: u32, options: &SqliteOptions) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     let synchronous = if options.durability == Durability::Power { "FULL" } else { "NORMAL" };
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.execute_batch(WRITER_SETTINGS)?;
+    // A log that fills the disk would prevent every write. On failure, the next write reports the error.
+    drop(wal::truncate(connection));
     if let Some(pages) = options.max_pages {
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }

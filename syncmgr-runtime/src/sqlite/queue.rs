@@ -11,12 +11,12 @@ use syncmgr_core::sync::Mutex;
 
 mod keys;
 
-use keys::{Key, count_changes, keys};
+use keys::{Key, cost, keys};
 
-/// The number of queued changes above which callers should wait.
+/// The cost of queued changes above which callers should wait.
 const MAX_QUEUED: usize = 16_384;
 
-/// The number of changes from which a batch is full.
+/// The cost of changes from which a batch is full. It bounds the size of a transaction in the write-ahead log.
 const MAX_BATCH: usize = 4_096;
 
 /// The writes that wait for the writer. Appending never blocks.
@@ -42,7 +42,7 @@ struct State {
     appended: u64,
     /// The number of the last write that was stored or refused.
     settled: u64,
-    /// The number of changes that are not yet stored or refused.
+    /// The cost of the changes that are not yet stored or refused.
     waiting: usize,
     /// The last unsettled write that touches each key.
     touched: HashMap<Key, u64>,
@@ -65,7 +65,7 @@ impl Queue {
         }
         state.appended += 1;
         let number = state.appended;
-        state.waiting += count_changes(&changes);
+        state.waiting += cost(&changes);
         keys(&changes, &mut |key| {
             state.touched.insert(key, number);
         });
@@ -85,11 +85,11 @@ impl Queue {
             state.idle = true;
             state = self.not_empty.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let (mut batch, mut changes) = (Vec::new(), 0);
-        while changes < MAX_BATCH
+        let (mut batch, mut total) = (Vec::new(), 0);
+        while total < MAX_BATCH
             && let Some(write) = state.writes.pop_front()
         {
-            changes += count_changes(&write.changes);
+            total += cost(&write.changes);
             batch.push(write);
         }
         batch
@@ -100,7 +100,7 @@ impl Queue {
         let mut state = self.state.lock();
         for write in batch {
             state.settled = write.number;
-            state.waiting -= count_changes(&write.changes);
+            state.waiting -= cost(&write.changes);
             keys(&write.changes, &mut |key| {
                 if state.touched.get(&key) == Some(&write.number) {
                     state.touched.remove(&key);

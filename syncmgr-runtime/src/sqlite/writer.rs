@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use futures::channel::oneshot;
-use rusqlite::Connection;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::store::StateChange;
@@ -13,6 +12,7 @@ use syncmgr_core::store::StateChange;
 use super::apply::{Applier, ApplyError, RollbackScope};
 use super::error::StoreError;
 use super::lock::Lock;
+use super::open::Opened;
 use super::options::SqliteOptions;
 use super::queue::{Queue, Write};
 
@@ -25,15 +25,10 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread, which holds the lock until it exits.
-    pub(super) fn start(
-        path: PathBuf,
-        opened: (Connection, i64),
-        lock: Lock,
-        options: SqliteOptions,
-    ) -> Result<Self, StoreError> {
+    pub(super) fn start(path: PathBuf, opened: Opened, lock: Lock, options: SqliteOptions) -> Result<Self, StoreError> {
         let queue = Arc::<Queue>::default();
         let failed = |error| StoreError::of_io(&path, &error);
-        let applier = Applier::new(opened, &options);
+        let applier = Applier::new(path.clone(), opened, &options);
         let writer = WriterThread { path: path.clone(), applier, options, queue: queue.clone(), _lock: lock };
         let thread = thread::Builder::new().name("syncmgr-store".to_string()).spawn(|| writer.work());
         Ok(Self { queue, thread: Some(thread.map_err(failed)?) })
@@ -116,6 +111,7 @@ impl WriterThread {
                 drop(write.reply.send(result));
             }
             self.options.failpoints.at("after waiters told");
+            self.applier.bound_log();
         }
     }
 
@@ -128,7 +124,7 @@ impl WriterThread {
         let fail_all = |error: StoreError| batch.iter().map(|_| Err(error.clone().into())).collect();
         attempt.unwrap_or_else(|error| match error {
             ApplyError::Refused(reason) => fail_all(StoreError::Unstorable { reason: reason.to_string() }),
-            ApplyError::TakenOver => fail_all(StoreError::TakenOver { path: self.path.clone() }),
+            ApplyError::Lost(error) => fail_all(error),
             ApplyError::Failed(cause) => fail_all(StoreError::of(&self.path, &cause)),
         })
     }

@@ -53,7 +53,7 @@ impl Applier {
     }
 
     fn sessions_with_id(&self, id: Uuid) -> ApplyResult<Vec<(SessionId, Uuid, Vec<RunRequest>)>> {
-        let mut statement = self.connection.prepare_cached(SESSIONS_WITH_ID)?;
+        let mut statement = self.connection().prepare_cached(SESSIONS_WITH_ID)?;
         let rows = statement.query_map([id.to_string()], |row| {
             Ok((SessionId(row.get(0)?), row.get(1)?, row.get::<_, Json<_>>(2)?.0))
         })?;

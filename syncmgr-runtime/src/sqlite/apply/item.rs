@@ -108,8 +108,10 @@ impl Applier {
 
     /// Returns the error for a write that follows the write of a later attempt.
     fn stale_writer(&self, target: ItemKey, writer: Fence) -> ApplyResult<ApplyError> {
-        let latest =
-            self.connection.prepare_cached(LATEST)?.query_row(params![target.handler, target.item.guid()], |row| {
+        let latest = self
+            .connection()
+            .prepare_cached(LATEST)?
+            .query_row(params![target.handler, target.item.guid()], |row| {
                 Ok(Fence::new(SessionId(row.get(0)?), row.get(1)?))
             })?;
         Ok(ApplyError::Refused(StaleWriter::new(target.item, writer, latest).into()))

@@ -94,7 +94,7 @@ impl Applier {
     /// Deletes excess entries, oldest first. Once per transaction is enough, because readers see only committed states.
     pub(super) fn trim_logs(&mut self) -> ApplyResult {
         for handler in std::mem::take(&mut self.grown) {
-            let mut statement = self.connection.prepare_cached(EXCESS)?;
+            let mut statement = self.connection().prepare_cached(EXCESS)?;
             let excess: i64 = statement.query_row(params![handler, MAX_ENTRIES], |row| row.get(0))?;
             if excess > 0 {
                 self.failpoints.at("before log trimmed");

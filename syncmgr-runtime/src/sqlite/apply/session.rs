@@ -30,7 +30,10 @@ impl Applier {
 
     fn begin_session(&self, begun: &SessionRecord) -> ApplyResult {
         let (session, manager, began) = (begun.session.0, begun.manager, Time(begun.began));
-        self.run(BEGIN, params![session, manager, self.epoch, EnumName(begun.trigger), began, Json(&begun.runs)])?;
+        self.run(
+            BEGIN,
+            params![session, manager, self.opened.epoch, EnumName(begun.trigger), began, Json(&begun.runs)],
+        )?;
         self.run(SET_LAST_SESSION, [session])?;
         match &begun.end {
             Some(end) => self.end_session(begun.session, begun.manager, end),

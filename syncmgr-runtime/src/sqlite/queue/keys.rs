@@ -12,16 +12,20 @@ pub(super) enum Key {
     Handler(HandlerId),
 }
 
-/// Estimates the number of statements that storing the changes executes.
-pub(super) fn count_changes(changes: &[StateChange]) -> usize {
-    let count = |change: &StateChange| match change {
+/// Estimates the cost of storing the changes: one for each statement and for each KiB of text.
+pub(super) fn cost(changes: &[StateChange]) -> usize {
+    let kib = |text: &str| text.len() >> 10;
+    let cost = |change: &StateChange| match change {
+        StateChange::Committed { checkpoint, .. } => 1 + kib(&checkpoint.state),
         StateChange::Ended { items, .. } => items.len(),
         StateChange::Choices { items, .. } => items.len(),
         StateChange::Absent { items, .. } => items.len(),
-        StateChange::Log { entries, .. } | StateChange::Logged { entries, .. } => entries.len(),
+        StateChange::Log { entries, .. } | StateChange::Logged { entries, .. } => {
+            entries.iter().map(|entry| 1 + kib(&entry.text)).sum()
+        }
         _ => 1,
     };
-    changes.iter().map(|change| count(change).max(1)).sum::<usize>().max(1)
+    changes.iter().map(|change| cost(change).max(1)).sum::<usize>().max(1)
 }
 
 /// Calls `touch` with the subjects of the changes.
