@@ -36,6 +36,9 @@ mod guarded;
 #[path = "store/read_only.rs"]
 mod read_only;
 #[cfg(all(feature = "sqlite", unix))]
+#[path = "store/replaced.rs"]
+mod replaced;
+#[cfg(all(feature = "sqlite", unix))]
 #[path = "store/small_disk.rs"]
 mod small_disk;
 #[cfg(feature = "sqlite")]

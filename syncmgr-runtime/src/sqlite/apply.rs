@@ -49,7 +49,7 @@ pub(super) enum RollbackScope {
 pub(super) enum ApplyError {
     /// The write is invalid, independent of the database.
     Refused(anyhow::Error),
-    /// The store is no longer this writer's.
+    /// The store is no longer this writer's, or no longer in its place.
     Lost(StoreError),
     /// The database failed.
     Failed(rusqlite::Error),
@@ -115,8 +115,10 @@ impl Applier {
         let results = batch.iter().map(|write| self.write(&write.changes, scope)).collect::<ApplyResult<_>>()?;
         self.trim_logs()?;
         self.failpoints.at("before commit");
+        self.opened.files.check().map_err(ApplyError::Lost)?;
         self.run("COMMIT", [])?;
         self.failpoints.at("after commit");
+        self.opened.files.check().map_err(ApplyError::Lost)?;
         Ok(results)
     }
 

@@ -40,6 +40,17 @@ pub enum StoreError {
         /// The store.
         path: PathBuf,
     },
+    /// A file of the store was deleted, moved or replaced while this program had it open. The write that reports this may be
+    /// lost.
+    #[error(
+        "{} was deleted, moved or replaced while this program had the store open, and writes to it would be lost; put it \
+         back, or open the store again",
+        EscapedPath(.path)
+    )]
+    Replaced {
+        /// The missing file.
+        path: PathBuf,
+    },
     /// The store has a newer version than this program supports. The store was not changed.
     #[error(
         "the store {} has version {found}, and this program supports versions up to {known}; update the program",

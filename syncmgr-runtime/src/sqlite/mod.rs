@@ -7,6 +7,7 @@ mod apply;
 mod encode;
 mod error;
 mod failpoints;
+mod files;
 mod location;
 mod lock;
 mod open;

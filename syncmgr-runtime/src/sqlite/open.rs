@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use syncmgr_core::store::Durability;
 
 use super::error::StoreError;
+use super::files::OpenFiles;
 use super::location::with_suffix;
 use super::options::SqliteOptions;
 use super::schema::{self, Kind};
@@ -35,6 +36,7 @@ pub(super) struct Opened {
     pub(super) connection: Connection,
     /// The epoch of the writer.
     pub(super) epoch: i64,
+    pub(super) files: OpenFiles,
 }
 
 /// Opens the writing connection of a prepared and locked file, upgrades its schema, and begins a new epoch.
@@ -51,7 +53,7 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<Opened, Sto
     options.failpoints.at("before epoch taken");
     let epoch = take_epoch(&mut connection).map_err(failed)?;
     options.failpoints.at("epoch taken");
-    Ok(Opened { connection, epoch })
+    Ok(Opened { connection, epoch, files: OpenFiles::of(path)? })
 }
 
 /// Begins a new epoch. Committed explicitly, because an error of an implicit commit would not be reported.

@@ -47,6 +47,13 @@ pub(in crate::sqlite) fn open_lock(path: &Path) -> Result<File, StoreError> {
     options.open(path).map_err(|error| StoreError::of_io(path, &error))
 }
 
+/// Files have no identity that the standard library can read. An open file cannot be deleted or replaced on Windows.
+pub(in crate::sqlite) type FileId = ();
+
+pub(in crate::sqlite) fn file_id(path: &Path) -> io::Result<FileId> {
+    path.symlink_metadata().map(drop)
+}
+
 fn link_metadata(path: &Path) -> Result<fs::Metadata, StoreError> {
     let metadata = path.symlink_metadata().map_err(|error| StoreError::of_io(path, &error))?;
     match metadata.is_symlink() {

@@ -78,6 +78,13 @@ pub(in crate::sqlite) fn open_lock(path: &Path) -> Result<File, StoreError> {
     private_options().create(true).open(path).map_err(|error| StoreError::of_io(path, &error))
 }
 
+/// The device and the inode of a file. They stay the same until the file is closed.
+pub(in crate::sqlite) type FileId = (u64, u64);
+
+pub(in crate::sqlite) fn file_id(path: &Path) -> io::Result<FileId> {
+    path.symlink_metadata().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
 fn private_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
