@@ -345,8 +345,8 @@ pub mod store {
     pub use syncmgr_core::{
         record::{Checkpoint, Fence, ItemEnd, ItemRecord},
         store::{
-            Durability, HandlerRecord, Histogram, LogRecord, SessionEnd, SessionOutcome, SessionRecord, StaleWriter,
-            StateChange, StateStore,
+            Durability, HandlerRecord, Histogram, LogRecord, ManagerSlot, SessionEnd, SessionOutcome, SessionRecord,
+            StaleWriter, StateChange, StateStore, StoreInUse, StoreLease,
         },
     };
     #[cfg(feature = "sqlite")]

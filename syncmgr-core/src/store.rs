@@ -2,6 +2,7 @@
 
 mod change;
 mod history;
+mod lease;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 pub use self::change::StateChange;
 pub use self::history::{Histogram, SessionEnd, SessionOutcome, SessionRecord};
+pub use self::lease::{ManagerSlot, StoreInUse, StoreLease};
 use crate::claim::Claim;
 use crate::error::SyncResult;
 use crate::id::{HandlerId, ItemId, SessionId};
@@ -130,6 +132,17 @@ pub trait StateStore: Send + Sync + 'static {
     /// Returns a future that resolves once the write queue has capacity; `None` if it has capacity now.
     fn write_capacity(&self) -> Option<BoxFuture<'static, ()>> {
         None
+    }
+
+    /// Gives the store to a manager, which has it until the lease is dropped. Another manager may then read it, but not
+    /// run items or write. Call this before any read.
+    ///
+    /// By default, any number of managers have the store at the same time. A [`ManagerSlot`] admits one.
+    ///
+    /// # Errors
+    /// Fails while another manager has the store.
+    fn acquire(&self) -> Result<StoreLease, StoreInUse> {
+        Ok(StoreLease::shared())
     }
 
     /// Returns the durability of a stored change.

@@ -18,7 +18,7 @@ use syncmgr_core::port::{ConnectionProvider, Interaction, SecretStore};
 use syncmgr_core::record::Fence;
 use syncmgr_core::register::Registry;
 use syncmgr_core::retry::RetryPolicy;
-use syncmgr_core::store::StateStore;
+use syncmgr_core::store::{StateStore, StoreInUse, StoreLease};
 use syncmgr_core::sync::Mutex;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -83,6 +83,7 @@ pub(crate) struct Host {
     pub(crate) retry: RetryPolicy,
     pub(crate) guards: GuardPolicy,
     pub(crate) records: Records,
+    pub(crate) lease: Mutex<Lease>,
     launcher: OnceLock<Weak<dyn Launcher>>,
     /// Cancelled when the manager shuts down.
     pub(crate) closing: CancellationToken,
@@ -90,6 +91,9 @@ pub(crate) struct Host {
     last_attempt: AtomicU32,
     state: Mutex<ManagerState>,
 }
+
+/// The right of a manager to use its store: `None` once it is released, and the reason if another manager has the store.
+pub(crate) type Lease = Result<Option<StoreLease>, StoreInUse>;
 
 /// A handler and its description at registration.
 pub(crate) type Registered = (Arc<dyn SyncHandler>, HandlerInfo);
@@ -104,6 +108,7 @@ pub(crate) struct ManagerState {
 
 impl Host {
     pub(crate) fn new(ports: Ports, rules: Rules) -> Arc<Self> {
+        let lease = ports.store.acquire();
         let host = Arc::new(Self {
             id: random_id(&*ports.randomness),
             attention: Arc::new(Semaphore::new(1)), // R133
@@ -115,6 +120,7 @@ impl Host {
             retry: rules.retry,
             guards: rules.guards,
             records: rules.records,
+            lease: Mutex::new(lease.map(Some)),
             launcher: OnceLock::new(),
             closing: CancellationToken::new(),
             last_session: AtomicU64::new(0),

@@ -284,12 +284,14 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// [`StartError::NoRuntime`] outside a tokio runtime, [`StartError::ShutDown`] after a shutdown.
+    /// [`StartError::NoRuntime`] outside a tokio runtime, [`StartError::ShutDown`] after a shutdown, and
+    /// [`StartError::StoreInUse`] if another manager had the store when this manager was created.
     pub fn start_scheduler(&self) -> Result<(), StartError> {
         tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         if self.host().tracker.is_closed() {
             return Err(StartError::ShutDown);
         }
+        self.host().check_store()?;
         self.host().run_scheduler();
         Ok(())
     }

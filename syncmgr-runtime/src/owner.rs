@@ -52,5 +52,6 @@ impl Owner {
 impl Drop for Owner {
     fn drop(&mut self) {
         self.begin_shutdown().iter().for_each(|session| session.abort());
+        self.host.release_store();
     }
 }

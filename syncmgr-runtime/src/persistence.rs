@@ -13,7 +13,7 @@ use syncmgr_core::error::{SyncResult, one_line, panic_text};
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::log::Question;
 use syncmgr_core::record::ItemRecord;
-use syncmgr_core::store::{Histogram, StateChange, StateStore};
+use syncmgr_core::store::{Histogram, StateChange, StateStore, StoreInUse};
 use tokio::runtime::Handle;
 
 use crate::host::Host;
@@ -88,8 +88,22 @@ impl Host {
         Ok(preferences)
     }
 
+    /// Fails if another manager had the store when this manager was created.
+    pub(crate) fn check_store(&self) -> Result<(), StoreInUse> {
+        self.lease.lock().as_ref().map(drop).map_err(|error| *error)
+    }
+
+    /// Lets another manager have the store.
+    pub(crate) fn release_store(&self) {
+        let lease = self.lease.lock().as_mut().ok().and_then(Option::take);
+        drop(lease);
+    }
+
     /// Writes changes. The future resolves once they are stored.
     pub(crate) fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
+        if let Err(error) = self.check_store() {
+            return futures::future::ready(Err(error.into())).boxed();
+        }
         let write = || self.ports.store.write(changes);
         match catch_unwind(AssertUnwindSafe(write)) {
             Ok(written) => AssertUnwindSafe(written).catch_unwind().map(panic_to_error).boxed(),

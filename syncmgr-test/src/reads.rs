@@ -12,6 +12,7 @@ use syncmgr_core::store::{HandlerRecord, LogRecord, SessionRecord};
 // The types in the signatures of the port, under the names that the macro uses.
 pub use syncmgr_core::error::SyncResult;
 pub use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+pub use syncmgr_core::store::{StoreInUse, StoreLease};
 pub type Handlers = BTreeMap<HandlerId, HandlerRecord>;
 pub type Choices = BTreeMap<ItemId, ItemState>;
 pub type Log = Vec<LogRecord>;
@@ -26,8 +27,8 @@ pub type Sessions = Vec<SessionRecord>;
 pub type Name<'a> = &'a str;
 pub type Histogram = Option<syncmgr_core::store::Histogram>;
 
-/// Implements the read methods of a [`StateStore`](syncmgr_core::store::StateStore) by forwarding to the store in this field: all of
-/// them, or only the named ones.
+/// Implements the read methods and `acquire` of a [`StateStore`](syncmgr_core::store::StateStore) by forwarding to the store in this
+/// field: all of them, or only the named ones.
 ///
 /// ```
 /// use futures::future::BoxFuture;
@@ -51,7 +52,7 @@ pub type Histogram = Option<syncmgr_core::store::Histogram>;
 macro_rules! reads_from {
     ($inner:tt) => {
         $crate::reads_from!($inner: handlers, choices, log, answer, record, retry_states, recorded_items, ended_since, resources);
-        $crate::reads_from!($inner: sessions, interrupted, last_session, histogram);
+        $crate::reads_from!($inner: sessions, interrupted, last_session, histogram, acquire);
     };
     ($inner:tt: $($read:ident),+) => { $($crate::reads_from!(@$read $inner);)+ };
     (@handlers $inner:tt) => { $crate::reads_from!(@fn $inner handlers() -> Handlers); };
@@ -71,6 +72,11 @@ macro_rules! reads_from {
     (@interrupted $inner:tt) => { $crate::reads_from!(@fn $inner interrupted() -> Sessions); };
     (@last_session $inner:tt) => { $crate::reads_from!(@fn $inner last_session() -> SessionId); };
     (@histogram $inner:tt) => { $crate::reads_from!(@fn $inner histogram(name: Name) -> Histogram); };
+    (@acquire $inner:tt) => {
+        fn acquire(&self) -> ::std::result::Result<$crate::reads::StoreLease, $crate::reads::StoreInUse> {
+            self.$inner.acquire()
+        }
+    };
     (@fn $inner:tt $read:ident($($name:ident: $given:ident),*) -> $found:ident) => {
         fn $read(&self, $($name: $crate::reads::$given),*) -> $crate::reads::SyncResult<$crate::reads::$found> {
             self.$inner.$read($($name),*)

@@ -10,6 +10,7 @@ mod forgotten;
 mod forgotten_stored;
 mod history;
 mod interrupted;
+mod one_manager;
 mod records;
 pub(crate) mod settings;
 

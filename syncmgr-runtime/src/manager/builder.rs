@@ -432,6 +432,25 @@ impl SyncManagerBuilder {
     }
 
     /// Builds the manager.
+    ///
+    /// If another manager has the store, the new manager only reads: its sessions do not start
+    /// ([`StartError::StoreInUse`](crate::session::StartError::StoreInUse)), and its changes are refused. A manager has its
+    /// store until it is shut down, or until its last handle and its sessions are dropped.
+    ///
+    /// ```
+    /// # use syncmgr_doc_examples::*;
+    /// # run(async {
+    /// let store = MemoryStore::new();
+    /// let manager = SyncManager::builder().store(store.clone()).build();
+    /// let second = SyncManager::builder().store(store.clone()).build();
+    /// assert!(second.history()?.is_empty()); // reading is possible
+    /// assert!(matches!(second.run(Mail).await, Err(StartError::StoreInUse(_))));
+    /// manager.shutdown().await;
+    /// assert!(SyncManager::builder().store(store).build().run(Mail).await?.is_success());
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn build(self) -> SyncManager {
         SyncManager::from_host(Host::new(self.ports, self.rules))
     }

@@ -56,6 +56,7 @@ impl SyncManager {
         if let Some(watchdog) = &self.host().ports.watchdog {
             watchdog.stop();
         }
+        self.host().release_store();
         still_running
     }
 

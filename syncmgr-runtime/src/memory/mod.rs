@@ -19,14 +19,16 @@ use syncmgr_core::item::ItemState;
 use syncmgr_core::log::{LogEntry, Question};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::retry::RetryState;
-use syncmgr_core::store::{HandlerRecord, Histogram, LogRecord, SessionRecord, StaleWriter, StateChange, StateStore};
+use syncmgr_core::store::{
+    HandlerRecord, Histogram, LogRecord, ManagerSlot, SessionRecord, StaleWriter, StateChange, StateStore, StoreInUse,
+    StoreLease,
+};
 use syncmgr_core::sync::Mutex;
 
 use self::handler::Stored;
 use self::sessions::Sessions;
 
-/// Stores everything in memory. Clones share the same store: two managers with clones of a store see each other's
-/// state.
+/// Stores everything in memory. Clones share the same store, which one manager at a time can use.
 ///
 /// The store keeps the last 10,000 log entries of each handler and the last 200 sessions. Sessions without problems are
 /// dropped first.
@@ -47,6 +49,7 @@ use self::sessions::Sessions;
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     contents: Arc<Mutex<Contents>>,
+    slot: Arc<ManagerSlot>,
 }
 
 /// The contents of a store.
@@ -68,7 +71,7 @@ impl MemoryStore {
     pub fn after_crash(&self) -> Self {
         let mut contents = self.contents.lock().clone();
         contents.sessions.interrupt();
-        Self { contents: Arc::new(Mutex::new(contents)) }
+        Self { contents: Arc::new(Mutex::new(contents)), slot: Arc::default() }
     }
 
     fn of<T: Default>(&self, handler: HandlerId, part: impl Fn(&Stored) -> T) -> T {
@@ -144,6 +147,10 @@ impl StateStore for MemoryStore {
             changes.into_iter().for_each(|change| contents.apply(change));
         }
         async move { refused.map_or(Ok(()), |stale| Err(stale.into())) }.boxed()
+    }
+
+    fn acquire(&self) -> Result<StoreLease, StoreInUse> {
+        self.slot.acquire()
     }
 }
 

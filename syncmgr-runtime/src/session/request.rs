@@ -11,6 +11,7 @@ use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::port::RunInfo;
 use syncmgr_core::register::{RequestError, check_cookie};
 use syncmgr_core::request::{RunRequest, RunRequestError};
+use syncmgr_core::store::StoreInUse;
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use tokio::runtime::Handle;
 
@@ -227,6 +228,7 @@ impl SessionRequest {
     /// Returns a [`StartError`]. In that case, no handler was called.
     pub fn start(self) -> Result<Session, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        self.host().check_store()?;
         check_cookie(self.cookie.as_deref())?;
         if let Some(deadline) = self.deadline.filter(|deadline| *deadline <= self.host().now().wall) {
             return Err(StartError::TooLate { deadline });
@@ -314,6 +316,9 @@ pub enum StartError {
     /// There is no current tokio runtime.
     #[error("a session runs on a tokio runtime; start the session inside one")]
     NoRuntime,
+    /// Another manager had the store when this manager was created.
+    #[error("the session was not started: {0}")]
+    StoreInUse(#[from] StoreInUse),
     /// The manager is shut down.
     #[error("the manager was shut down; create a new one")]
     ShutDown,

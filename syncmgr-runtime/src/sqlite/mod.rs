@@ -24,7 +24,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use syncmgr_core::store::Durability;
+use syncmgr_core::store::{Durability, ManagerSlot};
 
 pub use error::StoreError;
 #[doc(hidden)]
@@ -71,6 +71,7 @@ pub struct SqliteStore {
 struct Parts {
     path: PathBuf,
     durability: Durability,
+    slot: ManagerSlot,
     reader: Reader,
     /// `None` if the store is open read-only.
     writer: Option<Writer>,
@@ -94,7 +95,15 @@ impl SqliteStore {
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = location::find(path.as_ref())?;
         let reader = Reader::new(path.clone(), open::read_only(&path)?);
-        Ok(Self { parts: Arc::new(Parts { path, durability: Durability::Process, reader, writer: None }) })
+        Ok(Self {
+            parts: Arc::new(Parts {
+                path,
+                durability: Durability::Process,
+                slot: ManagerSlot::new(),
+                reader,
+                writer: None,
+            }),
+        })
     }
 
     /// Returns the path of the file.
@@ -113,7 +122,7 @@ impl SqliteStore {
         let reader = Reader::new(path.clone(), open::reader(&path)?);
         let durability = options.durability;
         let writer = Writer::start(path.clone(), opened, lock, options)?;
-        Ok(Self { parts: Arc::new(Parts { path, durability, reader, writer: Some(writer) }) })
+        Ok(Self { parts: Arc::new(Parts { path, durability, slot: ManagerSlot::new(), reader, writer: Some(writer) }) })
     }
 }
 

@@ -13,7 +13,9 @@ use syncmgr_core::item::ItemState;
 use syncmgr_core::log::Question;
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::retry::RetryState;
-use syncmgr_core::store::{Durability, HandlerRecord, Histogram, LogRecord, SessionRecord, StateChange, StateStore};
+use syncmgr_core::store::{
+    Durability, HandlerRecord, Histogram, LogRecord, SessionRecord, StateChange, StateStore, StoreInUse, StoreLease,
+};
 
 use super::SqliteStore;
 use super::encode::{Json, Time};
@@ -160,6 +162,14 @@ impl StateStore for SqliteStore {
     fn write_capacity(&self) -> Option<BoxFuture<'static, ()>> {
         let room = self.parts.writer.as_ref()?.write_capacity()?;
         Some(room.map(drop).boxed())
+    }
+
+    /// Any number of managers may read a store that is open read-only.
+    fn acquire(&self) -> Result<StoreLease, StoreInUse> {
+        match &self.parts.writer {
+            Some(_) => self.parts.slot.acquire(),
+            None => Ok(StoreLease::shared()),
+        }
     }
 
     fn durability(&self) -> Durability {

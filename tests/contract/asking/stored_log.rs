@@ -119,11 +119,12 @@ async fn a_question_can_be_answered_in_another_manager_over_the_same_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_is_consumed_for_every_manager_over_the_same_store() {
+async fn an_answer_is_consumed_for_later_managers_of_the_same_store_too() {
     let (store, handler) = (MemoryStore::new(), asking_handler());
     let first = with_store(&store, &handler);
     within(begin(&first).finish()).await;
     assert_succeeds(first.answer(HANDLER, question(&first), 0).unwrap()).await;
+    drop(first);
     let report = within(begin(&with_store(&store, &handler)).finish()).await;
     assert_eq!(outcome(&report, id("a")), Outcome::NeedsUser, "{report}");
 }

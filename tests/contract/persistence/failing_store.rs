@@ -170,6 +170,7 @@ async fn a_slow_store_does_not_delay_sessions() {
     // The fourth entry says that the results were not recorded.
     assert_eq!(texts(&manager).len(), 4);
     assert!(within(manager.show_error(HANDLER, LINK)).await.unwrap().is_success());
+    drop(manager);
     drop(start_manual(
         &register_all(SyncManager::builder().store(store).build(), [Steps::default().handler(1, &[])]),
         1,

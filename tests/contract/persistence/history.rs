@@ -67,6 +67,7 @@ async fn a_session_stopped_or_dropped_with_its_manager_has_problems() {
     until_began(&session).await;
     session.stop();
     within(session.finish()).await;
+    drop(stopped);
     let dropped = manager();
     drop(start_manual(&dropped, 1));
     wait_until_idle().await;

@@ -66,6 +66,7 @@ async fn r056_items_chosen_in_one_manager_are_preferred_by_the_next() {
     let first = SyncManager::builder().store(store.clone()).chooser(chooser).build();
     first.register(handler.clone()).unwrap();
     within(first.update_all().unwrap().finish()).await;
+    drop(first);
     let second = with_store(&store, &handler);
     assert_succeeds(begin(&second)).await;
     assert_eq!(handler.transcript.of(&["prepare"]), ["prepare b", "prepare b"]);
@@ -90,6 +91,7 @@ async fn flags_set_by_the_user_override_those_of_a_later_registration() {
     let first = with_store(&store, &handler);
     first.set_flags(HANDLER, RegisterFlags::IDLE).unwrap();
     assert_eq!(first.registration(HANDLER).unwrap().flags, RegisterFlags::IDLE);
+    drop(first);
     let second = SyncManager::builder().store(store.clone()).build();
     second.register_for(Arc::new(handler.clone()), RegisterFlags::CONNECT).unwrap();
     assert_eq!(second.registration(HANDLER).unwrap().flags, RegisterFlags::IDLE);
