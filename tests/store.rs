@@ -33,6 +33,9 @@ mod file;
 #[path = "store/guarded.rs"]
 mod guarded;
 #[cfg(feature = "sqlite")]
+#[path = "store/queued.rs"]
+mod queued;
+#[cfg(feature = "sqlite")]
 #[path = "store/read_only.rs"]
 mod read_only;
 #[cfg(all(feature = "sqlite", unix))]

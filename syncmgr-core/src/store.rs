@@ -26,8 +26,8 @@ use crate::retry::RetryState;
 /// The persistent state of a manager: the record of each item, choices, settings, registrations, the log, answers, and
 /// the history of sessions.
 ///
-/// Sessions call the reading methods on their critical path: read from memory or a local disk, never from a network.
-/// Writes apply in the order of the calls, and every later read sees them.
+/// Sessions call the reading methods on their critical path: read from memory or a local disk, never from a network, and do
+/// not wait until earlier writes are stored. Writes apply in the order of the calls, and every later read sees them.
 pub trait StateStore: Send + Sync + 'static {
     /// Returns every handler with stored data.
     ///

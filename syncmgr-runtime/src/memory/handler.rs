@@ -18,15 +18,15 @@ const MAX_ENTRIES: usize = 10_000;
 
 /// The stored state of a handler.
 #[derive(Clone, Default)]
-pub(super) struct Stored {
-    pub(super) record: HandlerRecord,
-    pub(super) choices: BTreeMap<ItemId, ItemState>,
-    pub(super) items: BTreeMap<ItemId, ItemRecord>,
+pub(crate) struct Stored {
+    pub(crate) record: HandlerRecord,
+    pub(crate) choices: BTreeMap<ItemId, ItemState>,
+    pub(crate) items: BTreeMap<ItemId, ItemRecord>,
     /// The session in which each item last ended.
-    ended: BTreeMap<ItemId, SessionId>,
-    pub(super) log: Vec<LogRecord>,
+    pub(crate) ended: BTreeMap<ItemId, SessionId>,
+    pub(crate) log: Vec<LogRecord>,
     /// Answers with their questions, by item and key.
-    pub(super) answers: BTreeMap<(ItemId, Arc<str>), (Question, usize)>,
+    pub(crate) answers: BTreeMap<(ItemId, Arc<str>), (Question, usize)>,
 }
 
 impl Stored {

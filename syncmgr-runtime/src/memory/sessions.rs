@@ -11,14 +11,33 @@ use uuid::Uuid;
 const MAX_SESSIONS: usize = 200;
 
 /// The stored sessions.
-#[derive(Clone, Default)]
-pub(super) struct Sessions {
+#[derive(Clone)]
+pub(crate) struct Sessions {
     known: BTreeMap<(SessionId, Uuid), SessionRecord>,
     interrupted: BTreeSet<(SessionId, Uuid)>,
     last: SessionId,
+    max: usize,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { known: BTreeMap::new(), interrupted: BTreeSet::new(), last: SessionId::default(), max: MAX_SESSIONS }
+    }
 }
 
 impl Sessions {
+    /// Creates a history of these sessions, which drops none of them.
+    pub(crate) fn complete(sessions: Vec<SessionRecord>) -> Self {
+        let mut complete = Self { max: usize::MAX, ..Self::default() };
+        sessions.into_iter().for_each(|record| complete.begin(record));
+        complete
+    }
+
+    /// Sets the number of the last session.
+    pub(crate) fn with_last(self, last: SessionId) -> Self {
+        Self { last, ..self }
+    }
+
     pub(super) fn all(&self) -> Vec<SessionRecord> {
         self.known.values().cloned().collect()
     }
@@ -55,13 +74,13 @@ impl Sessions {
     }
 
     /// Marks all open sessions as interrupted.
-    pub(super) fn interrupt(&mut self) {
+    pub(crate) fn interrupt(&mut self) {
         self.interrupted = self.known.iter().filter(|(_, record)| record.end.is_none()).map(|(key, _)| *key).collect();
     }
 
     /// Removes excess sessions: first the oldest without problems, then the oldest that have ended.
     fn trim(&mut self) {
-        while self.known.len() > MAX_SESSIONS {
+        while self.known.len() > self.max {
             let oldest = |forgettable: fn(&SessionRecord) -> bool| {
                 self.known.iter().find(|(_, record)| forgettable(record)).map(|(key, _)| *key)
             };

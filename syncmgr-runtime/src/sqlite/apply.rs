@@ -21,6 +21,9 @@ mod item;
 mod log;
 mod session;
 
+/// Tells readers which of the queued writes they can already read.
+const LAST_WRITE: &str = "UPDATE meta SET value = ?1 WHERE name = 'last_write'";
+
 /// Applies writes on the writing connection.
 pub(super) struct Applier {
     path: PathBuf,
@@ -114,6 +117,7 @@ impl Applier {
         self.failpoints.at("epoch checked");
         let results = batch.iter().map(|write| self.write(&write.changes, scope)).collect::<ApplyResult<_>>()?;
         self.trim_logs()?;
+        self.run(LAST_WRITE, [batch.last().map(|write| write.number)])?;
         self.failpoints.at("before commit");
         self.opened.files.check().map_err(ApplyError::Lost)?;
         self.run("COMMIT", [])?;

@@ -8,6 +8,7 @@ mod encode;
 mod error;
 mod failpoints;
 mod files;
+mod load;
 mod location;
 mod lock;
 mod open;

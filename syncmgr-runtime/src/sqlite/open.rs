@@ -17,9 +17,6 @@ use super::wal;
 /// The time to wait for another program's lock on opening and while writing.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The time to wait for another program's lock while reading.
-const READ_BUSY_TIMEOUT: Duration = Duration::from_millis(100);
-
 /// The size of a connection's cache of prepared statements, larger than the number of statements.
 const STATEMENT_CACHE: usize = 64;
 
@@ -60,6 +57,7 @@ pub(super) fn writer(path: &Path, options: &SqliteOptions) -> Result<Opened, Sto
 fn take_epoch(connection: &mut Connection) -> rusqlite::Result<i64> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute("UPDATE meta SET value = value + 1 WHERE name = 'epoch'", [])?;
+    transaction.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('last_write', 0)", [])?;
     let epoch = transaction.query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| row.get(0))?;
     transaction.commit()?;
     Ok(epoch)
@@ -128,8 +126,10 @@ fn check(path: &Path, connection: &Connection) -> Result<(), StoreError> {
 /// Opens the reading connection of a store with a writer.
 pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(|connection| {
-        // The timeout is short, because the caller may block a thread that other tasks need.
-        connection.busy_timeout(READ_BUSY_TIMEOUT)?;
+        // The first read takes a lock on the file, which the connection keeps. A later read waits for no lock, and must
+        // not, because its caller may block a thread that other tasks need.
+        schema::kind(&connection)?;
+        connection.busy_timeout(Duration::ZERO)?;
         Ok(connection)
     });
     connection.map_err(|error| StoreError::of(path, &error))

@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use rusqlite::params;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
@@ -18,136 +17,66 @@ use syncmgr_core::store::{
 };
 
 use super::SqliteStore;
-use super::encode::{Json, Time};
 use super::error::StoreError;
-use super::reader::Reader;
-use super::rows;
+use super::load;
+use super::queue::Scope;
 
-const HANDLERS: &str = "SELECT id, description, registered, flags FROM handlers";
-const CHOICES: &str = "SELECT item, checked FROM choices WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
-const LOG: &str = "SELECT manager, session, time, level, text, item, error, action FROM log
-    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) ORDER BY entry";
-const LOG_ABOUT: &str = "SELECT manager, session, time, level, text, item, error, action FROM log
-    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2 ORDER BY entry";
-const ANSWER: &str = "SELECT question, choice FROM answers
-    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2 AND key = ?3";
-const RECORD: &str = "SELECT session, attempt, outcome, last_attempt, last_success, setback, failures, total, since,
-        until, checkpoint, checkpoint_version, set_aside, set_aside_version, sides, absent_since FROM items
-    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2";
-const RETRY_STATES: &str = "SELECT item, setback, failures, total, since, until FROM items INDEXED BY items_set_back
-    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND setback IS NOT NULL";
-const KNOWN: &str = "SELECT item, absent_since FROM items WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
-const ENDED: &str = "SELECT item FROM items WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND ended >= ?2";
-const RESOURCES: &str = "SELECT name, setback, failures, total, since, until FROM resources";
-const SESSIONS: &str = "SELECT session, manager, \"trigger\", began, ended, course, outcomes, runs FROM sessions
-    ORDER BY session, manager";
-const INTERRUPTED: &str = "SELECT session, manager, \"trigger\", began, ended, course, outcomes, runs FROM sessions
-    WHERE course IS NULL AND epoch < (SELECT value FROM meta WHERE name = 'epoch') ORDER BY session, manager";
-const LAST_SESSION: &str = "SELECT value FROM meta WHERE name = 'last_session'";
-const HISTOGRAM: &str = "SELECT counts, longest FROM histograms WHERE name = ?1";
-
-impl SqliteStore {
-    /// Waits until all earlier writes are stored or refused, and returns the reader.
-    fn current_reader(&self) -> &Reader {
-        if let Some(writer) = &self.parts.writer {
-            writer.wait_for_all();
-        }
-        &self.parts.reader
-    }
-
-    /// Waits until all earlier writes to this item are stored or refused, and returns the reader.
-    fn current_reader_for(&self, handler: HandlerId, item: ItemId) -> &Reader {
-        if let Some(writer) = &self.parts.writer {
-            writer.wait_for(handler, item);
-        }
-        &self.parts.reader
-    }
-
-    /// Reads sessions row by row, so that an unreadable session does not hide the other sessions.
-    fn sessions_of(&self, query: &str) -> SyncResult<Vec<SessionRecord>> {
-        let rows: Vec<rusqlite::Result<SessionRecord>> =
-            self.current_reader().all(query, [], |row| Ok(rows::session(row)))?;
-        let readable = rows
-            .into_iter()
-            .filter_map(|row| row.inspect_err(|error| tracing::error!(%error, "a stored session cannot be read")).ok());
-        Ok(readable.collect())
-    }
-}
-
+/// Every read loads the committed part of the store that it returns, and applies the queued changes to it.
 impl StateStore for SqliteStore {
     fn handlers(&self) -> SyncResult<BTreeMap<HandlerId, HandlerRecord>> {
-        self.current_reader().all(HANDLERS, [], rows::handler)
+        self.view(Scope::Store, load::handlers)?.handlers()
     }
 
     fn choices(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>> {
-        self.current_reader().all(CHOICES, [handler.guid()], |row| {
-            let state = if row.get(1)? { ItemState::Checked } else { ItemState::Unchecked };
-            Ok((rows::item(row)?, state))
-        })
+        self.view(Scope::Handler(handler), load::choices(handler))?.choices(handler)
     }
 
     fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
-        self.current_reader().all(LOG, [handler.guid()], rows::entry)
+        self.view(Scope::Handler(handler), load::log(handler))?.log(handler)
     }
 
     fn log_about(&self, handler: HandlerId, item: ItemId) -> SyncResult<Vec<LogRecord>> {
-        self.current_reader().all(LOG_ABOUT, [handler.guid(), item.guid()], rows::entry)
+        self.view(Scope::Handler(handler), load::log_about(handler, item))?.log_about(handler, item)
     }
 
     fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>> {
-        let key = params![handler.guid(), item.guid(), question.key];
-        let answer = self.current_reader_for(handler, item).one(ANSWER, key, |row| {
-            let (answered, choice): (Json<Question>, _) = (row.get(0)?, row.get(1)?);
-            Ok((answered.0 == *question).then_some(choice))
-        })?;
-        Ok(answer.flatten())
+        self.view(Scope::Item(handler, item), load::answer(handler, item, question))?.answer(handler, item, question)
     }
 
     fn record(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemRecord>> {
-        self.current_reader_for(handler, item).one(RECORD, [handler.guid(), item.guid()], rows::record)
+        self.view(Scope::Item(handler, item), load::record(handler, item))?.record(handler, item)
     }
 
     fn retry_states(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>> {
-        self.current_reader()
-            .all(RETRY_STATES, [handler.guid()], |row| Ok((rows::item(row)?, rows::some_retry(row, 1)?)))
+        self.view(Scope::Handler(handler), load::retry_states(handler))?.retry_states(handler)
     }
 
     fn recorded_items(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>> {
-        self.current_reader().all(KNOWN, [handler.guid()], |row| {
-            Ok((rows::item(row)?, row.get::<_, Option<Time>>(1)?.map(|time| time.0)))
-        })
+        self.view(Scope::Handler(handler), load::recorded_items(handler))?.recorded_items(handler)
     }
 
     fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>> {
-        // No stored session has a larger number, because a larger number cannot be stored.
-        let session = i64::try_from(session.0).unwrap_or(i64::MAX);
-        self.current_reader().all(ENDED, params![handler.guid(), session], rows::item)
+        self.view(Scope::Handler(handler), load::ended_since(handler, session))?.ended_since(handler, session)
     }
 
     fn resources(&self) -> SyncResult<BTreeMap<Claim, RetryState>> {
-        self.current_reader().all(RESOURCES, [], |row| {
-            let name: String = row.get(0)?;
-            Ok((Claim::from(name), rows::some_retry(row, 1)?))
-        })
+        self.view(Scope::Store, load::resources)?.resources()
     }
 
     fn sessions(&self) -> SyncResult<Vec<SessionRecord>> {
-        self.sessions_of(SESSIONS)
+        self.view(Scope::Store, load::sessions)?.sessions()
     }
 
     fn interrupted(&self) -> SyncResult<Vec<SessionRecord>> {
-        self.sessions_of(INTERRUPTED)
+        self.view(Scope::Store, load::interrupted)?.interrupted()
     }
 
     fn last_session(&self) -> SyncResult<SessionId> {
-        Ok(self.current_reader().one(LAST_SESSION, [], |row| row.get(0).map(SessionId))?.unwrap_or_default())
+        self.view(Scope::Store, load::last_session)?.last_session()
     }
 
     fn histogram(&self, name: &str) -> SyncResult<Option<Histogram>> {
-        self.current_reader().one(HISTOGRAM, [name], |row| {
-            let (Json(counts), longest) = (row.get(0)?, row.get(1)?);
-            Ok(Histogram::new(counts, longest))
-        })
+        self.view(Scope::Store, load::histogram(name))?.histogram(name)
     }
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {

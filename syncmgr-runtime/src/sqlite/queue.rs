@@ -1,17 +1,18 @@
 //! The queue of writes, and the callers that wait for them.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Condvar, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, PoisonError};
 
 use futures::channel::oneshot;
 use syncmgr_core::error::SyncResult;
-use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::store::StateChange;
 use syncmgr_core::sync::Mutex;
 
 mod keys;
+mod scope;
 
 use keys::{Key, cost, keys};
+pub(super) use scope::Scope;
 
 /// The cost of queued changes above which callers should wait.
 const MAX_QUEUED: usize = 16_384;
@@ -24,20 +25,28 @@ const MAX_BATCH: usize = 4_096;
 pub(super) struct Queue {
     state: Mutex<State>,
     not_empty: Condvar,
-    settled: Condvar,
 }
 
 /// Changes that are stored atomically.
 #[derive(Debug)]
 pub(super) struct Write {
-    pub(super) changes: Vec<StateChange>,
+    pub(super) changes: Arc<Vec<StateChange>>,
     pub(super) reply: oneshot::Sender<SyncResult>,
-    number: u64,
+    pub(super) number: u64,
+}
+
+/// The changes of a write that matter to a read.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) changes: Vec<StateChange>,
+    pub(super) number: u64,
 }
 
 #[derive(Debug, Default)]
 struct State {
     writes: VecDeque<Write>,
+    /// The writes that are not yet stored or refused, in the order of their numbers.
+    unsettled: VecDeque<(u64, Arc<Vec<StateChange>>)>,
     /// The number of the last write that was appended.
     appended: u64,
     /// The number of the last write that was stored or refused.
@@ -69,6 +78,8 @@ impl Queue {
         keys(&changes, &mut |key| {
             state.touched.insert(key, number);
         });
+        let changes = Arc::new(changes);
+        state.unsettled.push_back((number, changes.clone()));
         state.writes.push_back(Write { changes, reply, number });
         let idle = std::mem::take(&mut state.idle);
         drop(state);
@@ -100,6 +111,7 @@ impl Queue {
         let mut state = self.state.lock();
         for write in batch {
             state.settled = write.number;
+            state.unsettled.pop_front();
             state.waiting -= cost(&write.changes);
             keys(&write.changes, &mut |key| {
                 if state.touched.get(&key) == Some(&write.number) {
@@ -109,7 +121,6 @@ impl Queue {
         }
         let waiters = if state.waiting <= MAX_QUEUED { std::mem::take(&mut state.room) } else { Vec::new() };
         drop(state);
-        self.settled.notify_all();
         for waiter in waiters {
             // The waiter may have been dropped.
             let _ = waiter.send(());
@@ -127,25 +138,23 @@ impl Queue {
         Some(room)
     }
 
-    /// Waits until everything appended so far is stored or refused.
-    pub(super) fn wait_for_all(&self) {
+    /// Returns the changes that are not yet stored or refused, as far as they are in this scope.
+    pub(super) fn unsettled(&self, scope: Scope) -> Vec<Queued> {
         let state = self.state.lock();
-        let last = state.appended;
-        self.wait(state, last);
-    }
-
-    /// Waits until all earlier writes to this item are stored or refused.
-    pub(super) fn wait_for(&self, handler: HandlerId, item: ItemId) {
-        let state = self.state.lock();
-        let touched = |key| state.touched.get(&key).copied().unwrap_or_default();
-        let last = touched(Key::Item(handler, item)).max(touched(Key::Handler(handler)));
-        self.wait(state, last);
-    }
-
-    fn wait(&self, mut state: MutexGuard<'_, State>, last: u64) {
-        while state.settled < last && !state.abandoned {
-            state = self.settled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        if let Scope::Item(handler, item) = scope {
+            let touched =
+                [Key::Item(handler, item), Key::Handler(handler)].iter().any(|key| state.touched.contains_key(key));
+            if !touched {
+                return Vec::new();
+            }
         }
+        let unsettled: Vec<_> = state.unsettled.iter().cloned().collect();
+        drop(state);
+        let queued = unsettled.into_iter().map(|(number, changes)| Queued {
+            changes: changes.iter().filter_map(|change| scope.part(change)).collect(),
+            number,
+        });
+        queued.filter(|write| !write.changes.is_empty()).collect()
     }
 
     /// Closes the queue: no more writes are appended.
@@ -158,9 +167,9 @@ impl Queue {
     pub(super) fn abandon(&self) {
         let mut state = self.state.lock();
         state.abandoned = true;
-        let cancelled = (std::mem::take(&mut state.writes), std::mem::take(&mut state.room));
+        let cancelled =
+            (std::mem::take(&mut state.writes), std::mem::take(&mut state.room), std::mem::take(&mut state.unsettled));
         drop(state);
-        self.settled.notify_all();
         drop(cancelled);
     }
 }

@@ -1,12 +1,17 @@
-//! The reading connection.
+//! Reading, without waiting for the writer.
 
 use std::path::PathBuf;
 
-use rusqlite::{Connection, OptionalExtension, Params, Row};
+use rusqlite::Connection;
 use syncmgr_core::error::SyncResult;
+use syncmgr_core::store::StateStore;
 use syncmgr_core::sync::Mutex;
 
+use super::SqliteStore;
 use super::error::StoreError;
+use super::load;
+use super::queue::{Queued, Scope};
+use crate::memory::{Contents, MemoryStore};
 
 /// Reads committed data.
 pub(super) struct Reader {
@@ -19,25 +24,43 @@ impl Reader {
         Self { path, connection: Mutex::new(connection) }
     }
 
-    pub(super) fn all<T, C: FromIterator<T>>(
-        &self,
-        query: &str,
-        parameters: impl Params,
-        each: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> SyncResult<C> {
-        self.read(|connection| connection.prepare_cached(query)?.query_map(parameters, each)?.collect())
-    }
-
-    pub(super) fn one<T>(
-        &self,
-        query: &str,
-        parameters: impl Params,
-        one: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> SyncResult<Option<T>> {
-        self.read(|connection| connection.prepare_cached(query)?.query_row(parameters, one).optional())
-    }
-
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> SyncResult<T> {
         query(&self.connection.lock()).map_err(|error| StoreError::of(&self.path, &error).into())
     }
+}
+
+impl SqliteStore {
+    /// Returns the part of the store that `load` loads, with all earlier writes. Does not wait until they are stored:
+    /// the writer may wait for the disk or another program, and the caller may block a thread that other tasks need.
+    pub(super) fn view(
+        &self,
+        scope: Scope,
+        load: impl FnOnce(&Connection, &mut Contents) -> rusqlite::Result<()>,
+    ) -> SyncResult<MemoryStore> {
+        let queued = self.parts.writer.as_ref().map(|writer| writer.queued(scope)).unwrap_or_default();
+        let (contents, stored) = self.parts.reader.read(|connection| load_current(connection, &queued, load))?;
+        let view = MemoryStore::from(contents);
+        for write in queued.into_iter().filter(|write| write.number > stored) {
+            // The changes are applied when the method returns. A refused write changes nothing.
+            drop(view.write(write.changes));
+        }
+        Ok(view)
+    }
+}
+
+/// Loads data, and returns it with the number of the last write that it contains.
+fn load_current(
+    connection: &Connection,
+    queued: &[Queued],
+    load: impl FnOnce(&Connection, &mut Contents) -> rusqlite::Result<()>,
+) -> rusqlite::Result<(Contents, u64)> {
+    let mut contents = Contents::default();
+    if queued.is_empty() {
+        return load(connection, &mut contents).map(|()| (contents, 0));
+    }
+    let transaction = connection.unchecked_transaction()?;
+    load(&transaction, &mut contents)?;
+    let stored = load::last_write(&transaction)?;
+    transaction.commit()?;
+    Ok((contents, stored))
 }

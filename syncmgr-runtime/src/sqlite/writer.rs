@@ -6,7 +6,6 @@ use std::thread::{self, JoinHandle};
 
 use futures::channel::oneshot;
 use syncmgr_core::error::SyncResult;
-use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::store::StateChange;
 
 use super::apply::{Applier, ApplyError, RollbackScope};
@@ -14,7 +13,7 @@ use super::error::StoreError;
 use super::lock::Lock;
 use super::open::Opened;
 use super::options::SqliteOptions;
-use super::queue::{Queue, Write};
+use super::queue::{Queue, Queued, Scope, Write};
 
 /// A handle to the writing thread. Dropping the handle waits until all queued changes are stored.
 #[derive(Debug)]
@@ -43,18 +42,9 @@ impl Writer {
         self.queue.write_capacity()
     }
 
-    /// Waits until all queued changes are stored or refused.
-    pub(super) fn wait_for_all(&self) {
-        if !self.is_current_thread() {
-            self.queue.wait_for_all();
-        }
-    }
-
-    /// Waits until all queued changes of this item are stored or refused.
-    pub(super) fn wait_for(&self, handler: HandlerId, item: ItemId) {
-        if !self.is_current_thread() {
-            self.queue.wait_for(handler, item);
-        }
+    /// Returns the changes that are not yet stored or refused, as far as they matter to a read.
+    pub(super) fn queued(&self, scope: Scope) -> Vec<Queued> {
+        self.queue.unsettled(scope)
     }
 
     /// Returns `true` on the writing thread. The wakers of callers run on that thread and may use the store, but the
@@ -97,9 +87,11 @@ impl Drop for AbandonOnDrop {
 
 impl WriterThread {
     fn work(mut self) {
+        // Dropped after the queue is abandoned, so that callers that receive an error no longer read these writes.
+        let mut batch;
         let _abandon = AbandonOnDrop(self.queue.clone());
         loop {
-            let batch = self.queue.take();
+            batch = self.queue.take();
             if batch.is_empty() {
                 return;
             }
@@ -107,7 +99,7 @@ impl WriterThread {
             let results = self.store(&batch);
             self.queue.settle(&batch);
             self.options.failpoints.at("before waiters told");
-            for (write, result) in batch.into_iter().zip(results) {
+            for (write, result) in batch.drain(..).zip(results) {
                 drop(write.reply.send(result));
             }
             self.options.failpoints.at("after waiters told");

@@ -1,0 +1,120 @@
+//! The contents of a store in memory, and all changes to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use syncmgr_core::claim::Claim;
+use syncmgr_core::id::HandlerId;
+use syncmgr_core::log::LogEntry;
+use syncmgr_core::retry::RetryState;
+use syncmgr_core::store::{Histogram, StaleWriter, StateChange};
+
+use super::handler::Stored;
+use super::sessions::Sessions;
+
+/// The contents of a store.
+#[derive(Clone, Default)]
+pub(crate) struct Contents {
+    pub(crate) handlers: BTreeMap<HandlerId, Stored>,
+    pub(crate) sessions: Sessions,
+    pub(crate) resources: BTreeMap<Claim, RetryState>,
+    pub(crate) histograms: BTreeMap<Arc<str>, Histogram>,
+}
+
+impl Contents {
+    /// Checks changes in order and returns the reason to refuse them, if any.
+    pub(super) fn refuse(&self, changes: &[StateChange]) -> Option<StaleWriter> {
+        let mut forgotten = BTreeSet::new();
+        changes.iter().find_map(|change| match change {
+            StateChange::Forget { handler } => {
+                forgotten.insert((*handler, None));
+                None
+            }
+            StateChange::ForgetItem { handler, item } => {
+                forgotten.insert((*handler, Some(*item)));
+                None
+            }
+            StateChange::Committed { handler, item, fence, .. }
+                if !forgotten.contains(&(*handler, None)) && !forgotten.contains(&(*handler, Some(*item))) =>
+            {
+                let latest = self.handlers.get(handler)?.items.get(item)?.fence;
+                (latest > *fence).then_some(StaleWriter::new(*item, *fence, latest))
+            }
+            _ => None,
+        })
+    }
+
+    pub(super) fn apply(&mut self, change: StateChange) {
+        match change {
+            StateChange::SessionBegan(record) => self.sessions.begin(record),
+            StateChange::SessionEnded { session, manager, end } => self.sessions.end(session, manager, end),
+            StateChange::Resource { claim, retry: Some(retry) } => drop(self.resources.insert(claim, retry)),
+            StateChange::Resource { claim, retry: None } => drop(self.resources.remove(&claim)),
+            StateChange::Histogram { name, histogram } => drop(self.histograms.insert(name, histogram)),
+            StateChange::Forget { handler } => {
+                self.handlers.remove(&handler);
+                self.sessions.forget(handler, None);
+            }
+            StateChange::ForgetItem { handler, item } => {
+                self.sessions.forget(handler, Some(item));
+                if let Some(stored) = self.handlers.get_mut(&handler) {
+                    stored.forget(item);
+                }
+            }
+            change => self.apply_to_handler(change),
+        }
+    }
+
+    fn apply_to_handler(&mut self, change: StateChange) {
+        match change {
+            StateChange::Registered { handler, registration } => {
+                self.stored(handler).record.registration = Some(registration)
+            }
+            StateChange::Flags { handler, flags } => self.stored(handler).record.flags = Some(flags),
+            StateChange::Choices { handler, items } => self.stored(handler).choose(items),
+            StateChange::Committed { handler, item, fence, checkpoint, sides, consumed } => {
+                self.stored(handler).commit(item, fence, checkpoint, sides, &consumed);
+            }
+            StateChange::Ended { handler, fence, time, items } => {
+                items.into_iter().for_each(|(item, end)| self.stored(handler).end(item, fence, time, end));
+            }
+            StateChange::Retry { handler, item, retry } => {
+                self.stored(handler).set_or_clear(item, retry, |record| &mut record.retry);
+            }
+            StateChange::Absent { handler, items } => {
+                for (item, since) in items {
+                    self.stored(handler).set_or_clear(item, since, |record| &mut record.absent_since);
+                }
+            }
+            StateChange::Reset { handler, item } => self.stored(handler).reset(item),
+            StateChange::Log { handler, manager, session, time, entries } => {
+                self.stored(handler).replace_log((manager, session), time, entries);
+            }
+            StateChange::Logged { handler, manager, session, time, entries } => {
+                self.stored(handler).add_to_log((manager, session), time, last_of_each(entries));
+            }
+            StateChange::Answered { handler, item, question, choice } => {
+                self.stored(handler).answers.insert((item, question.key.clone()), (question, choice));
+            }
+            StateChange::LogDeleted { handler, scope } => self.stored(handler).delete(scope),
+            StateChange::Settled { handler, item } => {
+                self.stored(handler).log.retain(|record| !record.entry.has_question_for(item));
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns the state of a handler, and creates it if it does not exist.
+    pub(crate) fn stored(&mut self, handler: HandlerId) -> &mut Stored {
+        self.handlers.entry(handler).or_default()
+    }
+}
+
+/// Removes all but the last of the entries with the same id.
+fn last_of_each(entries: Vec<Arc<LogEntry>>) -> Vec<Arc<LogEntry>> {
+    let mut seen = BTreeSet::new();
+    let mut kept: Vec<_> =
+        entries.into_iter().rev().filter(|entry| entry.id.is_none_or(|error| seen.insert(error))).collect();
+    kept.reverse();
+    kept
+}

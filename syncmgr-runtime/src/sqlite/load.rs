@@ -1,0 +1,220 @@
+//! Loads committed data into memory.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params};
+use syncmgr_core::claim::Claim;
+use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::item::ItemState;
+use syncmgr_core::log::Question;
+use syncmgr_core::record::{Fence, ItemRecord};
+use syncmgr_core::store::{Histogram, SessionRecord};
+
+use super::encode::{Json, Time};
+use super::rows;
+use crate::memory::{Contents, Sessions};
+
+const HANDLERS: &str = "SELECT id, description, registered, flags FROM handlers";
+const CHOICES: &str = "SELECT item, checked FROM choices WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
+const LOG: &str = "SELECT manager, session, time, level, text, item, error, action FROM log
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) ORDER BY entry";
+const LOG_ABOUT: &str = "SELECT manager, session, time, level, text, item, error, action FROM log
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2 ORDER BY entry";
+const ANSWER: &str = "SELECT question, choice FROM answers
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2 AND key = ?3";
+const RECORD: &str = "SELECT session, attempt, outcome, last_attempt, last_success, setback, failures, total, since,
+        until, checkpoint, checkpoint_version, set_aside, set_aside_version, sides, absent_since FROM items
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2";
+const RETRY_STATES: &str = "SELECT item, session, attempt, setback, failures, total, since, until FROM items
+        INDEXED BY items_set_back
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND setback IS NOT NULL";
+const KNOWN: &str = "SELECT item, session, attempt, absent_since FROM items
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
+const ENDED: &str = "SELECT item, session, attempt, ended FROM items
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND ended >= ?2";
+const RESOURCES: &str = "SELECT name, setback, failures, total, since, until FROM resources";
+const SESSIONS: &str = "SELECT session, manager, \"trigger\", began, ended, course, outcomes, runs FROM sessions
+    ORDER BY session, manager";
+const INTERRUPTED: &str = "SELECT session, manager, \"trigger\", began, ended, course, outcomes, runs FROM sessions
+    WHERE course IS NULL AND epoch < (SELECT value FROM meta WHERE name = 'epoch') ORDER BY session, manager";
+const LAST_SESSION: &str = "SELECT value FROM meta WHERE name = 'last_session'";
+const LAST_WRITE: &str = "SELECT value FROM meta WHERE name = 'last_write'";
+const HISTOGRAM: &str = "SELECT counts, longest FROM histograms WHERE name = ?1";
+
+pub(super) fn handlers(connection: &Connection, contents: &mut Contents) -> Result<()> {
+    each(connection, HANDLERS, [], |row| {
+        let (handler, record) = rows::handler(row)?;
+        contents.stored(handler).record = record;
+        Ok(())
+    })
+}
+
+pub(super) fn choices(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| {
+        let choices = &mut contents.stored(handler).choices;
+        each(connection, CHOICES, [handler.guid()], |row| {
+            let state = if row.get(1)? { ItemState::Checked } else { ItemState::Unchecked };
+            choices.insert(rows::item(row)?, state);
+            Ok(())
+        })
+    }
+}
+
+pub(super) fn log(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| load_log(connection, contents, handler, LOG, [handler.guid()])
+}
+
+pub(super) fn log_about(handler: HandlerId, item: ItemId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| load_log(connection, contents, handler, LOG_ABOUT, [handler.guid(), item.guid()])
+}
+
+fn load_log(
+    connection: &Connection,
+    contents: &mut Contents,
+    handler: HandlerId,
+    query: &str,
+    parameters: impl Params,
+) -> Result<()> {
+    let log = &mut contents.stored(handler).log;
+    each(connection, query, parameters, |row| {
+        log.push(rows::entry(row)?);
+        Ok(())
+    })
+}
+
+pub(super) fn answer(
+    handler: HandlerId,
+    item: ItemId,
+    question: &Question,
+) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| {
+        let key = params![handler.guid(), item.guid(), question.key];
+        each(connection, ANSWER, key, |row| {
+            let (Json(answered), choice) = (row.get(0)?, row.get(1)?);
+            contents.stored(handler).answers.insert((item, question.key.clone()), (answered, choice));
+            Ok(())
+        })
+    }
+}
+
+pub(super) fn record(handler: HandlerId, item: ItemId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| {
+        each(connection, RECORD, [handler.guid(), item.guid()], |row| {
+            contents.stored(handler).items.insert(item, rows::record(row)?);
+            Ok(())
+        })
+    }
+}
+
+pub(super) fn retry_states(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| {
+        each(connection, RETRY_STATES, [handler.guid()], |row| {
+            let (item, mut record) = fenced(row)?;
+            record.retry = Some(rows::some_retry(row, 3)?);
+            contents.stored(handler).items.insert(item, record);
+            Ok(())
+        })
+    }
+}
+
+pub(super) fn recorded_items(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| {
+        each(connection, KNOWN, [handler.guid()], |row| {
+            let (item, mut record) = fenced(row)?;
+            record.absent_since = row.get::<_, Option<Time>>(3)?.map(|time| time.0);
+            contents.stored(handler).items.insert(item, record);
+            Ok(())
+        })
+    }
+}
+
+pub(super) fn ended_since(
+    handler: HandlerId,
+    session: SessionId,
+) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    // No stored session has a larger number, because a larger number cannot be stored.
+    let session = i64::try_from(session.0).unwrap_or(i64::MAX);
+    move |connection, contents| {
+        let stored = contents.stored(handler);
+        each(connection, ENDED, params![handler.guid(), session], |row| {
+            let (item, record) = fenced(row)?;
+            stored.items.insert(item, record);
+            stored.ended.insert(item, SessionId(row.get(3)?));
+            Ok(())
+        })
+    }
+}
+
+/// `item, session, attempt`.
+fn fenced(row: &Row<'_>) -> Result<(ItemId, ItemRecord)> {
+    let mut record = ItemRecord::new();
+    record.fence = Fence::new(SessionId(row.get(1)?), row.get(2)?);
+    Ok((rows::item(row)?, record))
+}
+
+pub(super) fn resources(connection: &Connection, contents: &mut Contents) -> Result<()> {
+    each(connection, RESOURCES, [], |row| {
+        let name: String = row.get(0)?;
+        contents.resources.insert(Claim::from(name), rows::some_retry(row, 1)?);
+        Ok(())
+    })
+}
+
+pub(super) fn sessions(connection: &Connection, contents: &mut Contents) -> Result<()> {
+    contents.sessions = Sessions::complete(readable_sessions(connection, SESSIONS)?);
+    Ok(())
+}
+
+pub(super) fn interrupted(connection: &Connection, contents: &mut Contents) -> Result<()> {
+    contents.sessions = Sessions::complete(readable_sessions(connection, INTERRUPTED)?);
+    contents.sessions.interrupt();
+    Ok(())
+}
+
+/// Reads sessions row by row, so that an unreadable session does not hide the other sessions.
+fn readable_sessions(connection: &Connection, query: &str) -> Result<Vec<SessionRecord>> {
+    let mut sessions = Vec::new();
+    each(connection, query, [], |row| {
+        match rows::session(row) {
+            Ok(session) => sessions.push(session),
+            Err(error) => tracing::error!(%error, "a stored session cannot be read"),
+        }
+        Ok(())
+    })?;
+    Ok(sessions)
+}
+
+pub(super) fn last_session(connection: &Connection, contents: &mut Contents) -> Result<()> {
+    let last = number(connection, LAST_SESSION)?.map(SessionId).unwrap_or_default();
+    contents.sessions = Sessions::default().with_last(last);
+    Ok(())
+}
+
+pub(super) fn histogram(name: &str) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| {
+        each(connection, HISTOGRAM, [name], |row| {
+            let (Json(counts), longest) = (row.get(0)?, row.get(1)?);
+            contents.histograms.insert(Arc::from(name), Histogram::new(counts, longest));
+            Ok(())
+        })
+    }
+}
+
+/// Returns the number of the last write that is committed.
+pub(super) fn last_write(connection: &Connection) -> Result<u64> {
+    Ok(number(connection, LAST_WRITE)?.unwrap_or_default())
+}
+
+fn number(connection: &Connection, query: &str) -> Result<Option<u64>> {
+    connection.prepare_cached(query)?.query_row([], |row| row.get(0)).optional()
+}
+
+/// Passes each row to a function.
+fn each(
+    connection: &Connection,
+    query: &str,
+    parameters: impl Params,
+    mut row: impl FnMut(&Row<'_>) -> Result<()>,
+) -> Result<()> {
+    connection.prepare_cached(query)?.query_map(parameters, |found| row(found))?.collect()
+}

@@ -1,0 +1,70 @@
+//! The part of the store that a read returns, and the changes that matter to it.
+
+use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::store::StateChange;
+
+/// The part of the store that a read returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sqlite) enum Scope {
+    /// Anything.
+    Store,
+    /// The data of a handler.
+    Handler(HandlerId),
+    /// An item's record or answers.
+    Item(HandlerId, ItemId),
+}
+
+impl Scope {
+    /// Returns the part of a change that is in this scope.
+    pub(super) fn part(self, change: &StateChange) -> Option<StateChange> {
+        match self {
+            Self::Store => Some(change.clone()),
+            Self::Handler(handler) => (handler_of(change) == Some(handler)).then(|| change.clone()),
+            Self::Item(handler, item) if handler_of(change) == Some(handler) => part_about(item, change),
+            Self::Item(..) => None,
+        }
+    }
+}
+
+fn handler_of(change: &StateChange) -> Option<HandlerId> {
+    match change {
+        StateChange::Registered { handler, .. }
+        | StateChange::Flags { handler, .. }
+        | StateChange::Choices { handler, .. }
+        | StateChange::Committed { handler, .. }
+        | StateChange::Ended { handler, .. }
+        | StateChange::Retry { handler, .. }
+        | StateChange::Absent { handler, .. }
+        | StateChange::Reset { handler, .. }
+        | StateChange::Log { handler, .. }
+        | StateChange::Logged { handler, .. }
+        | StateChange::Answered { handler, .. }
+        | StateChange::LogDeleted { handler, .. }
+        | StateChange::Settled { handler, .. }
+        | StateChange::Forget { handler }
+        | StateChange::ForgetItem { handler, .. } => Some(*handler),
+        _ => None,
+    }
+}
+
+/// Returns the part of a change of a handler that concerns the record or the answers of an item.
+fn part_about(of: ItemId, change: &StateChange) -> Option<StateChange> {
+    match change {
+        StateChange::Committed { item, .. }
+        | StateChange::Retry { item, .. }
+        | StateChange::Reset { item, .. }
+        | StateChange::Answered { item, .. }
+        | StateChange::ForgetItem { item, .. } => (*item == of).then(|| change.clone()),
+        StateChange::Ended { handler, fence, time, items } => {
+            let items: Vec<_> = items.iter().filter(|(item, _)| *item == of).cloned().collect();
+            let (handler, fence, time) = (*handler, *fence, *time);
+            (!items.is_empty()).then(|| StateChange::Ended { handler, fence, time, items })
+        }
+        StateChange::Absent { handler, items } => {
+            let since = items.get(&of)?;
+            Some(StateChange::Absent { handler: *handler, items: [(of, *since)].into() })
+        }
+        StateChange::Forget { .. } => Some(change.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,146 @@
+//! Reads while the writer is busy: they see the queued writes and do not wait for them.
+
+use std::sync::{Arc, Condvar, Mutex};
+
+use futures::executor::block_on;
+use futures::future::join_all;
+use rusqlite::Connection;
+use syncmgr::item::ItemState;
+use syncmgr::log::{ErrorId, ErrorScope, Question};
+use syncmgr::request::{RegisterFlags, Registration, RunRequest};
+use syncmgr::store::{MemoryStore, SqliteOptions, SqliteStore, StateChange, StateStore};
+use syncmgr::{Claim, Outcome, SessionId, Trigger};
+use syncmgr_core::store::{Histogram, SessionEnd, SessionOutcome, SessionRecord};
+use tempfile::tempdir;
+
+use crate::common::*;
+
+/// Stops the writer at a failpoint while it is closed.
+#[derive(Default)]
+struct Gate {
+    closed: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn close(&self) {
+        *self.closed.lock().expect("not poisoned") = true;
+    }
+
+    fn open(&self) {
+        *self.closed.lock().expect("not poisoned") = false;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let closed = self.closed.lock().expect("not poisoned");
+        drop(self.opened.wait_while(closed, |closed| *closed).expect("not poisoned"));
+    }
+}
+
+fn question() -> Question {
+    Question::new("k", "Which?", [Arc::from("a"), Arc::from("b")])
+}
+
+/// Returns writes of every kind of change. One of them is refused.
+fn every_write() -> Vec<Vec<StateChange>> {
+    let (handler, item, manager) = (HANDLER, ITEM, MANAGER);
+    let session = |number| {
+        let runs = vec![RunRequest::new(handler).with_items([ITEM, NEXT])];
+        StateChange::SessionBegan(SessionRecord::new(SessionId(number), manager, Trigger::Manual, at(number), runs))
+    };
+    let ended = StateChange::SessionEnded {
+        session: SessionId(1),
+        manager,
+        end: SessionEnd::new(at(2), SessionOutcome::WithProblems, map([(Outcome::Failed, 1)])),
+    };
+    let choose = |item, state| StateChange::Choices { handler, items: map([(item, state)]) };
+    let answer = StateChange::Answered { handler, item, question: question(), choice: 1 };
+    let asking = plain("asks").with_item(item).with_question(ErrorId::from_key("q"), question());
+    vec![
+        vec![StateChange::Registered { handler, registration: Registration::new(RegisterFlags::IDLE) }, session(1)],
+        vec![StateChange::Flags { handler, flags: RegisterFlags::CONNECT }],
+        vec![choose(ITEM, Some(ItemState::Unchecked)), choose(NEXT, Some(ItemState::Checked))],
+        vec![commit_change(ITEM, fence(1, 1), "1"), commit_change(NEXT, fence(1, 1), "1")],
+        vec![add_log_change(1, &[plain("one"), plain("two").with_item(ITEM)]), answer],
+        vec![end_change(1, [(NEXT, item_end(Outcome::Failed)), (ITEM, item_end(Outcome::Succeeded))])],
+        vec![commit_change(ITEM, fence(1, 0), "refused"), add_log_change(1, &[plain("refused")])],
+        vec![retry(NEXT, Some(backoff(2))), StateChange::Resource { claim: Claim::new("c"), retry: Some(backoff(3)) }],
+        vec![StateChange::Absent { handler, items: map([(NEXT, Some(at(5)))]) }, session(2)],
+        vec![add_log_change(2, &[plain("three"), asking]), StateChange::Reset { handler, item }],
+        vec![end_change(2, [(ITEM, item_end(Outcome::Succeeded).with_consumed(vec![Arc::from("k")]))])],
+        vec![StateChange::Settled { handler, item }, ended],
+        vec![log(2, &[named("four", "x")]), choose(NEXT, None)],
+        vec![StateChange::LogDeleted { handler, scope: ErrorScope::One(ErrorId::from_key("x")) }],
+        vec![StateChange::Histogram { name: Arc::from("stop"), histogram: Histogram::default() }],
+        vec![StateChange::Resource { claim: Claim::new("c"), retry: None }, retry(NEXT, None)],
+        vec![StateChange::ForgetItem { handler, item: NEXT }],
+        vec![StateChange::Forget { handler }, commit_change(ITEM, fence(3, 0), "3")],
+    ]
+}
+
+/// Returns the results of all reads, as text.
+fn read_all(store: &dyn StateStore) -> String {
+    let items = [ITEM, NEXT].map(|item| (record(store, item), store.log_about(HANDLER, item).expect("a read")));
+    let handler = (store.handlers(), store.choices(HANDLER), store.log(HANDLER));
+    let answer = store.answer(HANDLER, ITEM, &question());
+    let lists = (store.retry_states(HANDLER), store.recorded_items(HANDLER), store.ended_since(HANDLER, SessionId(2)));
+    let manager = (store.resources(), store.sessions(), store.interrupted(), store.last_session());
+    format!("{items:#?}{handler:#?}{answer:?}{lists:#?}{manager:#?}{:?}", store.histogram("stop"))
+}
+
+/// Opens a store with some of the writes, queues the others while the writer is stopped at this failpoint, and compares
+/// all reads.
+fn check_reads(failpoint: &'static str) {
+    for stored in 0..every_write().len() {
+        let (directory, gate) = (tempdir().expect("the directory is created"), Arc::<Gate>::default());
+        let (memory, writer_gate) = (MemoryStore::new(), gate.clone());
+        let step = Arc::new(move |name| {
+            if name == failpoint {
+                writer_gate.pass();
+            }
+        });
+        let options = SqliteOptions::new().on_failpoint(step);
+        let store = options.open(directory.path().join("state")).expect("the store opens");
+        let (first, second) = {
+            let mut all = every_write();
+            let second = all.split_off(stored);
+            (all, second)
+        };
+        for changes in first {
+            assert_eq!(block_on(store.write(changes.clone())).is_ok(), block_on(memory.write(changes)).is_ok());
+        }
+        gate.close();
+        let queued: Vec<_> = second.iter().map(|changes| store.write(changes.clone())).collect();
+        second.into_iter().for_each(|changes| drop(memory.write(changes)));
+        assert_eq!(read_all(&store), read_all(&memory), "with {stored} stored writes");
+        gate.open();
+        block_on(join_all(queued));
+        assert_eq!(read_all(&store), read_all(&memory), "with all writes stored");
+    }
+}
+
+#[test]
+fn reads_see_writes_that_the_writer_has_not_begun() {
+    check_reads("batch taken");
+}
+
+#[test]
+fn reads_see_writes_once_while_the_writer_commits_them() {
+    check_reads("after commit");
+}
+
+#[test]
+fn a_read_does_not_wait_while_another_program_locks_the_file() {
+    let directory = tempdir().expect("the directory is created");
+    let path = directory.path().join("state");
+    let store = SqliteStore::open(&path).expect("the store opens");
+    let other = Connection::open(&path).expect("the database opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("no program writes");
+    let mut written = store.write(vec![commit_change(ITEM, fence(1, 0), "1"), log(1, &[plain("queued")])]);
+    assert!(record(&store, ITEM).is_some());
+    assert_eq!(texts(&store), ["1: queued"]);
+    assert!(futures::FutureExt::now_or_never(&mut written).is_none(), "a read waited for the writer");
+    other.execute_batch("COMMIT").expect("the lock is released");
+    block_on(written).expect("the write succeeds");
+}
