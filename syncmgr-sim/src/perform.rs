@@ -157,10 +157,12 @@ impl Process<'_> {
         });
     }
 
-    fn reregister(&self, handler: HandlerId) {
+    /// Registers a handler, unless it is registered. Waits that could not be stored are lost with the earlier registration.
+    pub(crate) fn reregister(&self, handler: HandlerId) {
         let Some(instance) = self.handlers.get(&handler) else { return };
-        self.register(instance.clone());
-        self.sim.try_with(|state| state.model.mark_unknown(|key| key.0 == handler));
+        if self.register(instance.clone()) {
+            self.sim.try_with(|state| state.model.mark_unknown(|key| key.0 == handler));
+        }
     }
 
     async fn exit_by_shutdown(&mut self) -> Exit {

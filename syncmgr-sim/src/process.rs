@@ -82,10 +82,10 @@ impl<'a> Process<'a> {
         }
     }
 
-    pub(crate) fn register(&self, handler: Arc<dyn SyncHandler>) {
+    /// Registers a handler. Returns `false` if it is already registered.
+    pub(crate) fn register(&self, handler: Arc<dyn SyncHandler>) -> bool {
         let flags = RegisterFlags::CONNECT | RegisterFlags::IDLE;
-        // A handler that is already registered stays registered.
-        let _ = self.manager.register_for(handler, flags);
+        self.manager.register_for(handler, flags).is_ok()
     }
 
     pub(crate) fn handler(&self, index: usize) -> HandlerId {

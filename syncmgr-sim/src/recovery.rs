@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::id::SessionId;
-use syncmgr_core::record::ItemRecord;
+use syncmgr_core::record::{Fence, ItemRecord};
 use syncmgr_core::retry::{RetryState, RetryStatus};
 use syncmgr_core::store::{SessionOutcome, StateStore};
 
@@ -64,9 +64,8 @@ impl Process<'_> {
             if let Some(details) = contradicted {
                 state.report_violation("committed state survives a restart", format!("{key:?}: {details}"));
             }
-            if let Some((session, outcome)) = reported {
-                let details =
-                    format!("{key:?} was reported as {outcome} in session {session}, but its record is {record:?}");
+            if let Some((fence, outcome)) = reported {
+                let details = format!("{key:?} was reported as {outcome} by {fence}, but its record is {record:?}");
                 state.report_violation("a reported outcome survives a restart", details);
             }
         });
@@ -84,7 +83,8 @@ impl Process<'_> {
         };
         let RetryState { status, failures, since, until: time, .. } = retry;
         let wait = match status {
-            _ if since > wall => Wait::Unknown,
+            // The clock was set back, so the manager may have ended the wait and cleared the failures.
+            _ if since > wall => return (Wait::Unknown, 0),
             RetryStatus::Backoff => Wait::Backoff(until(time).saturating_sub(Duration::from_millis(1))),
             RetryStatus::NotBefore => Wait::NotBefore(until(time).saturating_sub(Duration::from_millis(1))),
             _ => Wait::NeedsRequest,
@@ -134,10 +134,8 @@ pub(crate) enum ProcessEnd {
 }
 
 /// Returns `true` if a record is older than a reported outcome.
-fn is_older(record: &ItemRecord, reported: (SessionId, Outcome)) -> bool {
-    let (session, outcome) = reported;
-    record.outcome.is_none() || record.fence.session < session || {
-        // Only a later attempt may replace the outcome, and a later attempt has another fence.
-        record.fence.session == session && record.outcome != Some(outcome)
-    }
+fn is_older(record: &ItemRecord, reported: (Fence, Outcome)) -> bool {
+    let (fence, outcome) = reported;
+    // Only a later attempt may replace the outcome, and a later attempt has a later fence.
+    record.outcome.is_none() || record.fence < fence || record.fence == fence && record.outcome != Some(outcome)
 }

@@ -130,7 +130,7 @@ fn check_stored(
     match record {
         Some(record) if record.outcome.is_some() && record.fence.session >= report.session => {
             let same = record.outcome == Some(outcome);
-            item.reported = (same && is_newest && !writes_lost).then_some((report.session, outcome));
+            item.reported = (same && is_newest && !writes_lost).then_some((record.fence, outcome));
         }
         _ if item.running.is_some() => {}
         _ => {

@@ -50,8 +50,8 @@ impl Process<'_> {
         };
         self.set_environment(healthy);
         self.manager.resume();
-        for handler in self.handlers.values() {
-            self.register(handler.clone());
+        for handler in self.handlers.keys() {
+            self.reregister(*handler);
         }
     }
 

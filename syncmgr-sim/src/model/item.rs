@@ -6,6 +6,7 @@ use std::time::Duration;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::id::SessionId;
+use syncmgr_core::record::Fence;
 
 /// The expected state of an item.
 #[derive(Debug, Default)]
@@ -36,8 +37,8 @@ pub(crate) struct Item {
     pub(crate) forgotten_in: Option<SessionId>,
     /// `true` if the item was ever absent from the peer.
     pub(crate) was_absent: bool,
-    /// The last reported outcome and its session.
-    pub(crate) reported: Option<(SessionId, Outcome)>,
+    /// The last reported outcome, with the fence of its record.
+    pub(crate) reported: Option<(Fence, Outcome)>,
 }
 
 /// The reason why an item does not run automatically.
