@@ -52,6 +52,7 @@ impl ItemRecord {
 /// let first = Fence::new(SessionId(7), 1);
 /// let retry = Fence::new(SessionId(7), 2);
 /// assert!(first < retry); // a write of the first attempt is refused once the retry has written
+/// assert_eq!(retry.to_string(), "attempt 2 (latest session 7)");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -71,7 +72,7 @@ impl Fence {
 
 impl fmt::Display for Fence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "attempt {} of session {}", self.attempt, self.session)
+        write!(f, "attempt {} (latest session {})", self.attempt, self.session)
     }
 }
 

@@ -83,7 +83,7 @@ pub trait StateStore: Send + Sync + 'static {
     /// Fails if the store cannot be read.
     fn recorded_items(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>>;
 
-    /// Returns the items of a handler whose last attempt ended in this session or a later one.
+    /// Returns the items of a handler whose last ended attempt began after the start of this session.
     ///
     /// # Errors
     /// Fails if the store cannot be read.

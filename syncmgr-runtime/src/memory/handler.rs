@@ -22,7 +22,7 @@ pub(crate) struct Stored {
     pub(crate) record: HandlerRecord,
     pub(crate) choices: BTreeMap<ItemId, ItemState>,
     pub(crate) items: BTreeMap<ItemId, ItemRecord>,
-    /// The session in which each item last ended.
+    /// The latest session when the attempt began in which each item last ended.
     pub(crate) ended: BTreeMap<ItemId, SessionId>,
     pub(crate) log: Vec<LogRecord>,
     /// Answers with their questions, by item and key.

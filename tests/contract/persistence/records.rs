@@ -10,6 +10,7 @@ use syncmgr::session::RunChange;
 use syncmgr::store::{Fence, MemoryStore, StaleWriter, StateChange, StateStore};
 use syncmgr::{
     Classify, ItemContext, LogLevel, NeedsUser, Outcome, RunEnding, SessionEvent, SessionId, SyncManager, SyncResult,
+    Trigger,
 };
 use syncmgr_test::{ManualClock, Transcript};
 
@@ -17,7 +18,7 @@ use crate::persistence::checkpoints::counting_handler;
 use crate::persistence::settings::with_store;
 use crate::support::awaitable_host::{begin, until, until_began, within};
 use crate::support::recording_store::{RecordingStore, commit, find_record, record, saved_checkpoint};
-use crate::support::steps::{assert_succeeds, outcome, register_all, wait_until_idle};
+use crate::support::steps::{Steps, assert_succeeds, outcome, register_all, wait_until_idle};
 use crate::support::{HANDLER, Scripted, id};
 
 /// Ends an item as its name says.
@@ -264,6 +265,34 @@ async fn a_stale_attempt_cannot_overwrite_the_record_of_a_later_one() {
         assert_eq!((stored.fence, stored.outcome, stored.last_attempt), (later, None, None), "{item}");
         assert_eq!(saved_checkpoint(&store, item), Some((1, "5".to_owned())));
     }
+}
+
+/// The fence orders attempts by their start, so it names the latest session, which is not always that of the attempt.
+#[tokio::test(start_paused = true)]
+async fn a_later_attempt_of_an_earlier_session_overwrites_the_record() {
+    let (store, steps) = (MemoryStore::new(), Steps::default());
+    let of_steps = steps.clone();
+    let handler = Scripted::new(&["a"]).on_item(move |item| {
+        let (steps, item) = (of_steps.clone(), item.clone());
+        async move {
+            steps.step(item.clone()).await?;
+            if item.run().trigger() == Trigger::Scheduled { Err(anyhow!("the fault")) } else { Ok(()) }
+        }
+        .boxed()
+    });
+    let manager = with_store(&store, &handler);
+    let _running = begin(&manager);
+    wait_until_idle().await;
+    let waiting = manager.session(Trigger::Scheduled).may_bother_user().start().unwrap();
+    let urgent = begin(&manager);
+    steps.release(&["a", "a"]).await;
+    assert_succeeds(urgent).await;
+    let before = record(&store, "a").fence;
+    steps.release(&["a"]).await;
+    within(waiting.report()).await;
+    let after = record(&store, "a");
+    assert_eq!((after.fence.session, after.outcome), (SessionId(3), Some(Outcome::Failed)));
+    assert!(before < after.fence && before.session == after.fence.session, "{before}, then {}", after.fence);
 }
 
 #[tokio::test(start_paused = true)]

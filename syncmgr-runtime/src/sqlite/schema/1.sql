@@ -25,9 +25,9 @@ CREATE TABLE items (
   handler INTEGER NOT NULL,
   place INTEGER NOT NULL,        -- the order of insertion, so that items that run together are stored together
   item BLOB NOT NULL,
-  session INTEGER NOT NULL,      -- first part of the fence: the session that wrote last
-  attempt INTEGER NOT NULL,      -- second part of the fence: the attempt in that session
-  ended INTEGER,                 -- the session in which the item last ended
+  session INTEGER NOT NULL,      -- first part of the fence: the latest session when the attempt that wrote last began
+  attempt INTEGER NOT NULL,      -- second part of the fence: the number of that attempt in its process
+  ended INTEGER,                 -- the latest session when the attempt that last ended began
   outcome TEXT,                  -- its outcome: succeeded, failed, skipped, stopped, needs_user
   last_attempt INTEGER,          -- the time it last ended
   last_success INTEGER,          -- the time it last succeeded
