@@ -33,6 +33,31 @@ const REGRESSIONS: &[(u64, &str, &str)] = &[
     ),
     (26576, "0,4-5,11,13,16,22,24", "an item of a run that was stopped before its start was never due again"),
     (29035, "0,3-4,8,13-15,32,34,40", "a retry that was stopped before its handler listed items was never due again"),
+    (
+        5_001_382,
+        "0,6-7,28,34-35,40-42",
+        "the model took the session of a fence for that of the attempt, so a later attempt of an earlier session looked stale",
+    ),
+    (
+        5_001_566,
+        "2-4,11,18,20,26-28",
+        "the model counted failures that a reconnect had cleared, after the clock was set back and the process was killed",
+    ),
+    (
+        5_002_010,
+        "7,10,13-14,20-24",
+        "the model counted failures that a reconnect had cleared, after the clock was set back and the manager was shut down",
+    ),
+    (
+        5_002_359,
+        "8,11,13,24-25,27,30,34,40,42,44",
+        "an item that was due because the clock was set back was lost when its run began after the clock was right again",
+    ),
+    (
+        5_016_475,
+        "2-4,7-8,12,18-19",
+        "the model expected a wait that could not be stored to outlast the registration of its handler",
+    ),
 ];
 
 #[test]

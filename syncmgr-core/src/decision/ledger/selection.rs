@@ -112,8 +112,8 @@ impl RetryLedger {
         self.held.runs(handler, items);
     }
 
-    /// Postpones items that were due when a run began and did not run in it, for example because the handler declined. A
-    /// session that starts earlier still runs them. Items for which `lists` returns `false` are not postponed.
+    /// [Requeues](Self::requeue) items that were due when a run began and did not run in it, for example because the handler
+    /// declined. Items for which `lists` returns `false` are not requeued.
     #[must_use = "perform the effects"]
     pub fn postpone_missed(
         &mut self,
@@ -127,13 +127,13 @@ impl RetryLedger {
         if !matches!(reason, StartReason::Retry | StartReason::HoldLifted) {
             return Vec::new();
         }
-        let now = self.time(now);
-        let missed: Vec<_> = self.missed(handler, now).filter(|item| lists(*item)).collect();
-        missed.into_iter().map(|item| self.postpone(handler, item, now, later(now, policy.cap))).collect()
+        let items = self.handlers.get(&handler).map(|handler| handler.items.keys());
+        let missed: Vec<_> = items.into_iter().flatten().copied().filter(|item| lists(*item)).collect();
+        self.requeue(handler, missed, policy, now)
     }
 
-    /// Returns selected items that have no attempt because the run was stopped before. Each is due again at its old time, or
-    /// after a wait if that time has passed.
+    /// Makes items due again that were taken from the queue and have no attempt, for example because their run was stopped
+    /// before. Each is due at its old time, or after a wait if that time has passed. A session that starts earlier still runs it.
     #[must_use = "perform the effects"]
     pub fn requeue(
         &mut self,
@@ -146,12 +146,14 @@ impl RetryLedger {
         let mut effects = Vec::new();
         for item in items {
             let state = self.state_of(handler, item).copied();
-            let Some(mut state) = state.filter(|_| self.retry_queue.due_of(handler, item).is_none()) else { continue };
-            if state.until.is_some_and(|until| until <= now) {
-                state.until = Some(later(now, policy.cap));
+            let is_queued = self.retry_queue.due_of(handler, item).is_some();
+            let Some(state) = state.filter(|state| state.until.is_some() && !is_queued) else { continue };
+            if may_run(&state, RequestedBy::Automatic, now).is_ok() {
+                effects.push(self.postpone(handler, item, now, later(now, policy.cap)));
+            } else {
+                self.set_due(handler, item, Some(&state));
+                effects.push(Effect::Wake);
             }
-            self.set_due(handler, item, Some(&state));
-            effects.push(Effect::Wake);
         }
         effects
     }
@@ -225,14 +227,5 @@ impl RetryLedger {
         let waiting = RetryState::new(RetryStatus::Backoff, now, Some(until));
         self.set_due(handler, item, Some(&waiting));
         Effect::Wake
-    }
-
-    /// Returns the items whose wait is over and that are not in the retry queue.
-    fn missed(&self, handler: HandlerId, now: SystemTime) -> impl Iterator<Item = ItemId> {
-        let items = self.handlers.get(&handler).into_iter().flat_map(|handler| &handler.items);
-        let missed = items.filter(move |(item, state)| {
-            state.until.is_some_and(|until| until <= now) && self.retry_queue.due_of(handler, **item).is_none()
-        });
-        missed.map(|(item, _)| *item)
     }
 }

@@ -72,6 +72,33 @@ fn a_due_item_that_did_not_run_is_due_again_after_the_longest_wait() {
     }
 }
 
+/// A clock that is set back ends a backoff. If it is set forward again before the item runs, the backoff holds again.
+#[test]
+fn an_item_that_backs_off_again_when_its_run_begins_stays_due() {
+    let mut ledger = ledger();
+    ledger.set(MAIL, INBOX, Some(backoff(100, 130)));
+    assert_eq!(started(&ledger.tick(None, Environment::UNKNOWN, at(5))).len(), 1);
+    assert_eq!(select(&mut ledger, INBOX, RequestedBy::Automatic, 105).0, Some(backing_off(130)));
+    let effects = ledger.postpone_missed(MAIL, StartReason::Retry, &POLICY, |_| true, at(105));
+    let _ = ledger.automatic_run_ended(MAIL);
+    assert_eq!((effects, ledger.next_deadline()), (vec![Effect::Wake], Some(at(130))));
+}
+
+#[test]
+fn an_item_whose_wait_the_clock_has_ended_is_not_due_again_at_once() {
+    let mut ledger = ledger();
+    ledger.set(MAIL, INBOX, Some(backoff(100, 130)));
+    assert_eq!(started(&ledger.tick(None, Environment::UNKNOWN, at(5))).len(), 1);
+    let _ = ledger.postpone_missed(MAIL, StartReason::Retry, &POLICY, |_| true, at(5));
+    let _ = ledger.automatic_run_ended(MAIL);
+    assert_eq!(
+        ledger.tick(None, Environment::UNKNOWN, at(5)),
+        [],
+        "a run that skips the item would be started in a loop"
+    );
+    assert_eq!(ledger.next_deadline(), Some(at(5) + POLICY.cap));
+}
+
 #[test]
 fn only_listed_items_of_a_retry_session_are_postponed() {
     for (reason, lists) in [(StartReason::Requested, true), (StartReason::Resumed, true), (StartReason::Retry, false)] {

@@ -64,6 +64,16 @@ fn a_flapping_network_reconnects_once_in_an_interval() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_ends_the_reconnect_interval() {
+    let mut ledger = with(&[(INBOX, backoff(0, 600))]).with_reconnect_interval(Duration::from_secs(5));
+    let _ = ledger.environment_changed(offline(), online(), at(10));
+    assert!(begin(&mut ledger, request(MAIL), offline()).is_some());
+    let _ = ledger.automatic_run_ended(MAIL);
+    assert_eq!(started(&ledger.tick(None, online(), at(12))), [], "within the interval");
+    assert_eq!(started(&ledger.tick(None, online(), at(9))).len(), 1);
+}
+
+#[test]
 fn a_delayed_reconnect_keeps_a_backoff_that_began_after_the_network_was_back() {
     let mut ledger = with(&[(INBOX, backoff(0, 600))]).with_reconnect_interval(Duration::from_secs(5));
     let _ = ledger.environment_changed(offline(), online(), at(10));
