@@ -31,7 +31,9 @@ mod user;
 pub use clock::{ManualClock, VirtualClock};
 pub use handler::{ScriptedHandler, Side};
 pub use host::ScriptedHost;
-pub use kit::{Change, Check, CheckResult, Expected, Kit, Passed, Provider, Report, Violation, assert_conforms};
+pub use kit::{
+    Accesses, Change, Check, CheckResult, Expected, Kit, Passed, Provider, Report, Violation, assert_conforms,
+};
 pub use random::SeededRandomness;
 pub use store::{DiskFault, FaultyStore};
 pub use syncmgr_runtime::environment::ManualEnvironment;

@@ -18,7 +18,7 @@ impl SyncHandler for TwoWay {
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
         let mut agreed = item.saved::<Option<String>>()?;
         let name = item.name();
-        let peer = self.0.fetch(name).await;
+        let peer = self.0.fetch(name).await?;
         let local = self.0.local().get(name).cloned();
         if peer == *agreed {
             self.0.send(name, local.clone(), peer.as_ref()).await?;

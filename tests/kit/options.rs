@@ -50,7 +50,7 @@ fn a_check_that_does_not_apply_has_a_reason_in_its_result() {
     let minimal = syncmgr_test::Kit::new(|| Minimal);
     assert_eq!(
         reason(&minimal, Check::Failures),
-        "the provider cannot inject failures; see `Provider::inject_failure`"
+        "the provider cannot inject failures; see `Provider::accesses` and `Provider::inject_failure`"
     );
     assert_eq!(reason(&minimal, Check::Idempotent), "the handler does not declare IDEMPOTENT");
     assert_eq!(reason(&minimal, Check::Resumable), "the handler does not declare RESUMABLE");

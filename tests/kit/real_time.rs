@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use syncmgr::prelude::*;
-use syncmgr_test::{Check, CheckResult, Kit, Provider};
+use syncmgr::retry::RetryAt;
+use syncmgr::{FailureClass, anyhow};
+use syncmgr_test::{Accesses, Check, CheckResult, Kit, Provider};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -16,6 +18,7 @@ use super::peer::violation;
 /// An echo server on the loopback interface, and the texts fetched from it.
 struct Echo {
     pages: Pages,
+    accesses: Accesses,
     make: fn(Pages) -> Arc<dyn SyncHandler>,
 }
 
@@ -28,16 +31,30 @@ impl Echo {
     fn serve_to(make: fn(Pages) -> Arc<dyn SyncHandler>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        let accesses = Accesses::default();
+        let served = accesses.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 let mut byte = [0; 1];
                 if stream.read_exact(&mut byte).is_ok() {
-                    _ = stream.write_all(&byte);
+                    let name = String::from_utf8_lossy(&byte).into_owned();
+                    _ = stream.write_all(answer(&name, served.classify(&name)).as_bytes());
                 }
             }
         });
-        Self { pages: Pages { address, fetched: Arc::default() }, make }
+        Self { pages: Pages { address, fetched: Arc::default() }, accesses, make }
+    }
+}
+
+/// Returns the answer of the server: the name of the page, or the class of a failure. A transient failure is a closed connection.
+fn answer(name: &str, failure: Option<FailureClass>) -> String {
+    match failure {
+        None => name.to_owned(),
+        Some(FailureClass::Permanent) => "permanent".into(),
+        Some(FailureClass::Gone) => "gone".into(),
+        Some(FailureClass::NotBefore(RetryAt::After(delay))) => delay.as_secs().to_string(),
+        Some(_) => String::new(),
     }
 }
 
@@ -58,6 +75,17 @@ impl SyncHandler for Pages {
         stream.write_all(item.name().as_bytes()).await?;
         let mut text = String::new();
         stream.read_to_string(&mut text).await?;
+        let refused = || Err(anyhow::anyhow!("the server refuses the page"));
+        match text.as_str() {
+            "permanent" => return refused().permanent(),
+            "gone" => return refused().gone(),
+            "" => return refused(),
+            text => {
+                if let Ok(seconds) = text.parse() {
+                    return refused().retry_after(Duration::from_secs(seconds));
+                }
+            }
+        }
         self.copies().insert(item.name().into(), text);
         Ok(())
     }
@@ -77,6 +105,10 @@ impl Provider for Echo {
     fn data(&self) -> BTreeMap<String, String> {
         self.pages.copies().clone()
     }
+
+    fn accesses(&self) -> Option<&Accesses> {
+        Some(&self.accesses)
+    }
 }
 
 #[test]
@@ -86,7 +118,7 @@ fn the_kit_checks_a_handler_in_real_time_and_the_report_says_so() {
     let text = report.to_string();
     assert!(report.is_passed(), "{text}");
     assert!(text.starts_with("Pages over sockets, in real time:"), "{text}");
-    assert!(matches!(kit.check(Check::Failures), CheckResult::Skipped(reason) if reason.contains("real time")));
+    assert!(matches!(kit.check(Check::Failures), CheckResult::Passed(passed) if passed.scripts == 8));
 }
 
 /// Declares that its work depends on real time.
@@ -125,7 +157,7 @@ impl SyncHandler for LeavesPageLocked {
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
         let lock = format!("{}.lock", item.name());
         if self.0.copies().insert(lock.clone(), String::new()).is_some() {
-            return Err(syncmgr::anyhow::anyhow!("the page is locked"));
+            return Err(anyhow::anyhow!("the page is locked"));
         }
         self.0.synchronize_item(item).await?;
         self.0.copies().remove(&lock);
@@ -138,4 +170,25 @@ fn a_fault_is_found_in_real_time() {
     let kit = Kit::new(|| Echo::serve_to(|pages| Arc::new(LeavesPageLocked(pages)))).real_time();
     let violation = violation(&kit, Check::Kill);
     assert_eq!(violation.headline(), "in a run after a kill, `a` ends: failed; without faults it ends: succeeded");
+}
+
+/// Builds a new error from the text of the old one, which loses the class.
+struct LosesClass(Pages);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0a07", name = "Loses class", limits(soft_grace = "10ms"))]
+impl SyncHandler for LosesClass {
+    async fn items(&self) -> SyncResult<Items> {
+        self.0.items().await
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        self.0.synchronize_item(item).await.map_err(|error| anyhow::anyhow!("cannot fetch the page: {error}"))
+    }
+}
+
+#[test]
+fn a_failure_class_lost_in_real_time_is_found() {
+    let kit = Kit::new(|| Echo::serve_to(|pages| Arc::new(LosesClass(pages)))).real_time();
+    let violation = violation(&kit, Check::Failures);
+    assert!(violation.headline().ends_with("but the handler returns: transient"), "{}", violation.headline());
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use syncmgr::prelude::*;
-use syncmgr_test::{Change, Check, Expected, Kit, Provider};
+use syncmgr_test::{Accesses, Change, Check, Expected, Kit, Provider};
 
 use super::peer::violation;
 
@@ -13,12 +13,13 @@ use super::peer::violation;
 pub(crate) struct Shelf {
     peer: Mutex<BTreeMap<String, String>>,
     local: Mutex<BTreeMap<String, String>>,
+    accesses: Accesses,
 }
 
 impl Default for Shelf {
     fn default() -> Self {
         let books = ["atlas", "bestiary"].map(|name| (name.to_owned(), format!("{name}, first edition")));
-        Self { peer: Mutex::new(books.into()), local: Mutex::default() }
+        Self { peer: Mutex::new(books.into()), local: Mutex::default(), accesses: Accesses::default() }
     }
 }
 
@@ -38,14 +39,16 @@ impl Shelf {
     }
 
     /// Fetches a book in 10 ms. `None` if the peer has no such book.
-    pub(crate) async fn fetch(&self, name: &str) -> Option<String> {
+    pub(crate) async fn fetch(&self, name: &str) -> SyncResult<Option<String>> {
         tokio::time::sleep(Duration::from_millis(10)).await;
-        self.peer().get(name).cloned()
+        self.accesses.register(name)?;
+        Ok(self.peer().get(name).cloned())
     }
 
     /// Replaces the peer's text in 10 ms, unless it differs from `known`.
     pub(crate) async fn send(&self, name: &str, text: Option<String>, known: Option<&String>) -> SyncResult {
         tokio::time::sleep(Duration::from_millis(10)).await;
+        self.accesses.register(name)?;
         let mut peer = self.peer();
         if peer.get(name) != known {
             return Err(syncmgr::anyhow::anyhow!("the peer has changed `{name}` meanwhile"));
@@ -95,6 +98,10 @@ impl<H: SyncHandler> Provider for TwoSides<H> {
 
     fn data(&self) -> BTreeMap<String, String> {
         both_sides(&self.shelf.peer(), &self.shelf.local())
+    }
+
+    fn accesses(&self) -> Option<&Accesses> {
+        Some(&self.shelf.accesses)
     }
 
     fn change(&self, item: &SyncItem, change: Change) -> Option<Expected> {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use syncmgr_core::decision::verdict::Outcome;
+use syncmgr_core::error::FailureClass;
 use syncmgr_core::log::LogLevel;
 use syncmgr_core::status::Status;
 use syncmgr_core::sync::Mutex;
+use syncmgr_core::text::Escaped;
 use tokio::time::Instant;
 
 use super::injection::{Call, Injection, ItemLabel};
@@ -37,6 +39,12 @@ pub(super) enum Event {
     Question(Call, String),
     Released(Call),
     Connected(Call, Result<(), String>),
+    /// The peer received an access to an item, and answers with this failure.
+    Accessed {
+        item: Arc<str>,
+        number: u32,
+        failure: Option<FailureClass>,
+    },
     ReadState(ItemLabel),
     Committed(ItemLabel, Result<(), String>),
     Ended(ItemLabel, Outcome),
@@ -113,7 +121,7 @@ impl EventLog {
 
     /// Returns `true` if the script reached its injection point.
     pub(super) fn was_injected(&self) -> bool {
-        self.count(|event| matches!(event, Event::Injected(_))) > 0
+        self.count(|event| matches!(event, Event::Injected(_) | Event::Accessed { failure: Some(_), .. })) > 0
     }
 
     pub(super) fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
@@ -153,6 +161,12 @@ impl fmt::Display for Event {
             Self::Released(call) => write!(f, "{call} releases the user's attention"),
             Self::Connected(call, Ok(())) => write!(f, "{call} gets a connection"),
             Self::Connected(call, Err(error)) => write!(f, "{call} gets no connection: {error}"),
+            Self::Accessed { item, number, failure: None } => {
+                write!(f, "the peer receives access {number} to `{}`", Escaped(item))
+            }
+            Self::Accessed { item, number, failure: Some(class) } => {
+                write!(f, "** the peer fails access {number} to `{}`: {class} **", Escaped(item))
+            }
             Self::ReadState(item) => write!(f, "{item} reads its checkpoint"),
             Self::Committed(item, Ok(())) => write!(f, "{item} commits"),
             Self::Committed(item, Err(error)) => write!(f, "{item} fails to commit: {error}"),

@@ -82,7 +82,9 @@ impl Fixture {
     /// Creates a fixture with an empty store.
     pub(super) fn new(provider: Arc<dyn Provider>, options: Options) -> Self {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(50 * 365 * 24 * 60 * 60);
-        Self { provider, log: EventLog::new(), disk: MemoryStore::new(), wall, options }
+        let log = EventLog::new();
+        provider.accesses().into_iter().for_each(|accesses| accesses.record_to(&log));
+        Self { provider, log, disk: MemoryStore::new(), wall, options }
     }
 
     pub(super) fn provider(&self) -> &Arc<dyn Provider> {
@@ -92,6 +94,11 @@ impl Fixture {
     /// Returns the time of day at which the next process starts.
     pub(super) fn wall(&self) -> SystemTime {
         self.wall
+    }
+
+    /// Advances the time of day between two processes.
+    pub(super) fn advance(&mut self, by: Duration) {
+        self.wall += by;
     }
 
     pub(super) fn on_kill(&self, time: Time) -> OnKill {

@@ -1,6 +1,7 @@
 //! The conformance kit: runs a provider's handler on the real runtime and checks the promises of the contract. The guide is
 //! [`testing`](crate::testing).
 
+mod accesses;
 mod baseline;
 mod change;
 mod check;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::item::SyncItem;
 
+pub use self::accesses::Accesses;
 use self::baseline::{Baseline, FIXTURE_HELP};
 pub use self::change::{Change, Expected};
 pub use self::check::Check;

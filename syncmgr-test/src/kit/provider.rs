@@ -7,13 +7,14 @@ use syncmgr_core::error::FailureClass;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::item::SyncItem;
 
+use super::accesses::Accesses;
 use super::change::{Change, Expected};
 
 /// A provider: a handler, its peer, and the data it has written so far.
 ///
 /// Every handler implements this trait already, so a type is either a handler or implements `Provider`. Implement it for a type of
 /// your own to enable checks that are skipped otherwise: show the kit the data ([`data`](Self::data)), create a new handler for
-/// every process ([`handler`](Self::handler)), inject failures of the peer ([`inject_failure`](Self::inject_failure)), or change
+/// every process ([`handler`](Self::handler)), inject failures of the peer ([`accesses`](Self::accesses)), or change
 /// items between runs ([`change`](Self::change)).
 ///
 /// The provider outlives the processes that use it, as a disk and a server do. Create its data in memory or in a fresh directory,
@@ -30,6 +31,12 @@ pub trait Provider: Send + Sync + 'static {
     /// If the map is empty, the kit compares the checkpoints instead.
     fn data(&self) -> BTreeMap<String, String> {
         BTreeMap::new()
+    }
+
+    /// Returns the accesses of the fake peer, so that the kit can make each of them fail, not only the next one. The kit then does
+    /// not call [`inject_failure`](Self::inject_failure).
+    fn accesses(&self) -> Option<&Accesses> {
+        None
     }
 
     /// Makes the peer fail the next access to this item in the following session, once, with an error that the handler should

@@ -90,6 +90,7 @@ fn is_relevant(event: &Event, about: Option<&ItemLabel>) -> bool {
     let of_item = |item: &ItemLabel| about.is_none_or(|about| about == item);
     match event {
         Event::ProgressReported(_) => false,
+        Event::Accessed { item, failure: None, .. } => about.is_none_or(|about| about.name == *item),
         Event::Called(call) | Event::Returned(call, Ok(())) => call.item().is_some_and(of_item),
         Event::StatusReported(item, _)
         | Event::Ended(item, _)

@@ -19,7 +19,7 @@ impl SyncHandler for FetchesOnlyMissing {
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
         if !self.0.local().contains_key(item.name()) {
-            let text = self.0.fetch(item.name()).await;
+            let text = self.0.fetch(item.name()).await?;
             self.0.put(item.name(), text);
         }
         Ok(())
@@ -45,7 +45,7 @@ impl SyncHandler for KeepsListing {
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        let text = self.0.fetch(item.name()).await;
+        let text = self.0.fetch(item.name()).await?;
         self.0.put(item.name(), text);
         Ok(())
     }
@@ -67,7 +67,7 @@ impl SyncHandler for RevivesDeleted {
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        let peer = self.0.fetch(item.name()).await;
+        let peer = self.0.fetch(item.name()).await?;
         let local = self.0.local().get(item.name()).cloned();
         if peer.is_none() {
             return self.0.send(item.name(), local, None).await;
@@ -93,7 +93,7 @@ impl SyncHandler for OverwritesUser {
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
         let mut agreed = item.saved::<Option<String>>()?;
-        let peer = self.0.fetch(item.name()).await;
+        let peer = self.0.fetch(item.name()).await?;
         if peer == *agreed {
             let local = self.0.local().get(item.name()).cloned();
             self.0.send(item.name(), local.clone(), peer.as_ref()).await?;
@@ -128,7 +128,7 @@ impl SyncHandler for CommitsNewestVersion {
         let mut copied = item.saved::<Version>()?;
         let newest = self.0.peer().get(item.name()).cloned();
         if copied.0 != newest {
-            let text = self.0.fetch(item.name()).await;
+            let text = self.0.fetch(item.name()).await?;
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             self.0.put(item.name(), text);
             copied.0 = self.0.peer().get(item.name()).cloned();
@@ -158,7 +158,7 @@ impl SyncHandler for CommitsUpdateBeforeWriting {
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
         let mut copied = item.saved::<Version>()?;
-        let text = self.0.fetch(item.name()).await;
+        let text = self.0.fetch(item.name()).await?;
         if copied.0 == text {
             return Ok(());
         }

@@ -7,7 +7,8 @@ use syncmgr::anyhow;
 use syncmgr::prelude::*;
 use syncmgr_test::Check;
 
-use super::super::peer::{FakePeer, assert_caught};
+use super::super::peer::{FakePeer, assert_caught, violation};
+use super::super::shelf::{Shelf, shelf_kit};
 
 /// Retries by itself when the peer fails.
 struct RetriesItself(Arc<FakePeer>);
@@ -33,6 +34,30 @@ impl SyncHandler for RetriesItself {
 #[test]
 fn a_handler_that_retries_by_itself_is_found() {
     assert_caught(RetriesItself, Check::Failures, "the peer failed an access to `atlas`, but the item ends: succeeded");
+}
+
+/// Passes on a failure to fetch, and ignores a failure to send.
+struct IgnoresFailureToSend(Arc<Shelf>);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0e08", name = "Ignores failure to send")]
+impl SyncHandler for IgnoresFailureToSend {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        let text = self.0.fetch(item.name()).await?;
+        self.0.put(item.name(), text.clone());
+        _ = self.0.send(item.name(), text.clone(), text.as_ref()).await;
+        Ok(())
+    }
+}
+
+#[test]
+fn an_ignored_failure_of_a_later_access_is_found() {
+    let found = violation(&shelf_kit(IgnoresFailureToSend), Check::Failures);
+    assert_eq!(found.headline(), "the peer failed an access to `atlas`, but the item ends: succeeded");
+    assert_eq!(found.script(), "the peer fails access 2 to `atlas`: transient");
 }
 
 /// Builds a new error from the text of the old one, which loses the class.
@@ -186,6 +211,6 @@ pub(crate) fn deadlocked(peer: Arc<FakePeer>) -> impl SyncHandler {
 #[test]
 fn a_handler_that_blocks_forever_does_not_hang_the_test() {
     let kit = super::super::peer::kit(deadlocked).script_timeout(Duration::from_millis(300));
-    let found = super::super::peer::violation(&kit, Check::Blocking);
+    let found = violation(&kit, Check::Blocking);
     assert!(found.headline().ends_with("a call blocks its thread forever"), "{}", found.headline());
 }

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::super::checker::{Checker, Script};
 use super::super::events::{Event, EventLog};
-use super::super::fixture::Time;
+use super::super::fixture::{Fixture, Time};
 use super::super::injection::{Call, ItemLabel};
 use super::super::process::{Process, SessionPlan, SessionResult};
 use super::super::result::CheckResult;
@@ -37,27 +37,62 @@ const CLASSES: [FailureClass; 4] = [
 /// A failure of the peer in one access to an item.
 struct PeerFailure {
     item: SyncItem,
+    access: Access,
     class: FailureClass,
 }
 
+/// The access that fails.
+#[derive(Clone, Copy)]
+enum Access {
+    /// The next one, which the provider makes fail.
+    Next,
+    /// The one with this number in [`Accesses`](crate::Accesses).
+    Number(u32),
+}
+
 pub(super) fn failures(checker: &Checker<'_>) -> CheckResult {
-    if checker.baseline.time == Time::Real {
-        return CheckResult::Skipped("the handler runs in real time, in which retries take too long".into());
-    }
-    let sample = checker.sample_items();
-    let of_each = |class| sample.iter().map(move |item| PeerFailure { item: SyncItem::clone(item), class });
-    let all = CLASSES.into_iter().flat_map(of_each);
-    let scripts: Vec<_> =
-        all.filter(|failure| checker.fixture().provider().inject_failure(&failure.item, failure.class)).collect();
+    let scripts = match checker.fixture().provider().accesses() {
+        Some(_) => failures_of_each_access(checker),
+        None => failures_of_next_access(checker),
+    };
     match scripts.is_empty() {
-        true => CheckResult::Skipped("the provider cannot inject failures; see `Provider::inject_failure`".into()),
+        true => CheckResult::Skipped(NO_FAILURES.into()),
         false => checker.play(scripts),
     }
 }
 
+const NO_FAILURES: &str =
+    "the provider cannot inject failures; see `Provider::accesses` and `Provider::inject_failure`";
+
+fn failures_of_next_access(checker: &Checker<'_>) -> Vec<PeerFailure> {
+    let items = checker.sample_items();
+    let of_items =
+        |class| items.iter().map(move |item| PeerFailure { item: SyncItem::clone(item), access: Access::Next, class });
+    let failures = CLASSES.into_iter().flat_map(of_items);
+    failures.filter(|failure| failure.inject(&checker.fixture())).collect()
+}
+
+/// Returns a failure of each access and class, for accesses that a run without faults makes.
+fn failures_of_each_access(checker: &Checker<'_>) -> Vec<PeerFailure> {
+    let mut fixture = checker.fixture();
+    fixture.run_process(async |process| drop(process.session(SessionPlan::default()).await));
+    let count = |item: &SyncItem| fixture.provider().accesses().map_or(0, |accesses| accesses.count(item.name()));
+    let of_item = |item: &SyncItem| {
+        let item = item.clone();
+        (1..=count(&item)).flat_map(move |number| {
+            let item = item.clone();
+            CLASSES.map(move |class| PeerFailure { item: item.clone(), access: Access::Number(number), class })
+        })
+    };
+    checker.sample_items().into_iter().flat_map(of_item).collect()
+}
+
 impl fmt::Display for PeerFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the peer fails one access to {}: {}", self.name(), self.class)
+        match self.access {
+            Access::Next => write!(f, "the peer fails one access to {}: {}", self.name(), self.class),
+            Access::Number(number) => write!(f, "the peer fails access {number} to {}: {}", self.name(), self.class),
+        }
     }
 }
 
@@ -72,9 +107,12 @@ const CLASS_HELP: &str = "mark the error with the class: `.permanent()`, `.gone(
 impl Script for PeerFailure {
     fn play(&self, checker: &Checker<'_>) -> ScriptResult {
         let mut fixture = checker.fixture();
-        fixture.provider().inject_failure(&self.item, self.class);
-        fixture.log.action(self.to_string());
+        self.inject(&fixture);
         let ran = fixture.run_process(async |process| process.session(SessionPlan::default()).await);
+        if matches!(self.access, Access::Number(_)) && !fixture.log.was_injected() {
+            checker.count_if_unreached();
+            return Ok(());
+        }
         let returned = self.returned_class(checker, &fixture.log, &ran);
         let class = returned.map_err(|(headline, help)| {
             Violation::new(headline, help).with_log(&fixture.log).with_item(&self.name())
@@ -87,6 +125,18 @@ impl Script for PeerFailure {
 }
 
 impl PeerFailure {
+    /// Makes the peer fail the access. Returns `false` if the provider cannot.
+    fn inject(&self, fixture: &Fixture) -> bool {
+        fixture.log.action(self.to_string());
+        match (self.access, fixture.provider().accesses()) {
+            (Access::Number(number), Some(accesses)) => {
+                accesses.fail(self.item.name(), number, self.class);
+                true
+            }
+            _ => fixture.provider().inject_failure(&self.item, self.class),
+        }
+    }
+
     fn name(&self) -> ItemLabel {
         ItemLabel::from(&self.item)
     }
@@ -144,11 +194,28 @@ impl PeerFailure {
         ended.zip(began).map_or(Duration::ZERO, |(ended, began)| ended.saturating_sub(began))
     }
 
-    /// Plays the script again and waits for the retry that the class promises.
+    /// Plays the script again, up to the retry that the class promises.
     fn check_retry(&self, checker: &Checker<'_>, class: Option<FailureClass>) -> ScriptResult {
+        match checker.baseline.time {
+            Time::Virtual => self.check_retry_in_time(checker, class),
+            Time::Real => self.check_run_after_a_day(checker),
+        }
+    }
+
+    /// Runs all items in a process that starts a day later, because in real time the retry takes too long.
+    fn check_run_after_a_day(&self, checker: &Checker<'_>) -> ScriptResult {
         let mut fixture = checker.fixture();
-        fixture.provider().inject_failure(&self.item, self.class);
-        fixture.log.action(self.to_string());
+        self.inject(&fixture);
+        fixture.run_process(async |process| drop(process.session(SessionPlan::default()).await));
+        fixture.advance(A_DAY);
+        let ran = fixture.run_process(async |process| process.session(SessionPlan::default()).await);
+        checker.compare(&fixture, &ran, "a failure of the peer")
+    }
+
+    /// Waits for the retry that the class promises.
+    fn check_retry_in_time(&self, checker: &Checker<'_>, class: Option<FailureClass>) -> ScriptResult {
+        let mut fixture = checker.fixture();
+        self.inject(&fixture);
         let (waited, ran) = fixture.run_process(async |process| {
             process.session(SessionPlan::default()).await;
             let waited = self.wait(process, class).await;
