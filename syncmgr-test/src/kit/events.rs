@@ -37,6 +37,9 @@ pub(super) enum Event {
     /// The call requested the user's attention.
     Attention(Call, Granted),
     Question(Call, String),
+    Answered(Call),
+    /// The call works although the user has answered and it still holds the user's attention.
+    HeldDuringWork(Call),
     Released(Call),
     Connected(Call, Result<(), String>),
     /// The peer received an access to an item, and answers with this failure.
@@ -158,6 +161,10 @@ impl fmt::Display for Event {
             Self::Attention(call, Granted::Yes) => write!(f, "{call} gets the user's attention"),
             Self::Attention(call, Granted::No) => write!(f, "{call} requests the user's attention and is refused"),
             Self::Question(call, text) => write!(f, "{call} asks the user: {text}"),
+            Self::Answered(call) => write!(f, "the user answers {call}"),
+            Self::HeldDuringWork(call) => {
+                write!(f, "{call} waits for something else and still holds the user's attention")
+            }
             Self::Released(call) => write!(f, "{call} releases the user's attention"),
             Self::Connected(call, Ok(())) => write!(f, "{call} gets a connection"),
             Self::Connected(call, Err(error)) => write!(f, "{call} gets no connection: {error}"),

@@ -38,6 +38,15 @@ pub(super) enum Answer {
     Refused,
 }
 
+/// The use of a permit for the user's attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PermitState {
+    /// Nothing has been asked yet. The handler may show a dialog of its own.
+    Granted,
+    Asking,
+    Answered,
+}
+
 #[derive(Default)]
 struct State {
     session: Option<Session>,
@@ -49,6 +58,8 @@ struct State {
     /// The calls of this session.
     counts: CallCounts,
     tasks: u32,
+    /// The permits that calls hold.
+    permits: BTreeMap<Call, PermitState>,
     ended: BTreeSet<SessionId>,
     kept: BTreeMap<SessionId, Arc<Kept>>,
     /// The item cells by address. The map holds the cells, so addresses are not reused.
@@ -120,9 +131,27 @@ impl Monitor {
 
     /// Counts an await of the call and returns its number.
     pub(super) fn begin_await(&self, call: &Call) -> u32 {
-        let number = count(&mut self.state.lock().counts.waits, call);
+        let mut state = self.state.lock();
+        let number = count(&mut state.counts.waits, call);
+        let holds_answered_permit = state.permits.get(call) == Some(&PermitState::Answered);
+        drop(state);
+        if holds_answered_permit {
+            self.record(Event::HeldDuringWork(call.clone()));
+        }
         _ = self.reach(call, Moment::Await(number));
         number
+    }
+
+    pub(super) fn permit_granted(&self, call: &Call) {
+        self.state.lock().permits.insert(call.clone(), PermitState::Granted);
+    }
+
+    pub(super) fn permit_released(&self, call: &Call) {
+        self.state.lock().permits.remove(call);
+    }
+
+    pub(super) fn permit_state(&self, call: &Call, now: PermitState) {
+        self.state.lock().permits.insert(call.clone(), now);
     }
 
     /// Returns the number of the call's next await.

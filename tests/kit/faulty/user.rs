@@ -7,7 +7,8 @@ use syncmgr::environment::InteractionPermit;
 use syncmgr::prelude::*;
 use syncmgr_test::Check;
 
-use super::super::peer::{FakePeer, assert_caught};
+use super::super::peer::{FakePeer, assert_caught, violation};
+use super::super::shelf::{Shelf, shelf_kit};
 
 /// Stores its permit and uses it in later sessions.
 struct ReusesPermit {
@@ -121,6 +122,63 @@ fn attention_held_during_work_is_found() {
         Check::Attention,
         "holds the user's attention for 60 s after its last question",
     );
+}
+
+/// Logs in while it holds the user's attention.
+struct HoldsPermitThroughLogIn(Arc<FakePeer>);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0f07", name = "Holds permit through log-in")]
+impl SyncHandler for HoldsPermitThroughLogIn {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn prepare(&self, run: &PrepareContext) -> SyncResult {
+        let user = run.interaction().await?;
+        let password = user.secret("password?").await?;
+        let login = self.0.fetch("login", 0).await?;
+        run.keep((login, password.is_some()));
+        drop(user);
+        Ok(())
+    }
+
+    async fn synchronize_item(&self, _: &ItemContext) -> SyncResult {
+        Ok(())
+    }
+}
+
+#[test]
+fn attention_held_through_a_log_in_is_found() {
+    assert_caught(
+        HoldsPermitThroughLogIn,
+        Check::Attention,
+        "prepare still holds the user's attention while it waits for something else",
+    );
+}
+
+/// Copies at once, without a wait, while it holds the user's attention.
+struct HoldsPermitDuringAccess(Arc<Shelf>);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0f08", name = "Holds permit during access")]
+impl SyncHandler for HoldsPermitDuringAccess {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        let user = item.run().interaction().await?;
+        user.confirm("copy it?").await?;
+        let text = self.0.fetch_at_once(item.name())?;
+        drop(user);
+        self.0.put(item.name(), text);
+        Ok(())
+    }
+}
+
+#[test]
+fn attention_held_during_an_access_without_a_wait_is_found() {
+    let found = violation(&shelf_kit(HoldsPermitDuringAccess), Check::Attention);
+    assert!(found.headline().contains("while the peer receives an access to `atlas`"), "{}", found.headline());
 }
 
 /// Replaces the host's refusal with another error.

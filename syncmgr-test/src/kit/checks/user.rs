@@ -1,5 +1,6 @@
 //! The checks that the handler asks no questions in unattended sessions, and soon releases the user's attention.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use syncmgr_core::decision::verdict::Outcome;
@@ -7,6 +8,7 @@ use syncmgr_runtime::report::ItemReport;
 
 use super::super::checker::Checker;
 use super::super::events::{Event, Granted};
+use super::super::fixture::Time;
 use super::super::injection::{Call, Fault, ItemLabel};
 use super::super::process::{Attendance, SessionPlan, SessionResult};
 use super::super::result::CheckResult;
@@ -88,37 +90,83 @@ pub(super) fn attention(checker: &Checker<'_>) -> CheckResult {
 /// The maximum time for which a call may hold the user's attention after its last question.
 const MAX_HOLD: Duration = Duration::from_secs(30);
 
-/// Checks that every call releases the user's attention soon, and before it returns or the session ends.
+const RELEASE_HELP: &str = "drop the permit as soon as the user has answered, before the answer is used for a log-in; to ask again, \
+                            request another permit. While you hold it, no other handler may ask";
+
+/// Checks that every call releases the user's attention as soon as the user has answered, and before the call returns.
 fn check_release(checker: &Checker<'_>, plan: SessionPlan) -> ScriptResult {
     let mut fixture = checker.fixture();
     fixture.run_process(async |process| drop(process.session(plan).await));
-    let violation = |headline: String| {
-        let help = "drop the permit as soon as the user has answered; while you hold it, no other handler may ask";
-        Err(Violation::new(headline, help).with_log(&fixture.log))
-    };
-    let (mut holders, mut answered): (Vec<Call>, Duration) = (Vec::new(), Duration::ZERO);
-    for (time, event) in fixture.log.events() {
+    let mut holders = Holders { time: checker.baseline.time, held: BTreeMap::new() };
+    let found = fixture.log.events().into_iter().find_map(|(time, event)| holders.advance(time, event));
+    found.map_or(Ok(()), |headline| Err(Violation::new(headline, RELEASE_HELP).with_log(&fixture.log)))
+}
+
+/// The calls that hold the user's attention.
+struct Holders {
+    time: Time,
+    held: BTreeMap<Call, Hold>,
+}
+
+/// The attention that a call holds.
+struct Hold {
+    /// The time of the permit or the last question.
+    since: Duration,
+    is_answered: bool,
+    /// The first work during the hold.
+    worked: Option<String>,
+}
+
+impl Holders {
+    /// Applies an event. Returns a violation, if there is one.
+    fn advance(&mut self, time: Duration, event: Event) -> Option<String> {
         match event {
             Event::Attention(call, Granted::Yes) => {
-                holders.push(call);
-                answered = time;
+                self.held.insert(call, Hold { since: time, is_answered: false, worked: None });
             }
-            Event::Question(..) => answered = time,
-            Event::Released(call) if time.saturating_sub(answered) > MAX_HOLD => {
-                let seconds = time.saturating_sub(answered).as_secs();
-                return violation(format!("{call} holds the user's attention for {seconds} s after its last question"));
+            Event::Question(call, _) => self.update(&call, |hold| (hold.since, hold.is_answered) = (time, false)),
+            Event::Answered(call) => self.update(&call, |hold| hold.is_answered = true),
+            Event::HeldDuringWork(call) => self.update(&call, |hold| hold.work("it waits for something else")),
+            // In real time the access may belong to another call.
+            Event::Accessed { item, .. } if self.time == Time::Virtual => {
+                self.held.values_mut().for_each(|hold| hold.work(&format!("the peer receives an access to `{item}`")));
             }
-            Event::Released(call) => holders.retain(|holder| *holder != call),
-            Event::Returned(call, _) if holders.contains(&call) => {
-                return violation(format!("{call} returns without releasing the user's attention"));
+            Event::Connected(call, _) => self.update(&call, |hold| hold.work("it establishes a connection")),
+            Event::Released(call) => {
+                let held = self.held.remove(&call)?;
+                return held.violation(&call, time.saturating_sub(held.since));
+            }
+            Event::Returned(call, _) if self.held.contains_key(&call) => {
+                return Some(format!("{call} returns without releasing the user's attention"));
             }
             Event::Closed => {
-                if let Some(call) = holders.first() {
-                    return violation(format!("{call} still holds the user's attention after the session"));
-                }
+                let (call, _) = self.held.first_key_value()?;
+                return Some(format!("{call} still holds the user's attention after the session"));
             }
             _ => {}
         }
+        None
     }
-    Ok(())
+
+    fn update(&mut self, call: &Call, change: impl FnMut(&mut Hold)) {
+        self.held.get_mut(call).into_iter().for_each(change);
+    }
+}
+
+impl Hold {
+    /// Records work, unless the user has yet to answer.
+    fn work(&mut self, work: &str) {
+        if self.is_answered {
+            self.worked.get_or_insert_with(|| work.to_owned());
+        }
+    }
+
+    fn violation(&self, call: &Call, held: Duration) -> Option<String> {
+        if held > MAX_HOLD {
+            let seconds = held.as_secs();
+            return Some(format!("{call} holds the user's attention for {seconds} s after its last question"));
+        }
+        let work = self.worked.as_ref()?;
+        Some(format!("{call} still holds the user's attention while {work}, although the user has answered"))
+    }
 }
