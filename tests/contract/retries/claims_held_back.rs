@@ -81,3 +81,17 @@ async fn a_claim_held_back_by_one_session_holds_the_waiting_items_of_another() {
     sleep(Duration::from_secs(62)).await;
     assert_eq!(began.of("b").len(), 1, "the held item runs once the wait is over");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_excluded_item_does_not_count_against_its_claim() {
+    let began = StartTimes::new();
+    let excludes_first = began.handler(1, &["a:server", "b:server"], |_, _| transient_failure()).on_prepare(|run| {
+        let excluded = run.exclude(id("a"), anyhow!("nothing to do"));
+        async move { Ok(excluded?) }.boxed()
+    });
+    let manager = manager(excludes_first);
+    for attempt in 1..=2 {
+        within(start_manual(&manager, 1).finish()).await;
+        assert_eq!(began.of("b").len(), attempt, "only the failures of `b` count");
+    }
+}
