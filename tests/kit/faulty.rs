@@ -5,6 +5,7 @@ pub(crate) mod changes;
 pub(crate) mod checkpoints;
 pub(crate) mod cleanup;
 pub(crate) mod failures;
+pub(crate) mod holds;
 pub(crate) mod hosts;
 pub(crate) mod reporting;
 pub(crate) mod user;

@@ -9,12 +9,13 @@ use super::correct::Correct;
 use super::peer::{FakePeer, kit};
 
 /// The sources of the faulty handlers.
-const FAULTY: [&str; 8] = [
+const FAULTY: [&str; 9] = [
     include_str!("faulty/cancellation.rs"),
     include_str!("faulty/changes.rs"),
     include_str!("faulty/checkpoints.rs"),
     include_str!("faulty/cleanup.rs"),
     include_str!("faulty/failures.rs"),
+    include_str!("faulty/holds.rs"),
     include_str!("faulty/hosts.rs"),
     include_str!("faulty/reporting.rs"),
     include_str!("faulty/user.rs"),

@@ -41,7 +41,7 @@ fn a_violation_is_printed_like_a_compiler_error() {
 fn passed_and_skipped_checks_are_printed_on_one_line_each() {
     let text = syncmgr_test::Kit::new(|| super::options::Minimal).report().to_string();
     insta::assert_snapshot!(text, @r"
-    Minimal: 18 passed, 0 failed, 6 skipped
+    Minimal: 18 passed, 0 failed, 10 skipped
        passed baseline (1 played)
        passed description (1 played)
        passed listing (1 played)
@@ -54,8 +54,12 @@ fn passed_and_skipped_checks_are_printed_on_one_line_each() {
        passed second_run (2 played, only outcomes compared: no data and no checkpoints)
       skipped idempotent: the handler does not declare IDEMPOTENT
       skipped resumable: the handler does not declare RESUMABLE
-      skipped failures: the provider cannot inject failures; see `Provider::inject_failure`
+      skipped changes: the provider cannot change items; see `Provider::change`
+      skipped interrupted_changes: the provider cannot change items; see `Provider::change`
+      skipped lost_updates: the provider cannot change items; see `Provider::change`
+      skipped failures: the provider cannot inject failures; see `Provider::accesses` and `Provider::inject_failure`
        passed commits (1 played)
+      skipped holds: the handler lists fewer than two items
        passed panics (2 played, only outcomes compared: no data and no checkpoints)
        passed unattended (2 played)
       skipped attention: the handler never requests the user's attention

@@ -71,6 +71,11 @@ impl Baseline {
         }
     }
 
+    /// Returns `true` if items have calls of their own.
+    pub(super) fn has_item_calls(&self) -> bool {
+        !self.durations.is_empty()
+    }
+
     /// Returns the duration of the item's call.
     pub(super) fn duration(&self, item: ItemId) -> Duration {
         self.durations.get(&item).copied().unwrap_or_default()

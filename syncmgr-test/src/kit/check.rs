@@ -14,7 +14,7 @@ macro_rules! checks {
 
         impl Check {
             /// All checks, in the order in which they run.
-            pub const ALL: [Self; 27] = [$(Self::$check),+];
+            pub const ALL: [Self; 28] = [$(Self::$check),+];
 
             /// Returns the name of the check, which is also the name of its test.
             pub const fn name(self) -> &'static str {
@@ -69,6 +69,8 @@ checks! {
     Failures failures: "`Classify`", "a handler returns the class of a failure, and the host schedules the retry";
     /// The handler copes with a store that fails or is slow.
     Commits commits: "`Saved::commit`", "an item with a failed commit does not succeed, and a later run completes it";
+    /// The handler does no work for items that are held.
+    Holds holds: "`Session::pause`", "while an item is held and has not begun, the handler does no work for it";
     /// A panic affects only one item of one run.
     Panics panics: "`SyncHandler`, Guarantees", "a panic affects neither other items nor later runs";
     /// The handler does not ask the user in an unattended session.

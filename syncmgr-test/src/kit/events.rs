@@ -1,5 +1,6 @@
 //! The events of a script.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,10 @@ pub(super) enum Event {
     /// An action of the script or the host.
     Action(String),
     Injected(Injection),
+    /// Items that have not begun are held from now on. The provider has these data.
+    HoldBegins(BTreeMap<String, String>),
+    /// The hold ends. The provider has these data.
+    HoldEnds(BTreeMap<String, String>),
     /// The results of a session were closed.
     Closed,
     Called(Call),
@@ -148,6 +153,8 @@ impl fmt::Display for Event {
         match self {
             Self::Action(text) => f.write_str(text),
             Self::Injected(injection) => write!(f, "** {injection} **"),
+            Self::HoldBegins(_) => f.write_str("items that have not begun are held"),
+            Self::HoldEnds(_) => f.write_str("the hold ends"),
             Self::Closed => f.write_str("the session is closed"),
             Self::Called(call) => write!(f, "{call} is called"),
             Self::Returned(call, Ok(())) => write!(f, "{call} returns Ok"),

@@ -79,6 +79,8 @@ pub(super) enum Fault {
     Panic,
     /// The store refuses the commit.
     Refuse,
+    /// The user pauses the session, and resumes it later.
+    Pause,
     /// An item changes.
     Change(ItemChange),
 }
@@ -152,6 +154,7 @@ impl fmt::Display for Injection {
             Fault::Kill => f.write_str("kill"),
             Fault::Panic => f.write_str("panic"),
             Fault::Refuse => f.write_str("store failure"),
+            Fault::Pause => f.write_str("pause"),
             Fault::Change(change) => change.fmt(f),
         }?;
         let at = if matches!(self.point.moment, Moment::Await(_)) { " at" } else { "" };

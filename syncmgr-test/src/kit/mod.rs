@@ -63,7 +63,7 @@ macro_rules! conformance_tests {
         $crate::conformance_tests! { @ $kit;
             baseline Baseline, description Description, listing Listing, selection Selection, statuses Statuses,
             skip Skip, stop Stop, resume Resume, kill Kill, second_run SecondRun, idempotent Idempotent,
-            resumable Resumable, changes Changes, interrupted_changes InterruptedChanges, lost_updates LostUpdates, failures Failures, commits Commits, panics Panics, unattended Unattended,
+            resumable Resumable, changes Changes, interrupted_changes InterruptedChanges, lost_updates LostUpdates, failures Failures, commits Commits, holds Holds, panics Panics, unattended Unattended,
             attention Attention, release Release, late_use LateUse, tasks Tasks, hosts Hosts, cookie Cookie,
             blocking Blocking, upgrade Upgrade
         }

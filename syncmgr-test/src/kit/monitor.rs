@@ -28,6 +28,7 @@ pub(super) struct Monitor {
     on_kill: OnKill,
     killed: AtomicBool,
     kill_notify: Notify,
+    pause_notify: Notify,
     state: Mutex<State>,
 }
 
@@ -77,8 +78,9 @@ struct State {
 impl Monitor {
     pub(super) fn new(fixture: &Fixture, handler: HandlerId, on_kill: OnKill) -> Arc<Self> {
         let (log, provider) = (fixture.log.clone(), fixture.provider().clone());
-        let (killed, kill_notify, state) = (AtomicBool::new(false), Notify::new(), Mutex::default());
-        Arc::new(Self { log, handler, provider, on_kill, killed, kill_notify, state })
+        let (killed, state) = (AtomicBool::new(false), Mutex::default());
+        let (kill_notify, pause_notify) = (Notify::new(), Notify::new());
+        Arc::new(Self { log, handler, provider, on_kill, killed, kill_notify, pause_notify, state })
     }
 
     /// Starts a session with this injection.
@@ -253,6 +255,7 @@ impl Monitor {
             (Fault::Stop | Fault::Drop, session) => session.iter().for_each(Session::stop),
             (Fault::Skip(item), session) => self.skip(&item, session),
             (Fault::Change(change), _) => self.change(&change),
+            (Fault::Pause, session) => self.pause(session),
         }
         Answer::Stored
     }
@@ -270,6 +273,23 @@ impl Monitor {
     /// Returns the state that is right after the injected change, if the provider could make the change.
     pub(super) fn take_expected(&self) -> Option<Expected> {
         self.state.lock().expected.take()
+    }
+
+    fn pause(&self, session: Option<Session>) {
+        session.iter().for_each(Session::pause);
+        self.log.record(Event::HoldBegins(self.provider.data()));
+        self.pause_notify.notify_one();
+    }
+
+    /// Waits until the session is paused.
+    pub(super) async fn wait_for_pause(&self) {
+        self.pause_notify.notified().await;
+    }
+
+    /// Ends the pause of a session.
+    pub(super) fn resume(&self, session: &Session) {
+        self.log.record(Event::HoldEnds(self.provider.data()));
+        session.resume();
     }
 
     fn kill(&self) {

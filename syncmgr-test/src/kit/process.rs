@@ -1,6 +1,7 @@
 //! A process under test: a manager with the handler, in its own runtime.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -118,10 +119,24 @@ impl Process {
         let ran = tokio::select! {
             biased;
             () = self.monitor.wait_for_kill() => SessionResult::Killed,
+            never = self.resume_after_pauses(&session) => match never {},
             report = timeout(self.session_timeout(), session.report()) => report.map_or(SessionResult::Hung, SessionResult::from_report),
         };
         self.close(&ran, session).await;
         ran
+    }
+
+    /// Resumes the session some time after each pause. Never completes.
+    async fn resume_after_pauses(&self, session: &Session) -> Infallible {
+        loop {
+            self.monitor.wait_for_pause().await;
+            sleep(match self.time {
+                Time::Virtual => Duration::from_secs(60 * 60),
+                Time::Real => Duration::from_millis(200),
+            })
+            .await;
+            self.monitor.resume(session);
+        }
     }
 
     /// Closes a session that has ended and records the outcomes of its items.

@@ -6,6 +6,7 @@ mod cleanup;
 mod commits;
 mod description;
 mod failures;
+mod holds;
 mod hosts;
 mod interruption;
 mod rerun;
@@ -38,6 +39,7 @@ pub(super) fn run(checker: &Checker<'_>) -> CheckResult {
         Check::LostUpdates => changes::lost_updates(checker),
         Check::Failures => failures::failures(checker),
         Check::Commits => commits::commits(checker),
+        Check::Holds => holds::holds(checker),
         Check::Panics => interruption::panics(checker),
         Check::Unattended => user::unattended(checker),
         Check::Attention => user::attention(checker),
