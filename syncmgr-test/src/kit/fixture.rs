@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use syncmgr_core::capabilities::Capabilities;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::HandlerId;
+use syncmgr_core::port::MemorySecrets;
 use syncmgr_core::store::StateStore;
 use syncmgr_runtime::memory::MemoryStore;
 use tokio::runtime::{Builder, Runtime};
@@ -15,7 +16,7 @@ use super::end::EndState;
 use super::events::EventLog;
 use super::process::Process;
 use super::provider::Provider;
-use super::services::HostServices;
+use super::services::{AgreeingUser, HostServices, MakeUser, SessionUser};
 use crate::FaultyStore;
 
 /// The maximum time for which blocking work may outlive its process.
@@ -26,15 +27,18 @@ pub(super) struct Fixture {
     provider: Arc<dyn Provider>,
     pub(super) log: EventLog,
     disk: MemoryStore,
+    secrets: MemorySecrets,
     wall: SystemTime,
     options: Options,
 }
 
 /// The options of a kit that concern its processes. By default, the handler decides.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone)]
 pub(super) struct Options {
     pub(super) time: Option<Time>,
     pub(super) on_kill: Option<OnKill>,
+    /// Creates the user of every session.
+    pub(super) user: MakeUser,
 }
 
 /// The treatment of a killed process's futures, handler and kept values.
@@ -71,9 +75,15 @@ impl Time {
     }
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Self { time: None, on_kill: None, user: Arc::new(|| Arc::new(AgreeingUser)) }
+    }
+}
+
 impl Options {
     /// Returns the time that the handler runs in.
-    pub(super) fn time(self, handler: &dyn SyncHandler) -> Time {
+    pub(super) fn time(&self, handler: &dyn SyncHandler) -> Time {
         self.time.unwrap_or_else(|| Time::declared_by(handler))
     }
 }
@@ -84,7 +94,7 @@ impl Fixture {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(50 * 365 * 24 * 60 * 60);
         let log = EventLog::new();
         provider.accesses().into_iter().for_each(|accesses| accesses.record_to(&log));
-        Self { provider, log, disk: MemoryStore::new(), wall, options }
+        Self { provider, log, disk: MemoryStore::new(), secrets: MemorySecrets::new(), wall, options }
     }
 
     pub(super) fn provider(&self) -> &Arc<dyn Provider> {
@@ -99,6 +109,16 @@ impl Fixture {
     /// Advances the time of day between two processes.
     pub(super) fn advance(&mut self, by: Duration) {
         self.wall += by;
+    }
+
+    /// Returns the user of a process.
+    pub(super) fn user(&self, services: HostServices) -> SessionUser {
+        SessionUser::new(services, &self.options.user)
+    }
+
+    /// Returns the secrets, which survive every process.
+    pub(super) fn secrets(&self) -> MemorySecrets {
+        self.secrets.clone()
     }
 
     pub(super) fn on_kill(&self, time: Time) -> OnKill {

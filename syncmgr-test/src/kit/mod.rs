@@ -31,6 +31,7 @@ use std::time::Duration;
 
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::item::SyncItem;
+use syncmgr_core::port::Interaction;
 
 pub use self::accesses::Accesses;
 use self::baseline::{Baseline, FIXTURE_HELP};
@@ -182,6 +183,27 @@ impl Kit {
         self
     }
 
+    /// Sets the user who answers the handler's questions. `make` is called for every session, so that a script of answers begins again.
+    ///
+    /// By default, the user agrees to every question, chooses the first option, and enters `secret`. Secrets that a session stores
+    /// survive every process.
+    ///
+    /// ```
+    /// # use syncmgr_core::{context::ItemContext, error::SyncResult, port::Secret};
+    /// # struct Mail;
+    /// # impl syncmgr_test::Provider for Mail {
+    /// #     fn handler(self: std::sync::Arc<Self>) -> std::sync::Arc<dyn syncmgr_core::handler::SyncHandler> { unimplemented!() }
+    /// # }
+    /// use syncmgr_test::{Kit, ScriptedUser};
+    ///
+    /// let mistypes = || ScriptedUser::new().with_secret(Secret::new("wrong")).with_secret(Secret::new("right"));
+    /// let kit = Kit::new(|| Mail).user(mistypes);
+    /// ```
+    pub fn user<I: Interaction>(mut self, make: impl Fn() -> I + Send + Sync + 'static) -> Self {
+        self.options.user = Arc::new(move || Arc::new(make()));
+        self
+    }
+
     /// Runs all checks. If the check [`Baseline`](Check::Baseline) fails, the others are skipped.
     ///
     /// # Panics
@@ -246,7 +268,7 @@ impl Kit {
     }
 
     fn fixture(&self) -> Fixture {
-        Fixture::new((self.make)(), self.options)
+        Fixture::new((self.make)(), self.options.clone())
     }
 
     /// Checks the outcome of an item in a run without faults.

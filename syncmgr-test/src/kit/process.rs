@@ -24,7 +24,7 @@ use super::fixture::{Fixture, Time};
 use super::injection::{Injection, ItemLabel};
 use super::monitor::Monitor;
 use super::recorder::RecordingHandler;
-use super::services::HostServices;
+use super::services::{HostServices, SessionUser};
 use crate::{FaultyStore, SeededRandomness, VirtualClock};
 
 /// A process: a manager with a store and the registered handler.
@@ -33,6 +33,7 @@ pub(super) struct Process {
     pub(super) store: FaultyStore,
     pub(super) monitor: Arc<Monitor>,
     pub(super) recording_handler: Arc<dyn SyncHandler>,
+    pub(super) user: SessionUser,
     pub(super) time: Time,
     handler: HandlerId,
     clock: VirtualClock,
@@ -81,19 +82,21 @@ impl Process {
         let monitor = Monitor::new(fixture, id, fixture.on_kill(time));
         let recording_handler: Arc<dyn SyncHandler> = Arc::new(RecordingHandler::new(handler, &monitor));
         let clock = VirtualClock::at(fixture.wall());
+        let user = fixture.user(services);
         let manager = SyncManager::builder()
             .clock(clock.clone())
             .randomness(SeededRandomness::new(0))
             .store(store.clone())
             .environment(ManualEnvironment::default())
-            .interaction(services)
+            .interaction(user.clone())
+            .secrets(fixture.secrets())
             .connections(services)
             .build();
         if let Err(error) = manager.register_for(recording_handler.clone(), RegisterFlags::empty()) {
             fixture.log.action(format!("the manager refuses the handler: {error}"));
         }
         let (store, log) = (store.clone(), fixture.log.clone());
-        Self { manager, store, monitor, recording_handler, time, handler: id, clock, log }
+        Self { manager, store, monitor, recording_handler, user, time, handler: id, clock, log }
     }
 
     pub(super) fn info(&self) -> HandlerInfo {
@@ -107,6 +110,7 @@ impl Process {
     /// Runs a session until it ends or the process is killed.
     pub(super) async fn session(&self, plan: SessionPlan) -> SessionResult {
         let injection = plan.injection.clone();
+        self.user.begin_session();
         let session = match self.request(plan).start() {
             Ok(session) => session,
             Err(error) => {

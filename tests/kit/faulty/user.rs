@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use syncmgr::anyhow;
-use syncmgr::environment::InteractionPermit;
+use syncmgr::environment::{InteractionPermit, Secret};
 use syncmgr::prelude::*;
-use syncmgr_test::Check;
+use syncmgr_test::{Check, ScriptedUser};
 
-use super::super::peer::{FakePeer, assert_caught, violation};
+use super::super::peer::{FakePeer, assert_caught, kit, violation};
 use super::super::shelf::{Shelf, shelf_kit};
 
 /// Stores its permit and uses it in later sessions.
@@ -226,4 +226,74 @@ impl SyncHandler for KeepsPermitForRun {
 #[test]
 fn a_permit_kept_for_the_run_is_found() {
     assert_caught(KeepsPermitForRun, Check::Attention, "prepare returns without releasing the user's attention");
+}
+
+/// A user who enters a wrong password first, and then the right one.
+fn mistyping_user() -> ScriptedUser {
+    ScriptedUser::new().with_secret(Secret::new("wrong")).with_secret(Secret::new("right"))
+}
+
+/// Logs in to the peer in 10 ms.
+async fn log_in(password: &Secret) -> bool {
+    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    password.expose() == "right"
+}
+
+/// Asks for the password until the log-in succeeds.
+struct AsksAgain(Arc<FakePeer>);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0f09", name = "Asks again")]
+impl SyncHandler for AsksAgain {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn prepare(&self, run: &PrepareContext) -> SyncResult {
+        loop {
+            let password = run.secret("peer", "password?").await?;
+            match log_in(&password).await {
+                true => return Ok(()),
+                false => run.reject_secret("peer", &password).await?,
+            }
+        }
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        let text = self.0.fetch(item.name(), 0).await?;
+        self.0.put(item.name(), 0, text);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_handler_that_asks_again_after_a_wrong_password_passes_every_check() {
+    kit(AsksAgain).user(mistyping_user).assert_conforms();
+}
+
+/// Fails if the first password is wrong.
+struct AsksOnce(Arc<FakePeer>);
+
+#[sync_handler(id = "3b6f3b0e-6e0e-4c07-8d5e-6a3f8f5c0f0a", name = "Asks once")]
+impl SyncHandler for AsksOnce {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.items())
+    }
+
+    async fn prepare(&self, run: &PrepareContext) -> SyncResult {
+        let password = run.secret("peer", "password?").await?;
+        match log_in(&password).await {
+            true => Ok(()),
+            false => Err(anyhow::anyhow!("the password is wrong")),
+        }
+    }
+
+    async fn synchronize_item(&self, _: &ItemContext) -> SyncResult {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_handler_that_does_not_ask_again_after_a_wrong_password_is_found() {
+    let found = violation(&kit(AsksOnce).user(mistyping_user), Check::Baseline);
+    assert_eq!(found.headline(), "`atlas` ends: failed, although no fault was injected");
 }

@@ -79,7 +79,7 @@ fn on_foreign_host(checker: &Checker<'_>, set_up: HostSetup) -> ScriptResult {
 
 /// Drives the handler with the calls that a Windows host makes.
 async fn drive(process: &Process, host: &Arc<ScriptedHost>, items: &[ItemId]) {
-    let (user, store) = (Arc::new(HostServices::Working), Arc::new(process.store.clone()));
+    let (user, store) = (Arc::new(process.user.clone()), Arc::new(process.store.clone()));
     let Ok(adapter) = CallbackAdapter::with_store(process.recording_handler.clone(), Some(user), store) else { return };
     process.log.action("a foreign host begins");
     adapter.initialize(Trigger::Manual, RunFlags::MAY_BOTHER_USER, None).await;
