@@ -48,6 +48,7 @@ pub mod record;
 
 pub mod environment;
 
+mod setting;
 pub mod status;
 
 pub mod progress;

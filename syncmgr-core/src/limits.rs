@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// The concurrency limit, grace periods and deadlines of a handler.
 ///
 /// A call that misses its deadline is cancelled through its token and dropped after the soft grace. The call fails even if
 /// it returns a result during the grace.
+///
+/// A settings file has the keys of `limits(..)` in `#[sync_handler]`: `items`, `soft_grace`, `hard_grace`, `initialize`, `list`,
+/// `prepare`, `stall` and `when_stalled`. Durations are written as `"30s"` or `"5 min"`, what is left out has its default, and zero
+/// is refused as at registration.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -17,21 +23,30 @@ use std::time::Duration;
 ///     .with_stall_policy(StallPolicy::Report);
 /// assert_eq!(SLOW_SERVER.prepare_deadline(), Duration::from_secs(300)); // the default
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[must_use = "`with_` methods return the changed value"]
 pub struct Limits {
+    #[serde(deserialize_with = "crate::setting::positive")]
     items: usize,
+    #[serde(with = "crate::setting::duration")]
     soft_grace: Duration,
+    #[serde(with = "crate::setting::duration")]
     hard_grace: Duration,
+    #[serde(with = "crate::setting::positive_duration")]
     initialize: Duration,
+    #[serde(rename = "list", with = "crate::setting::positive_duration")]
     listing: Duration,
+    #[serde(with = "crate::setting::positive_duration")]
     prepare: Duration,
+    #[serde(with = "crate::setting::positive_duration")]
     stall: Duration,
     when_stalled: StallPolicy,
 }
 
 /// The reaction to an item that makes no progress for too long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StallPolicy {
     /// The host logs the stall and cancels the item, which ends *failed* with a transient error.

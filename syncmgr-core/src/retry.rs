@@ -16,6 +16,9 @@ use crate::decision::hold::Hold;
 ///
 /// [`decision::retry`](crate::decision::retry) compares the defaults with those of other systems.
 ///
+/// In a settings file, durations are written as `"30s"` or `"5 min"`, and what is left out has its default. Zero waits, factors
+/// and budgets are refused there.
+///
 /// ```
 /// # use std::time::Duration;
 /// # use syncmgr_core::{decision::retry::delay, retry::RetryPolicy};
@@ -24,21 +27,27 @@ use crate::decision::hold::Hold;
 /// assert_eq!(waits, [5, 10, 20, 40]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 #[must_use = "`with_` methods return the changed value"]
 pub struct RetryPolicy {
     /// The wait after the first failure. The default is 30 s.
+    #[serde(with = "crate::setting::positive_duration")]
     pub initial: Duration,
     /// The factor between a wait and the next. The default is 2; 0 counts as 1.
+    #[serde(deserialize_with = "crate::setting::positive")]
     pub factor: u32,
     /// The longest wait. The default is 1 h. The cap does not limit a time that the peer asks for.
+    #[serde(with = "crate::setting::positive_duration")]
     pub cap: Duration,
     /// The maximum random addition to a wait, in percent. The default is 10.
     pub jitter: u32,
     /// The number of failures in a row without progress after which the item needs attention. The default is 10.
+    #[serde(deserialize_with = "crate::setting::positive")]
     pub budget: u32,
     /// The number of failures since the last success after which the item needs attention, even with progress. The
     /// default is 50.
+    #[serde(deserialize_with = "crate::setting::positive")]
     pub partial_budget: u32,
 }
 

@@ -23,6 +23,8 @@ const FEW: u64 = 10;
 
 /// The thresholds of the guard rules, and the policy for unattended sessions.
 ///
+/// In a settings file, what is left out has its default, and `clock_slack` is written as `"1h"`.
+///
 /// ```
 /// # use std::time::SystemTime;
 /// # use syncmgr_core::{decision::guard::{GuardPolicy, violation}, plan::Plan};
@@ -31,7 +33,8 @@ const FEW: u64 = 10;
 /// assert!(violation(&plan, None, &GuardPolicy::DEFAULT, SystemTime::UNIX_EPOCH).is_none());
 /// assert!(violation(&plan, None, &careful, SystemTime::UNIX_EPOCH).is_some());
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 #[must_use = "`with_` methods return the changed value"]
 pub struct GuardPolicy {
@@ -40,6 +43,7 @@ pub struct GuardPolicy {
     /// The percentage of existing entries whose deletion is always permitted. Default: 50.
     pub share: u32,
     /// The time by which the clock may go back. Default: 1 h.
+    #[serde(with = "crate::setting::duration")]
     pub clock_slack: Duration,
     /// The policy for plans whose question has no answer.
     pub unattended: UnattendedPolicy,
