@@ -17,7 +17,7 @@ impl SyncHandler for Hello {
 
 #[tokio::main]
 async fn main() -> SyncResult {
-    println!("{}", SyncManager::new().run(Hello).await?);
+    println!("{}", SyncManager::new().run(Hello).await?.into_result()?);
     Ok(())
 }
 

@@ -66,7 +66,7 @@ pub use syncmgr_runtime::{
     RunEnding,
     manager::{SyncManager, SyncManagerBuilder},
     meter,
-    report::{ItemReport, Report, RunReport},
+    report::{ItemReport, NotSuccessful, Report, RunReport},
     session::{ManagerEvent, Session, SessionError, SessionEvent, SessionRequest, StartError},
     state, trace,
 };

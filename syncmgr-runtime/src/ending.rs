@@ -70,7 +70,7 @@ pub enum RunFault {
     Failed,
     /// The handler panicked or violated the contract: `E_UNEXPECTED`.
     Unexpected,
-    /// The handler completed with another code, as a classic handler may.
+    /// The handler completed with another code, as a classic handler may. `{}` formats it without the code.
     Code(HResult),
 }
 
@@ -103,7 +103,7 @@ impl fmt::Display for RunFault {
             Self::NeedsUser => f.write_str("the user has to be asked"),
             Self::Failed => f.write_str("failed"),
             Self::Unexpected => f.write_str("ended unexpectedly"),
-            Self::Code(code) => write!(f, "failed with the code {code}"),
+            Self::Code(_) => f.write_str("failed"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Session reports.
 
+mod failed;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::text::Escaped;
 use syncmgr_core::trigger::Trigger;
 
+pub use self::failed::NotSuccessful;
 use crate::ending::RunEnding;
 use crate::run::{NotRun, Run};
 use crate::session::lifecycle::SessionShared;

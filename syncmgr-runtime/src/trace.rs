@@ -11,11 +11,10 @@
 //! | `session began` | debug | `manager`, `session`, `trigger`, `handlers` |
 //! | `session idle` | info | `manager`, `session`, `seconds` |
 //! | `run` | debug | `session`, `handler`, `change` |
-//! | `log` | info, warn or error, as the entry | `session`, `handler`, `item` if the entry has one |
-//! | `log text` | debug | those of `log`, and `text` |
+//! | `log` | info, warn or error, as the entry | `session`, `handler`, `name`, `text`; `item` and `item_name` if the entry has an item |
 //!
 //! The names are part of the public interface and do not change within a major version. Ids appear at every level.
-//! Names and texts, which may be private, appear only at debug level.
+//! The names and texts of log entries may be private: filter the event `log` of the target `syncmgr` where they must not be kept.
 
 use std::time::Duration;
 
@@ -61,15 +60,20 @@ pub(crate) fn run(span: &Span, run: RunId, change: RunChange) {
     debug!(target: TARGET, parent: span, session = %run.session, handler = %run.handler, ?change, "run");
 }
 
-/// Emits an entry of the error log.
-pub(crate) fn entry(span: &Span, run: RunId, entry: &LogEntry) {
+/// Emits an entry of the error log, with the names of the handler and the item.
+pub(crate) fn entry(span: &Span, run: RunId, name: &str, entry: &LogEntry, item_name: Option<&str>) {
     let RunId { session, handler } = run;
-    let item = entry.item.map(field::display);
+    let (name, text) = (field::display(Escaped(name)), field::display(Escaped(&entry.text)));
+    let (item, item_name) = (entry.item.map(field::display), item_name.map(|name| field::display(Escaped(name))));
     match entry.level {
-        LogLevel::Information => info!(target: TARGET, parent: span, %session, %handler, item, "log"),
-        LogLevel::Warning => warn!(target: TARGET, parent: span, %session, %handler, item, "log"),
-        LogLevel::Error => error!(target: TARGET, parent: span, %session, %handler, item, "log"),
+        LogLevel::Information => {
+            info!(target: TARGET, parent: span, %session, %handler, name, item, item_name, text, "log");
+        }
+        LogLevel::Warning => {
+            warn!(target: TARGET, parent: span, %session, %handler, name, item, item_name, text, "log");
+        }
+        LogLevel::Error => {
+            error!(target: TARGET, parent: span, %session, %handler, name, item, item_name, text, "log");
+        }
     }
-    let item = entry.item.map(field::display);
-    debug!(target: TARGET, parent: span, %session, %handler, item, text = %Escaped(&entry.text), "log text");
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use syncmgr_core::decision::ledger::HANDLER_ITSELF;
 use syncmgr_core::error::one_line;
-use syncmgr_core::id::{ErrorId, HandlerId};
+use syncmgr_core::id::{ErrorId, ErrorScope, HandlerId};
 use syncmgr_core::log::{Action, LogEntry, Remedy};
 use syncmgr_core::store::LogRecord;
 use syncmgr_core::trigger::Trigger;
@@ -96,6 +96,9 @@ impl SyncManager {
         let entry = self.stored_entry(handler, error)?;
         let (item, question) = question_of(&entry, error, choice)?;
         self.host().answer(handler, item, question.clone(), choice);
+        if question.remedies.get(choice) != Some(&Remedy::Refuse) {
+            self.runs_of(handler).for_each(|run| run.events().delete(ErrorScope::One(error)));
+        }
         let request = self.session(Trigger::Manual).may_bother_user();
         let request = match question.remedies.get(choice) {
             // The item does not run: the user has declined the change.

@@ -64,7 +64,7 @@ pub enum PropertiesError {
     /// The handler failed to show the properties.
     ///
     /// See also: R69.
-    #[error("the handler could not show its properties ({code}): {reason}")]
+    #[error("the handler could not show its properties: {reason}")]
     NotShown {
         /// The code of the failure.
         code: HResult,

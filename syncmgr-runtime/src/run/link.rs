@@ -148,9 +148,9 @@ impl HostLink for RunLink {
     fn decide(&self, item: ItemId, question: &Question) -> Option<usize> {
         let run = self.run.upgrade()?;
         let answer = self.host.answer_to(self.id.handler, item, question);
+        let id = ErrorId::of_question(item, &question.key);
+        run.events.delete(ErrorScope::One(id));
         if answer.is_none() {
-            let id = ErrorId::of_question(item, &question.key);
-            run.events.delete(ErrorScope::One(id));
             let entry = LogEntry::new(LogLevel::Warning, &question.text).with_item(item);
             run.log(entry.with_question(id, question.clone()));
         }

@@ -265,7 +265,8 @@ impl Run {
             }
             state.latest()
         };
-        crate::trace::entry(&self.span, self.id, &entry);
+        let item_name = entry.item.and_then(|item| self.name_of(item));
+        crate::trace::entry(&self.span, self.id, self.info.name(), &entry, item_name.as_deref());
         self.events.log(attempt.number(), attempt.journal_len(), entry);
         attempt.notify();
     }
