@@ -21,7 +21,7 @@ pub use syncmgr_core::{
     info::{HandlerInfo, Limits},
     item::{Items, SyncItem},
     log::{LogEntry, LogLevel},
-    plan::{Plan, PlanDecision},
+    plan::{Plan, PlanError},
     port::Interaction,
     progress::Progress,
     retry::RetryPolicy,
@@ -179,7 +179,7 @@ pub mod log {
 
 /// Rules that protect data: the host holds a [`Plan`] that violates a rule until the user answers.
 ///
-/// A handler that deletes entries proposes a plan with [`ItemContext::propose`]. The default rules hold a plan in these cases: it
+/// A handler that deletes entries proposes a plan with [`ItemContext::propose`], and deletes only after `Ok`. The default rules hold a plan in these cases: it
 /// deletes more than 10 entries and more than half of the existing ones; one of its sides has become empty or has a different
 /// identity; the clock went back by more than 1 h. [`SyncManagerBuilder::guards`] sets other rules.
 ///
@@ -195,7 +195,7 @@ pub mod guard {
     #[doc(inline)]
     pub use syncmgr_core::{
         decision::guard::{GuardPolicy, GuardViolation, UnattendedPolicy},
-        plan::Side,
+        plan::{PlanRemedy, Side},
     };
 }
 

@@ -15,7 +15,7 @@ table! {
     CancelReason: Send + Sync + Unpin;
     Cancelled: Send + Sync + Unpin;
     Claim: Send + Sync + Unpin;
-    PlanDecision: Send + Sync + Unpin;
+    PlanError: Send + Sync + Unpin;
     Explanation: Send + Sync + Unpin;
     FailureClass: Send + Sync + Unpin;
     HandlerId: Send + Sync + Unpin;

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::cancel::Cancelled;
+use crate::plan::PlanError;
 
 /// The result of a handler's methods.
 ///
@@ -64,7 +65,15 @@ pub enum RetryAt {
 impl FailureClass {
     /// Returns the class of an error: its outermost mark, or transient if it has none.
     pub fn of(error: &anyhow::Error) -> Self {
-        error.chain().find_map(|cause| cause.downcast_ref::<Mark>()).map_or(Self::Transient, |mark| mark.class)
+        error.chain().find_map(Self::of_cause).unwrap_or(Self::Transient)
+    }
+
+    fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        let mark = cause.downcast_ref::<Mark>().map(|mark| mark.class);
+        // The next attempt would get the same answer.
+        mark.or_else(|| {
+            matches!(cause.downcast_ref()?, PlanError::Revert | PlanError::Side(_)).then_some(Self::Permanent)
+        })
     }
 }
 
@@ -238,10 +247,15 @@ impl NeedsUser {
         Self { reason: reason.into() }
     }
 
-    /// Returns `true` if the chain of an error contains a `NeedsUser`.
+    /// Returns `true` if the chain of an error contains a `NeedsUser` or a held plan.
     pub fn is_in(error: &anyhow::Error) -> bool {
-        error.chain().any(|cause| cause.is::<Self>())
+        error.chain().any(|cause| cause.is::<Self>()) || is_held_plan(error)
     }
+}
+
+/// Returns `true` if the chain of an error contains [`PlanError::Held`]. The log has its question.
+pub(crate) fn is_held_plan(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(PlanError::Held(_))))
 }
 
 /// Returns the causes of an error on one line, outermost first, without the marks.

@@ -1,11 +1,12 @@
 //! Plans: the changes that a provider proposes before it makes them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::decision::guard::GuardViolation;
-use crate::error::NeedsUser;
+use crate::text::Escaped;
 
 /// The changes that an item is about to make. A handler proposes them with
 /// [`ItemContext::propose`](crate::context::ItemContext::propose), so that the host can hold a plan that looks like a
@@ -36,6 +37,20 @@ pub struct Plan {
     pub existing: u64,
     /// The sides in their current state.
     pub sides: Vec<Side>,
+    /// The remedies that the handler can carry out in place of the plan.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub remedies: BTreeSet<PlanRemedy>,
+}
+
+/// A way to resolve a guard violation that a handler can carry out in place of its plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PlanRemedy {
+    /// Delete nothing and restore the missing entries. The answer arrives as [`PlanError::Revert`].
+    Revert,
+    /// Take one side as the correct one and change only the others. The answer arrives as [`PlanError::Side`].
+    ChooseSide,
 }
 
 /// One side of a synchronization: a folder, a mailbox, a peer.
@@ -65,7 +80,7 @@ pub struct Side {
 impl Plan {
     /// Creates a plan without changes.
     pub const fn new() -> Self {
-        Self { creates: 0, updates: 0, deletes: 0, bytes: 0, existing: 0, sides: Vec::new() }
+        Self { creates: 0, updates: 0, deletes: 0, bytes: 0, existing: 0, sides: Vec::new(), remedies: BTreeSet::new() }
     }
 
     /// Sets the number of entries to create.
@@ -92,6 +107,15 @@ impl Plan {
         self
     }
 
+    /// Adds remedies that the handler can carry out in place of the plan. The question about a held plan offers only these, and
+    /// to allow or to refuse the plan.
+    ///
+    /// A handler that adds a remedy handles its answer: see [`PlanError`].
+    pub fn with_remedies(mut self, remedies: impl IntoIterator<Item = PlanRemedy>) -> Self {
+        self.remedies.extend(remedies);
+        self
+    }
+
     /// Adds a side.
     pub fn with_side(mut self, side: Side) -> Self {
         self.sides.push(side);
@@ -111,52 +135,37 @@ impl Side {
     }
 }
 
-/// The decision of the host about a [`Plan`].
+/// The reason why a [`Plan`] must not be carried out as proposed. Nothing may be deleted.
+///
+/// Return it with `?`: the item of a held plan ends *needs user*. A handler that offers a [`PlanRemedy`] handles its variant; if it
+/// returns that variant, the item ends *failed*.
 ///
 /// ```
-/// # use syncmgr_core::plan::PlanDecision;
-/// let deletions = |decision| match decision {
-///     PlanDecision::Proceed => "as planned",
-///     PlanDecision::Revert => "none: the missing entries are restored",
-///     _ => "none yet",
-/// };
-/// assert_eq!(deletions(PlanDecision::Revert), "none: the missing entries are restored");
+/// # use syncmgr_core::{context::{ItemContext, TestContext}, error::SyncResult, plan::{Plan, PlanError, PlanRemedy}};
+/// async fn synchronize_item(item: &ItemContext) -> SyncResult {
+///     let plan = Plan::new().with_deletes(800, 900).with_remedies([PlanRemedy::Revert]);
+///     match item.propose(&plan) {
+///         Ok(()) => { /* delete the 800 entries */ }
+///         Err(PlanError::Revert) => { /* restore them from the other side */ }
+///         Err(error) => return Err(error.into()),
+///     }
+///     Ok(())
+/// }
+/// # futures::executor::block_on(synchronize_item(&TestContext::new().item("Photos")))?;
+/// # Ok::<(), anyhow::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-#[must_use = "a plan that is held must not be carried out"]
-pub enum PlanDecision {
-    /// Carry out the plan.
-    Proceed,
-    /// Leave out the part that violates the guard. The host has asked the user, and the item ends *needs user*.
+pub enum PlanError {
+    /// The plan violates a guard, and the host has asked the user. The item ends *needs user*, also if the handler carries out the
+    /// part of the plan that deletes nothing.
+    #[error("the plan is held: {0}; answer the question in the log")]
     Held(GuardViolation),
-    /// Delete nothing and restore the missing entries.
+    /// Delete nothing and restore the missing entries, as the user chose. Only for plans that offer [`PlanRemedy::Revert`].
+    #[error("the user chose to restore the missing entries, but the handler did not; this is a bug in the handler")]
     Revert,
-    /// Take the side with this name as the correct one, as the user chose, and change only the other sides.
+    /// Take the side with this name as the correct one, as the user chose, and change only the other sides. Only for plans that
+    /// offer [`PlanRemedy::ChooseSide`].
+    #[error("the user chose the side {}, but the handler did not use it; this is a bug in the handler", Escaped(.0))]
     Side(Arc<str>),
-}
-
-impl PlanDecision {
-    /// Returns `true` if the plan may be carried out as proposed.
-    pub fn may_proceed(&self) -> bool {
-        *self == Self::Proceed
-    }
-
-    /// Turns a held plan into an error, for handlers that do nothing in this case: return it with `?`.
-    ///
-    /// ```
-    /// # use syncmgr_core::{decision::guard::GuardViolation, plan::PlanDecision};
-    /// let held = PlanDecision::Held(GuardViolation::TooManyDeletions { deletes: 800, existing: 900 });
-    /// assert!(held.or_needs_user().is_err()); // the item ends *needs user*
-    /// assert!(PlanDecision::Proceed.or_needs_user().is_ok());
-    /// ```
-    ///
-    /// # Errors
-    /// [`NeedsUser`] if the plan is held.
-    pub fn or_needs_user(self) -> Result<Self, NeedsUser> {
-        match self {
-            Self::Held(_) => Err(NeedsUser::new("the host holds the plan; the log has the reason")),
-            decision => Ok(decision),
-        }
-    }
 }

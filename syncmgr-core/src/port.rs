@@ -16,7 +16,7 @@ use crate::error::{SyncResult, drop_panic};
 use crate::id::{ErrorScope, HandlerId, ItemId, SessionId};
 use crate::item::SyncItem;
 use crate::log::{LogEntry, Question};
-use crate::plan::{Plan, PlanDecision};
+use crate::plan::{Plan, PlanError};
 use crate::progress::Progress;
 use crate::record::Fence;
 use crate::sync::Mutex;
@@ -104,7 +104,10 @@ pub trait RunPort: Send + Sync {
     fn commit(&self, item: ItemId, state: Arc<str>) -> BoxFuture<'_, SyncResult>;
 
     /// Decides on a plan that an item proposes.
-    fn propose(&self, item: ItemId, plan: &Plan) -> PlanDecision;
+    ///
+    /// # Errors
+    /// [`PlanError`] if the plan must not be carried out as proposed.
+    fn propose(&self, item: ItemId, plan: &Plan) -> Result<(), PlanError>;
 
     /// Makes files and directories as durable as a commit.
     fn sync_paths(&self, paths: Vec<PathBuf>) -> BoxFuture<'_, SyncResult>;

@@ -53,10 +53,10 @@ impl Copier {
             return Ok(());
         }
         self.sim.try_with(|state| state.model.item(key).proposed_deletes = deletes);
-        let may_proceed = item.propose(&Plan::new().with_deletes(deletes, ENTRIES)).or_needs_user()?.may_proceed();
+        item.propose(&Plan::new().with_deletes(deletes, ENTRIES))?;
         self.sim.try_with(|state| {
             let too_many = deletes > 10 && deletes * 2 > ENTRIES;
-            if may_proceed && too_many && !state.model.item(key).allowed_deletes.contains(&deletes) {
+            if too_many && !state.model.item(key).allowed_deletes.contains(&deletes) {
                 state.report_violation(
                     "a plan beyond the guard limits needs permission",
                     format!("{deletes} of {ENTRIES} entries are deleted without permission"),

@@ -58,12 +58,11 @@ fn decide(item: &ItemContext) -> SyncResult<Option<String>> {
             None => Err(NeedsUser::new("a decision is pending").into()),
         },
         "planned" => {
-            let _decision =
-                item.propose(&Plan::new().with_creates(1).with_deletes(2, 10).with_side(side(10))).or_needs_user()?;
+            item.propose(&Plan::new().with_creates(1).with_deletes(2, 10).with_side(side(10)))?;
             Ok(Some("proceed".into()))
         }
         "guarded" => {
-            let _decision = item.propose(&Plan::new().with_deletes(20, 30).with_side(side(30))).or_needs_user()?;
+            item.propose(&Plan::new().with_deletes(20, 30).with_side(side(30)))?;
             Ok(Some("proceed".into()))
         }
         _ => Ok(None),

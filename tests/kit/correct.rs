@@ -174,7 +174,7 @@ impl SyncHandler for ExcludesAndDecides {
             return Ok(());
         }
         let text = self.0.fetch(item.name(), 0).await?;
-        let PlanDecision::Proceed = item.propose(&Plan::new().with_creates(1)) else { return Ok(()) };
+        item.propose(&Plan::new().with_creates(1))?;
         self.0.put(item.name(), 0, text);
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::mirror::{self, ExtraEntries};
 use crate::roots::Roots;
 
 /// The names of the sides.
-pub(crate) const FROM: &str = "FROM";
+const FROM: &str = "FROM";
 const TO: &str = "TO";
 
 /// The deletions that are allowed in TO.
@@ -33,7 +33,7 @@ impl Deletions {
     }
 }
 
-/// Converts `plan` into the plan to propose to the host.
+/// Converts `plan` into the plan to propose to the host. It offers no remedies, because a mirror cannot copy back to FROM.
 pub(crate) fn host_plan(plan: &mirror::Plan, roots: &Roots) -> Plan {
     let side = |name, entries, disk: &Option<String>| match disk {
         Some(disk) => Side::new(name, entries).with_identity(disk.as_str()),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use syncmgr::prelude::*;
 use tokio::sync::Semaphore;
 
-use crate::guard::{Deletions, FROM, held_message, host_plan};
+use crate::guard::{Deletions, held_message, host_plan};
 use crate::mirror::{self, Extent, Pair, Plan, ScanCache, Stopped};
 use crate::part::{Diagnostic, Part};
 use crate::record::{LoadedRecord, RecordMode};
@@ -82,20 +82,13 @@ impl OfflineFiles {
     /// Proposes the plan to the host and removes the deletions that the host does not allow. The item of a held plan ends as
     /// *needs user* until the user allows the deletions.
     fn guard(&self, item: &ItemContext, plan: &mut Plan) {
+        let Err(error) = item.propose(&host_plan(plan, &self.roots)) else { return };
+        let message = match &error {
+            PlanError::Held(violation) => held_message(plan.deletes(), plan.existing, violation),
+            error => error.to_string(),
+        };
         let part = self.part(item);
-        match item.propose(&host_plan(plan, &self.roots)) {
-            PlanDecision::Proceed => return,
-            PlanDecision::Side(side) if &*side == FROM => return,
-            PlanDecision::Held(violation) => {
-                let message = held_message(plan.deletes(), plan.existing, &violation);
-                part.result().errors.push(Diagnostic::new(part.path(), message));
-            }
-            PlanDecision::Side(_) => {
-                plan.discard_changes();
-                part.warn(item, part.path(), "TO was not changed, as answered; a mirror does not copy back to FROM");
-            }
-            _ => part.warn(item, part.path(), "nothing was deleted, as answered; a mirror does not copy back to FROM"),
-        }
+        part.result().errors.push(Diagnostic::new(part.path(), message));
         plan.discard_deletions();
     }
 

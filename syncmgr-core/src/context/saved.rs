@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::ItemContext;
 use crate::error::{Classify, SyncResult};
-use crate::plan::{Plan, PlanDecision};
+use crate::plan::{Plan, PlanError};
 use crate::record::MAX_CHECKPOINT;
 
 /// The checkpoint of an item: load it with [`ItemContext::saved`], change it, [`commit`](Self::commit) it.
@@ -90,8 +90,7 @@ impl ItemContext {
         Ok(Saved { item: self.clone(), value, origin })
     }
 
-    /// Proposes a plan to the host before carrying it out. If the host holds the plan, leave out the part that violates the
-    /// guard, or return the error of [`PlanDecision::or_needs_user`] with `?`.
+    /// Proposes a plan to the host before carrying it out. Carry it out only after `Ok`; return the error with `?`.
     ///
     /// The host holds a plan that violates a guard and asks the user through the log. The default guards hold a plan that
     /// deletes more than 10 entries and more than half of the existing ones. They also hold a plan if one of its sides had
@@ -102,16 +101,19 @@ impl ItemContext {
     /// # use syncmgr_core::{context::{TestContext, ItemContext}, error::SyncResult, plan::Plan};
     /// async fn synchronize_item(item: &ItemContext) -> SyncResult {
     ///     let plan = Plan::new().with_creates(12).with_deletes(2, 340);
-    ///     item.propose(&plan).or_needs_user()?; // ends *needs user* if the host holds the plan
+    ///     item.propose(&plan)?; // ends *needs user* if the host holds the plan
     ///     // .. carry out the plan
     ///     Ok(())
     /// }
     /// # futures::executor::block_on(synchronize_item(&TestContext::new().item("Photos")))?;
     /// # Ok::<(), anyhow::Error>(())
     /// ```
-    pub fn propose(&self, plan: &Plan) -> PlanDecision {
+    ///
+    /// # Errors
+    /// [`PlanError`]: the plan is held, or the user chose a remedy that the plan offers.
+    pub fn propose(&self, plan: &Plan) -> Result<(), PlanError> {
         let decision = self.run().port().propose(self.id(), plan);
-        if matches!(decision, PlanDecision::Held(_)) {
+        if matches!(decision, Err(PlanError::Held(_))) {
             self.cell().mark_undecided();
         }
         decision

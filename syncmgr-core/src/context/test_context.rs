@@ -13,7 +13,7 @@ use crate::error::{NeedsUser, SyncResult, one_line};
 use crate::id::{ErrorId, ErrorScope, HandlerId, ItemId, SessionId};
 use crate::item::SyncItem;
 use crate::log::{LogEntry, LogLevel, Question};
-use crate::plan::{Plan, PlanDecision};
+use crate::plan::{Plan, PlanError};
 use crate::port::{
     InteractionPermit, ItemWork, Kept, MemorySecrets, ReportError, RunInfo, RunPort, Secret, SecretStore,
     user_unavailable,
@@ -55,6 +55,7 @@ struct Shared {
     answers: Mutex<BTreeMap<(ItemId, Arc<str>), usize>>,
     saved: Mutex<BTreeMap<ItemId, Arc<str>>>,
     plans: Mutex<Vec<Plan>>,
+    plan_error: Mutex<Option<PlanError>>,
     secrets: MemorySecrets,
 }
 
@@ -148,17 +149,29 @@ impl TestContext {
         self.shared.secrets.find(HANDLER, name)
     }
 
-    /// Returns the plans proposed so far. Every plan may proceed.
+    /// Returns the plans proposed so far. A plan may be carried out unless [`refuse_plans`](Self::refuse_plans) was called.
     ///
     /// ```
     /// # use syncmgr_core::{context::TestContext, plan::Plan};
     /// let host = TestContext::new();
     /// let item = host.item("Photos");
-    /// assert!(item.propose(&Plan::new().with_deletes(3, 900)).may_proceed());
+    /// assert_eq!(item.propose(&Plan::new().with_deletes(3, 900)), Ok(()));
     /// assert_eq!(host.plans()[0].deletes, 3);
     /// ```
     pub fn plans(&self) -> Vec<Plan> {
         self.shared.plans.lock().clone()
+    }
+
+    /// Answers every further plan with this error.
+    ///
+    /// ```
+    /// # use syncmgr_core::{context::TestContext, plan::{Plan, PlanError}};
+    /// let host = TestContext::new();
+    /// host.refuse_plans(PlanError::Revert);
+    /// assert_eq!(host.item("Photos").propose(&Plan::new()), Err(PlanError::Revert));
+    /// ```
+    pub fn refuse_plans(&self, error: PlanError) {
+        *self.shared.plan_error.lock() = Some(error);
     }
 
     /// Returns the log entries so far.
@@ -269,9 +282,9 @@ impl RunPort for TestPort {
         .boxed()
     }
 
-    fn propose(&self, _: ItemId, plan: &Plan) -> PlanDecision {
+    fn propose(&self, _: ItemId, plan: &Plan) -> Result<(), PlanError> {
         self.shared.plans.lock().push(plan.clone());
-        PlanDecision::Proceed
+        self.shared.plan_error.lock().clone().map_or(Ok(()), Err)
     }
 
     fn sync_paths(&self, _: Vec<PathBuf>) -> BoxFuture<'_, SyncResult> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cancel::CancelReason;
 use crate::cell::ItemSignals;
-use crate::error::{FailureClass, NeedsUser, SyncResult};
+use crate::error::{FailureClass, NeedsUser, SyncResult, is_held_plan};
 use crate::hresult::HResult;
 use crate::log::LogLevel;
 use crate::status::Status;
@@ -156,7 +156,9 @@ pub fn verdict_of(ending: &Ending<'_>, cancel: Option<CancelReason>, signals: It
             Verdict { level: Some(LogLevel::Information), ..Verdict::plain(cancelled(reason)) }
         }
         (Ending::Returned(Err(error)), None) if NeedsUser::is_in(error) => {
-            Verdict { level: Some(LogLevel::Warning), ..Verdict::plain(Outcome::NeedsUser) }
+            // The question about a held plan is already in the log.
+            let level = (!is_held_plan(error)).then_some(LogLevel::Warning);
+            Verdict { level, ..Verdict::plain(Outcome::NeedsUser) }
         }
         (Ending::Returned(Err(error)), None) => Verdict::failed(FailureClass::of(error)),
         (Ending::Dropped, Some(reason)) => Verdict::plain(cancelled(reason)),

@@ -12,7 +12,7 @@ use syncmgr_core::decision::verdict::{Ending, Outcome, Verdict, verdict_of};
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::id::{ErrorScope, ItemId};
 use syncmgr_core::log::{LogEntry, LogLevel, Question};
-use syncmgr_core::plan::{Plan, PlanDecision};
+use syncmgr_core::plan::{Plan, PlanError};
 use syncmgr_core::port::{InteractionPermit, ItemWork, Kept, ReportError, RunInfo, RunPort, SecretStore};
 use syncmgr_core::progress::Progress;
 
@@ -152,7 +152,7 @@ impl RunPort for Attempt {
         self.commit_state(item, state).boxed()
     }
 
-    fn propose(&self, item: ItemId, plan: &Plan) -> PlanDecision {
+    fn propose(&self, item: ItemId, plan: &Plan) -> Result<(), PlanError> {
         self.propose_plan(item, plan)
     }
 

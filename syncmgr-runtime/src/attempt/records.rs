@@ -10,7 +10,7 @@ use syncmgr_core::decision::guard::{UnattendedPolicy, decision, question, violat
 use syncmgr_core::error::{Classify, FailureClass, SyncResult, one_line, panic_text};
 use syncmgr_core::id::{ErrorId, ItemId};
 use syncmgr_core::log::{LogEntry, Question, Remedy};
-use syncmgr_core::plan::{Plan, PlanDecision, Side};
+use syncmgr_core::plan::{Plan, PlanError, Side};
 use syncmgr_core::record::Checkpoint;
 use syncmgr_core::store::{Durability, StateChange};
 
@@ -87,7 +87,7 @@ impl Attempt {
     }
 
     /// Checks an item's plan against the guards. Asks the user about a violation that has no answer yet.
-    pub(super) fn propose_plan(&self, item: ItemId, plan: &Plan) -> PlanDecision {
+    pub(super) fn propose_plan(&self, item: ItemId, plan: &Plan) -> Result<(), PlanError> {
         let record = self.link.record(item).unwrap_or_else(|error| {
             let text = format!("the item's record cannot be read: {}", one_line(&error));
             self.link.log(LogEntry::new(syncmgr_core::log::LogLevel::Warning, text).with_item(item));
@@ -95,7 +95,7 @@ impl Attempt {
         });
         let policy = self.link.guards();
         let decision = match violation(plan, record.as_ref(), &policy, self.link.now()) {
-            None => PlanDecision::Proceed,
+            None => Ok(()),
             Some(violation) => {
                 let question = question(&violation, plan);
                 let answer = match policy.unattended {
@@ -106,7 +106,7 @@ impl Attempt {
                 decision(&violation, &question, answer, &policy)
             }
         };
-        if !matches!(decision, PlanDecision::Held(_)) {
+        if !matches!(decision, Err(PlanError::Held(_))) {
             self.lock().used.entry(item).or_default().sides = Some(plan.sides.clone());
         }
         decision

@@ -204,7 +204,7 @@ impl SyncManagerBuilder {
     /// #         HandlerInfo::new(HandlerId::from_u128(4), "Photos")
     /// #     }
     /// #     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-    /// #         item.propose(&Plan::new().with_deletes(800, 900)).or_needs_user()?;
+    /// #         item.propose(&Plan::new().with_deletes(800, 900))?;
     /// #         Ok(())
     /// #     }
     /// # }

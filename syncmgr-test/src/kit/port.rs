@@ -12,7 +12,7 @@ use syncmgr_core::context::ItemContext;
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::id::{ErrorScope, ItemId};
 use syncmgr_core::log::{LogEntry, Question};
-use syncmgr_core::plan::{Plan, PlanDecision};
+use syncmgr_core::plan::{Plan, PlanError};
 use syncmgr_core::port::{InteractionPermit, ItemWork, Kept, ReportError, RunInfo, RunPort, SecretStore};
 use syncmgr_core::progress::Progress;
 
@@ -236,7 +236,7 @@ impl RunPort for RecordingPort {
         .boxed()
     }
 
-    fn propose(&self, item: ItemId, plan: &Plan) -> PlanDecision {
+    fn propose(&self, item: ItemId, plan: &Plan) -> Result<(), PlanError> {
         self.record_late_use("proposed a plan");
         self.host.propose(item, plan)
     }

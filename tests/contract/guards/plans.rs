@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
-use syncmgr::guard::{GuardPolicy, Side, UnattendedPolicy};
+use syncmgr::guard::{GuardPolicy, PlanRemedy, Side, UnattendedPolicy};
 use syncmgr::log::{Action, ErrorId};
 use syncmgr::store::MemoryStore;
-use syncmgr::{LogEntry, LogLevel, Outcome, Plan, PlanDecision, Report, SyncManager, Trigger};
+use syncmgr::{LogEntry, LogLevel, Outcome, Plan, PlanError, Report, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 
 use crate::persistence::settings::texts;
@@ -42,10 +42,14 @@ impl Planning {
                     let plan = planning.plan.lock().expect("not poisoned").clone();
                     let decision = item.propose(&plan);
                     planning.decisions.note(match &decision {
-                        PlanDecision::Held(_) => "Held".to_string(),
-                        other => format!("{other:?}"),
+                        Ok(()) => "Proceed".to_string(),
+                        Err(PlanError::Held(_)) => "Held".to_string(),
+                        Err(other) => format!("{other:?}"),
                     });
-                    drop(decision.or_needs_user()?);
+                    return match decision {
+                        Err(PlanError::Revert | PlanError::Side(_)) => Ok(()), // carried out
+                        decision => Ok(decision?),
+                    };
                 }
                 Ok(())
             }
@@ -54,9 +58,9 @@ impl Planning {
     }
 }
 
-/// Returns a plan that deletes 20 of 30 entries.
+/// Returns a plan that deletes 20 of 30 entries, of a handler that can restore them.
 pub(crate) fn many_deletions() -> Plan {
-    Plan::new().with_deletes(20, 30)
+    Plan::new().with_deletes(20, 30).with_remedies([PlanRemedy::Revert])
 }
 
 pub(crate) fn with_store(store: &MemoryStore, planning: &Planning) -> SyncManager {
@@ -111,7 +115,7 @@ async fn an_item_that_proposes_twice_leaves_one_question() {
     let handler = Scripted::new(&["a"]).on_item(|item| {
         let held = (item.propose(&many_deletions()), item.propose(&many_deletions()));
         async move {
-            assert!(matches!(held, (PlanDecision::Held(_), PlanDecision::Held(_))), "{held:?}");
+            assert!(matches!(held, (Err(PlanError::Held(_)), Err(PlanError::Held(_)))), "{held:?}");
             Ok(())
         }
         .boxed()
@@ -246,4 +250,38 @@ async fn a_plan_held_in_several_sessions_leaves_one_open_question() {
     }
     let open = manager.log(HANDLER).unwrap().iter().filter(|record| record.entry.is_link()).count();
     assert_eq!(open, 1, "{:?}", texts(&manager));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_only_returns_the_error_never_carries_out_a_refused_plan() {
+    for (choice, carried_out, ending) in
+        [(0, 1, Outcome::Succeeded), (1, 0, Outcome::Failed), (2, 0, Outcome::NeedsUser)]
+    {
+        let deletions = Transcript::new();
+        let noting = deletions.clone();
+        let handler = Scripted::new(&["a"]).on_item(move |item| {
+            let (noting, proposed) = (noting.clone(), item.propose(&many_deletions()));
+            async move {
+                proposed?;
+                noting.note("deleted");
+                Ok(())
+            }
+            .boxed()
+        });
+        let manager = register_all(SyncManager::new(), [handler]);
+        let session = begin(&manager);
+        let report = within(session.report()).await;
+        assert_eq!(outcome(&report, id("a")), Outcome::NeedsUser);
+        within(session.answer(HANDLER, questions(&report)[0].id.unwrap(), choice)).await.unwrap();
+        let report = within(session.finish()).await;
+        assert_eq!((deletions.lines().len(), outcome(&report, id("a"))), (carried_out, ending), "choice {choice}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_offers_only_the_remedies_of_the_handler() {
+    let planning = Planning::new(Plan::new().with_deletes(20, 30));
+    let report = within(begin(&with_store(&MemoryStore::new(), &planning)).finish()).await;
+    let Some(Action::Decide(question)) = &questions(&report)[0].action else { panic!("expected a question") };
+    assert_eq!(*question.remedies, [syncmgr::log::Remedy::Allow, syncmgr::log::Remedy::Refuse]);
 }

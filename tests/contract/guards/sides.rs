@@ -1,9 +1,9 @@
 //! Sides and clocks of plans, compared with those of the last successful plan.
 
 use futures::FutureExt;
-use syncmgr::guard::Side;
+use syncmgr::guard::{PlanRemedy, Side};
 use syncmgr::store::{MemoryStore, StateStore};
-use syncmgr::{Plan, PlanDecision, SyncManager};
+use syncmgr::{Plan, SyncManager};
 
 use crate::guards::plans::{Planning, many_deletions, question, with_store};
 use crate::support::awaitable_host::{begin, within};
@@ -13,7 +13,8 @@ use crate::support::{HANDLER, Scripted, id};
 
 /// Returns a plan between a source with `entries` entries and a target.
 pub(crate) fn sides(entries: u64, disk: &str) -> Plan {
-    Plan::new().with_side(Side::new("here", entries).with_identity(disk)).with_side(Side::new("there", 100))
+    let plan = Plan::new().with_side(Side::new("here", entries).with_identity(disk));
+    plan.with_side(Side::new("there", 100)).with_remedies([PlanRemedy::ChooseSide])
 }
 
 #[tokio::test(start_paused = true)]
@@ -56,7 +57,7 @@ async fn a_failed_attempt_does_not_change_the_baseline() {
     let swapped = Scripted::new(&["a"]).on_item(|item| {
         let decision = item.propose(&sides(40, "disk").with_side(Side::new("third", 50)));
         async move {
-            assert_eq!(decision, PlanDecision::Proceed);
+            assert_eq!(decision, Ok(()));
             Err(syncmgr::anyhow::anyhow!("no luck"))
         }
         .boxed()

@@ -92,9 +92,9 @@ async fn a_dropped_commit_consumes_an_allowed_plan() {
     let handler = Scripted::new(&["a"]).on_item(move |item| {
         let (store, answers) = (inside.clone(), noting.clone());
         async move {
-            let decision = item.propose(&many_deletions()).or_needs_user();
+            let decision = item.propose(&many_deletions());
             answers.lock().unwrap().push(decision.is_ok());
-            drop(decision?);
+            decision?;
             store.hold();
             assert!(item.saved::<u32>()?.commit().now_or_never().is_none());
             store.flush();

@@ -93,13 +93,6 @@ impl Plan {
         self.changes.retain(|change| change.displaced == 0);
     }
 
-    /// Removes all changes from the plan.
-    pub(crate) fn discard_changes(&mut self) {
-        let Self { unchanged, existing, entries, .. } = *self;
-        let in_sync = std::mem::take(&mut self.in_sync);
-        *self = Self { unchanged, existing, entries, in_sync, ..Self::default() };
-    }
-
     /// The number of bytes to write.
     pub(crate) fn bytes(&self) -> u64 {
         self.changes.iter().map(|change| change.size).sum()

@@ -55,13 +55,19 @@ fn allowed_deletions_are_carried_out() {
 }
 
 #[test]
-fn the_answer_revert_deletes_nothing_and_is_a_warning() {
-    let (trees, output) = run_with_answer(&Remedy::Revert);
-    let message = "nothing was deleted, as answered; a mirror does not copy back to FROM";
-    assert_eq!((output.code, &output.item("docs")["counts"]["deleted"]), (Some(0), &json!(0)));
-    assert_eq!(output.item("docs")["warnings"], json!([{"path": "docs", "message": message}]));
-    assert_eq!(snapshot(&trees.to.join("docs")).len(), 21);
-    assert_eq!(snapshot(&trees.from.join("docs")).len(), 10);
+fn a_mirror_offers_only_to_delete_or_to_change_nothing() {
+    let trees = Trees::new();
+    for number in 0..20 {
+        file(&trees.to.join(format!("gone/{number}")), "old", 1);
+    }
+    let output = trees.run(&["--delete", "--json"]);
+    let store = SqliteStore::open(output.json()["state"]["path"].as_str().unwrap()).unwrap();
+    let log = store.log(HANDLER).unwrap();
+    let offered = log.iter().find_map(|record| match &record.entry.action {
+        Some(Action::Decide(question)) => Some(question.remedies.to_vec()),
+        _ => None,
+    });
+    assert_eq!(offered.expect("the log has a question"), [Remedy::Allow, Remedy::Refuse]);
 }
 
 #[test]

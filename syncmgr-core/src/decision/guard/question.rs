@@ -1,11 +1,13 @@
 //! The question about a guard violation, and the plan decision that an answer permits.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{GuardPolicy, GuardViolation, UnattendedPolicy};
 use crate::log::{Question, Remedy};
-use crate::plan::{Plan, PlanDecision, Side};
+use crate::plan::{Plan, PlanError, PlanRemedy, Side};
 use crate::text::Escaped;
 use crate::time;
 
@@ -14,27 +16,34 @@ pub const KEY: &str = "guard";
 
 /// Returns the question to the user about a violation in `plan`.
 ///
-/// The digest of the question covers the violation, the deletions, the existing entries, and for each side its name, its
-/// identity, and whether it is empty. An answer is valid for every plan with the same digest, so the text mentions only these.
+/// The question offers to allow and to refuse the plan, and the remedies that the handler offers. Its digest covers the
+/// violation, the deletions, the existing entries, the offered remedies, and for each side its name, its identity, and whether it
+/// is empty. An answer is valid for every plan with the same digest, so the text mentions only these.
 ///
 /// ```
-/// # use syncmgr_core::{decision::guard::{GuardPolicy, GuardViolation, decision, question}, plan::{PlanDecision, Plan}};
+/// # use syncmgr_core::{decision::guard::{GuardPolicy, GuardViolation, decision, question}, plan::Plan};
 /// let violation = GuardViolation::TooManyDeletions { deletes: 800, existing: 900 };
 /// let question = question(&violation, &Plan::new().with_deletes(800, 900));
 /// assert_eq!(&*question.text, "800 of 900 entries would be deleted. Continue?");
 /// let allowed = decision(&violation, &question, Some(0), &GuardPolicy::DEFAULT);
-/// assert_eq!(allowed, PlanDecision::Proceed);
+/// assert_eq!(allowed, Ok(()));
 /// ```
 pub fn question(violation: &GuardViolation, plan: &Plan) -> Question {
-    let sides = plan.sides.iter().map(|side| Remedy::ChooseSide(side.name.clone()));
-    let remedies: Vec<_> = match violation {
-        GuardViolation::TooManyDeletions { .. } => vec![Remedy::Allow, Remedy::Revert, Remedy::Refuse],
-        GuardViolation::SideEmpty { .. } | GuardViolation::PeerChanged { .. } => {
-            [Remedy::Allow].into_iter().chain(sides).chain([Remedy::Refuse]).collect()
-        }
-        GuardViolation::ClockWentBack { .. } => vec![Remedy::Allow, Remedy::Refuse],
-    };
+    let remedies = [Remedy::Allow].into_iter().chain(alternatives(violation, plan)).chain([Remedy::Refuse]);
     Question::of_host(KEY, &text(violation, plan), remedies, digest(violation, plan))
+}
+
+/// Returns the remedies of the handler that resolve this violation.
+fn alternatives(violation: &GuardViolation, plan: &Plan) -> Vec<Remedy> {
+    let sides = || plan.sides.iter().map(|side| Remedy::ChooseSide(side.name.clone())).collect();
+    let offers = |remedy| plan.remedies.contains(&remedy);
+    match violation {
+        GuardViolation::TooManyDeletions { .. } if offers(PlanRemedy::Revert) => vec![Remedy::Revert],
+        GuardViolation::SideEmpty { .. } | GuardViolation::PeerChanged { .. } if offers(PlanRemedy::ChooseSide) => {
+            sides()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Returns the text of the question. The text always names the deletions, because an answer that allows the plan allows them
@@ -58,16 +67,16 @@ pub fn decision(
     question: &Question,
     answer: Option<usize>,
     policy: &GuardPolicy,
-) -> PlanDecision {
+) -> Result<(), PlanError> {
     match (answer, policy.unattended) {
         (Some(answer), _) => match question.remedies.get(answer) {
-            Some(Remedy::Allow) => PlanDecision::Proceed,
-            Some(Remedy::Revert) => PlanDecision::Revert,
-            Some(Remedy::ChooseSide(side)) => PlanDecision::Side(side.clone()),
-            _ => PlanDecision::Held(violation.clone()),
+            Some(Remedy::Allow) => Ok(()),
+            Some(Remedy::Revert) => Err(PlanError::Revert),
+            Some(Remedy::ChooseSide(side)) => Err(PlanError::Side(side.clone())),
+            _ => Err(PlanError::Held(violation.clone())),
         },
-        (None, UnattendedPolicy::Refuse) => PlanDecision::Held(violation.clone()),
-        (None, UnattendedPolicy::Allow) => PlanDecision::Proceed,
+        (None, UnattendedPolicy::Refuse) => Err(PlanError::Held(violation.clone())),
+        (None, UnattendedPolicy::Allow) => Ok(()),
     }
 }
 
@@ -79,6 +88,9 @@ struct DigestContent<'a> {
     deletes: u64,
     existing: u64,
     sides: Vec<(&'a str, Option<&'a str>, Contents)>,
+    /// Skipped if empty, so that answers to plans without remedies stay valid.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    remedies: &'a BTreeSet<PlanRemedy>,
 }
 
 #[derive(Serialize)]
@@ -95,7 +107,8 @@ fn digest(violation: &GuardViolation, plan: &Plan) -> u64 {
     const DIGEST_NAMESPACE: Uuid = Uuid::from_u128(0x9d1c_5c50_3f0e_5b5a_8e0b_6f3d_57a1_44c9);
     let contents = |side: &Side| if side.entries == 0 { Contents::Nothing } else { Contents::Something };
     let sides = plan.sides.iter().map(|side| (&*side.name, side.identity.as_deref(), contents(side))).collect();
-    let content = DigestContent { violation: parts(violation), deletes: plan.deletes, existing: plan.existing, sides };
+    let Plan { deletes, existing, ref remedies, .. } = *plan;
+    let content = DigestContent { violation: parts(violation), deletes, existing, sides, remedies };
     let json = serde_json::to_vec(&content).expect("texts and numbers are always JSON");
     let (high, low) = Uuid::new_v5(&DIGEST_NAMESPACE, &json).as_u64_pair();
     high ^ low

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::log::{Question, Remedy};
-use crate::plan::PlanDecision;
+use crate::plan::{PlanError, PlanRemedy};
 use crate::redacted_url::RedactedUrl;
 
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
@@ -118,8 +118,18 @@ fn violations_are_reported_in_a_fixed_order() {
 }
 
 #[test]
-fn each_violation_offers_its_remedies() {
+fn a_plan_without_remedies_offers_only_to_allow_and_to_refuse_it() {
     let plan = Plan::new().with_side(Side::new("FROM", 3)).with_side(Side::new("TO", 0)).with_deletes(12, 12);
+    let deletions = GuardViolation::TooManyDeletions { deletes: 12, existing: 12 };
+    for violation in [deletions, GuardViolation::PeerChanged { side: "TO".into() }] {
+        assert_eq!(*question(&violation, &plan).remedies, [Remedy::Allow, Remedy::Refuse]);
+    }
+}
+
+#[test]
+fn each_violation_offers_the_remedies_of_the_handler_that_resolve_it() {
+    let plan = Plan::new().with_side(Side::new("FROM", 3)).with_side(Side::new("TO", 0)).with_deletes(12, 12);
+    let plan = plan.with_remedies([PlanRemedy::Revert, PlanRemedy::ChooseSide]);
     let sides = [Remedy::ChooseSide("FROM".into()), Remedy::ChooseSide("TO".into())];
     let [from, to] = sides;
     let side: Arc<str> = "TO".into();
@@ -162,12 +172,12 @@ fn the_remedy_of_an_answer_decides_and_unoffered_remedies_hold_the_plan() {
     for policy in [POLICY, allowing] {
         let answers: Vec<_> =
             (0..=count).map(|answer| decision(&VIOLATION, &question, Some(answer), &policy)).collect();
-        let expected = [PlanDecision::Proceed, PlanDecision::Revert, PlanDecision::Side("TO".into())];
+        let expected = [Ok(()), Err(PlanError::Revert), Err(PlanError::Side("TO".into()))];
         assert_eq!(answers[..3], expected);
-        assert!(answers[3..].iter().all(|answer| *answer == PlanDecision::Held(VIOLATION)));
+        assert!(answers[3..].iter().all(|answer| *answer == Err(PlanError::Held(VIOLATION))));
     }
-    assert_eq!(decision(&VIOLATION, &question, None, &POLICY), PlanDecision::Held(VIOLATION));
-    assert_eq!(decision(&VIOLATION, &question, None, &allowing), PlanDecision::Proceed);
+    assert_eq!(decision(&VIOLATION, &question, None, &POLICY), Err(PlanError::Held(VIOLATION)));
+    assert_eq!(decision(&VIOLATION, &question, None, &allowing), Ok(()));
 }
 
 #[test]
@@ -216,14 +226,16 @@ fn any_sides() -> impl Strategy<Value = Vec<Side>> {
 }
 
 fn any_plan() -> impl Strategy<Value = Plan> {
-    (0..3_u64, 0..3_u64, 0..3_u64, 0..40_u64, 0..40_u64, any_sides()).prop_map(
-        |(creates, updates, bytes, deletes, existing, sides)| Plan {
+    let remedies = proptest::sample::subsequence(vec![PlanRemedy::Revert, PlanRemedy::ChooseSide], 0..=2);
+    (0..3_u64, 0..3_u64, 0..3_u64, 0..40_u64, 0..40_u64, any_sides(), remedies).prop_map(
+        |(creates, updates, bytes, deletes, existing, sides, remedies)| Plan {
             creates,
             updates,
             deletes,
             bytes,
             existing,
             sides,
+            remedies: remedies.into_iter().collect(),
         },
     )
 }
@@ -246,7 +258,7 @@ fn any_record() -> impl Strategy<Value = ItemRecord> {
 fn covered_by_digest(plan: &Plan) -> Plan {
     let side = |side: &Side| Side { entries: side.entries.min(1), ..side.clone() };
     let sides = plan.sides.iter().map(side).collect();
-    Plan { deletes: plan.deletes, existing: plan.existing, sides, ..Plan::new() }
+    Plan { deletes: plan.deletes, existing: plan.existing, sides, remedies: plan.remedies.clone(), ..Plan::new() }
 }
 
 proptest! {
@@ -291,7 +303,7 @@ proptest! {
     fn an_unanswered_plan_is_held_if_the_policy_refuses(plan in any_plan(), record in any_record()) {
         if let Some(violation) = violation(&plan, Some(&record), &POLICY, NOW) {
             let decision = decision(&violation, &question(&violation, &plan), None, &POLICY);
-            prop_assert_eq!(decision, PlanDecision::Held(violation));
+            prop_assert_eq!(decision, Err(PlanError::Held(violation)));
         }
     }
 
