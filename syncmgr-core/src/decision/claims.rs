@@ -26,11 +26,26 @@ pub type ClaimSet = Arc<[Claim]>;
 /// its abandoned work has ended.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Claims {
+    /// The capacities that the application set.
     capacities: BTreeMap<Claim, usize>,
-    taken: BTreeMap<Claim, usize>,
+    taken: BTreeMap<Claim, Taken>,
     held: BTreeMap<ItemOfRun, ClaimSet>,
     waiting: FairQueue<(ItemOfRun, ClaimSet)>,
     quarantined: BTreeMap<(HandlerId, ItemId), ClaimSet>,
+}
+
+/// A claim that items hold.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    items: usize,
+    /// The smallest capacity that the items declared since the claim was last free.
+    capacity: usize,
+}
+
+impl Default for Taken {
+    fn default() -> Self {
+        Self { items: 0, capacity: usize::MAX }
+    }
 }
 
 impl Claims {
@@ -131,13 +146,15 @@ impl Claims {
     }
 
     fn is_free(&self, claim: &Claim) -> bool {
-        let capacity = self.capacities.get(claim).copied().unwrap_or(1);
-        self.taken.get(claim).copied().unwrap_or(0) < capacity
+        let taken = self.taken.get(claim).copied().unwrap_or_default();
+        let capacity = self.capacities.get(claim).copied().unwrap_or_else(|| taken.capacity.min(declared(claim)));
+        taken.items < capacity
     }
 
     fn take(&mut self, item: ItemOfRun, claims: ClaimSet) {
         for claim in claims.iter() {
-            *self.taken.entry(claim.clone()).or_default() += 1;
+            let taken = self.taken.entry(claim.clone()).or_default();
+            *taken = Taken { items: taken.items + 1, capacity: taken.capacity.min(declared(claim)) };
         }
         self.held.insert(item, claims);
     }
@@ -145,13 +162,18 @@ impl Claims {
     fn release_all(&mut self, claims: &ClaimSet) {
         for claim in claims.iter() {
             if let Some(taken) = self.taken.get_mut(claim) {
-                *taken -= 1;
-                if *taken == 0 {
+                taken.items -= 1;
+                if taken.items == 0 {
                     self.taken.remove(claim);
                 }
             }
         }
     }
+}
+
+/// The capacity that a claim declares.
+fn declared(claim: &Claim) -> usize {
+    claim.capacity().unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -187,6 +209,41 @@ mod tests {
         claims.set_capacity(Claim::new("a"), 2);
         assert!(claims.claim(item(1), set(&["a"]), LOW) && claims.claim(item(2), set(&["a"]), LOW));
         assert!(!claims.claim(item(3), set(&["a"]), LOW));
+    }
+
+    fn of_capacity(name: &str, capacity: usize) -> ClaimSet {
+        [Claim::new(name).with_capacity(capacity)].into()
+    }
+
+    #[test]
+    fn a_declared_capacity_admits_as_many_items() {
+        let mut claims = Claims::default();
+        let admitted = (1..=5).filter(|&number| claims.claim(item(number), of_capacity("a", 3), LOW)).count();
+        assert_eq!(admitted, 3);
+        assert!(claims.claim(item(6), of_capacity("b", 0), LOW), "a capacity of 0 counts as 1");
+    }
+
+    #[test]
+    fn the_capacity_of_the_application_overrides_a_declared_one() {
+        for (set, admitted) in [(1, 1), (4, 4)] {
+            let mut claims = Claims::default();
+            claims.set_capacity(Claim::new("a"), set);
+            let granted = (1..=5).filter(|&number| claims.claim(item(number), of_capacity("a", 3), LOW)).count();
+            assert_eq!(granted, admitted);
+        }
+    }
+
+    #[test]
+    fn the_smallest_of_different_declared_capacities_applies_while_the_claim_is_held() {
+        let mut claims = Claims::default();
+        assert!(claims.claim(item(1), of_capacity("a", 3), LOW) && claims.claim(item(2), of_capacity("a", 2), LOW));
+        assert!(!claims.claim(item(3), of_capacity("a", 3), LOW), "an item at work declared a capacity of 2");
+        assert!(!claims.claim(item(4), set(&["a"]), LOW), "a claim without a capacity is exclusive");
+        assert_eq!(claims.release(item(1)), [item(3)]);
+        assert_eq!(claims.release(item(2)), []);
+        assert_eq!(claims.release(item(3)), [item(4)]);
+        assert_eq!(claims.release(item(4)), []);
+        assert!(claims.taken.is_empty(), "a capacity is kept although no item holds its claim");
     }
 
     #[test]
@@ -313,7 +370,7 @@ mod tests {
                 prop_assert_eq!(claims.clone().grant(), [], "an item waits for free claims");
                 for (claim, taken) in &claims.taken {
                     let capacity = if claim.name() == "d" { 2 } else { 1 };
-                    prop_assert!((1..=capacity).contains(taken), "{claim} is taken {taken} times");
+                    prop_assert!((1..=capacity).contains(&taken.items), "{claim} is taken {} times", taken.items);
                 }
             }
             for (handler, item) in claims.quarantined().collect::<Vec<_>>() {

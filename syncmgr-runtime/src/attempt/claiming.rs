@@ -110,7 +110,8 @@ impl Attempt {
 
     fn claims_of(&self, index: usize) -> ClaimSet {
         let mut claims: Vec<Claim> = self.selection()[index].claims().iter().chain(&self.claims).cloned().collect();
-        claims.sort_unstable();
+        // Of equal claims, the one with the smallest capacity stays; no capacity counts as 1.
+        claims.sort_unstable_by(|one, other| one.cmp(other).then(one.capacity().cmp(&other.capacity())));
         claims.dedup();
         claims.into()
     }

@@ -414,7 +414,8 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Sets the maximum number of items that hold this claim in parallel. The default is 1; 0 counts as 1.
+    /// Sets the maximum number of items that hold this claim in parallel; 0 counts as 1. Overrides a capacity that handlers
+    /// [declare](Claim::with_capacity). The default is the declared capacity, or 1.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;

@@ -1,7 +1,7 @@
 //! Claims: the items that hold them, wait for them, or overtake a waiting item.
 
 use futures::FutureExt;
-use syncmgr::{Claim, Hold, Limits, SyncManager};
+use syncmgr::{Claim, Hold, Limits, SyncItem, SyncManager};
 
 use crate::support::awaitable_host::{begin, within};
 use crate::support::id;
@@ -198,4 +198,22 @@ async fn items_that_get_their_claims_simultaneously_begin_in_their_order() {
     assert_eq!(steps.running().await, "b c");
     steps.release(&["b", "c"]).await;
     assert_succeeds(session).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_declares_the_capacity_of_a_claim_that_it_finds_while_listing() {
+    for (of_application, running) in [(None, "a b"), (Some(1), "a")] {
+        let steps = Steps::default();
+        let server = |name| SyncItem::named(name).with_claim(Claim::new("found.example.org").with_capacity(2));
+        let handler =
+            steps.handler(1, &["a", "b", "c"]).items(move || Ok(["a", "b", "c"].map(server).into_iter().collect()));
+        let manager = match of_application {
+            Some(capacity) => SyncManager::builder().capacity("found.example.org", capacity).build(),
+            None => SyncManager::new(),
+        };
+        let session = begin(&register_all(manager, [handler]));
+        assert_eq!(steps.running().await, running);
+        session.stop();
+        within(session.finish()).await;
+    }
 }
