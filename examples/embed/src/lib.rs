@@ -6,6 +6,7 @@
 
 mod api_error;
 mod app;
+mod connections;
 mod events;
 mod guard;
 pub mod handler;

@@ -14,6 +14,14 @@ pub(crate) fn to_json(session: &Session) -> Value {
     }
 }
 
+/// Returns the state of a session, for a list.
+pub(crate) fn summary(session: &Session) -> Value {
+    let (id, report) = (session.id(), session.report().now_or_never());
+    let state = if report.is_some() { "finished" } else { "running" };
+    let success = report.map(|report| report.is_success());
+    json!({ "session": id.0, "state": state, "success": success, "report": format!("/sync/sessions/{id}") })
+}
+
 fn progress_json(session: &Session) -> Value {
     let items = session.progress().into_iter().map(|(handler, item, state)| {
         json!({ "handler": handler.to_string(), "item": item.to_string(), "progress": progress(&state) })

@@ -22,6 +22,7 @@ use crate::{events, guard, report};
 /// Creates the router. The guard checks the host and origin of every request first.
 pub(crate) fn router(app: App) -> Router {
     Router::new()
+        .route("/", get(async || Html(include_str!("index.html"))))
         .route("/health", get(async || Json(json!({ "healthy": true }))))
         .route("/notes", get(async || Html(include_str!("notes.html"))))
         .nest("/sync", sync(&app))
@@ -34,7 +35,7 @@ pub(crate) fn router(app: App) -> Router {
 /// Creates the routes of the sync API. All of them require the token, including the fallbacks.
 fn sync(app: &App) -> Router<App> {
     Router::new()
-        .route("/sessions", post(start))
+        .route("/sessions", get(list).post(start))
         .route("/sessions/{session}", get(show))
         .route("/sessions/{session}/events", get(watch))
         .route("/sessions/{session}/stop", post(stop))
@@ -50,6 +51,12 @@ async fn start(State(app): State<App>, body: SessionBody) -> Result<impl IntoRes
     let path = format!("/sync/sessions/{}", session.id());
     let body = json!({ "session": session.id().0, "report": path, "events": format!("{path}/events") });
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, path)], Json(body)))
+}
+
+/// Lists the stored sessions, the latest first.
+async fn list(State(app): State<App>) -> impl IntoResponse {
+    let sessions: Vec<_> = app.sessions.all().iter().rev().map(report::summary).collect();
+    Json(json!({ "sessions": sessions }))
 }
 
 async fn show(SessionPath(session): SessionPath) -> impl IntoResponse {

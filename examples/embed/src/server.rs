@@ -10,11 +10,15 @@ use syncmgr::session::StillRunning;
 use tokio::net::TcpListener;
 
 use crate::app::App;
+use crate::connections;
 use crate::routes;
 use crate::token::Token;
 
 /// The default time that open connections get after the manager has shut down.
 const CONNECTION_GRACE: Duration = Duration::from_secs(2);
+
+/// The default time in which a client has to send the headers of a request.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A server that is bound to a port but does not serve yet.
 pub struct Server {
@@ -22,6 +26,7 @@ pub struct Server {
     address: SocketAddr,
     app: App,
     grace: Duration,
+    header_timeout: Duration,
 }
 
 impl Server {
@@ -33,12 +38,17 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let app = App::new(manager, Token::random()?, address);
-        Ok(Self { listener, address, app, grace: CONNECTION_GRACE })
+        Ok(Self { listener, address, app, grace: CONNECTION_GRACE, header_timeout: HEADER_TIMEOUT })
     }
 
     /// Sets the time that open connections get after the manager has shut down.
     pub fn with_connection_grace(self, grace: Duration) -> Self {
         Self { grace, ..self }
+    }
+
+    /// Sets the time in which a client has to send the headers of a request. Then the server closes the connection.
+    pub fn with_header_timeout(self, timeout: Duration) -> Self {
+        Self { header_timeout: timeout, ..self }
     }
 
     /// Returns the address that the server listens on.
@@ -55,25 +65,17 @@ impl Server {
     /// which end with the sessions. Returns the handlers that are still running.
     ///
     /// # Errors
-    /// If the listener fails.
+    /// If the task that accepts connections panics.
     pub async fn serve(self, quit: impl Future<Output = ()> + Send + 'static) -> io::Result<Vec<StillRunning>> {
-        let Self { listener, app, grace, .. } = self;
+        let Self { listener, app, grace, header_timeout, .. } = self;
         let quit = quit.shared();
-        let serving = axum::serve(listener, routes::router(app.clone())).with_graceful_shutdown(quit.clone());
-        let mut serving = tokio::spawn(serving.into_future());
-        let failed = tokio::select! {
-            biased;
-            () = quit => None,
-            ended = &mut serving => Some(ended),
-        };
+        let router = routes::router(app.clone());
+        let serving = tokio::spawn(connections::serve(listener, router, header_timeout, quit.clone()));
+        quit.await;
         let still_running = app.manager.shutdown().await;
-        if let Some(ended) = failed {
-            ended??;
-            return Ok(still_running);
-        }
         // A client that does not read, or sends an incomplete request, would keep its connection open indefinitely.
         match tokio::time::timeout(grace, serving).await {
-            Ok(ended) => ended??,
+            Ok(ended) => ended?,
             Err(_) => tracing::warn!("some connections are still open; they are closed when the process exits"),
         }
         Ok(still_running)

@@ -40,6 +40,12 @@ impl Sessions {
         Ok(session)
     }
 
+    /// Returns all stored sessions, in the order of their start.
+    pub(crate) fn all(&self) -> Vec<Session> {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.values().map(|entry| entry.session.clone()).collect()
+    }
+
     /// Returns the session with this id.
     pub(crate) fn get(&self, id: SessionId) -> Option<Session> {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -23,7 +23,9 @@ fn sync_paths(server: &Running, session: &str) -> Vec<(Method, String)> {
 #[tokio::test]
 async fn the_programs_own_pages_need_no_token() {
     let server = Running::quick().await;
-    for (path, says) in [("/health", r#"{"healthy":true}"#), ("/notes", "<h1>Notes</h1>")] {
+    for (path, says) in
+        [("/health", r#"{"healthy":true}"#), ("/notes", "<h1>Notes</h1>"), ("/", "<h1>Synchronization</h1>")]
+    {
         let answer = server.client.send(server.client.request_without_token(Method::GET, path)).await;
         assert_eq!(answer.status, StatusCode::OK);
         assert!(answer.body.contains(says), "{}", answer.body);

@@ -1,5 +1,7 @@
 //! Invalid requests.
 
+use std::time::Duration;
+
 use futures::stream;
 use http_body_util::StreamBody;
 use hyper::Method;
@@ -7,6 +9,8 @@ use hyper::StatusCode;
 use hyper::body::{Bytes, Frame};
 use hyper::header::CONTENT_TYPE;
 use syncmgr::ItemId;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::running::Running;
 
@@ -18,7 +22,7 @@ async fn actions_accept_only_post_and_queries_only_get() {
     let server = Running::endless().await;
     let session = server.client.start().await;
     let skip = format!("{session}/items/{}/{}/skip", server.handler, ItemId::from_name("file 1"));
-    let actions = ["/sync/sessions".to_owned(), format!("{session}/stop"), skip];
+    let actions = [format!("{session}/stop"), skip];
     for path in &actions {
         for method in [Method::GET, Method::PUT, Method::DELETE, Method::HEAD] {
             let answer = server.client.send(server.client.request(method.clone(), path)).await;
@@ -31,7 +35,10 @@ async fn actions_accept_only_post_and_queries_only_get() {
             }
         }
     }
-    for path in ["/health", "/notes", &session, &format!("{session}/events")] {
+    let sessions = server.client.send(server.client.request(Method::PUT, "/sync/sessions")).await;
+    sessions.assert_error(405, "client");
+    assert_eq!(sessions.headers["allow"], "GET,HEAD,POST");
+    for path in ["/", "/health", "/notes", &session, &format!("{session}/events")] {
         let answer = server.client.post(path).await;
         answer.assert_error(405, "client");
         assert_eq!(answer.headers["allow"], "GET,HEAD");
@@ -130,4 +137,13 @@ async fn an_unknown_path_or_id_is_not_found() {
     let unknown = server.client.start_with(format!(r#"{{"handler": "{item}"}}"#));
     server.client.send(unknown).await.assert_error(404, "client");
     assert_eq!(server.client.get(&session).await.json()["state"], "running");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_complete_its_headers_is_disconnected() {
+    let server = Running::with_header_timeout(Duration::from_millis(1)).await;
+    let mut connection = TcpStream::connect(server.client.address).await.unwrap();
+    connection.write_all(b"GET /health HTTP/1.1\r\nHost: ").await.unwrap();
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).await.unwrap(); // ends once the server closes the connection
 }

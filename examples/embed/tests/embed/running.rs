@@ -22,9 +22,20 @@ pub(crate) struct Running {
 impl Running {
     /// Serves this handler. Open connections get almost no time at shutdown, because tests read all responses before it.
     pub(crate) async fn with(handler: impl SyncHandler) -> Self {
+        Self::configured(handler, |server| server).await
+    }
+
+    /// Serves downloads, and gives clients this time for their headers.
+    pub(crate) async fn with_header_timeout(timeout: Duration) -> Self {
+        let downloads = Downloads::new(2, 2, Duration::ZERO);
+        Self::configured(downloads, |server| server.with_header_timeout(timeout)).await
+    }
+
+    async fn configured(handler: impl SyncHandler, configure: impl FnOnce(Server) -> Server) -> Self {
         let manager = SyncManager::new();
         let handler = manager.register(handler).unwrap();
         let server = Server::bind(0, manager).await.unwrap().with_connection_grace(Duration::from_millis(1));
+        let server = configure(server);
         let client = Client { address: server.address(), token: server.token().reveal().to_owned() };
         let (quit, quit_requested) = oneshot::channel();
         let served = tokio::spawn(server.serve(async { quit_requested.await.unwrap_or_default() }));

@@ -158,3 +158,20 @@ async fn an_item_name_is_escaped_in_json_and_unchanged_after_parsing() {
         assert!(!text.contains(|character: char| character.is_control() || character == '\u{202e}'), "{text:?}");
     }
 }
+
+#[tokio::test]
+async fn the_list_shows_the_stored_sessions_the_latest_first() {
+    let server = Running::quick().await;
+    assert_eq!(server.client.get("/sync/sessions").await.json(), json!({ "sessions": [] }));
+    let first = server.client.start().await;
+    server.client.events(&first).await.rest().await;
+    let second = server.client.start().await;
+    server.client.events(&second).await.rest().await;
+    let listed = server.client.get("/sync/sessions").await.json();
+    let reports: Vec<_> = listed["sessions"].as_array().unwrap().iter().map(|listed| &listed["report"]).collect();
+    assert_eq!(reports, [&json!(second), &json!(first)]);
+    assert_eq!(
+        (&listed["sessions"][0]["state"], &listed["sessions"][0]["success"]),
+        (&json!("finished"), &json!(false))
+    );
+}
