@@ -41,6 +41,22 @@ bitflags! {
     }
 }
 
+/// The number of a registration, in the order of all registrations of a manager. It tells a registration of a handler from an
+/// earlier one that has the same id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Generation(u64);
+
+impl Generation {
+    /// The number of the first registration.
+    pub const FIRST: Self = Self(1);
+
+    /// Returns the next number.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
 /// A request for one handler: `UpdateItems`. `UpdateAll` is a manual session of all handlers, without a cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -16,7 +16,7 @@ use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::port::{ConnectionProvider, Interaction, SecretStore};
 use syncmgr_core::record::Fence;
-use syncmgr_core::register::Registry;
+use syncmgr_core::register::{Generation, Registry};
 use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::store::{StateStore, StoreInUse, StoreLease};
 use syncmgr_core::sync::Mutex;
@@ -95,8 +95,14 @@ pub(crate) struct Host {
 /// The right of a manager to use its store: `None` once it is released, and the reason if another manager has the store.
 pub(crate) type Lease = Result<Option<StoreLease>, StoreInUse>;
 
-/// A handler and its description at registration.
-pub(crate) type Registered = (Arc<dyn SyncHandler>, HandlerInfo);
+/// A registered handler.
+#[derive(Clone)]
+pub(crate) struct Registered {
+    pub(crate) handler: Arc<dyn SyncHandler>,
+    /// Its description at registration.
+    pub(crate) info: HandlerInfo,
+    pub(crate) generation: Generation,
+}
 
 /// The registered handlers and the pause state of a manager.
 #[derive(Default)]
@@ -104,6 +110,33 @@ pub(crate) struct ManagerState {
     pub(crate) registry: Registry,
     pub(crate) handlers: BTreeMap<HandlerId, Registered>,
     pub(crate) pause: Pause,
+    last_generation: Generation,
+    /// The generation at which each handler was last forgotten. Runs of earlier generations store nothing.
+    forgotten: BTreeMap<HandlerId, Generation>,
+}
+
+impl ManagerState {
+    pub(crate) fn next_generation(&mut self) -> Generation {
+        self.last_generation = self.last_generation.next();
+        self.last_generation
+    }
+
+    /// Removes a handler and returns it. Drop it after the lock is released: the drop is foreign code.
+    pub(crate) fn remove(&mut self, handler: HandlerId) -> Option<Registered> {
+        self.registry.unregister(handler);
+        self.handlers.remove(&handler)
+    }
+
+    /// Marks all registrations of a handler so far as forgotten.
+    pub(crate) fn forget(&mut self, handler: HandlerId) {
+        let generation = self.next_generation();
+        self.forgotten.insert(handler, generation);
+    }
+
+    /// Returns the generation at which the handler was last forgotten.
+    pub(crate) fn forgotten(&self, handler: HandlerId) -> Option<Generation> {
+        self.forgotten.get(&handler).copied()
+    }
 }
 
 impl Host {

@@ -14,4 +14,5 @@ mod one_manager;
 mod records;
 pub(crate) mod settings;
 
+mod reregistered;
 mod versions;

@@ -22,6 +22,7 @@ use super::retry_queue::RetryQueue;
 use crate::capabilities::Capabilities;
 use crate::claim::Claim;
 use crate::id::{HandlerId, ItemId};
+use crate::register::Generation;
 use crate::retry::RetryState;
 use crate::store::{SessionRecord, StateChange};
 
@@ -58,12 +59,12 @@ pub const HANDLER_ITSELF: ItemId = ItemId::from_u128(0);
 /// ```
 /// # use std::{collections::BTreeMap, time::SystemTime};
 /// # use syncmgr_core::{capabilities::Capabilities, decision::ledger::{Effect, Resume, RetryLedger}, environment::Environment};
-/// # use syncmgr_core::{id::{HandlerId, ItemId}, retry::{RetryState, RetryStatus}};
+/// # use syncmgr_core::{id::{HandlerId, ItemId}, register::Generation, retry::{RetryState, RetryStatus}};
 /// # let now = SystemTime::UNIX_EPOCH;
 /// let (mail, inbox) = (HandlerId::from_u128(7), ItemId::from_name("Inbox"));
 /// let due = RetryState::new(RetryStatus::Backoff, now, Some(now));
 /// let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
-/// let _ = ledger.register(mail, Capabilities::default(), BTreeMap::from([(inbox, due)]), now);
+/// let _ = ledger.register(mail, Generation::FIRST, Capabilities::default(), BTreeMap::from([(inbox, due)]), now);
 /// let effects = ledger.tick(None, Environment::UNKNOWN, now);
 /// assert!(matches!(effects[..], [Effect::Start(_)]), "{effects:?}"); // a session for the due item
 /// ```
@@ -89,6 +90,7 @@ pub struct RetryLedger {
 #[derive(Clone, Debug, Default)]
 struct Handler {
     items: BTreeMap<ItemId, RetryState>,
+    generation: Generation,
     /// `None` if the handler was unregistered during one of its runs; none of its items is due then.
     registered: Option<Capabilities>,
 }
@@ -134,6 +136,7 @@ impl RetryLedger {
     pub fn register(
         &mut self,
         handler: HandlerId,
+        generation: Generation,
         capabilities: Capabilities,
         mut items: BTreeMap<ItemId, RetryState>,
         now: SystemTime,
@@ -143,7 +146,7 @@ impl RetryLedger {
             *state = begun_by(*state, now);
             self.retry_queue.set(handler, *item, Some(state));
         }
-        self.handlers.insert(handler, Handler { items, registered: Some(capabilities) });
+        self.handlers.insert(handler, Handler { items, generation, registered: Some(capabilities) });
         if self.has_pending() { vec![Effect::Wake] } else { Vec::new() }
     }
 
@@ -153,7 +156,7 @@ impl RetryLedger {
         self.drop_starts(handler);
     }
 
-    /// Unregisters a handler that has an active run. The results of that run are still recorded.
+    /// Unregisters a handler that has an active run. The results of that run are still recorded, also after a new registration.
     pub fn retire(&mut self, handler: HandlerId) {
         if let Some(handler) = self.handlers.get_mut(&handler) {
             handler.registered = None;
@@ -168,10 +171,12 @@ impl RetryLedger {
         self.held.remove(handler);
     }
 
-    /// Forgets a handler, and the retry states of `claims`, which no other handler claims.
+    /// Forgets a handler, and the retry states of `claims`, which no other handler claims. The caller reports nothing more about
+    /// the handler's runs so far.
     #[must_use = "perform the effects"]
     pub fn forget(&mut self, handler: HandlerId, claims: Vec<Claim>, now: SystemTime) -> Vec<Effect> {
         self.unregister(handler);
+        self.retry_queue.finish(handler);
         self.answers.forget(handler, None);
         let mut changes = self.interrupted.forget(handler, now);
         changes.push(StateChange::Forget { handler });

@@ -72,7 +72,7 @@ impl SyncManager {
     fn handler_explanation(&self, handler: HandlerId) -> SyncResult<Explanation> {
         let mut known = Known::of(handler);
         known.record = self.host().record(handler, HANDLER_ITSELF)?;
-        known.name = self.host().manager_state().handlers.get(&handler).map(|(_, info)| info.name().into());
+        known.name = self.host().manager_state().handlers.get(&handler).map(|known| known.info.name().into());
         let active = self.runs_of(handler).find(|run| !run.is_idle());
         known.current =
             active.map(|run| match self.host().admission.is_current(run.id()) && !run.attempt().is_paused() {
@@ -91,7 +91,7 @@ impl SyncManager {
         known.held = self.holds_in_sessions(handler, known.item);
         let listed = known.item.and_then(|item| self.listing(handler)?.item(item).cloned());
         let of_handler =
-            host.manager_state().handlers.get(&handler).map(|(_, info)| info.claims().to_vec()).unwrap_or_default();
+            host.manager_state().handlers.get(&handler).map(|known| known.info.claims().to_vec()).unwrap_or_default();
         let own = listed.iter().flat_map(|item| item.claims());
         let claims: Vec<&Claim> = of_handler.iter().chain(own).collect();
         let environment = host.ports.environment.now();

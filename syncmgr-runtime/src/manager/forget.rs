@@ -1,16 +1,22 @@
 //! Deletes all stored data of a handler or an item.
 
+use futures::future::BoxFuture;
 use syncmgr_core::cancel::CancelReason;
+use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{HandlerId, ItemId};
 
 use super::{StoreAccessError, SyncManager};
 use crate::scheduler::NoLog;
+use crate::session::lifecycle::SessionShared;
 
 impl SyncManager {
-    /// Unregisters a handler, stops its runs, waits until they have ended, and deletes all of its stored data: records,
-    /// checkpoints, choices, settings, answers, log and secrets.
+    /// Unregisters a handler, deletes all of its stored data (records, checkpoints, choices, settings, answers, log and
+    /// secrets), stops its runs, and waits until they have ended. These runs store nothing more.
     ///
-    /// Cancel safe; nothing is deleted if the future is dropped while it waits.
+    /// The handler may be registered again while its old runs end. The new registration starts without data, and no run of
+    /// the old one changes the new data.
+    ///
+    /// Cancel safe; the data is deleted even if the future is dropped while it waits.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -28,29 +34,44 @@ impl SyncManager {
     /// # Errors
     /// Returns an error if the store or the store of secrets refuses the change; try again.
     pub async fn forget(&self, handler: HandlerId) -> Result<(), StoreAccessError> {
-        let claims = self.host().manager_state().handlers.get(&handler).map(|(_, info)| info.claims().to_vec());
-        self.unregister(handler);
-        let runs: Vec<_> = self.runs_of(handler).collect();
-        for run in &runs {
-            run.forget();
+        let written = self.delete(handler);
+        for run in self.runs_of(handler).filter(|run| run.is_forgotten()) {
             run.stop(CancelReason::HandlerStopped);
         }
+        let written = written.await;
+        // Not later: a new registration may store secrets of its own.
+        let secrets = self.host().ports.secrets.forget(handler).await;
+        let forgotten = |session: &SessionShared| session.run(handler).filter(|run| run.is_forgotten());
         for session in self.open_sessions() {
-            session.until(|| session.run(handler).is_none_or(|run| run.is_idle())).await;
+            session.until(|| forgotten(&session).is_none_or(|run| run.is_idle())).await;
         }
-        let mut claims = claims.unwrap_or_default();
-        let others: Vec<_> = self.host().manager_state().handlers.values().map(|(_, info)| info.clone()).collect();
-        claims.retain(|claim| !others.iter().any(|info| info.claims().contains(claim)));
-        let effects = self.host().decide(|ledger, now| ledger.forget(handler, claims, now));
-        let changes = self.host().perform(effects, &NoLog);
-        self.host().write(changes).await.map_err(StoreAccessError::Refused)?;
-        self.host().ports.secrets.forget(handler).await.map_err(StoreAccessError::Refused)
+        written.map_err(StoreAccessError::Refused)?;
+        secrets.map_err(StoreAccessError::Refused)
     }
 
-    /// Stops an item, waits until it has ended, and deletes all of its stored data: record, checkpoint, choice, answers
-    /// and log. If the handler lists the item again, it is a new item.
+    /// Unregisters a handler and deletes its data. No other registration intervenes, because the state of the manager stays
+    /// locked.
+    fn delete(&self, handler: HandlerId) -> BoxFuture<'static, SyncResult> {
+        // Dropped after the lock is released: a drop is foreign code.
+        let (written, _runs, _removed) = {
+            let mut state = self.host().manager_state();
+            let removed = state.remove(handler);
+            state.forget(handler);
+            let runs: Vec<_> = self.runs_of(handler).collect();
+            runs.iter().for_each(|run| run.forget());
+            let mut claims = removed.as_ref().map(|removed| removed.info.claims().to_vec()).unwrap_or_default();
+            claims.retain(|claim| !state.handlers.values().any(|other| other.info.claims().contains(claim)));
+            let effects = self.host().decide(|ledger, now| ledger.forget(handler, claims, now));
+            let changes = self.host().perform(effects, &NoLog);
+            (self.host().write(changes), runs, removed)
+        };
+        written
+    }
+
+    /// Deletes all stored data of an item (record, checkpoint, choice, answers and log), stops it, and waits until it has
+    /// ended. The attempt that was stopped stores nothing more. If the handler lists the item again, it is a new item.
     ///
-    /// Cancel safe; nothing is deleted if the future is dropped while it waits.
+    /// Cancel safe; the data is deleted even if the future is dropped while it waits.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -68,12 +89,15 @@ impl SyncManager {
     /// # Errors
     /// Returns an error if the store refuses the change; try again.
     pub async fn forget_item(&self, handler: HandlerId, item: ItemId) -> Result<(), StoreAccessError> {
-        for run in self.runs_of(handler) {
-            run.forget_item(item);
-            run.until_ended(item).await;
-        }
+        let runs: Vec<_> = self.runs_of(handler).collect();
+        runs.iter().for_each(|run| run.forget_item(item));
         let effects = self.host().ledger().forget_item(handler, item);
         let changes = self.host().perform(effects, &NoLog);
-        self.host().write(changes).await.map_err(StoreAccessError::Refused)
+        let written = self.host().write(changes);
+        runs.iter().for_each(|run| run.skip(item));
+        for run in runs {
+            run.until_ended(item).await;
+        }
+        written.await.map_err(StoreAccessError::Refused)
     }
 }

@@ -1,5 +1,6 @@
 //! The registered handlers of a manager.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use syncmgr_core::store::StateChange;
 use uuid::Uuid;
 
 use super::SyncManager;
+use crate::host::Registered;
 
 impl SyncManager {
     /// Registers a handler without events, for sessions that are started explicitly: `RegisterSyncMgrHandler` with
@@ -66,24 +68,30 @@ impl SyncManager {
             return Err(RequestError::NoTimeAllowed { handler: id });
         }
         let registration = Registration::new(flags).with_description(info.name().to_owned());
+        let forgotten_before = self.host().manager_state().forgotten(id);
         let stored_flags =
             self.host().ports.store.handlers().map(|mut stored| stored.remove(&id).and_then(|record| record.flags));
         let unreadable = |error| RequestError::Store { reason: one_line(&error) };
         let stored_flags = stored_flags.map_err(unreadable)?;
         let retry_states = self.host().ports.store.retry_states(id).map_err(unreadable)?;
-        {
+        let effects = {
             let mut state = self.host().manager_state();
             if state.handlers.contains_key(&id) {
                 return Err(RequestError::AlreadyRegistered { handler: id });
             }
             check_registration(id, flags)?;
+            // A handler that was forgotten meanwhile has no stored data.
+            let is_known = state.forgotten(id) == forgotten_before;
+            let retry_states = if is_known { retry_states } else { BTreeMap::new() };
             let mut effective = registration.clone();
-            effective.flags = stored_flags.unwrap_or(flags);
+            effective.flags = stored_flags.filter(|_| is_known).unwrap_or(flags);
             state.registry.register(id, effective)?;
-            state.handlers.insert(id, (handler, info));
-        }
-        let effects = self.host().decide(|ledger, now| ledger.register(id, capabilities, retry_states, now));
-        self.host().store(StateChange::Registered { handler: id, registration });
+            let generation = state.next_generation();
+            state.handlers.insert(id, Registered { handler, info, generation });
+            // Stored under the lock, like the deletion of the handler's data: the order of both decides what is stored.
+            self.host().store(StateChange::Registered { handler: id, registration });
+            self.host().decide(|ledger, now| ledger.register(id, generation, capabilities, retry_states, now))
+        };
         self.host().apply(effects);
         Ok(id)
     }
@@ -112,8 +120,8 @@ impl SyncManager {
             let mut registered = registered.ok_or(RequestError::NotRegistered { handler })?;
             registered.flags = flags;
             state.registry.register(handler, registered)?;
+            self.host().store(StateChange::Flags { handler, flags });
         }
-        self.host().store(StateChange::Flags { handler, flags });
         Ok(())
     }
 
@@ -135,18 +143,20 @@ impl SyncManager {
     ///
     /// See also: R5, R6.
     pub fn unregister(&self, handler: HandlerId) -> bool {
-        let mut state = self.host().manager_state();
-        let removed = state.handlers.remove(&handler);
-        let unregistered = state.registry.unregister(handler).is_some();
-        drop(state);
-        drop(removed);
-        let is_running = self.runs_of(handler).any(|run| !run.has_ended());
-        let mut ledger = self.host().ledger();
-        match is_running {
-            true => ledger.retire(handler),
-            false => ledger.unregister(handler),
-        }
-        unregistered
+        // Dropped after the lock is released: a drop is foreign code.
+        let (_runs, removed) = {
+            let mut state = self.host().manager_state();
+            let removed = state.remove(handler);
+            let runs: Vec<_> = self.runs_of(handler).collect();
+            let mut ledger = self.host().ledger();
+            match runs.iter().any(|run| !run.has_ended()) {
+                true => ledger.retire(handler),
+                false => ledger.unregister(handler),
+            }
+            drop(ledger);
+            (runs, removed)
+        };
+        removed.is_some()
     }
 
     /// Returns the registration of a handler: `GetHandlerRegistrationInfo`. `None`, the `S_FALSE` of Windows, if the
@@ -172,13 +182,13 @@ impl SyncManager {
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     pub fn handlers(&self) -> Vec<HandlerInfo> {
-        self.host().manager_state().handlers.values().map(|(_, info)| info.clone()).collect()
+        self.host().manager_state().handlers.values().map(|known| known.info.clone()).collect()
     }
 
     /// Returns an object of a handler or one of its items, for callers that know the handler's interfaces:
     /// `GetItemObject`. `None`, the `E_NOTIMPL` of Windows, if there is no object or the handler is not registered.
     pub fn item_object(&self, handler: HandlerId, subject: Subject, interface: Uuid) -> Option<ItemObject> {
-        let (handler, _) = self.host().manager_state().handlers.get(&handler).cloned()?;
+        let Registered { handler, .. } = self.host().manager_state().handlers.get(&handler).cloned()?;
         catch_unwind(AssertUnwindSafe(|| handler.item_object(subject, interface))).ok().flatten()
     }
 }

@@ -75,7 +75,7 @@ impl SyncManager {
             }
         }
         let registered =
-            |handler| self.host().manager_state().handlers.get(&handler).map(|(_, info)| info.name().to_owned());
+            |handler| self.host().manager_state().handlers.get(&handler).map(|known| known.info.name().to_owned());
         let name = |handler| names.get(&handler).cloned().or_else(|| registered(handler)).unwrap_or_default();
         let named = |(handler, items)| StillRunning { handler, name: name(handler), items };
         still_running.into_iter().map(named).collect()

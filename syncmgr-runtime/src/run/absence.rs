@@ -49,7 +49,7 @@ impl Run {
             self.store(StateChange::Absent { handler, items: absence.changed });
         }
         for item in absence.forgotten {
-            let effects = host.ledger().forget_absent(handler, item);
+            let effects = self.decide(|ledger, _| ledger.forget_absent(handler, item));
             self.apply(effects);
         }
         listing
@@ -63,7 +63,7 @@ impl Run {
         let answer = host.answer_to(handler, item, &question).and_then(|answer| question.remedies.get(answer));
         if answer == Some(&Remedy::Allow) {
             let consumed = vec![question.key.clone()];
-            host.ledger().consume_answers(handler, item, &consumed);
+            self.decide(|ledger, _| ledger.consume_answers(handler, item, &consumed));
             let end = ItemEnd::new(Outcome::Succeeded).with_consumed(consumed);
             let (fence, time) = (self.attempt().fence(), host.now().wall);
             self.store(StateChange::Ended { handler, fence, time, items: vec![(item, end)] });

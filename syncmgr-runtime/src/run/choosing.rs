@@ -106,7 +106,7 @@ impl Run {
     pub(super) fn set_next_items(&self, items: Arc<[SyncItem]>) -> ItemSet {
         let items = self.runnable(items);
         // The items that were left out keep waiting for the environment.
-        self.host().ledger().runs(self.id.handler, items.iter().map(SyncItem::id));
+        self.decide(|ledger, _| ledger.runs(self.id.handler, items.iter().map(SyncItem::id)));
         let any = if items.is_empty() { ItemSet::Empty } else { ItemSet::NonEmpty };
         self.record_change(RunChange::Selected(items.len()));
         self.lock().next_items = items;
@@ -132,7 +132,8 @@ impl Run {
 
     /// Stores a change, unless the handler was forgotten meanwhile.
     pub(crate) fn store(&self, change: StateChange) {
-        if !self.lock().forgotten {
+        let _reporting = self.reporting.lock();
+        if !self.is_forgotten() {
             self.host().store(change);
         }
     }

@@ -1,10 +1,12 @@
 //! Asks the ledger which runs and items may begin, and reports those that did not begin to the ledger.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::hold::Hold;
-use syncmgr_core::decision::ledger::{Effect, EndedAttempt, HANDLER_ITSELF, StartReason, StoppedBy};
+use syncmgr_core::decision::ledger::{Effect, EndedAttempt, HANDLER_ITSELF, RetryLedger, StartReason, StoppedBy};
 use syncmgr_core::decision::retry::{AttemptProgress, ClearedBy, RequestedBy};
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::id::{ErrorScope, ItemId};
@@ -16,6 +18,7 @@ use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::store::StateChange;
 
 use super::Run;
+use crate::attempt::Attempt;
 use crate::ending::RunEnding;
 use crate::scheduler::RunLog;
 use crate::session::scope::{Choosing, SessionTerms};
@@ -27,10 +30,8 @@ impl Run {
         let SessionTerms { requested_by, reason, .. } = self.scope.terms;
         let environment = self.host().ports.environment.now();
         let (request, capabilities) = (self.request(), self.info.capabilities());
-        let begin = self
-            .host()
-            .decide(|ledger, now| ledger.begin(request, (requested_by, reason), capabilities, environment, now));
-        let (hold, effects) = begin;
+        let (hold, effects) =
+            self.decide(|ledger, now| ledger.begin(request, (requested_by, reason), capabilities, environment, now));
         self.apply(effects);
         hold
     }
@@ -50,8 +51,8 @@ impl Run {
     pub(super) fn hold_of(&self, item: &SyncItem) -> Option<Hold> {
         let (handler, requested_by) = (self.id.handler, self.requested_by(item.id()));
         let claims: Vec<&Claim> = self.claims_of(item).collect();
-        let select = self.host().decide(|ledger, now| ledger.select(handler, item.id(), &claims, requested_by, now));
-        let (hold, effects) = select;
+        let (hold, effects) =
+            self.decide(|ledger, now| ledger.select(handler, item.id(), &claims, requested_by, now));
         self.apply(effects);
         hold
     }
@@ -84,7 +85,7 @@ impl Run {
         let (policy, listing) = (self.retry_policy(), self.listing());
         let lists = |item| unlisted || listing.item(item).is_some();
         let handler = self.id.handler;
-        let effects = self.host().decide(|ledger, now| ledger.postpone_missed(handler, reason, &policy, lists, now));
+        let effects = self.decide(|ledger, now| ledger.postpone_missed(handler, reason, &policy, lists, now));
         self.apply(effects);
     }
 
@@ -98,7 +99,7 @@ impl Run {
             return;
         }
         let (handler, items, policy) = (self.id.handler, next_items.iter().map(SyncItem::id), self.retry_policy());
-        let effects = self.host().decide(|ledger, now| ledger.requeue(handler, items, &policy, now));
+        let effects = self.decide(|ledger, now| ledger.requeue(handler, items, &policy, now));
         self.apply(effects);
     }
 
@@ -106,7 +107,7 @@ impl Run {
     pub(super) fn postpone_quarantined(&self, item: ItemId) {
         let (handler, reason, policy) = (self.id.handler, self.scope.terms.reason, self.retry_policy());
         let effects =
-            self.host().decide(|ledger, now| ledger.postpone_quarantined(handler, item, reason, &policy, now));
+            self.decide(|ledger, now| ledger.postpone_quarantined(handler, item, reason, &policy, now));
         self.apply(effects);
     }
 
@@ -162,13 +163,13 @@ impl Run {
         if !self.lock().automatic {
             return BTreeSet::new();
         }
-        self.host().decide(|ledger, now| ledger.take_along(self.id.handler, now))
+        self.decide(|ledger, now| ledger.take_along(self.id.handler, self.generation, now))
     }
 
     /// Ends the automatic run of the handler: another automatic run may start.
     pub(super) fn end_automatic(&self) {
         if std::mem::take(&mut self.lock().automatic) {
-            let effects = self.host().ledger().automatic_run_ended(self.id.handler);
+            let effects = self.decide(|ledger, _| ledger.automatic_run_ended(self.id.handler));
             self.host().apply(effects);
         }
     }
@@ -180,8 +181,7 @@ impl Run {
         }
         let policy = self.retry_policy();
         let attempted = self.attempted(HANDLER_ITSELF, verdict, AttemptProgress::None, &policy);
-        let began = self.host().ledger().began(&attempted, &self.request());
-        let Some((retry, effects)) = began else { return };
+        let Some((retry, effects)) = self.decide(|ledger, _| ledger.began(&attempted, &self.request())) else { return };
         self.apply(effects);
         let end = ItemEnd::new(verdict.outcome).with_retry(retry);
         let (fence, time) = (self.attempt().fence(), self.host().now().wall);
@@ -191,16 +191,33 @@ impl Run {
     /// Applies effects of the ledger, and stores their changes.
     pub(super) fn apply(&self, effects: Vec<Effect>) {
         let changes = self.host().perform(effects, self);
-        if !self.lock().forgotten {
+        let _reporting = self.reporting.lock();
+        if !self.is_forgotten() {
             self.host().store_all(changes);
         }
+    }
+
+    /// Passes an event to the ledger, with the current time. Nothing happens if the handler was forgotten: the ledger may
+    /// already know a new registration with the same id.
+    pub(super) fn decide<T: Default>(&self, event: impl FnOnce(&mut RetryLedger, SystemTime) -> T) -> T {
+        let _reporting = self.reporting.lock();
+        if self.is_forgotten() { T::default() } else { self.host().decide(event) }
+    }
+}
+
+impl Run {
+    /// Adds a question in place of the entry with its id, without notifying the observers of the attempt.
+    pub(super) fn replace_question(&self, question: LogEntry) -> Option<Arc<Attempt>> {
+        question.id.into_iter().for_each(|id| self.events.delete(ErrorScope::One(id)));
+        self.log_quietly(question)
     }
 }
 
 impl RunLog for Run {
     fn add_question(&self, question: LogEntry) {
-        question.id.into_iter().for_each(|id| self.events.delete(ErrorScope::One(id)));
-        self.log(question);
+        if let Some(attempt) = self.replace_question(question) {
+            attempt.notify();
+        }
     }
 
     fn remove_questions(&self, item: ItemId) {

@@ -363,7 +363,7 @@ impl Run {
     /// Marks the resumed sessions as finished, unless this run is aborted itself.
     fn finish_resumed(&self, sessions: &[SessionId]) {
         if !sessions.is_empty() && !self.attempt().is_aborted() {
-            let effects = self.host().decide(|ledger, now| ledger.finished(self.id.handler, sessions, now));
+            let effects = self.decide(|ledger, now| ledger.finished(self.id.handler, sessions, now));
             self.host().apply(effects);
         }
     }

@@ -162,10 +162,8 @@ impl HostLink for RunLink {
     }
 
     fn write(&self, change: StateChange) -> BoxFuture<'static, SyncResult> {
-        match self.run.upgrade().is_some_and(|run| run.may_store(&change)) {
-            true => self.host.write(vec![change]),
-            false => async { Err(Cancelled::new(CancelReason::Ended).into()) }.boxed(),
-        }
+        let written = self.run.upgrade().and_then(|run| run.write(change));
+        written.unwrap_or_else(|| async { Err(Cancelled::new(CancelReason::Ended).into()) }.boxed())
     }
 
     fn durability(&self) -> Durability {
@@ -181,7 +179,9 @@ impl HostLink for RunLink {
     }
 
     fn consume_answers(&self, item: ItemId, keys: &[Arc<str>]) {
-        self.host.ledger().consume_answers(self.id.handler, item, keys);
+        if let Some(run) = self.run.upgrade() {
+            run.decide(|ledger, _| ledger.consume_answers(self.id.handler, item, keys));
+        }
     }
 
     fn abandoned(&self, item: ItemId, cell: Arc<ItemCell>) {

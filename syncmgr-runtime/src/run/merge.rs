@@ -19,7 +19,7 @@ impl Run {
     /// Adds earlier runs of the same handler. This run leaves out the items that an earlier run begins from now on.
     pub(crate) fn add_earlier_runs(&self, earlier: impl Iterator<Item = Arc<Run>>) {
         for run in earlier {
-            if run.terms().cover(&self.terms()) {
+            if run.generation == self.generation && run.terms().cover(&self.terms()) {
                 let (attempt, entry) = run.position();
                 self.lock().earlier.push(Earlier { run: run.clone(), attempt, entry });
             }
@@ -29,7 +29,8 @@ impl Run {
 
     /// Adds a run that was requested after this run but may begin before it.
     fn add_overtaking_run(&self, later: Option<Arc<Run>>) {
-        let Some(run) = later.filter(|later| later.terms().cover(&self.terms())) else { return };
+        let Some(run) = later.filter(|later| later.generation == self.generation && later.terms().cover(&self.terms()))
+        else { return };
         if self.lock().protocol.stage() == Stage::Created {
             self.lock().earlier.push(Earlier { run, attempt: 0, entry: 0 });
         }

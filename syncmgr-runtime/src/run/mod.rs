@@ -28,6 +28,7 @@ use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::port::{Kept, RunInfo};
+use syncmgr_core::register::Generation;
 use syncmgr_core::status::Status;
 use syncmgr_core::sync::Mutex;
 use tokio::sync::{Notify, oneshot};
@@ -38,7 +39,7 @@ pub(crate) use self::state::IdleRequest;
 use self::state::{Command, Recorded, RunState, purpose};
 use crate::attempt::Attempt;
 use crate::ending::{RunChange, RunEnding};
-use crate::host::Host;
+use crate::host::{Host, Registered};
 use crate::scheduler::admission::Admitted;
 use crate::session::scope::SessionScope;
 use crate::watchdog::WatchedRun;
@@ -48,6 +49,8 @@ pub(crate) struct Run {
     id: RunId,
     info: HandlerInfo,
     handler: Arc<dyn SyncHandler>,
+    /// The registration of the handler that the run belongs to.
+    generation: Generation,
     /// The state shared with the session and its other runs.
     scope: Arc<SessionScope>,
     run_info: RunInfo,
@@ -57,6 +60,8 @@ pub(crate) struct Run {
     attention: AttentionPermits,
     started: Notify,
     recorded: Mutex<Recorded>,
+    /// Locked while the run reports to the ledger and the store, so that nothing is reported once the run is forgotten.
+    reporting: Mutex<()>,
     state: Mutex<RunState>,
     /// Notified when the idle run has a request.
     requested: Notify,
@@ -66,8 +71,7 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn new(
         scope: &Arc<SessionScope>,
-        handler: Arc<dyn SyncHandler>,
-        info: HandlerInfo,
+        Registered { handler, info, generation }: Registered,
         run_info: RunInfo,
     ) -> Arc<Self> {
         let id = RunId { session: run_info.session, handler: run_info.handler };
@@ -75,6 +79,7 @@ impl Run {
             id,
             info,
             handler,
+            generation,
             scope: scope.clone(),
             state: Mutex::new(RunState::new(purpose(scope, &run_info), scope.terms.reason, scope.terms.requested_by)),
             run_info,
@@ -84,6 +89,7 @@ impl Run {
             attention: AttentionPermits::default(),
             started: Notify::new(),
             recorded: Mutex::default(),
+            reporting: Mutex::default(),
             requested: Notify::new(),
             this: this.clone(),
         });
@@ -184,9 +190,14 @@ impl Run {
         }
     }
 
-    /// Stops storing anything about the run.
+    /// Stops reporting anything about the run to the ledger and the store.
     pub(crate) fn forget(&self) {
+        let _reporting = self.reporting.lock();
         self.lock().forgotten = true;
+    }
+
+    pub(crate) fn generation(&self) -> Generation {
+        self.generation
     }
 
     /// Returns `true` if nothing about the run is to be stored.
@@ -194,11 +205,11 @@ impl Run {
         self.lock().forgotten
     }
 
-    /// Skips an item and stops recording it.
+    /// Stops reporting an item.
     pub(crate) fn forget_item(&self, item: ItemId) {
+        let _reporting = self.reporting.lock();
         self.lock().forgotten_items.insert(item);
         self.events.forget(item);
-        self.skip(item);
     }
 
     /// Waits until an item no longer runs.
@@ -258,17 +269,24 @@ impl Run {
 
     /// Adds an entry to the log.
     pub(crate) fn log(&self, entry: LogEntry) {
+        if let Some(attempt) = self.log_quietly(entry) {
+            attempt.notify();
+        }
+    }
+
+    /// Adds an entry to the log. The caller notifies the observers of the attempt, once it has released its locks.
+    fn log_quietly(&self, entry: LogEntry) -> Option<Arc<Attempt>> {
         let attempt = {
             let state = self.lock();
             if entry.item.is_some_and(|item| state.forgotten_items.contains(&item)) {
-                return;
+                return None;
             }
             state.latest()
         };
         let item_name = entry.item.and_then(|item| self.name_of(item));
         crate::trace::entry(&self.span, self.id, self.info.name(), &entry, item_name.as_deref());
         self.events.log(attempt.number(), attempt.journal_len(), entry);
-        attempt.notify();
+        Some(attempt)
     }
 
     /// Notifies the observers of the run's new state.

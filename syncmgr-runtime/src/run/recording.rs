@@ -1,5 +1,6 @@
 //! Records the outcomes of a run's items, each in one write with its log entries and its retry status.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
@@ -10,6 +11,7 @@ use futures::future::BoxFuture;
 use syncmgr_core::decision::retry::AttemptProgress;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::error::{SyncResult, one_line};
+use syncmgr_core::id::ItemId;
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::record::ItemEnd;
 use syncmgr_core::store::StateChange;
@@ -18,6 +20,7 @@ use super::Run;
 use super::events::Unsaved;
 use crate::attempt::{Attempt, Candidate, ItemEnded};
 use crate::host::Records;
+use crate::scheduler::RunLog;
 
 /// The number of journal entries read for one write.
 const BATCH: usize = 1_024;
@@ -77,6 +80,16 @@ impl Run {
 
     /// Records the next outcomes of an attempt. Returns `false` if there are none.
     fn record_some(&self, attempt: &Attempt) -> bool {
+        let log = QuietLog { run: self, asked: Cell::new(false) };
+        let any = self.report_some(attempt, &log);
+        if log.asked.get() {
+            attempt.notify();
+        }
+        any
+    }
+
+    fn report_some(&self, attempt: &Attempt, log: &QuietLog<'_>) -> bool {
+        let _reporting = self.reporting.lock();
         let number = attempt.number();
         let from = {
             let mut recorded = self.recorded_so_far();
@@ -86,7 +99,7 @@ impl Run {
             recorded.entries
         };
         let length = attempt.journal_len();
-        if length > from && self.lock().forgotten {
+        if length > from && self.is_forgotten() {
             // These entries count as recorded, so that `journal_grown` waits for new entries.
             self.recorded_so_far().entries = length;
         }
@@ -104,15 +117,20 @@ impl Run {
         let (ended, next) = attempt.ends(from, BATCH, |ended| host.records == Records::All || exceptional(ended));
         self.recorded_so_far().entries = next;
         let ended = self.without_forgotten(ended);
-        let changes = self.changes(attempt, ended);
+        let changes = self.changes(attempt, ended, log);
         if !changes.is_empty() {
             self.add_write(host.write(changes));
         }
         true
     }
 
-    /// Returns `true` if a change may be stored: neither the handler nor the item was forgotten.
-    pub(super) fn may_store(&self, change: &StateChange) -> bool {
+    /// Writes a change. Returns `None` if its handler or item was forgotten.
+    pub(super) fn write(&self, change: StateChange) -> Option<BoxFuture<'static, SyncResult>> {
+        let _reporting = self.reporting.lock();
+        self.may_store(&change).then(|| self.host().write(vec![change]))
+    }
+
+    fn may_store(&self, change: &StateChange) -> bool {
         let state = self.lock();
         let forgotten = match change {
             StateChange::Committed { item, .. } => state.forgotten_items.contains(item),
@@ -150,12 +168,12 @@ impl Run {
     }
 
     /// Returns the changes to store for items that have ended.
-    fn changes(&self, attempt: &Attempt, ended: Vec<ItemEnded>) -> Vec<StateChange> {
+    fn changes(&self, attempt: &Attempt, ended: Vec<ItemEnded>, log: &QuietLog<'_>) -> Vec<StateChange> {
         let (handler, fence) = (self.id.handler, attempt.fence());
         let mut changes = Vec::new();
         let ends: BTreeSet<_> = ended.iter().map(|ended| ended.item).collect();
         if !ended.is_empty() {
-            let end = |ended: ItemEnded| (ended.item, self.end_of(ended, &mut changes));
+            let end = |ended: ItemEnded| (ended.item, self.end_of(ended, log, &mut changes));
             let items = ended.into_iter().map(end).collect();
             let time = self.host().now().wall;
             changes.push(StateChange::Ended { handler, fence, time, items });
@@ -168,7 +186,7 @@ impl Run {
     }
 
     /// Returns the record of an item's end. Related changes are added to `changes`.
-    fn end_of(&self, ended: ItemEnded, changes: &mut Vec<StateChange>) -> ItemEnd {
+    fn end_of(&self, ended: ItemEnded, log: &QuietLog<'_>, changes: &mut Vec<StateChange>) -> ItemEnd {
         let ItemEnded { item, verdict, used } = ended;
         let succeeded = verdict.outcome == Outcome::Succeeded;
         let consumed: Vec<_> = if succeeded { used.answers.into_iter().collect() } else { Vec::new() };
@@ -182,7 +200,7 @@ impl Run {
             let policy = self.retry_policy();
             let attempted = self.attempted(item, verdict, progress, &policy);
             let (after, effects) = host.ledger().ended(&attempted);
-            changes.extend(host.perform(effects, self));
+            changes.extend(host.perform(effects, log));
             retry = after;
         }
         ItemEnd::new(verdict.outcome)
@@ -200,5 +218,23 @@ impl Run {
             Unsaved::Appended(entries) => StateChange::Logged { handler, manager, session, time, entries },
             Unsaved::Replaced(entries) => StateChange::Log { handler, manager, session, time, entries },
         })
+    }
+}
+
+/// The log of a run that is locked: the observers are notified once the lock is released.
+struct QuietLog<'a> {
+    run: &'a Run,
+    /// `true` once a question was added.
+    asked: Cell<bool>,
+}
+
+impl RunLog for QuietLog<'_> {
+    fn add_question(&self, question: LogEntry) {
+        self.run.replace_question(question);
+        self.asked.set(true);
+    }
+
+    fn remove_questions(&self, item: ItemId) {
+        self.run.remove_questions(item);
     }
 }

@@ -110,6 +110,7 @@ impl SessionShared {
         if let Some(reason) = stop {
             runs.iter().for_each(|run| run.stop(reason));
         }
+        self.stop_forgotten(&runs);
         // Dropping the last reference to a session drops its handlers. This must happen outside the host's lock.
         let mut earlier_sessions = Vec::new();
         self.host.admission.request(&runs, self.terms.priority, |run, earlier| {
@@ -131,6 +132,18 @@ impl SessionShared {
         self.lock().tasks = tasks;
     }
 
+    /// Stops the runs whose handlers were forgotten after the session was requested.
+    fn stop_forgotten(&self, runs: &[Arc<Run>]) {
+        let is_forgotten = |run: &&Arc<Run>| {
+            let forgotten = self.host.manager_state().forgotten(run.id().handler);
+            forgotten.is_some_and(|forgotten| run.generation() < forgotten)
+        };
+        for run in runs.iter().filter(is_forgotten) {
+            run.forget();
+            run.stop(CancelReason::HandlerStopped);
+        }
+    }
+
     /// Stops the session at its deadline.
     async fn stop_at(&self, deadline: SystemTime) {
         let left = deadline.duration_since(self.began.wall).unwrap_or_default();
@@ -147,7 +160,8 @@ impl SessionShared {
         self.until(|| self.has_all_offers()).await;
         let chosen = self.choose_among_offers().await;
         if matches!(self.terms.choosing, Choosing::ByChooser) {
-            let requests = std::mem::take(&mut self.lock().requests);
+            let mut requests = std::mem::take(&mut self.lock().requests);
+            requests.retain(|request| self.run(request.handler).is_none_or(|run| !run.is_forgotten()));
             self.record_begin(requests);
         }
         self.set_chosen(chosen);

@@ -180,7 +180,7 @@ impl SessionRequest {
     /// # Errors
     /// Returns an error if a handler is not registered.
     pub fn describe(&self) -> Result<Vec<RunRequest>, RequestError> {
-        let describe = |(_, info): Registered| {
+        let describe = |Registered { info, .. }: Registered| {
             let mut described = RunRequest::new(info.id()).with_trigger(self.trigger).with_flags(self.flags);
             described.items = self.items.get(&info.id()).cloned();
             (described.cookie, described.deadline) = (self.cookie.clone(), self.deadline);
@@ -239,9 +239,9 @@ impl SessionRequest {
         let (host, open) = (self.host().clone(), self.manager.sessions.clone());
         let session = SessionShared::open(host, open, tasks, self.terms()).ok_or(StartError::ShutDown)?;
         self.manager.watch();
-        let runs = handlers.into_iter().map(|(handler, info)| {
-            let run_info = RunInfo::new(info.id(), session.id, self.trigger, self.flags);
-            Run::new(session.scope(), handler, info, run_info.with_cookie(self.cookie.clone()))
+        let runs = handlers.into_iter().map(|registered| {
+            let run_info = RunInfo::new(registered.info.id(), session.id, self.trigger, self.flags);
+            Run::new(session.scope(), registered, run_info.with_cookie(self.cookie.clone()))
         });
         session.begin(runs.collect(), to_record);
         Ok(Session::new(session, self.manager))

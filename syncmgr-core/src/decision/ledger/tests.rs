@@ -67,8 +67,8 @@ fn ledger() -> RetryLedger {
 /// A ledger with both handlers and these retry states of the mail handler's items.
 fn with(states: &[(ItemId, RetryState)]) -> RetryLedger {
     let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
-    let _ = ledger.register(MAIL, NEEDS_NETWORK, states.iter().copied().collect(), at(0));
-    let _ = ledger.register(PAGES, Capabilities::default(), BTreeMap::new(), at(0));
+    let _ = ledger.register(MAIL, Generation::FIRST, NEEDS_NETWORK, states.iter().copied().collect(), at(0));
+    let _ = ledger.register(PAGES, Generation::FIRST, Capabilities::default(), BTreeMap::new(), at(0));
     ledger
 }
 

@@ -8,6 +8,7 @@ use crate::decision::environment_holds::{holds, reconnected};
 use crate::decision::retry::{ClearedBy, clear};
 use crate::environment::Environment;
 use crate::id::{HandlerId, ItemId, SessionId};
+use crate::register::Generation;
 use crate::retry::RetryState;
 use crate::store::StateChange;
 
@@ -123,8 +124,11 @@ impl RetryLedger {
         writes(self.interrupted.done(handler, sessions, now))
     }
 
-    /// Returns the due items of a handler with an automatic run. That run takes them along.
-    pub fn take_along(&mut self, handler: HandlerId, now: SystemTime) -> BTreeSet<ItemId> {
+    /// Returns the due items of a handler with an automatic run. That run takes them along, unless its registration was replaced.
+    pub fn take_along(&mut self, handler: HandlerId, generation: Generation, now: SystemTime) -> BTreeSet<ItemId> {
+        if self.handlers.get(&handler).is_none_or(|known| known.generation != generation) {
+            return BTreeSet::new();
+        }
         let now = self.time(now);
         self.retry_queue.take_due_of(handler, now)
     }

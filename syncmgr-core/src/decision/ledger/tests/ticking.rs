@@ -16,8 +16,8 @@ fn a_handler_has_one_automatic_run_that_takes_along_what_becomes_due() {
     let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 40))]);
     let _ = ledger.tick(None, Environment::UNKNOWN, at(30));
     assert_eq!((ledger.next_deadline(), ledger.tick(None, Environment::UNKNOWN, at(50))), (None, vec![]));
-    assert_eq!(ledger.take_along(MAIL, at(50)), BTreeSet::from([DRAFTS]));
-    assert_eq!(ledger.take_along(MAIL, at(50)), BTreeSet::new());
+    assert_eq!(ledger.take_along(MAIL, Generation::FIRST, at(50)), BTreeSet::from([DRAFTS]));
+    assert_eq!(ledger.take_along(MAIL, Generation::FIRST, at(50)), BTreeSet::new());
     assert_eq!(ledger.automatic_run_ended(MAIL), []);
 }
 
@@ -46,7 +46,7 @@ fn a_reconnect_during_an_automatic_run_leaves_the_items_to_that_run() {
     let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 600))]);
     let _ = ledger.tick(None, offline(), at(30));
     assert_eq!(started(&ledger.environment_changed(offline(), online(), at(40))), []);
-    assert_eq!(ledger.take_along(MAIL, at(40)), BTreeSet::from([INBOX, DRAFTS]));
+    assert_eq!(ledger.take_along(MAIL, Generation::FIRST, at(40)), BTreeSet::from([INBOX, DRAFTS]));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_deadline_waited_for_is_reached_whatever_the_clock_says() {
 fn a_handler_that_could_not_begin_gets_a_session_of_its_own() {
     let mut ledger = with(&[(HANDLER_ITSELF, backoff(0, 30)), (INBOX, backoff(0, 30))]);
     let states = BTreeMap::from([(DRAFTS, backoff(0, 30))]);
-    let _ = ledger.register(PAGES, Capabilities::default(), states, at(0));
+    let _ = ledger.register(PAGES, Generation::FIRST, Capabilities::default(), states, at(0));
     let effects = ledger.tick(None, Environment::UNKNOWN, at(30));
     assert_eq!(
         effects,
@@ -152,7 +152,7 @@ fn a_reconnect_clears_nothing_of_a_retired_handler() {
 fn a_state_from_the_future_starts_its_wait_now() {
     let mut ledger = ledger();
     let states = BTreeMap::from([(INBOX, backoff(500, 530)), (DRAFTS, status(RetryStatus::Permanent))]);
-    let effects = ledger.register(MAIL, NEEDS_NETWORK, states, at(100));
+    let effects = ledger.register(MAIL, Generation::FIRST, NEEDS_NETWORK, states, at(100));
     assert_eq!(effects, [Effect::Wake]);
     assert_eq!(ledger.state_of(MAIL, INBOX), Some(&backoff(100, 130)));
     assert_eq!(ledger.state_of(MAIL, DRAFTS), Some(&status(RetryStatus::Permanent)));
@@ -164,7 +164,7 @@ fn a_state_from_the_future_starts_its_wait_now() {
 #[test]
 fn registering_a_handler_with_nothing_pending_has_no_effect() {
     let mut ledger = RetryLedger::new(Resume::Immediately);
-    assert_eq!(ledger.register(MAIL, NEEDS_NETWORK, BTreeMap::new(), at(0)), []);
+    assert_eq!(ledger.register(MAIL, Generation::FIRST, NEEDS_NETWORK, BTreeMap::new(), at(0)), []);
     assert!(!ledger.has_pending());
 }
 
@@ -172,6 +172,29 @@ fn registering_a_handler_with_nothing_pending_has_no_effect() {
 fn registering_a_retired_handler_makes_its_items_due_again() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     ledger.retire(MAIL);
-    let _ = ledger.register(MAIL, NEEDS_NETWORK, BTreeMap::from([(INBOX, backoff(0, 30))]), at(0));
+    let _ = ledger.register(MAIL, Generation::FIRST, NEEDS_NETWORK, BTreeMap::from([(INBOX, backoff(0, 30))]), at(0));
     assert_eq!(started(&ledger.tick(None, Environment::UNKNOWN, at(30))).len(), 1);
+}
+
+#[test]
+fn an_automatic_run_takes_along_nothing_of_a_later_registration() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    let _ = ledger.tick(None, online(), at(30));
+    ledger.retire(MAIL);
+    let states = BTreeMap::from([(DRAFTS, backoff(0, 30))]);
+    let _ = ledger.register(MAIL, Generation::FIRST.next(), NEEDS_NETWORK, states, at(30));
+    assert_eq!(ledger.take_along(MAIL, Generation::FIRST, at(40)), BTreeSet::new());
+    assert_eq!(ledger.tick(None, online(), at(40)), [], "the old automatic run is still active");
+    let _ = ledger.automatic_run_ended(MAIL);
+    assert_eq!(ledger.tick(None, online(), at(40)), [start(StartReason::Retry, items(MAIL, &[DRAFTS]))]);
+}
+
+#[test]
+fn a_forgotten_handler_has_no_automatic_run() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    let _ = ledger.tick(None, online(), at(30));
+    let _ = ledger.forget(MAIL, Vec::new(), at(31));
+    let states = BTreeMap::from([(INBOX, backoff(31, 32))]);
+    let _ = ledger.register(MAIL, Generation::FIRST.next(), NEEDS_NETWORK, states, at(31));
+    assert_eq!(ledger.tick(None, online(), at(40)), [start(StartReason::Retry, items(MAIL, &[INBOX]))]);
 }
