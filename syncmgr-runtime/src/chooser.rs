@@ -14,6 +14,9 @@ pub type Chosen = BTreeMap<HandlerId, BTreeSet<ItemId>>;
 /// A session that may ask the user calls the chooser once, before any handler prepares. The manager stores the selection
 /// as the preference for the next session.
 ///
+/// The manager drops the call, and nothing runs, if the session is stopped or closed, if its last handle is dropped, or at the
+/// [deadline](crate::manager::SyncManagerBuilder::choosing_deadline).
+///
 /// See also: R56.
 #[async_trait]
 pub trait Chooser: Send + Sync + 'static {

@@ -56,6 +56,7 @@ pub(crate) struct Rules {
     pub(crate) records: Records,
     pub(crate) resume: Resume,
     pub(crate) reconnect_interval: Duration,
+    pub(crate) choosing_deadline: Duration,
 }
 
 /// The items whose end is recorded.
@@ -84,6 +85,8 @@ pub(crate) struct Host {
     pub(crate) guards: GuardPolicy,
     pub(crate) records: Records,
     pub(crate) lease: Mutex<Lease>,
+    /// The time after which a choice that is not made counts as none.
+    pub(crate) choosing_deadline: Duration,
     launcher: OnceLock<Weak<dyn Launcher>>,
     /// Cancelled when the manager shuts down.
     pub(crate) closing: CancellationToken,
@@ -154,6 +157,7 @@ impl Host {
             guards: rules.guards,
             records: rules.records,
             lease: Mutex::new(lease.map(Some)),
+            choosing_deadline: rules.choosing_deadline,
             launcher: OnceLock::new(),
             closing: CancellationToken::new(),
             last_session: AtomicU64::new(0),

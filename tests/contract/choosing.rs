@@ -8,3 +8,4 @@ mod items;
 mod properties;
 mod register;
 mod relisting;
+mod unanswered;

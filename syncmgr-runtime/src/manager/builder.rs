@@ -23,6 +23,9 @@ use crate::watchdog::Watchdog;
 /// The default of [`SyncManagerBuilder::reconnect_interval`].
 const RECONNECT_INTERVAL: Duration = Duration::from_secs(5);
 
+/// The default of [`SyncManagerBuilder::choosing_deadline`].
+const CHOOSING_DEADLINE: Duration = Duration::from_secs(10 * 60);
+
 /// Configures and builds a [`SyncManager`].
 ///
 /// ```
@@ -68,6 +71,7 @@ impl Default for SyncManagerBuilder {
             records: Records::Exceptions,
             resume: Resume::default(),
             reconnect_interval: RECONNECT_INTERVAL,
+            choosing_deadline: CHOOSING_DEADLINE,
         };
         Self { ports, rules }
     }
@@ -377,6 +381,20 @@ impl SyncManagerBuilder {
     /// ```
     pub fn chooser(mut self, chooser: impl Chooser) -> Self {
         self.ports.chooser = Some(Arc::new(chooser));
+        self
+    }
+
+    /// Sets the time that a chooser has for its answer. The default is 10 min. After that time nothing is chosen, nothing
+    /// runs, and the log of each handler says so. The handlers of a session cannot run in other sessions while it waits.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use syncmgr_doc_examples::*;
+    /// let kiosk = SyncManager::builder().choosing_deadline(Duration::from_secs(60)).build();
+    /// # let _ = kiosk;
+    /// ```
+    pub fn choosing_deadline(mut self, deadline: Duration) -> Self {
+        self.rules.choosing_deadline = deadline;
         self
     }
 

@@ -10,41 +10,73 @@ use syncmgr_core::error::{one_line, panic_text};
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::store::StateChange;
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
 use super::lifecycle::SessionShared;
-use crate::chooser::Chosen;
+use super::scope::Choosing;
+use crate::chooser::{Chooser, Chosen};
 use crate::run::Run;
 
+/// Aborts a task when dropped.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 impl SessionShared {
-    /// Returns `true` once every run has made its offer or is idle.
+    /// Returns `true` once every run has made its offer or is idle, or no choice is wanted any more.
     pub(super) fn has_all_offers(&self) -> bool {
-        let state = self.lock();
         let is_ready = |run: &Arc<Run>| run.is_idle() || self.offers().contains_key(&run.id().handler);
-        state.stop.is_some() || state.runs.iter().all(is_ready)
+        self.has_withdrawn_offers() || self.runs().iter().all(is_ready)
+    }
+
+    /// Returns `true` if the session was stopped, closed or dropped, so that no choice is wanted.
+    fn has_withdrawn_offers(&self) -> bool {
+        let state = self.lock();
+        state.stop.is_some() || state.closing && matches!(self.terms.choosing, Choosing::ByChooser)
     }
 
     pub(super) async fn choose_among_offers(&self) -> Chosen {
         let offers: Vec<Offer> = self.offers().values().cloned().collect();
-        let Some(chooser) = self.host.ports.chooser.as_ref().filter(|_| !offers.is_empty()) else {
+        let Some(chooser) = self.host.ports.chooser.clone().filter(|_| !offers.is_empty()) else {
             return Chosen::new();
         };
-        let stopped = self.until(|| self.lock().stop.is_some() || self.is_idle());
+        let limit = self.host.choosing_deadline;
+        let withdrawn = self.until(|| self.has_withdrawn_offers() || self.is_idle());
         tokio::select! {
             biased;
-            () = stopped => Chosen::new(),
-            chosen = AssertUnwindSafe(chooser.choose(&offers)).catch_unwind() => match chosen {
+            () = withdrawn => Chosen::new(),
+            chosen = self.ask(chooser, offers.clone()) => match chosen {
                 Ok(Some(chosen)) => self.store_choice(&offers, chosen).await,
                 // Cancelled by the user: nothing runs, and no choice is stored.
                 Ok(None) => Chosen::new(),
-                Err(panic) => self.log_chooser_panic(&panic_text(panic)),
+                Err(panicked) => self.choose_nothing(&panicked),
             },
+            () = tokio::time::sleep(limit) => self.choose_nothing(&format!("the chooser did not answer within {limit:?}")),
         }
     }
 
-    /// Logs the panic in the log of every handler and chooses nothing.
-    fn log_chooser_panic(&self, text: &str) -> Chosen {
+    /// Calls the chooser in a task of its own, so that a chooser that blocks its thread does not block the session. Returns the text
+    /// of a panic.
+    async fn ask(&self, chooser: Arc<dyn Chooser>, offers: Vec<Offer>) -> Result<Option<Chosen>, String> {
+        let (answer, answered) = oneshot::channel();
+        let asking = async move {
+            let chosen = AssertUnwindSafe(chooser.choose(&offers)).catch_unwind().await;
+            // The session may have stopped waiting.
+            let _ = answer.send(chosen.map_err(|panic| format!("the chooser panicked: {}", panic_text(panic))));
+        };
+        let _task = AbortOnDrop(self.tasks.spawn(asking.boxed()));
+        answered.await.unwrap_or(Ok(None))
+    }
+
+    /// Logs the reason in the log of every handler and chooses nothing.
+    fn choose_nothing(&self, reason: &str) -> Chosen {
         for run in self.runs() {
-            run.log(LogEntry::new(LogLevel::Error, format!("nothing was chosen: the chooser panicked: {text}")));
+            run.log(LogEntry::new(LogLevel::Error, format!("nothing was chosen: {reason}")));
         }
         Chosen::new()
     }

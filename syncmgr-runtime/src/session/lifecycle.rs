@@ -37,7 +37,7 @@ pub(super) struct SessionState {
     /// The runs to record once the items are chosen.
     requests: Vec<RunRequest>,
     /// `true` once the last handle is dropped or the session is closed: its runs are released when they are idle.
-    closing: bool,
+    pub(super) closing: bool,
     /// The time until every run was idle for the first time.
     time_to_idle: Option<Duration>,
     /// The tasks of the session and its runs.
