@@ -186,7 +186,7 @@ pub(crate) async fn drive_call<'a, T>(
     call: impl FnOnce() -> BoxFuture<'a, SyncResult<T>>,
     mut pending: impl FnMut(),
 ) -> (CallEnd<T>, Window) {
-    let mut future = match catch_unwind(AssertUnwindSafe(call)) {
+    let mut future = match attempt.observe_poll(|| catch_unwind(AssertUnwindSafe(call))) {
         Ok(future) => future,
         Err(panic) => return (CallEnd::Panicked(panic_text(panic)), Window::Never),
     };

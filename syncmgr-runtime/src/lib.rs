@@ -27,6 +27,7 @@ pub mod manager;
 pub mod mapping;
 pub mod memory;
 pub mod meter;
+mod nesting;
 mod owner;
 mod persistence;
 pub mod random;

@@ -7,6 +7,7 @@ mod explain;
 mod forget;
 mod handlers;
 mod log;
+mod nested;
 mod properties;
 mod shutdown;
 
@@ -27,6 +28,7 @@ pub use self::access::StoreAccessError;
 pub use self::builder::SyncManagerBuilder;
 pub(crate) use self::handlers::call_info;
 pub use self::log::LogAccessError;
+pub(crate) use self::nested::Caller;
 pub use self::properties::PropertiesError;
 pub use self::shutdown::StillRunning;
 use crate::host::Host;

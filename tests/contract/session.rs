@@ -7,6 +7,7 @@ mod events;
 mod manager_events;
 mod merge;
 mod merge_terms;
+mod nested;
 mod pause;
 mod pause_end;
 mod races;

@@ -41,6 +41,10 @@ pub struct HostState {
     current: BTreeMap<HandlerId, RunId>,
     starts: FairQueue<RunId>,
     permit_requests: FairQueue<PermitRequest>,
+    /// The runs of sessions that an item started and may wait for.
+    nested: BTreeSet<RunId>,
+    /// The nested runs with a permit beyond the limit.
+    lent: BTreeSet<RunId>,
     claims: Claims,
 }
 
@@ -84,6 +88,8 @@ impl HostState {
             current: BTreeMap::new(),
             starts: FairQueue::default(),
             permit_requests: FairQueue::default(),
+            nested: BTreeSet::new(),
+            lent: BTreeSet::new(),
             claims: Claims::default(),
         }
     }
@@ -91,6 +97,12 @@ impl HostState {
     /// Sets the number of items that may hold a claim at the same time. The default is 1; 0 counts as 1.
     pub fn set_capacity(&mut self, claim: Claim, capacity: usize) {
         self.claims.set_capacity(claim, capacity);
+    }
+
+    /// Marks a run as nested: an item started its session and may wait for it. The run always gets one permit, if necessary beyond
+    /// the limit, because the waiting item keeps its own.
+    pub fn nest(&mut self, run: RunId) {
+        self.nested.insert(run);
     }
 
     /// Requests the start of a run. While another run of its handler is active, the new run waits, and the active run inherits the
@@ -110,6 +122,7 @@ impl HostState {
         self.starts.retain(|waiting| *waiting != run);
         self.cancel_permit_request(run);
         self.priorities.remove(&run);
+        self.nested.remove(&run);
         if self.is_current(run) {
             self.current.remove(&run.handler);
         }
@@ -170,20 +183,16 @@ impl HostState {
             .find(|(request, _)| request.run != run)
             .map(|(request, priority)| (request.run, priority))?;
         let (mine, theirs) = (self.permits_of(run), self.permits_of(other));
+        let is_lent = mine == 1 && self.lent.contains(&run);
         let gives = match priority.cmp(&self.priority(run)) {
             Ordering::Greater => theirs == 0 || mine > 1,
             Ordering::Equal => theirs == 0 || mine > theirs + 1,
             Ordering::Less => theirs == 0 && (mine > 1 || self.has_waited_enough(other)),
         };
-        gives.then(|| {
+        (gives && !is_lent).then(|| {
             self.reclaim_permits(run, 1);
             self.free -= 1;
-            *self.permits.entry(other).or_default() += 1;
-            self.permit_requests
-                .iter_mut()
-                .filter(|request| request.run == other)
-                .for_each(|request| request.workers -= 1);
-            self.permit_requests.retain(|request| request.workers > 0);
+            self.serve_request(other);
             self.add_permit_request(run, 1);
             Grant::Permits(other, 1)
         })
@@ -294,9 +303,17 @@ impl HostState {
         }
     }
 
+    /// Gives a waiting run one permit.
+    fn serve_request(&mut self, run: RunId) {
+        *self.permits.entry(run).or_default() += 1;
+        self.permit_requests.iter_mut().filter(|request| request.run == run).for_each(|request| request.workers -= 1);
+        self.permit_requests.retain(|request| request.workers > 0);
+    }
+
     fn reclaim_permits(&mut self, run: RunId, workers: usize) {
-        self.free += workers;
         let left = self.permits_of(run).saturating_sub(workers);
+        let lent = usize::from(left == 0 && self.lent.remove(&run));
+        self.free += workers - lent;
         match left {
             0 => self.permits.remove(&run),
             left => self.permits.insert(run, left),
@@ -316,7 +333,18 @@ impl HostState {
                 self.permit_requests.push(PermitRequest { run, workers: workers - 1, passed_over: 0 }, priority);
             }
         }
+        for run in self.starving_nested() {
+            self.lent.insert(run);
+            self.serve_request(run);
+            *granted.entry(run).or_default() += 1;
+        }
         granted.into_iter().map(|(run, workers)| Grant::Permits(run, workers)).collect()
+    }
+
+    /// Returns the nested runs that wait for a permit and have none.
+    fn starving_nested(&self) -> Vec<RunId> {
+        let waiting = self.permit_requests.iter().map(|(request, _)| request.run);
+        waiting.filter(|run| self.nested.contains(run) && self.permits_of(*run) == 0).collect()
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Attempt;
 use crate::clock::later;
+use crate::nesting::{self, Call};
 
 /// The end of an item's work.
 pub(super) enum WorkEnd {
@@ -51,6 +52,7 @@ pub(super) struct Supervised<'a> {
     grace: Option<Grace>,
     poll_state: &'a mut PollState,
     span: tracing::Span,
+    call: Option<Call>,
 }
 
 impl<'a> Supervised<'a> {
@@ -64,13 +66,14 @@ impl<'a> Supervised<'a> {
         let span = crate::trace::item(&attempt.span, &attempt.run_info, item.id());
         let (mut work, mut ended) = (None, None);
         item.cell().record_poll_boundary();
-        let begun = catch_unwind(AssertUnwindSafe(begin));
+        let call = attempt.nesting.map(|call| call.of_item(item.id()));
+        let begun = nesting::within(call, || catch_unwind(AssertUnwindSafe(begin)));
         item.cell().record_poll_boundary();
         match begun {
             Ok(future) => work = Some(future),
             Err(panic) => ended = Some(WorkEnd::Panicked(panic_text(panic))),
         }
-        Self { attempt, slot, item, work, ended, grace: None, poll_state, span }
+        Self { attempt, slot, item, work, ended, grace: None, poll_state, span, call }
     }
 
     /// Polls the work, if it has not ended.
@@ -78,7 +81,9 @@ impl<'a> Supervised<'a> {
         let Some(work) = &mut self.work else { return };
         let cell = self.item.cell();
         cell.record_poll_boundary();
-        let polled = self.span.in_scope(|| catch_unwind(AssertUnwindSafe(|| work.poll_unpin(cx))));
+        let polled = self.span.in_scope(|| {
+            nesting::within(self.call, || catch_unwind(AssertUnwindSafe(|| work.poll_unpin(cx))))
+        });
         cell.record_poll_boundary();
         let ended = match polled {
             Ok(Poll::Pending) => return,

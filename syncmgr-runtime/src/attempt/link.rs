@@ -19,6 +19,7 @@ use syncmgr_core::record::ItemRecord;
 use syncmgr_core::store::{Durability, StateChange};
 
 use super::Attempt;
+use crate::nesting::Call;
 
 /// The host of an attempt: a run in a session of our manager, or the callback of a foreign host.
 pub(crate) trait HostLink: Send + Sync {
@@ -92,6 +93,10 @@ pub(crate) trait HostLink: Send + Sync {
     /// Records the time from the request to stop a running item to its end.
     fn stopped_after(&self, time: Duration) {
         let _ = time;
+    }
+    /// Returns the identity of the handler's calls, for sessions that they start. `None` for a foreign host.
+    fn call(&self) -> Option<Call> {
+        None
     }
     /// Returns the span that the handler runs in.
     fn span(&self) -> tracing::Span {

@@ -35,6 +35,8 @@ use syncmgr_core::record::Fence;
 use syncmgr_core::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::nesting::{self, Call};
+
 pub(crate) use self::link::HostLink;
 pub(crate) use self::records::Usage;
 use self::state::{Aborted, AttemptPhase, Slot, State};
@@ -70,6 +72,8 @@ pub(crate) struct Attempt {
     /// Counts the polls of the handler's methods.
     call: ItemCell,
     span: tracing::Span,
+    /// The identity of the handler's calls.
+    nesting: Option<Call>,
     kept: Arc<Kept>,
     link: Arc<dyn HostLink>,
     state: Mutex<State>,
@@ -105,6 +109,7 @@ impl Attempt {
             cancel: Cancel::default(),
             call: ItemCell::default(),
             span: link.span(),
+            nesting: link.call(),
             kept,
             link,
             state: Mutex::default(),
@@ -311,7 +316,7 @@ impl Attempt {
     /// Polls a method of the handler.
     pub(crate) fn observe_poll<T>(&self, poll: impl FnOnce() -> T) -> T {
         self.call.record_poll_boundary();
-        let polled = self.span.in_scope(poll);
+        let polled = self.span.in_scope(|| nesting::within(self.nesting, poll));
         self.call.record_poll_boundary();
         polled
     }

@@ -18,6 +18,7 @@ use syncmgr_core::progress::Progress;
 
 use super::state::{AttemptPhase, State};
 use super::{Attempt, worker};
+use crate::nesting;
 
 impl RunPort for Attempt {
     fn run_info(&self) -> &RunInfo {
@@ -107,11 +108,11 @@ impl RunPort for Attempt {
     }
 
     fn blocking(&self, job: Box<dyn FnOnce() + Send>) {
-        self.link.blocking(job);
+        self.link.blocking(nesting::blocking(job));
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.link.spawn(task);
+        self.link.spawn(nesting::spawned(task));
     }
 
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>> {

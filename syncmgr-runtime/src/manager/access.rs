@@ -1,6 +1,7 @@
 //! Errors of a manager's store.
 
 use syncmgr_core::error::one_line;
+use syncmgr_core::id::HandlerId;
 
 /// An error from a manager's store. The [source](std::error::Error::source) is the error that the store returned.
 #[derive(Debug, thiserror::Error)]
@@ -12,4 +13,10 @@ pub enum StoreAccessError {
     /// The store refused a change and stored nothing of it.
     #[error("the store refused the change: {}; nothing was stored, try again", one_line(.0))]
     Refused(#[source] anyhow::Error),
+    /// A handler asked to forget itself, or the item that it synchronizes, inside its own call.
+    #[error("handler {handler} cannot be forgotten inside its own call, which would have to end first; nothing was deleted")]
+    Nested {
+        /// The handler.
+        handler: HandlerId,
+    },
 }

@@ -32,8 +32,12 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if the store or the store of secrets refuses the change; try again.
+    /// Returns an error if the store or the store of secrets refuses the change; try again. Also returns an error inside a
+    /// call of the handler, which would have to end first.
     pub async fn forget(&self, handler: HandlerId) -> Result<(), StoreAccessError> {
+        if self.owner.is_called_by(handler) {
+            return Err(StoreAccessError::Nested { handler });
+        }
         let written = self.delete(handler);
         for run in self.runs_of(handler).filter(|run| run.is_forgotten()) {
             run.stop(CancelReason::HandlerStopped);
@@ -87,8 +91,12 @@ impl SyncManager {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if the store refuses the change; try again.
+    /// Returns an error if the store refuses the change; try again. Also returns an error inside the item's own call, which
+    /// would have to end first.
     pub async fn forget_item(&self, handler: HandlerId, item: ItemId) -> Result<(), StoreAccessError> {
+        if self.owner.callers().iter().any(|caller| caller.is_for(handler, item)) {
+            return Err(StoreAccessError::Nested { handler });
+        }
         let runs: Vec<_> = self.runs_of(handler).collect();
         runs.iter().for_each(|run| run.forget_item(item));
         let effects = self.host().ledger().forget_item(handler, item);

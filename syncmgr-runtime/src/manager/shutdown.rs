@@ -19,6 +19,9 @@ impl SyncManager {
     /// that block their thread. Waits for handlers at most the longest hard grace plus a short margin, then as long again
     /// for a store that does not answer. The result does not include the store.
     ///
+    /// Inside a call of a handler, returns without waiting: the call would wait for itself. The result then includes the
+    /// calling handler. Call this method again from outside to wait.
+    ///
     /// Cancel safe; the sessions stop even if the future is dropped.
     ///
     /// ```
@@ -37,7 +40,12 @@ impl SyncManager {
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     pub async fn shutdown(&self) -> Vec<StillRunning> {
+        // Read first: the shutdown may end the calling run.
+        let is_nested = !self.owner.callers().is_empty();
         let sessions = self.owner.begin_shutdown();
+        if is_nested {
+            return self.still_running(&sessions);
+        }
         let all_ended = async {
             for session in &sessions {
                 session.until(|| session.has_ended()).await;

@@ -28,6 +28,7 @@ use super::{Run, stop_in};
 use crate::attempt::{Attempt, HostLink};
 use crate::host::Host;
 use crate::meter;
+use crate::nesting::Call;
 use crate::tasks::Tasks;
 
 /// The link from an attempt to its run, which may have been dropped.
@@ -37,12 +38,21 @@ pub(super) struct RunLink {
     host: Arc<Host>,
     tasks: Tasks,
     span: tracing::Span,
+    nested: Nested,
+}
+
+/// `Yes` if a call of a handler started the session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nested {
+    No,
+    Yes,
 }
 
 impl RunLink {
     fn new(run: &Run) -> Self {
         let (host, tasks) = (run.scope.host.clone(), run.scope.tasks.clone());
-        Self { run: run.this.clone(), id: run.id, host, tasks, span: run.span.clone() }
+        let nested = if run.scope.terms.parent.is_some() { Nested::Yes } else { Nested::No };
+        Self { run: run.this.clone(), id: run.id, host, tasks, span: run.span.clone(), nested }
     }
 
     fn item(&self, item: ItemId) -> ItemOfRun {
@@ -222,6 +232,10 @@ impl HostLink for RunLink {
         meter::stopped(time);
     }
 
+    fn call(&self) -> Option<Call> {
+        Some(Call { manager: self.host.id, run: self.id, item: None })
+    }
+
     fn span(&self) -> tracing::Span {
         self.span.clone()
     }
@@ -231,6 +245,9 @@ impl HostLink for RunLink {
     }
 
     fn request_workers(&self, count: usize) -> usize {
+        if self.nested == Nested::Yes {
+            self.host.admission.nest(self.id);
+        }
         self.host.admission.request_permits(self.id, count)
     }
 

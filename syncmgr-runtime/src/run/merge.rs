@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::merge::Terms;
 use syncmgr_core::decision::protocol::Stage;
@@ -59,7 +60,8 @@ impl Run {
         let merged = merged(&earlier);
         let quarantined = self.host().admission.quarantined();
         let clean = self.host().ledger().is_clean(self.id.handler);
-        if clean && merged.is_empty() && skipped.is_empty() && quarantined.is_empty() {
+        let held = self.claims_of_callers();
+        if clean && merged.is_empty() && skipped.is_empty() && quarantined.is_empty() && held.is_empty() {
             return items;
         }
         let (mut runs, mut not_run) = (Vec::with_capacity(items.len()), Vec::new());
@@ -70,6 +72,8 @@ impl Run {
             } else if quarantined.contains(&(self.id.handler, id)) {
                 not_run.push(self.exclude_quarantined(item));
                 self.postpone_quarantined(id);
+            } else if let Some(claim) = self.claims_of(item).find(|claim| held.contains(claim)) {
+                not_run.push(self.exclude_claiming(item, claim));
             } else if let Some((session, verdict)) = merged.get(&id) {
                 let hold = Some(Hold::Merged { session: *session });
                 not_run.push(NotRun { item: item.clone(), verdict: *verdict, hold });
@@ -85,6 +89,14 @@ impl Run {
         }
         not_run.into_iter().for_each(|item| self.add_event(RunEvent::NotRun(Arc::new(item))));
         runs.into()
+    }
+
+    /// Leaves an item out that needs a claim of the item that started the session and may wait for it.
+    fn exclude_claiming(&self, item: &SyncItem, claim: &Claim) -> NotRun {
+        let text = format!("left out: it needs {claim}, which the item that started this session holds");
+        self.log(LogEntry::new(LogLevel::Warning, text).with_item(item.id()));
+        let hold = Some(Hold::Claimed { claim: claim.clone() });
+        NotRun { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold }
     }
 
     /// Leaves an item out whose earlier work is still running, so that it does not run twice at the same time.

@@ -17,10 +17,13 @@ use std::sync::{Arc, MutexGuard, Weak};
 use std::task::Poll;
 
 use syncmgr_core::cancel::CancelReason;
+use syncmgr_core::claim::Claim;
+use syncmgr_core::decision::attempt::Phase;
 use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::host::RunId;
 use syncmgr_core::decision::protocol::{Event, Step};
+use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ItemId, Subject};
@@ -210,6 +213,27 @@ impl Run {
         let _reporting = self.reporting.lock();
         self.lock().forgotten_items.insert(item);
         self.events.forget(item);
+    }
+
+    /// Returns `true` if the manager was shut down or dropped before the run had ended, and the run left something undone.
+    pub(crate) fn was_cut_short(&self) -> bool {
+        let state = self.lock();
+        let shut_down = state.stop == Some(CancelReason::ShuttingDown);
+        let (ending, attempt) = (state.ending, state.latest());
+        drop(state);
+        let has_stopped_items = || attempt.with_phases(|phases| phases.contains(&Phase::Ended(Outcome::Stopped)));
+        shut_down && (ending == Some(RunEnding::Stopped) || has_stopped_items())
+    }
+
+    /// Returns `true` while an item runs.
+    pub(crate) fn is_running(&self, item: ItemId) -> bool {
+        self.attempt().phase_of(item) == Some(Phase::Running)
+    }
+
+    /// Returns the claims of the items that wait for this run's session.
+    fn claims_of_callers(&self) -> Vec<Claim> {
+        let Some(launcher) = self.host().launcher().filter(|_| self.scope.terms.parent.is_some()) else { return Vec::new() };
+        launcher.held_by(self.scope.terms.parent)
     }
 
     /// Waits until an item no longer runs.

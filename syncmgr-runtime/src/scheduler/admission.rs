@@ -89,6 +89,11 @@ impl Admission {
         self.inner.lock().runs.remove(&run);
     }
 
+    /// Marks a run of a session that an item started. The run gets at least one worker, whatever other items run.
+    pub(crate) fn nest(&self, run: RunId) {
+        self.decide(|host| host.nest(run));
+    }
+
     /// Requests workers for a run. Returns the number granted immediately; the others are granted as they become free.
     pub(crate) fn request_permits(&self, run: RunId, workers: usize) -> usize {
         let mut granted = 0;

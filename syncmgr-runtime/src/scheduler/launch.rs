@@ -1,10 +1,13 @@
-//! Starts scheduled sessions.
+//! The manager's part of the scheduler: starts scheduled sessions.
 
 use std::sync::Arc;
 
+use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::ledger::{Start, Targets};
 
 use super::Launcher;
+use crate::manager::Caller;
+use crate::nesting::Call;
 use crate::owner::Owner;
 use crate::session::SessionRequest;
 
@@ -31,5 +34,9 @@ impl Launcher for Owner {
             let effects = host.ledger().automatic_run_ended(handler);
             host.apply(effects);
         }
+    }
+
+    fn held_by(&self, parent: Option<Call>) -> Vec<Claim> {
+        self.callers_from(parent).iter().flat_map(Caller::claims).collect()
     }
 }

@@ -11,6 +11,7 @@ mod task;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, SystemTime};
 
+use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::ledger::{Effect, Resume, RetryLedger, Start};
 use syncmgr_core::id::ItemId;
 use syncmgr_core::log::LogEntry;
@@ -20,6 +21,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::host::Host;
+use crate::nesting::Call;
 
 /// The retry ledger of a manager and the task that waits for its deadlines.
 pub(crate) struct Scheduler {
@@ -32,6 +34,8 @@ pub(crate) struct Scheduler {
 /// Starts scheduled sessions.
 pub(crate) trait Launcher: Send + Sync {
     fn launch(self: Arc<Self>, start: Start);
+    /// Returns the claims of the items that wait for the session that this call started.
+    fn held_by(&self, parent: Option<Call>) -> Vec<Claim>;
 }
 
 /// The changes that decisions make to the log of a run.

@@ -18,7 +18,7 @@ use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::attempt::Pause;
 use syncmgr_core::decision::ledger::{HANDLER_ITSELF, StartReason};
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId};
-use syncmgr_core::log::{Action, LogEntry, Question, Remedy};
+use syncmgr_core::log::{Action, LogEntry, LogLevel, Question, Remedy};
 use syncmgr_core::progress::ProgressState;
 use syncmgr_core::trigger::Trigger;
 
@@ -33,7 +33,8 @@ use crate::run::{IdleRequest, Run};
 /// A handle to a started session, to observe it, skip items, stop it, and read its report.
 ///
 /// Clones share the session. When the last handle is dropped, the session still runs to its end and then closes its
-/// results. To stop it instead, see [`stop_on_drop`](Self::stop_on_drop).
+/// results. If a chooser has not answered yet, nothing is chosen and nothing runs. To stop the session instead, see
+/// [`stop_on_drop`](Self::stop_on_drop).
 ///
 /// ```
 /// # use syncmgr_doc_examples::*;
@@ -263,12 +264,33 @@ impl Session {
     /// Waits until the session is idle and returns its report. The results stay open for
     /// [`show_error`](Self::show_error) until the session is closed. Cancel safe.
     ///
+    /// Inside a call of a handler that the session waits for, returns the report so far, with a warning in the log.
+    ///
     /// A handler that blocks its thread in `initialize`, `items` or `prepare` delays the report until the method returns.
     /// [`SyncManager::shutdown`](crate::manager::SyncManager::shutdown) limits its own wait for such a handler.
     pub async fn report(&self) -> Report {
         let session = self.shared();
-        session.until(|| session.time_to_idle().is_some() && session.is_idle()).await;
+        if self.waits_for_caller() {
+            self.log_own_wait();
+        } else {
+            session.until(|| session.time_to_idle().is_some() && session.is_idle()).await;
+        }
         Report::of(self.shared())
+    }
+
+    /// Returns `true` if the caller is a call of a handler that this session waits for.
+    fn waits_for_caller(&self) -> bool {
+        self.handle.manager.waits_for_caller(self.shared())
+    }
+
+    fn log_own_wait(&self) {
+        let text = "a handler awaited the end of its own session inside one of its calls; it received the report so far";
+        self.shared().runs().iter().for_each(|run| run.log(LogEntry::new(LogLevel::Warning, text)));
+    }
+
+    /// Refuses a request whose answer would have to wait for the caller itself.
+    fn check_not_called(&self, handler: HandlerId) -> Result<(), SessionError> {
+        if self.waits_for_caller() { Err(SessionError::Nested { handler }) } else { Ok(()) }
     }
 
     /// Opens a log entry: the handler explains it and may run items again in the same run. Waits until the session is
@@ -297,6 +319,7 @@ impl Session {
     /// if the results are closed.
     pub async fn show_error(&self, handler: HandlerId, error: ErrorId) -> Result<(), SessionError> {
         let run = self.run(handler)?;
+        self.check_not_called(handler)?;
         match entry(&run, error)?.action {
             Some(Action::ShowError | Action::Remedy(_)) => request_and_wait(&run, IdleRequest::ShowError(error)).await,
             Some(Action::Decide(_)) => Err(SessionError::Question { error }),
@@ -326,6 +349,7 @@ impl Session {
     /// answer is kept for the next session.
     pub async fn answer(&self, handler: HandlerId, error: ErrorId, choice: usize) -> Result<(), SessionError> {
         let run = self.run(handler)?;
+        self.check_not_called(handler)?;
         let (item, question) = question_of(&*entry(&run, error)?, error, choice)?;
         let refused = question.remedies.get(choice) == Some(&Remedy::Refuse);
         self.shared().host.answer(handler, item, question, choice);
@@ -340,11 +364,15 @@ impl Session {
         }
     }
 
-    /// Closes the results and waits until every handler is released. Running items finish first; call
-    /// [`stop`](Self::stop) before to end them early. Cancel safe: the session closes either way.
+    /// Closes the results and waits until every handler is released. If a chooser has not answered yet, nothing is chosen
+    /// and nothing runs. Running items finish first; call
+    /// [`stop`](Self::stop) before to end them early. Does not wait inside a call of a handler that the session waits for.
+    /// Cancel safe: the session closes either way.
     pub async fn close(&self) {
         self.shared().close();
-        self.shared().until(|| self.shared().has_ended()).await;
+        if !self.waits_for_caller() {
+            self.shared().until(|| self.shared().has_ended()).await;
+        }
     }
 
     /// Waits until the session is idle, closes it, and returns its report. Cancel safe like [`close`](Self::close).
@@ -449,6 +477,12 @@ pub enum SessionError {
     /// The handler did not declare properties for itself or the item.
     #[error("handler {handler} did not declare the requested properties")]
     NoProperties {
+        /// The handler.
+        handler: HandlerId,
+    },
+    /// The session waits for the call of a handler that made the request.
+    #[error("handler {handler} made the request inside a call that its session waits for; make it after the call has ended")]
+    Nested {
         /// The handler.
         handler: HandlerId,
     },

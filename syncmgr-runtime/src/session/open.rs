@@ -80,7 +80,7 @@ impl OpenSessions {
         self.0.lock().all()
     }
 
-    pub(super) fn get(&self, session: SessionId) -> Option<Arc<SessionShared>> {
+    pub(crate) fn get(&self, session: SessionId) -> Option<Arc<SessionShared>> {
         self.0.lock().sessions.get(&session)?.upgrade()
     }
 }

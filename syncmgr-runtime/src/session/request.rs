@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::host::Priority;
 use syncmgr_core::decision::ledger::StartReason;
 use syncmgr_core::decision::retry::RequestedBy;
@@ -19,6 +20,7 @@ use super::Session;
 use super::lifecycle::SessionShared;
 use super::scope::{Choosing, SessionTerms};
 use crate::host::{Host, Records, Registered};
+use crate::nesting::Call;
 use crate::owner::Owner;
 use crate::run::Run;
 use crate::tasks::Tasks;
@@ -224,6 +226,11 @@ impl SessionRequest {
 
     /// Starts the session on the current tokio runtime, which needs its time driver enabled. Returns immediately.
     ///
+    /// A handler may start a session inside one of its calls and wait for it, but not one that needs its own handler or a
+    /// claim of its item: that session could only begin after the call. This also applies if the handler was itself called
+    /// for such a session. Items that need a claim of the calling item are left out. Tasks that the application spawns by
+    /// itself are not part of the call.
+    ///
     /// # Errors
     /// Returns a [`StartError`]. In that case, no handler was called.
     pub fn start(self) -> Result<Session, StartError> {
@@ -234,6 +241,9 @@ impl SessionRequest {
             return Err(StartError::TooLate { deadline });
         }
         let handlers = self.find_handlers()?;
+        if self.parent().is_some() {
+            self.manager.check_nesting(handlers.iter().map(|registered| &registered.info))?;
+        }
         let to_record = self.to_record()?;
         let tasks = Tasks::new(runtime, self.host().tracker.clone());
         let (host, open) = (self.host().clone(), self.manager.sessions.clone());
@@ -267,7 +277,13 @@ impl SessionRequest {
         let manual = matches!(self.trigger, Trigger::Manual | Trigger::Invoke);
         let requested_by = self.requested_by.unwrap_or(if manual { RequestedBy::User } else { RequestedBy::Automatic });
         let SessionRequest { trigger, deadline, reason, .. } = *self;
-        SessionTerms { trigger, priority, choosing, deadline, reason, requested_by }
+        SessionTerms { trigger, priority, choosing, deadline, reason, requested_by, parent: self.parent() }
+    }
+
+    /// Returns the call of a handler that starts the session. The scheduler's sessions have none.
+    fn parent(&self) -> Option<Call> {
+        let requested = self.reason == StartReason::Requested;
+        Call::current().filter(|call| requested && call.manager == self.host().id)
     }
 
     fn host(&self) -> &Arc<Host> {
@@ -319,6 +335,21 @@ pub enum StartError {
     /// Another manager had the store when this manager was created.
     #[error("the session was not started: {0}")]
     StoreInUse(#[from] StoreInUse),
+    /// The session was started inside a call of this handler, so a caller that waits for it would wait for itself.
+    #[error("handler {handler} cannot start a session of itself inside its own call; start it after the call has ended")]
+    Nested {
+        /// The handler.
+        handler: HandlerId,
+    },
+    /// The session was started by an item that holds a claim of this handler, so a caller that waits for it would wait for
+    /// itself.
+    #[error("handler {handler} needs {claim}, which the item that starts the session holds; start it after the item has ended")]
+    NestedClaim {
+        /// The handler that needs the claim.
+        handler: HandlerId,
+        /// The claim.
+        claim: Claim,
+    },
     /// The manager is shut down.
     #[error("the manager was shut down; create a new one")]
     ShutDown,

@@ -20,6 +20,7 @@ use super::connections::Connections;
 use crate::chooser::Chosen;
 use crate::clock::Now;
 use crate::host::Host;
+use crate::nesting::Call;
 use crate::tasks::Tasks;
 use crate::trace;
 
@@ -33,6 +34,8 @@ pub(crate) struct SessionTerms {
     pub(crate) reason: StartReason,
     /// The origin of the request.
     pub(crate) requested_by: RequestedBy,
+    /// The call of a handler that started the session, if one did.
+    pub(crate) parent: Option<Call>,
 }
 
 /// The way items are chosen.

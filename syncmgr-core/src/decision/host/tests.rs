@@ -413,3 +413,19 @@ proptest! {
         prop_assert_eq!(started, runs.len());
     }
 }
+
+#[test]
+fn a_nested_run_gets_one_permit_beyond_the_limit_and_gives_it_back() {
+    let mut host = HostState::new(1);
+    let (outer, nested, other) = (run(1, 1), run(2, 2), run(3, 3));
+    assert_eq!(host.request_permits(outer, 1), [Grant::Permits(outer, 1)]);
+    host.nest(nested);
+    assert_eq!(host.request_permits(nested, 3), [Grant::Permits(nested, 1)]);
+    assert_eq!(host.request_permits(other, 1), []);
+    assert_eq!(host.yield_permit(nested), None, "the lent permit went to another run");
+    assert_eq!(host.return_permits(nested, 1), [Grant::Permits(nested, 1)], "the nested run still waits for two");
+    host.cancel_permit_request(nested);
+    assert_eq!(host.return_permits(nested, 1), [], "the lent permit was kept");
+    assert_eq!(host.leave(nested), []);
+    assert_eq!(host.return_permits(outer, 1), [Grant::Permits(other, 1)]);
+}
