@@ -43,6 +43,10 @@ pub(crate) struct Model {
     pub(crate) writes_lost: bool,
     pub(crate) open_prompts: usize,
     pub(crate) open_connections: usize,
+    /// `true` once the process shuts down. Items that it stops are resumed by the next process and have no stored outcome.
+    pub(crate) shutting_down: bool,
+    /// The sessions of this process and the one before that were reported as a success.
+    pub(crate) completed: BTreeSet<SessionId>,
     /// The id of this process's manager.
     pub(crate) manager: Option<uuid::Uuid>,
     /// The sessions whose report has been checked.
@@ -83,8 +87,8 @@ const TICK: Duration = Duration::from_millis(2);
 impl Model {
     /// Starts a process and drops the running work of the previous one.
     pub(crate) fn begin_process(&mut self) {
-        let Self { items, clock_stale_until, manager, step, settings, .. } = std::mem::take(self);
-        *self = Self { items, clock_stale_until, manager, step, settings, ..Self::default() };
+        let Self { items, clock_stale_until, manager, completed, step, settings, .. } = std::mem::take(self);
+        *self = Self { items, clock_stale_until, manager, completed, step, settings, ..Self::default() };
         self.items.values_mut().for_each(Item::begin_process);
     }
 

@@ -104,7 +104,10 @@ impl<'a> Process<'a> {
     /// Shuts the manager down. Checks that no task remains, and that every request has a report.
     pub(crate) async fn shut_down(&mut self) {
         let now = self.sim.with(|state| state.elapsed());
-        self.sim.try_with(|state| state.model.begin_cancel(now, |_, _| true));
+        self.sim.try_with(|state| {
+            state.model.shutting_down = true;
+            state.model.begin_cancel(now, |_, _| true);
+        });
         match timeout(Duration::from_secs(60), self.manager.shutdown()).await {
             Err(_) => self.sim.report_violation("a shutdown finishes", "still not finished after a minute"),
             Ok(still_running) => {

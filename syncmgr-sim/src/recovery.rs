@@ -92,7 +92,7 @@ impl Process<'_> {
         (wait, failures)
     }
 
-    /// Checks that killed sessions are recorded as interrupted, and sessions that a shutdown ended are not.
+    /// Checks that sessions without an end are recorded as interrupted, and that a shutdown interrupts no session that succeeded.
     fn check_interrupted(&self, end: ProcessEnd) {
         let history = self.manager.history().unwrap_or_default();
         if let Some(open) = history.iter().find(|session| session.end.is_none()) {
@@ -106,11 +106,14 @@ impl Process<'_> {
             let found = history.iter().find(|session| session.session == id);
             found.and_then(|session| session.end.as_ref()).map(|end| end.outcome)
         };
-        let last = self.sim.with(|state| state.model.manager.replace(self.manager.id()));
+        let (last, completed) = self.sim.with(|state| {
+            (state.model.manager.replace(self.manager.id()), std::mem::take(&mut state.model.completed))
+        });
         for session in &interrupted {
-            if end == ProcessEnd::Clean && Some(session.manager) == last {
-                let details = format!("session {} is interrupted, but its process was shut down", session.session);
-                self.sim.report_violation("a shutdown leaves no session interrupted", details);
+            let has_completed = Some(session.manager) == last && completed.contains(&session.session);
+            if end == ProcessEnd::Clean && has_completed {
+                let details = format!("session {} is interrupted, but it was reported as a success", session.session);
+                self.sim.report_violation("a shutdown interrupts no session that succeeded", details);
             }
             if outcome(session.session) != Some(SessionOutcome::Interrupted) {
                 self.sim.report_violation(

@@ -32,6 +32,9 @@ pub(crate) fn check_report(state: &mut State, store: &FaultyStore, report: &Repo
     if let Some(store) = &durable {
         check_end_stored(state, store, report);
     }
+    if report.is_success() {
+        state.model.completed.insert(report.session);
+    }
     for run in &report.runs {
         let mut seen = BTreeSet::new();
         for item in run.items() {
@@ -123,8 +126,9 @@ fn check_stored(
 ) {
     let record = store.record(key.0, key.1).ok().flatten();
     let writes_lost = state.model.writes_lost;
+    let cut_short = state.model.shutting_down && outcome == Outcome::Stopped;
     let item = state.model.item(key);
-    if item.pending_forgets > 0 || item.forgotten_in.is_some_and(|forgotten| report.session <= forgotten) {
+    if cut_short || item.pending_forgets > 0 || item.forgotten_in.is_some_and(|forgotten| report.session <= forgotten) {
         return;
     }
     match record {

@@ -3,6 +3,7 @@
 mod absence;
 mod checkpoints;
 mod consumed;
+mod cut_short;
 mod dropped_commits;
 mod failing_store;
 mod forget;
@@ -12,7 +13,6 @@ mod history;
 mod interrupted;
 mod one_manager;
 mod records;
-pub(crate) mod settings;
-
 mod reregistered;
+pub(crate) mod settings;
 mod versions;

@@ -38,7 +38,7 @@ mod tick;
 #[cfg(test)]
 mod tests;
 
-pub use self::attempts::{EndedAttempt, StoppedBy};
+pub use self::attempts::EndedAttempt;
 pub use self::effect::{Effect, Start, StartReason, Targets};
 pub use self::held::HeldRun;
 pub use self::interrupted::{InterruptedRun, Resume};

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::hold::Hold;
-use syncmgr_core::decision::ledger::{Effect, EndedAttempt, HANDLER_ITSELF, RetryLedger, StartReason, StoppedBy};
+use syncmgr_core::decision::ledger::{Effect, EndedAttempt, HANDLER_ITSELF, RetryLedger, StartReason};
 use syncmgr_core::decision::retry::{AttemptProgress, ClearedBy, RequestedBy};
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::id::{ErrorScope, ItemId};
@@ -148,9 +148,8 @@ impl Run {
         policy: &'a RetryPolicy,
     ) -> EndedAttempt<'a> {
         let chance = if verdict.outcome == Outcome::Succeeded { 0 } else { self.jitter() };
-        let stopped_by = if self.host().tracker.is_closed() { StoppedBy::Shutdown } else { StoppedBy::Request };
         let (handler, now, cleared_by) = (self.id.handler, self.host().now().wall, self.cleared_by());
-        EndedAttempt { handler, item, verdict, progress, policy, now, chance, cleared_by, stopped_by }
+        EndedAttempt { handler, item, verdict, progress, policy, now, chance, cleared_by }
     }
 
     /// Returns the jitter of the current attempt.

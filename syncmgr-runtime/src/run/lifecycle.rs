@@ -360,9 +360,10 @@ impl Run {
         }
     }
 
-    /// Marks the resumed sessions as finished, unless this run is aborted itself.
+    /// Marks the resumed sessions as finished, unless the manager ends before this run does.
     fn finish_resumed(&self, sessions: &[SessionId]) {
-        if !sessions.is_empty() && !self.attempt().is_aborted() {
+        let cut_short = self.lock().stop == Some(CancelReason::ShuttingDown) || self.attempt().is_aborted();
+        if !sessions.is_empty() && !cut_short {
             let effects = self.decide(|ledger, now| ledger.finished(self.id.handler, sessions, now));
             self.host().apply(effects);
         }

@@ -8,6 +8,7 @@ use std::task::Poll;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::retry::AttemptProgress;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::error::{SyncResult, one_line};
@@ -116,7 +117,7 @@ impl Run {
         };
         let (ended, next) = attempt.ends(from, BATCH, |ended| host.records == Records::All || exceptional(ended));
         self.recorded_so_far().entries = next;
-        let ended = self.without_forgotten(ended);
+        let ended = self.without_unfinished(self.without_forgotten(ended));
         let changes = self.changes(attempt, ended, log);
         if !changes.is_empty() {
             self.add_write(host.write(changes));
@@ -163,6 +164,14 @@ impl Run {
         let state = self.lock();
         if !state.forgotten_items.is_empty() {
             ended.retain(|ended| !state.forgotten_items.contains(&ended.item));
+        }
+        ended
+    }
+
+    /// Leaves out the items that were stopped because the manager ends: the store then keeps what it would keep after a kill.
+    fn without_unfinished(&self, mut ended: Vec<ItemEnded>) -> Vec<ItemEnded> {
+        if self.lock().stop == Some(CancelReason::ShuttingDown) {
+            ended.retain(|ended| ended.verdict.outcome != Outcome::Stopped);
         }
         ended
     }

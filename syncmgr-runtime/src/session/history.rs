@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::attempt::Phase;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::error::one_line;
@@ -21,9 +22,10 @@ impl SessionShared {
         }
     }
 
-    /// Records the outcome of the session, and waits until it is stored.
+    /// Records the outcome of the session, and waits until it is stored. A session that the end of its manager cut short has no
+    /// end: it was interrupted, as by a kill, and is resumed later.
     pub(super) async fn record_end(&self) {
-        if !self.is_recorded() {
+        if !self.is_recorded() || self.was_cut_short() {
             return;
         }
         let mut changes = vec![self.end_change(self.outcome())];
@@ -33,11 +35,17 @@ impl SessionShared {
         }
     }
 
-    /// Records the end of a session whose task was dropped early.
+    /// Records the end of a session whose task was dropped after a stop. Otherwise the drop interrupts the session.
     pub(super) fn record_dropped(&self) {
-        if self.is_recorded() {
+        let was_stopped = self.lock().stop.is_some_and(|reason| reason != CancelReason::ShuttingDown);
+        if self.is_recorded() && was_stopped {
             self.host.store(self.end_change(SessionOutcome::WithProblems));
         }
+    }
+
+    /// Returns `true` if the manager was shut down or dropped before every item of the session had ended.
+    fn was_cut_short(&self) -> bool {
+        self.runs().iter().any(|run| run.was_cut_short())
     }
 
     /// Returns `true` if the store keeps a history. A store that ends with the manager needs no history.

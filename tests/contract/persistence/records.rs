@@ -226,18 +226,6 @@ async fn a_failed_listing_is_recorded_and_keeps_the_records_of_items() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_manager_records_the_items_it_stops() {
-    let store = MemoryStore::new();
-    let handler = Scripted::new(&["a"]).on_item(|_| std::future::pending().boxed());
-    let manager = with_store(&store, &handler);
-    drop(begin(&manager));
-    wait_until_idle().await;
-    drop(manager);
-    wait_until_idle().await;
-    assert_ended(&store, &["a"], Outcome::Stopped);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_stale_attempt_cannot_overwrite_the_record_of_a_later_one() {
     let (store, seen) = (MemoryStore::new(), Transcript::new());
     let later = Fence::new(SessionId(99), 0);

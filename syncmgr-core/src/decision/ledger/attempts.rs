@@ -14,7 +14,7 @@ use crate::retry::{RetryPolicy, RetryState, RetryStatus};
 use crate::store::StateChange;
 use crate::time::later;
 
-/// An ended attempt at an item.
+/// An ended attempt at an item. The stop of items because the manager ends is no such end.
 #[derive(Clone, Copy, Debug)]
 pub struct EndedAttempt<'a> {
     /// The handler.
@@ -33,17 +33,6 @@ pub struct EndedAttempt<'a> {
     pub chance: u64,
     /// The kind of request that ran the item, if it was requested.
     pub cleared_by: Option<ClearedBy>,
-    /// The origin of the stop, if the item was stopped.
-    pub stopped_by: StoppedBy,
-}
-
-/// The origin of a stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoppedBy {
-    /// A request: the item should not run again soon.
-    Request,
-    /// The shutdown of the manager: the item should run again.
-    Shutdown,
 }
 
 /// The key of the question that an item asks after too many attempts.
@@ -104,13 +93,10 @@ impl RetryLedger {
 
     /// Computes and sets the retry state after an attempt.
     fn after(&mut self, attempted: &EndedAttempt<'_>, effects: &mut Vec<Effect>) -> Option<RetryState> {
-        let EndedAttempt { handler, item, verdict, .. } = *attempted;
+        let EndedAttempt { handler, item, .. } = *attempted;
         let before = self.state_of(handler, item).copied();
-        let ends = verdict.outcome == Outcome::Stopped && attempted.stopped_by == StoppedBy::Shutdown;
-        let after = if ends { before } else { state_after(before, attempted) };
-        if !ends {
-            self.set(handler, item, after);
-        }
+        let after = state_after(before, attempted);
+        self.set(handler, item, after);
         effects.extend(attention_question(item, before, after).map(Effect::AddQuestion));
         effects.extend(after.map(|_| Effect::Wake));
         after

@@ -89,7 +89,6 @@ fn attempted(item: ItemId, verdict: Verdict, now: u64) -> EndedAttempt<'static> 
         now: at(now),
         chance: 0,
         cleared_by: None,
-        stopped_by: StoppedBy::Request,
     }
 }
 

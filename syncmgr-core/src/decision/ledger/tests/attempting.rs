@@ -111,17 +111,6 @@ fn a_failure_with_a_wait_of_zero_is_due_immediately() {
 }
 
 #[test]
-fn an_item_that_the_shutdown_stops_keeps_its_state_and_stays_due() {
-    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
-    let stopped = EndedAttempt { stopped_by: StoppedBy::Shutdown, ..attempted(INBOX, plain(Outcome::Stopped), 40) };
-    assert_eq!(end(&mut ledger, &stopped), (Some(backoff(0, 30)), vec![Effect::Wake]));
-    assert_eq!(ledger.next_deadline(), Some(at(30)));
-    let failed = EndedAttempt { verdict: failed(), ..stopped };
-    let (after, _) = end(&mut ledger, &failed);
-    assert_eq!(after.map(|state| state.failures), Some(2), "a failure counts even during shutdown");
-}
-
-#[test]
 fn an_item_that_has_used_up_its_budget_asks_one_question() {
     let policy = POLICY.with_budget(2, 50);
     let mut ledger = ledger();
