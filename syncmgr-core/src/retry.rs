@@ -138,7 +138,9 @@ impl RetryState {
     /// The hold may already have ended: [`may_run`](crate::decision::retry::may_run) decides that for a given time.
     pub fn hold(&self) -> Option<Hold> {
         Some(match self.status {
-            RetryStatus::Backoff => Hold::BackingOff { until: self.until?, failures: self.failures },
+            RetryStatus::Backoff | RetryStatus::Interrupted => {
+                Hold::BackingOff { until: self.until?, failures: self.failures }
+            }
             RetryStatus::NotBefore => Hold::NotBefore { until: self.until? },
             RetryStatus::NeedsUser => Hold::NeedsUser,
             RetryStatus::NeedsAttention => Hold::NeedsAttention { failures: self.total },
@@ -162,6 +164,8 @@ impl RetryState {
 pub enum RetryStatus {
     /// The item may succeed later; the host retries after a wait.
     Backoff,
+    /// The process ended while the item ran. That counts as a failure; the host retries after a wait, and runs the item alone.
+    Interrupted,
     /// The peer asked the host to wait until a given time.
     NotBefore,
     /// The item waits for a decision, or for the user to be present.
@@ -178,8 +182,9 @@ pub enum RetryStatus {
 
 impl RetryStatus {
     /// All values, in order of severity.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Backoff,
+        Self::Interrupted,
         Self::NotBefore,
         Self::NeedsUser,
         Self::NeedsAttention,

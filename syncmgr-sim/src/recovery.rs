@@ -85,7 +85,9 @@ impl Process<'_> {
         let wait = match status {
             // The clock was set back, so the manager may have ended the wait and cleared the failures.
             _ if since > wall => return (Wait::Unknown, 0),
-            RetryStatus::Backoff => Wait::Backoff(until(time).saturating_sub(Duration::from_millis(1))),
+            RetryStatus::Backoff | RetryStatus::Interrupted => {
+                Wait::Backoff(until(time).saturating_sub(Duration::from_millis(1)))
+            }
             RetryStatus::NotBefore => Wait::NotBefore(until(time).saturating_sub(Duration::from_millis(1))),
             _ => Wait::NeedsRequest,
         };
@@ -106,9 +108,9 @@ impl Process<'_> {
             let found = history.iter().find(|session| session.session == id);
             found.and_then(|session| session.end.as_ref()).map(|end| end.outcome)
         };
-        let (last, completed) = self.sim.with(|state| {
-            (state.model.manager.replace(self.manager.id()), std::mem::take(&mut state.model.completed))
-        });
+        let (last, completed) = self
+            .sim
+            .with(|state| (state.model.manager.replace(self.manager.id()), std::mem::take(&mut state.model.completed)));
         for session in &interrupted {
             let has_completed = Some(session.manager) == last && completed.contains(&session.session);
             if end == ProcessEnd::Clean && has_completed {

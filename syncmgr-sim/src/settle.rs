@@ -63,7 +63,8 @@ impl Process<'_> {
         }
         for key in self.peer_items() {
             let record = self.disk.store.record(key.0, key.1).ok().flatten().unwrap_or_default();
-            let is_waiting = |status| matches!(status, RetryStatus::Backoff | RetryStatus::NotBefore);
+            let is_waiting =
+                |status| matches!(status, RetryStatus::Backoff | RetryStatus::Interrupted | RetryStatus::NotBefore);
             let was_absent = self.sim.with(|state| state.model.item(key).was_absent);
             let excused = was_absent || self.needs_request(key.0);
             if let Some(retry) = record.retry.filter(|retry| is_waiting(retry.status) && !excused) {

@@ -15,4 +15,5 @@ mod one_manager;
 mod records;
 mod reregistered;
 pub(crate) mod settings;
+mod suspects;
 mod versions;

@@ -13,7 +13,7 @@
 //! [`next_deadline`](RetryLedger::next_deadline) and after each [`Effect::Wake`].
 //!
 //! The methods are split into files by event: `attempts` (an item has ended), `selection` (an item or a run is about to start),
-//! `held`, `interrupted` and `answers` (other reasons to start a session), `tick` (time has passed, or the network is back).
+//! `held`, `interrupted` and `answers` (other reasons to start a session), `suspects` (an item that may end its process begins), `tick` (time has passed, or the network is back).
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -33,6 +33,7 @@ mod held;
 mod interrupted;
 mod interval;
 mod selection;
+mod suspects;
 mod tick;
 
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use self::attempts::EndedAttempt;
 pub use self::effect::{Effect, Start, StartReason, Targets};
 pub use self::held::HeldRun;
 pub use self::interrupted::{InterruptedRun, Resume};
+pub use self::suspects::Suspect;
 
 use self::answers::Answers;
 use self::held::HeldRuns;

@@ -105,6 +105,28 @@ pub fn after(
     }
 }
 
+/// Returns the state that is stored before an item runs that may have ended its process: the state after another interruption.
+///
+/// An interruption is a transient failure without progress. The end of the attempt replaces this state, so it only counts if the
+/// process ends before.
+///
+/// ```
+/// # use std::time::SystemTime;
+/// # use syncmgr_core::{decision::retry::interrupted, retry::{RetryPolicy, RetryStatus}};
+/// let state = interrupted(&RetryPolicy::DEFAULT, None, SystemTime::UNIX_EPOCH, 0);
+/// assert_eq!((state.status, state.failures), (RetryStatus::Interrupted, 1));
+/// let last = interrupted(&RetryPolicy::DEFAULT.with_budget(1, 50), None, SystemTime::UNIX_EPOCH, 0);
+/// assert_eq!(last.status, RetryStatus::NeedsAttention);
+/// ```
+pub fn interrupted(policy: &RetryPolicy, before: Option<&RetryState>, now: SystemTime, chance: u64) -> RetryState {
+    let counted = add_failure(before, AttemptProgress::None, now);
+    let state = backoff(policy, counted, AttemptProgress::None, now, chance);
+    match state.status {
+        RetryStatus::Backoff => RetryState { status: RetryStatus::Interrupted, ..state },
+        _ => state,
+    }
+}
+
 /// Returns the wait after this number of failures in a row.
 ///
 /// `chance` selects the jitter, which only makes the wait longer. The result may exceed the cap by the jitter.
@@ -132,6 +154,8 @@ pub fn delay(policy: &RetryPolicy, failures: u32, chance: u64) -> Duration {
 pub fn clear(state: Option<RetryState>, by: ClearedBy) -> Option<RetryState> {
     state.filter(|state| match state.status {
         RetryStatus::Backoff => false,
+        // The network does not explain the end of the process.
+        RetryStatus::Interrupted => by == ClearedBy::Reconnect,
         RetryStatus::NotBefore => by != ClearedBy::UserForced,
         _ => true,
     })

@@ -183,7 +183,7 @@ impl HandlerQueue {
 impl Due {
     fn of(state: &RetryState) -> Option<Self> {
         let start = match state.status {
-            RetryStatus::Backoff => Some(state.since),
+            RetryStatus::Backoff | RetryStatus::Interrupted => Some(state.since),
             RetryStatus::NotBefore => None,
             _ => return None,
         };

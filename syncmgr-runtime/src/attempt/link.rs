@@ -48,6 +48,11 @@ pub(crate) trait HostLink: Send + Sync {
     fn item_begins(&self, attempt: &Attempt, item: ItemId) {
         let _ = (attempt, item);
     }
+    /// Called before an item begins that may have ended its process. The item begins once the future has resolved.
+    fn suspect_begins(&self, item: ItemId) -> BoxFuture<'static, SyncResult> {
+        let _ = item;
+        Box::pin(std::future::ready(Ok(())))
+    }
     /// Called after an item has ended; its cell still has its latest report.
     fn item_ends(&self, item: ItemId, cell: &ItemCell) {
         let _ = (item, cell);

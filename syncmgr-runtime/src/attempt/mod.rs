@@ -11,7 +11,7 @@ mod state;
 mod watch;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::{Arc, MutexGuard, OnceLock, Weak};
 use std::task::Waker;
@@ -85,8 +85,25 @@ struct Selected {
     run_info: RunInfo,
     /// `true` if any item has claims.
     claiming: bool,
+    suspects: Suspects,
     /// The index of each item in the selection, created at the first lookup by id.
     indices: OnceLock<BTreeMap<ItemId, usize>>,
+}
+
+/// The selected items that may have ended their process.
+#[derive(Default)]
+pub(crate) struct Suspects {
+    pub(crate) items: BTreeSet<ItemId>,
+    pub(crate) pace: Pace,
+}
+
+/// The number of items that run at the same time.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As many as the handler's limit allows.
+    #[default]
+    Concurrent,
+    OneAtATime,
 }
 
 impl Attempt {
@@ -121,16 +138,29 @@ impl Attempt {
     ///
     /// # Panics
     /// Panics if the items are already selected.
-    pub(crate) fn select(&self, selection: Arc<[SyncItem]>, fence: Fence) {
+    pub(crate) fn select(&self, selection: Arc<[SyncItem]>, fence: Fence, suspects: Suspects) {
         let claiming = !self.claims.is_empty() || selection.iter().any(|item| !item.claims().is_empty());
         let items = selection.len();
         let run_info = self.run_info.clone().with_selection(selection).with_attempt(self.number + 1).with_fence(fence);
         self.change(|state| {
-            let first = self.selected.set(Selected { run_info, claiming, indices: OnceLock::new() }).is_ok();
+            let first = self.selected.set(Selected { run_info, claiming, suspects, indices: OnceLock::new() }).is_ok();
             assert!(first, "the items of an attempt are selected once");
             state.claiming = claiming;
             state.items.select(items);
         });
+    }
+
+    /// Returns `true` if the item may have ended its process.
+    pub(crate) fn is_suspect(&self, item: ItemId) -> bool {
+        self.selected.get().is_some_and(|selected| selected.suspects.items.contains(&item))
+    }
+
+    /// Returns the number of items that may run at the same time.
+    fn max_items(&self) -> usize {
+        match self.selected.get().map(|selected| selected.suspects.pace) {
+            Some(Pace::OneAtATime) => 1,
+            _ => self.limits.items(),
+        }
     }
 
     /// Returns the run info of the attempt.

@@ -58,6 +58,10 @@ impl RunPort for Attempt {
         if state.phase == AttemptPhase::Synchronizing && state.items.phase(index) == Some(Phase::Queued) {
             drop(state);
             self.link.item_begins(self, item);
+            if self.is_suspect(item) {
+                // The item has already begun: the handler reports it by itself.
+                drop(self.link.suspect_begins(item));
+            }
             state = self.lock();
         }
         let cell = reported_cell(&mut state, index, item)?;

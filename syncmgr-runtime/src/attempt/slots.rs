@@ -193,7 +193,7 @@ impl Attempt {
                 true => state.items.ready_count() + state.busy,
                 false => state.items.remaining() - state.items.waiting_for_claims() - state.self_reported.len(),
             };
-            could_run.min(self.limits.items()).saturating_sub(state.busy + state.granted)
+            could_run.min(self.max_items()).saturating_sub(state.busy + state.granted)
         };
         let granted = self.link.request_workers(count);
         if granted > 0 && !self.grant(granted) {

@@ -103,6 +103,10 @@ async fn work(mut guard: SlotGuard, work: &impl Work) {
     while guard.next_item(ended.take()) {
         let item = guard.context.as_ref().expect("a worker in its turn has a context");
         attempt.link.item_begins(&attempt, item.id());
+        if attempt.is_suspect(item.id()) {
+            // If the store fails, the item runs all the same.
+            let _ = attempt.link.suspect_begins(item.id()).await;
+        }
         if item.check().is_err() {
             ended = Some(end_item(&attempt, item, WorkEnd::Dropped));
             continue;

@@ -14,7 +14,9 @@ pub enum StoreAccessError {
     #[error("the store refused the change: {}; nothing was stored, try again", one_line(.0))]
     Refused(#[source] anyhow::Error),
     /// A handler asked to forget itself, or the item that it synchronizes, inside its own call.
-    #[error("handler {handler} cannot be forgotten inside its own call, which would have to end first; nothing was deleted")]
+    #[error(
+        "handler {handler} cannot be forgotten inside its own call, which would have to end first; nothing was deleted"
+    )]
     Nested {
         /// The handler.
         handler: HandlerId,

@@ -51,8 +51,7 @@ impl Run {
     pub(super) fn hold_of(&self, item: &SyncItem) -> Option<Hold> {
         let (handler, requested_by) = (self.id.handler, self.requested_by(item.id()));
         let claims: Vec<&Claim> = self.claims_of(item).collect();
-        let (hold, effects) =
-            self.decide(|ledger, now| ledger.select(handler, item.id(), &claims, requested_by, now));
+        let (hold, effects) = self.decide(|ledger, now| ledger.select(handler, item.id(), &claims, requested_by, now));
         self.apply(effects);
         hold
     }
@@ -61,7 +60,7 @@ impl Run {
     /// once the claim is no longer held back.
     pub(super) fn hold_of_claims(&self, item: &SyncItem) -> Option<Hold> {
         let (handler, claims) = (self.id.handler, self.claims_of(item).collect::<Vec<_>>());
-        let (hold, effects) = self.host().decide(|ledger, now| ledger.hold_of_claims(handler, item.id(), &claims, now));
+        let (hold, effects) = self.decide(|ledger, now| ledger.hold_of_claims(handler, item.id(), &claims, now));
         self.apply(effects);
         hold
     }
@@ -70,7 +69,7 @@ impl Run {
     pub(super) fn claims_used(&self, item: &SyncItem, verdict: Verdict) {
         let policy = self.retry_policy();
         let attempted = self.attempted(item.id(), verdict, AttemptProgress::None, &policy);
-        let effects = self.host().ledger().claims_used(&attempted, self.claims_of(item));
+        let effects = self.decide(|ledger, _| ledger.claims_used(&attempted, self.claims_of(item)));
         self.apply(effects);
     }
 
@@ -106,8 +105,7 @@ impl Run {
     /// Postpones an item that was due and is in quarantine.
     pub(super) fn postpone_quarantined(&self, item: ItemId) {
         let (handler, reason, policy) = (self.id.handler, self.scope.terms.reason, self.retry_policy());
-        let effects =
-            self.decide(|ledger, now| ledger.postpone_quarantined(handler, item, reason, &policy, now));
+        let effects = self.decide(|ledger, now| ledger.postpone_quarantined(handler, item, reason, &policy, now));
         self.apply(effects);
     }
 
@@ -117,10 +115,12 @@ impl Run {
         state.requested_by = state.requested_by.max(RequestedBy::User);
     }
 
-    /// Returns the origin of the request for an item. An interrupted item counts as requested by the user: it was already running.
+    /// Returns the origin of the request for an item. An interrupted item counts as requested by the user, because it was already
+    /// running, unless it was interrupted several times.
     fn requested_by(&self, item: ItemId) -> RequestedBy {
         let state = self.lock();
-        if state.unfinished.contains(&item) { state.requested_by.max(RequestedBy::User) } else { state.requested_by }
+        let continues = state.unfinished.contains(&item) && self.host().ledger().continues(self.id.handler, item);
+        if continues { state.requested_by.max(RequestedBy::User) } else { state.requested_by }
     }
 
     /// Returns the claims of an item, including those of its handler.
@@ -135,7 +135,7 @@ impl Run {
 
     /// Returns the kind of a manual request, which determines the retry states that the request clears. `None` if it is
     /// automatic.
-    fn cleared_by(&self) -> Option<ClearedBy> {
+    pub(super) fn cleared_by(&self) -> Option<ClearedBy> {
         self.lock().requested_by.clears()
     }
 
@@ -153,7 +153,7 @@ impl Run {
     }
 
     /// Returns the jitter of the current attempt.
-    fn jitter(&self) -> u64 {
+    pub(super) fn jitter(&self) -> u64 {
         *self.recorded_so_far().jitter.get_or_insert_with(|| self.host().random_number())
     }
 

@@ -94,7 +94,8 @@ impl Run {
             let state = self.lock();
             (state.latest(), state.next_items.clone())
         };
-        attempt.select(next_items, self.host().next_fence());
+        let suspects = self.suspects(&next_items);
+        attempt.select(next_items, self.host().next_fence(), suspects);
         // Earlier skips and pauses are applied only now. Later skips and pauses apply to the attempt directly.
         self.apply_pause();
         let skipped = std::mem::take(&mut self.lock().skipped);
@@ -192,6 +193,11 @@ impl HostLink for RunLink {
         if let Some(run) = self.run.upgrade() {
             run.decide(|ledger, _| ledger.consume_answers(self.id.handler, item, keys));
         }
+    }
+
+    fn suspect_begins(&self, item: ItemId) -> BoxFuture<'static, SyncResult> {
+        let counted = self.run.upgrade().and_then(|run| run.count_suspect(item));
+        counted.unwrap_or_else(|| async { Ok(()) }.boxed())
     }
 
     fn abandoned(&self, item: ItemId, cell: Arc<ItemCell>) {

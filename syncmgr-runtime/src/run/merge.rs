@@ -31,7 +31,9 @@ impl Run {
     /// Adds a run that was requested after this run but may begin before it.
     fn add_overtaking_run(&self, later: Option<Arc<Run>>) {
         let Some(run) = later.filter(|later| later.generation == self.generation && later.terms().cover(&self.terms()))
-        else { return };
+        else {
+            return;
+        };
         if self.lock().protocol.stage() == Stage::Created {
             self.lock().earlier.push(Earlier { run, attempt: 0, entry: 0 });
         }

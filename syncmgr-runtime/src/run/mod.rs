@@ -11,6 +11,7 @@ mod merge;
 mod recording;
 mod requests;
 mod state;
+mod suspects;
 
 use std::future::poll_fn;
 use std::sync::{Arc, MutexGuard, Weak};
@@ -232,7 +233,9 @@ impl Run {
 
     /// Returns the claims of the items that wait for this run's session.
     fn claims_of_callers(&self) -> Vec<Claim> {
-        let Some(launcher) = self.host().launcher().filter(|_| self.scope.terms.parent.is_some()) else { return Vec::new() };
+        let Some(launcher) = self.host().launcher().filter(|_| self.scope.terms.parent.is_some()) else {
+            return Vec::new();
+        };
         launcher.held_by(self.scope.terms.parent)
     }
 

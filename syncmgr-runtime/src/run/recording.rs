@@ -117,8 +117,9 @@ impl Run {
         };
         let (ended, next) = attempt.ends(from, BATCH, |ended| host.records == Records::All || exceptional(ended));
         self.recorded_so_far().entries = next;
-        let ended = self.without_unfinished(self.without_forgotten(ended));
-        let changes = self.changes(attempt, ended, log);
+        let (ended, stopped) = self.split_unfinished(self.without_forgotten(ended));
+        let mut changes = self.changes(attempt, ended, log);
+        changes.extend(self.clear_suspects(attempt, &stopped));
         if !changes.is_empty() {
             self.add_write(host.write(changes));
         }
@@ -168,12 +169,14 @@ impl Run {
         ended
     }
 
-    /// Leaves out the items that were stopped because the manager ends: the store then keeps what it would keep after a kill.
-    fn without_unfinished(&self, mut ended: Vec<ItemEnded>) -> Vec<ItemEnded> {
-        if self.lock().stop == Some(CancelReason::ShuttingDown) {
-            ended.retain(|ended| ended.verdict.outcome != Outcome::Stopped);
+    /// Separates the items that were stopped because the manager ends: for them, the store keeps what it would keep after a kill.
+    fn split_unfinished(&self, ended: Vec<ItemEnded>) -> (Vec<ItemEnded>, Vec<ItemId>) {
+        if self.lock().stop != Some(CancelReason::ShuttingDown) {
+            return (ended, Vec::new());
         }
-        ended
+        let (stopped, ended): (Vec<_>, Vec<_>) =
+            ended.into_iter().partition(|ended| ended.verdict.outcome == Outcome::Stopped);
+        (ended, stopped.into_iter().map(|stopped| stopped.item).collect())
     }
 
     /// Returns the changes to store for items that have ended.

@@ -284,7 +284,8 @@ impl Session {
     }
 
     fn log_own_wait(&self) {
-        let text = "a handler awaited the end of its own session inside one of its calls; it received the report so far";
+        let text =
+            "a handler awaited the end of its own session inside one of its calls; it received the report so far";
         self.shared().runs().iter().for_each(|run| run.log(LogEntry::new(LogLevel::Warning, text)));
     }
 
@@ -481,7 +482,9 @@ pub enum SessionError {
         handler: HandlerId,
     },
     /// The session waits for the call of a handler that made the request.
-    #[error("handler {handler} made the request inside a call that its session waits for; make it after the call has ended")]
+    #[error(
+        "handler {handler} made the request inside a call that its session waits for; make it after the call has ended"
+    )]
     Nested {
         /// The handler.
         handler: HandlerId,

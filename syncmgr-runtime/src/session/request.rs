@@ -336,14 +336,18 @@ pub enum StartError {
     #[error("the session was not started: {0}")]
     StoreInUse(#[from] StoreInUse),
     /// The session was started inside a call of this handler, so a caller that waits for it would wait for itself.
-    #[error("handler {handler} cannot start a session of itself inside its own call; start it after the call has ended")]
+    #[error(
+        "handler {handler} cannot start a session of itself inside its own call; start it after the call has ended"
+    )]
     Nested {
         /// The handler.
         handler: HandlerId,
     },
     /// The session was started by an item that holds a claim of this handler, so a caller that waits for it would wait for
     /// itself.
-    #[error("handler {handler} needs {claim}, which the item that starts the session holds; start it after the item has ended")]
+    #[error(
+        "handler {handler} needs {claim}, which the item that starts the session holds; start it after the item has ended"
+    )]
     NestedClaim {
         /// The handler that needs the claim.
         handler: HandlerId,

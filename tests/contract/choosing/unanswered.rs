@@ -66,8 +66,7 @@ async fn a_choice_has_a_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn the_deadline_of_a_choice_can_be_set() {
-    let manager =
-        SyncManager::builder().chooser(Silent::default()).choosing_deadline(Duration::from_secs(7)).build();
+    let manager = SyncManager::builder().chooser(Silent::default()).choosing_deadline(Duration::from_secs(7)).build();
     manager.register(Scripted::new(&["a"])).expect("the handler can be registered");
     let began = Instant::now();
     within(manager.session(Trigger::Manual).may_bother_user().start().unwrap().finish()).await;

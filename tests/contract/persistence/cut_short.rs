@@ -6,8 +6,8 @@ use syncmgr::store::{MemoryStore, SessionOutcome, StateStore};
 use syncmgr::{Outcome, SessionId, SyncManager, Trigger};
 
 use crate::support::awaitable_host::within;
-use crate::support::steps::{Steps, nth, outcome, register_all, start_manual, wait_until_idle};
 use crate::support::id;
+use crate::support::steps::{Steps, nth, outcome, register_all, start_manual, wait_until_idle};
 
 fn manager(store: &MemoryStore, steps: &Steps) -> SyncManager {
     let builder = SyncManager::builder().store(store.clone()).resume(Resume::Immediately);

@@ -213,19 +213,6 @@ async fn explicit_items_are_resumed_after_a_second_interruption() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_resume_runs_only_items_that_are_still_unfinished() {
-    let steps = Steps::default();
-    let store = store_after_crash(&steps).await;
-    let second = resuming_manager(&store, [steps.handler(1, &["a", "b"])]);
-    let _session = start_and_find_session(&second).await;
-    assert_eq!(steps.began(), "a b b");
-    let store = store.after_crash();
-    let third = resuming_manager(&store, [steps.handler(1, &["a", "b"])]);
-    let _session = start_and_find_session(&third).await;
-    assert_eq!(steps.began(), "a b b b", "item `a` ran again although it had ended");
-}
-
-#[tokio::test(start_paused = true)]
 async fn an_interrupted_session_resumes_once_its_handler_can_list_again() {
     let steps = Steps::default();
     let store = store_after_crash(&steps).await;

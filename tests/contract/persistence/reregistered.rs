@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use syncmgr::anyhow::anyhow;
 use syncmgr::RetryPolicy;
+use syncmgr::anyhow::anyhow;
 use syncmgr::store::{MemoryStore, StateStore};
 use syncmgr::{ItemContext, Outcome, RunEnding, Session, SyncManager, SyncResult};
 use tokio::task::JoinHandle;
@@ -39,7 +39,8 @@ async fn forget_during_session(store: &MemoryStore) -> (SyncManager, Session, Jo
     let session = begin(&manager);
     wait_until_idle().await;
     let forgetter = manager.clone();
-    let forgetting = tokio::spawn(async move { forgetter.forget(HANDLER).await.expect("the store accepts the change") });
+    let forgetting =
+        tokio::spawn(async move { forgetter.forget(HANDLER).await.expect("the store accepts the change") });
     wait_until_idle().await;
     assert!(!forgetting.is_finished(), "`forget` did not wait for the run");
     (manager, session, forgetting)

@@ -26,6 +26,7 @@ mod attempting;
 mod holding;
 mod resuming;
 mod selecting;
+mod suspecting;
 mod ticking;
 
 const MAIL: HandlerId = HandlerId::from_u128(1);

@@ -29,7 +29,7 @@ use tokio_util::task::TaskTracker;
 
 use super::link::CallbackLink;
 use super::questions::{Questions, ask_user};
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Suspects};
 use crate::call::{CallEnd, drive_call};
 use crate::manager::call_info;
 use crate::mapping::reporter::{CallbackSlot, ProgressReporter};
@@ -412,7 +412,7 @@ impl AdapterInstance {
         let attempt = Attempt::new(number, run_info, self.handler.clone(), &self.info, self.kept.clone(), link);
         if !selection.is_empty() {
             state.attempts += 1;
-            attempt.select(selection, fence);
+            attempt.select(selection, fence, Suspects::default());
         }
         let before = state.attempt.replace(attempt.clone());
         state.earlier.retain(|earlier| earlier.strong_count() > 0);

@@ -40,7 +40,10 @@ fn interrupted_runs_start_once_if_the_policy_is_to_resume_them() {
     let resumed = start(StartReason::Resumed, handlers(&[MAIL]));
     assert_eq!(ledger.tick(None, online(), at(50)), [resumed], "the other handler is not registered yet");
     assert_eq!(ledger.tick(None, online(), at(50)), []);
-    assert_eq!(ledger.register(PAGES, Generation::FIRST, Capabilities::default(), BTreeMap::new(), at(50)), [Effect::Wake]);
+    assert_eq!(
+        ledger.register(PAGES, Generation::FIRST, Capabilities::default(), BTreeMap::new(), at(50)),
+        [Effect::Wake]
+    );
     assert_eq!(ledger.tick(None, online(), at(50)), [start(StartReason::Resumed, handlers(&[PAGES]))]);
     let mut ledger = interrupted(Resume::AtNextTrigger, sessions());
     assert!(!ledger.has_pending());

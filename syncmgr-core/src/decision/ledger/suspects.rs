@@ -1,0 +1,64 @@
+//! Items that may have ended their process.
+//!
+//! The store does not know which items run. When an interrupted run is resumed, any of its unfinished items may have ended the
+//! process. Such an item is a *suspect*: before it begins, the store gets the state that it has if the process ends again. So only
+//! items that ran at the end of the process are counted, and a success clears an item. Items that were counted before run one at a
+//! time, so that an item is not counted again because of another one.
+
+use std::time::SystemTime;
+
+use super::{Effect, RetryLedger, writes};
+use crate::decision::retry::{ClearedBy, clear, interrupted};
+use crate::id::{HandlerId, ItemId};
+use crate::retry::{RetryPolicy, RetryStatus};
+use crate::store::StateChange;
+
+/// A suspect that is about to begin.
+#[derive(Clone, Copy, Debug)]
+pub struct Suspect<'a> {
+    /// The handler.
+    pub handler: HandlerId,
+    /// The item.
+    pub item: ItemId,
+    /// The retry policy of the handler.
+    pub policy: &'a RetryPolicy,
+    /// The kind of request that runs the item, if it was requested.
+    pub cleared_by: Option<ClearedBy>,
+    /// The time of day.
+    pub now: SystemTime,
+    /// A random number, used as jitter of the wait.
+    pub chance: u64,
+}
+
+impl RetryLedger {
+    /// Returns `true` if the last attempt at this item began as a suspect and was interrupted.
+    pub fn was_interrupted(&self, handler: HandlerId, item: ItemId) -> bool {
+        self.has_status(handler, item, |status| status == RetryStatus::Interrupted)
+    }
+
+    /// Returns `true` if an interrupted item continues without a wait: it has not been counted before, and needs no attention.
+    pub fn continues(&self, handler: HandlerId, item: ItemId) -> bool {
+        let waits = |status| matches!(status, RetryStatus::Interrupted | RetryStatus::NeedsAttention);
+        !self.has_status(handler, item, waits)
+    }
+
+    /// Stores the state that the suspect has if its process ends now. The state in memory does not change.
+    #[must_use = "perform the effects, and begin the item once the change is stored"]
+    pub fn suspect_begins(&self, suspect: &Suspect<'_>) -> Vec<Effect> {
+        let Suspect { handler, item, policy, cleared_by, now, chance } = *suspect;
+        let before = self.state_of(handler, item).copied();
+        let cleared = cleared_by.map_or(before, |by| clear(before, by));
+        let retry = interrupted(policy, cleared.as_ref(), self.time(now), chance);
+        writes([StateChange::Retry { handler, item, retry: Some(retry) }])
+    }
+
+    /// Stores the state from before a suspect began: the end of the manager has stopped it.
+    #[must_use = "perform the effects"]
+    pub fn suspect_cleared(&self, handler: HandlerId, item: ItemId) -> Vec<Effect> {
+        writes([StateChange::Retry { handler, item, retry: self.state_of(handler, item).copied() }])
+    }
+
+    fn has_status(&self, handler: HandlerId, item: ItemId, is: impl Fn(RetryStatus) -> bool) -> bool {
+        self.state_of(handler, item).is_some_and(|state| is(state.status))
+    }
+}

@@ -1,0 +1,130 @@
+//! Items that end their process each time they run.
+
+use std::time::Duration;
+
+use syncmgr::retry::{Resume, RetryStatus};
+use syncmgr::store::{MemoryStore, StateStore};
+use syncmgr::{Hold, RetryPolicy, SyncManager};
+use tokio::time::sleep;
+
+use crate::support::awaitable_host::within;
+use crate::support::id;
+use crate::support::steps::{Steps, nth, register_all, start_manual, wait_until_idle};
+use crate::support::test_clock::{TestClock, builder_with_store};
+
+/// A retry every second, three failures at most.
+const THREE: RetryPolicy =
+    RetryPolicy::DEFAULT.with_initial(Duration::from_secs(1)).with_factor(1).with_jitter(0).with_budget(3, 50);
+
+/// A program with a handler. Its process can be killed.
+struct Program {
+    clock: TestClock,
+    steps: Steps,
+    store: MemoryStore,
+    items: &'static [&'static str],
+}
+
+impl Program {
+    fn new(items: &'static [&'static str]) -> Self {
+        Self { clock: TestClock::new(), steps: Steps::default(), store: MemoryStore::new(), items }
+    }
+
+    /// Starts a process, which resumes interrupted work immediately.
+    fn start(&self) -> SyncManager {
+        let builder = builder_with_store(&self.clock, &self.store).resume(Resume::Immediately).retry(THREE);
+        let manager = register_all(builder.build(), [self.steps.handler(1, self.items)]);
+        manager.start_scheduler().expect("inside a runtime");
+        manager
+    }
+
+    /// Kills the process: only its stored data is left.
+    async fn kill(&mut self, process: SyncManager) {
+        self.store = self.store.after_crash();
+        drop(process);
+        wait_until_idle().await;
+    }
+
+    /// Starts a process with a manual session and kills it while items run.
+    async fn interrupt(&mut self) {
+        let process = self.start();
+        drop(start_manual(&process, 1));
+        wait_until_idle().await;
+        self.kill(process).await;
+        sleep(Duration::from_secs(2)).await;
+    }
+
+    fn status(&self, item: &str) -> Option<(RetryStatus, u32)> {
+        let record = self.store.record(nth(1), id(item)).expect("a memory store does not fail");
+        record?.retry.map(|retry| (retry.status, retry.failures))
+    }
+
+    fn starts_of(&self, item: &str) -> usize {
+        self.steps.began().split(' ').filter(|began| *began == item).count()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_ends_its_process_needs_attention_after_its_budget() {
+    let mut program = Program::new(&["good1", "poison", "good2"]);
+    ["good1", "good2"].iter().for_each(|good| program.steps.open(good));
+    program.interrupt().await;
+    for _ in 0..10 {
+        let process = program.start();
+        sleep(Duration::from_secs(5)).await;
+        program.kill(process).await;
+    }
+    assert_eq!(program.starts_of("poison"), 4, "one attempt, and three that were counted");
+    assert_eq!((program.starts_of("good1"), program.starts_of("good2")), (1, 1));
+    let explanation = program.start().explain_item(nth(1), id("poison")).unwrap();
+    assert_eq!(explanation.holds, [Hold::NeedsAttention { failures: 3 }], "{explanation}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_item_backs_off() {
+    let mut program = Program::new(&["poison"]);
+    program.interrupt().await;
+    let process = program.start();
+    wait_until_idle().await;
+    assert_eq!(program.starts_of("poison"), 2, "the first interruption is not counted");
+    program.kill(process).await;
+    let process = program.start();
+    sleep(Duration::from_millis(900)).await;
+    assert_eq!(program.starts_of("poison"), 2, "the item did not wait");
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(program.starts_of("poison"), 3);
+    drop(process);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_neighbour_of_the_item_that_ends_the_process_is_cleared() {
+    let mut program = Program::new(&["long", "poison"]);
+    program.interrupt().await;
+    let process = program.start();
+    sleep(Duration::from_secs(2)).await;
+    program.kill(process).await;
+    assert_eq!(program.status("long"), Some((RetryStatus::Interrupted, 1)));
+    assert_eq!(program.status("poison"), Some((RetryStatus::Interrupted, 1)));
+    let process = program.start();
+    assert_eq!(program.steps.running().await, "long", "items that were counted run one at a time");
+    program.steps.release(&["long"]).await;
+    assert_eq!(program.steps.running().await, "poison");
+    program.kill(process).await;
+    assert_eq!((program.status("long"), program.status("poison")), (None, Some((RetryStatus::Interrupted, 2))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_is_not_counted_as_an_interruption() {
+    let mut program = Program::new(&["a"]);
+    program.interrupt().await;
+    let process = program.start();
+    wait_until_idle().await;
+    assert_eq!(program.status("a"), Some((RetryStatus::Interrupted, 1)), "the item is not counted before it begins");
+    within(process.shutdown()).await;
+    assert_eq!(program.status("a"), None);
+    program.kill(process).await;
+    program.steps.open("a");
+    let process = program.start();
+    wait_until_idle().await;
+    assert_eq!((program.starts_of("a"), program.status("a")), (3, None));
+    drop(process);
+}
