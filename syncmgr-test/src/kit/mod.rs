@@ -10,6 +10,7 @@ mod checks;
 mod end;
 mod events;
 mod fixture;
+mod held;
 mod injection;
 mod monitor;
 mod monitored;

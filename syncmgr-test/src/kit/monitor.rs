@@ -277,7 +277,7 @@ impl Monitor {
 
     fn pause(&self, session: Option<Session>) {
         session.iter().for_each(Session::pause);
-        self.log.record(Event::HoldBegins(self.provider.data()));
+        self.hold_begins();
         self.pause_notify.notify_one();
     }
 
@@ -286,10 +286,14 @@ impl Monitor {
         self.pause_notify.notified().await;
     }
 
-    /// Ends the pause of a session.
-    pub(super) fn resume(&self, session: &Session) {
+    /// Records that items that have not begun are held from now on.
+    pub(super) fn hold_begins(&self) {
+        self.log.record(Event::HoldBegins(self.provider.data()));
+    }
+
+    /// Records that items are no longer held.
+    pub(super) fn hold_ends(&self) {
         self.log.record(Event::HoldEnds(self.provider.data()));
-        session.resume();
     }
 
     fn kill(&self) {

@@ -34,6 +34,7 @@ pub(super) struct Process {
     pub(super) monitor: Arc<Monitor>,
     pub(super) recording_handler: Arc<dyn SyncHandler>,
     pub(super) user: SessionUser,
+    pub(super) environment: ManualEnvironment,
     pub(super) time: Time,
     handler: HandlerId,
     clock: VirtualClock,
@@ -82,12 +83,12 @@ impl Process {
         let monitor = Monitor::new(fixture, id, fixture.on_kill(time));
         let recording_handler: Arc<dyn SyncHandler> = Arc::new(RecordingHandler::new(handler, &monitor));
         let clock = VirtualClock::at(fixture.wall());
-        let user = fixture.user(services);
+        let (user, environment) = (fixture.user(services), ManualEnvironment::default());
         let manager = SyncManager::builder()
             .clock(clock.clone())
             .randomness(SeededRandomness::new(0))
             .store(store.clone())
-            .environment(ManualEnvironment::default())
+            .environment(environment.clone())
             .interaction(user.clone())
             .secrets(fixture.secrets())
             .connections(services)
@@ -96,7 +97,7 @@ impl Process {
             fixture.log.action(format!("the manager refuses the handler: {error}"));
         }
         let (store, log) = (store.clone(), fixture.log.clone());
-        Self { manager, store, monitor, recording_handler, user, time, handler: id, clock, log }
+        Self { manager, store, monitor, recording_handler, user, environment, time, handler: id, clock, log }
     }
 
     pub(super) fn info(&self) -> HandlerInfo {
@@ -139,7 +140,8 @@ impl Process {
                 Time::Real => Duration::from_millis(200),
             })
             .await;
-            self.monitor.resume(session);
+            self.monitor.hold_ends();
+            session.resume();
         }
     }
 
