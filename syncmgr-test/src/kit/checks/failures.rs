@@ -1,28 +1,25 @@
 //! The check that each class of failure leads to the promised retry.
 
+mod retry;
+
 use std::fmt;
 use std::mem::discriminant;
 use std::time::Duration;
 
 use syncmgr_core::error::{FailureClass, RetryAt};
 use syncmgr_core::item::SyncItem;
-use syncmgr_core::retry::RetryPolicy;
-use tokio::time::sleep;
 
 use super::super::checker::{Checker, Script};
 use super::super::events::{Event, EventLog};
-use super::super::fixture::{Fixture, Time};
+use super::super::fixture::Fixture;
 use super::super::injection::{Call, ItemLabel};
-use super::super::process::{Process, SessionPlan, SessionResult};
+use super::super::process::{SessionPlan, SessionResult};
 use super::super::result::CheckResult;
 use super::super::violation::{ScriptResult, Violation};
 use super::interruption::check_others;
 
 /// The delay that the peer requests before the next attempt.
 const RETRY_AFTER: Duration = Duration::from_secs(10 * 60);
-
-const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
-const A_SECOND: Duration = Duration::from_secs(1);
 
 /// The maximum additional duration of a failing item. A longer delay means that the handler waits or retries by itself.
 const MAX_DELAY: Duration = Duration::from_secs(5);
@@ -192,84 +189,5 @@ impl PeerFailure {
             |event: &Event| matches!(event, Event::Returned(Call::Item(item), _) if item.id == self.item.id());
         let (began, ended) = (log.time_of(|event| self.is_call(event)), log.time_of(returned));
         ended.zip(began).map_or(Duration::ZERO, |(ended, began)| ended.saturating_sub(began))
-    }
-
-    /// Plays the script again, up to the retry that the class promises.
-    fn check_retry(&self, checker: &Checker<'_>, class: Option<FailureClass>) -> ScriptResult {
-        match checker.baseline.time {
-            Time::Virtual => self.check_retry_in_time(checker, class),
-            Time::Real => self.check_run_after_a_day(checker),
-        }
-    }
-
-    /// Runs all items in a process that starts a day later, because in real time the retry takes too long.
-    fn check_run_after_a_day(&self, checker: &Checker<'_>) -> ScriptResult {
-        let mut fixture = checker.fixture();
-        self.inject(&fixture);
-        fixture.run_process(async |process| drop(process.session(SessionPlan::default()).await));
-        fixture.advance(A_DAY);
-        let ran = fixture.run_process(async |process| process.session(SessionPlan::default()).await);
-        checker.compare(&fixture, &ran, "a failure of the peer")
-    }
-
-    /// Waits for the retry that the class promises.
-    fn check_retry_in_time(&self, checker: &Checker<'_>, class: Option<FailureClass>) -> ScriptResult {
-        let mut fixture = checker.fixture();
-        self.inject(&fixture);
-        let (waited, ran) = fixture.run_process(async |process| {
-            process.session(SessionPlan::default()).await;
-            let waited = self.wait(process, class).await;
-            (waited, process.session(SessionPlan::default()).await)
-        });
-        let violation =
-            |(headline, help): Problem| Violation::new(headline, help).with_log(&fixture.log).with_item(&self.name());
-        waited.map_err(violation)?;
-        checker.compare(&fixture, &ran, "a failure of the peer")
-    }
-
-    /// Checks the time of the retry.
-    async fn wait(&self, process: &Process, class: Option<FailureClass>) -> Result<(), Problem> {
-        if class.is_none() {
-            // If the whole handler fails, no retry is promised; after this wait the peer accepts requests again.
-            sleep(2 * RETRY_AFTER).await;
-        }
-        let Some((earliest, latest)) =
-            class.and_then(|class| expected_retry(class, process.info().retry().unwrap_or_default()))
-        else {
-            return Ok(());
-        };
-        let failed =
-            |event: &Event| matches!(event, Event::Returned(Call::Item(item), Err(_)) if item.id == self.item.id());
-        let since = process.log.time_of(failed).unwrap_or_default();
-        let until = |wait: Duration| (since + wait).saturating_sub(process.log.now());
-        let early = until(earliest.saturating_sub(A_SECOND));
-        sleep(early).await;
-        if !early.is_zero() && runs(process) > 1 {
-            let help = if matches!(self.class, FailureClass::Transient) { RETURN_HELP } else { CLASS_HELP };
-            return Err((format!("{} was retried before the promised time", self.name()), help));
-        }
-        let Some(latest) = latest else { return Ok(()) };
-        sleep(until(latest) + 2 * A_SECOND).await;
-        match runs(process) {
-            0 | 1 => Err((format!("{} was not retried when it was due", self.name()), CLASS_HELP)),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Returns the number of runs: the script starts one, and the manager the others.
-fn runs(process: &Process) -> usize {
-    process.log.count(|event| matches!(event, Event::Called(Call::Initialize)))
-}
-
-/// Returns the earliest and, if a retry is promised, the latest time of the retry after the failure.
-fn expected_retry(class: FailureClass, policy: RetryPolicy) -> Option<(Duration, Option<Duration>)> {
-    let jittered = |wait: Duration| wait + wait * policy.jitter / 100;
-    match class {
-        FailureClass::Transient if policy.budget <= 1 => Some((A_DAY, None)),
-        FailureClass::Transient => Some((policy.initial, Some(jittered(policy.initial)))),
-        FailureClass::NotBefore(RetryAt::After(wait)) => Some((wait, Some(jittered(wait)))),
-        FailureClass::NotBefore(_) => None,
-        _ => Some((A_DAY, None)),
     }
 }
