@@ -1,4 +1,5 @@
-//! Stores on disks without space. Each case runs in a child process whose files cannot grow beyond a limit.
+//! Stores on disks without space. Each case runs in a child process whose files cannot grow beyond a limit, or on a small
+//! disk in memory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,9 +17,26 @@ const DIRECTORY_VARIABLE: &str = "SMALL_DISK_DIRECTORY";
 
 /// Starts this program again to run one ignored test. The process ignores the signal for a file that exceeds the limit.
 fn run_child(test: &str) {
+    run(Command::new("sh").args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#]), test);
+}
+
+/// Starts this program again to run one ignored test on a disk of 3 MiB, if this user may mount one.
+fn run_child_on_small_disk(test: &str) {
+    let mount = |directory: &str, then: &str| {
+        let script = format!("mount -t tmpfs -o size=3m tmpfs \"{directory}\" && {then}");
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", &script]);
+        command
+    };
+    if !mount("/tmp", "true").output().is_ok_and(|output| output.status.success()) {
+        return println!("skipped: this user cannot mount a disk");
+    }
+    run(&mut mount("$SMALL_DISK_DIRECTORY", r#"exec "$0" "$@""#), test);
+}
+
+fn run(command: &mut Command, test: &str) {
     let directory = tempdir().expect("the directory is created");
-    let output = Command::new("sh")
-        .args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#])
+    let output = command
         .arg(std::env::current_exe().expect("the test program has a path"))
         .args(["--exact", &format!("small_disk::{test}"), "--ignored"])
         .env(DIRECTORY_VARIABLE, directory.path())
@@ -104,4 +122,23 @@ fn write_with_little_space() {
     let Some(directory) = directory() else { return };
     limit_files(Some(256));
     commit_often(&SqliteStore::open(directory.join("state")).expect("the store opens"), 200);
+}
+
+#[test]
+fn a_store_on_a_small_disk_can_be_written_and_opened_again() {
+    run_child_on_small_disk("write_on_small_disk");
+}
+
+#[test]
+#[ignore = "runs in a child process"]
+fn write_on_small_disk() {
+    let Some(directory) = directory() else { return };
+    for session in 1..=2 {
+        let store = SqliteStore::open(directory.join("state")).expect("the store opens");
+        let state = format!("\"{}\"", "x".repeat(300));
+        for number in 0..700 {
+            let item = ItemId::from_u128(1 + u128::from(number % 500));
+            put(&store, [commit_change(item, fence(session, number), &state)]);
+        }
+    }
 }

@@ -95,9 +95,9 @@ impl Applier {
         }
     }
 
-    /// Truncates a write-ahead log that is too long.
-    pub(super) fn bound_log(&self) {
-        wal::bound(&self.path, self.connection());
+    /// Truncates a write-ahead log that is too long. Returns the cost of the largest batch that has space.
+    pub(super) fn bound_log(&self) -> usize {
+        wal::bound(&self.path, self.connection())
     }
 
     fn store_once(&mut self, batch: &[Write], scope: RollbackScope) -> ApplyResult<Vec<SyncResult>> {

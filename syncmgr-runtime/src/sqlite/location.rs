@@ -15,7 +15,7 @@ use other as system;
 #[cfg(all(unix, not(syncmgr_other_place)))]
 use unix as system;
 
-pub(super) use system::{FileId, file_id, open_lock};
+pub(super) use system::{FileId, available_space, file_id, open_lock};
 
 /// The suffixes of the companion files that SQLite creates.
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];

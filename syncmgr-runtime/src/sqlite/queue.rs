@@ -18,7 +18,7 @@ pub(super) use scope::Scope;
 const MAX_QUEUED: usize = 16_384;
 
 /// The cost of changes from which a batch is full. It bounds the size of a transaction in the write-ahead log.
-const MAX_BATCH: usize = 4_096;
+pub(super) const MAX_BATCH: usize = 4_096;
 
 /// The writes that wait for the writer. Appending never blocks.
 #[derive(Debug, Default)]
@@ -89,15 +89,15 @@ impl Queue {
         answer
     }
 
-    /// Waits for writes and returns the next batch. The batch is empty once the queue is closed and drained.
-    pub(super) fn take(&self) -> Vec<Write> {
+    /// Waits for writes and returns the next batch, which is full at this cost. The batch is empty once the queue is closed and drained.
+    pub(super) fn take(&self, max_batch: usize) -> Vec<Write> {
         let mut state = self.state.lock();
         while state.writes.is_empty() && !state.closed {
             state.idle = true;
             state = self.not_empty.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let (mut batch, mut total) = (Vec::new(), 0);
-        while total < MAX_BATCH
+        while total < max_batch
             && let Some(write) = state.writes.pop_front()
         {
             total += cost(&write.changes);

@@ -91,7 +91,7 @@ impl WriterThread {
         let mut batch;
         let _abandon = AbandonOnDrop(self.queue.clone());
         loop {
-            batch = self.queue.take();
+            batch = self.queue.take(self.applier.bound_log());
             if batch.is_empty() {
                 return;
             }
@@ -103,7 +103,6 @@ impl WriterThread {
                 drop(write.reply.send(result));
             }
             self.options.failpoints.at("after waiters told");
-            self.applier.bound_log();
         }
     }
 

@@ -85,6 +85,11 @@ pub(in crate::sqlite) fn file_id(path: &Path) -> io::Result<FileId> {
     path.symlink_metadata().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
+/// Returns the space that is left for this user on the disk of a file, as far as it is known.
+pub(in crate::sqlite) fn available_space(path: &Path) -> u64 {
+    rustix::fs::statvfs(path).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 fn private_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
