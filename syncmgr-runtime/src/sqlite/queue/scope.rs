@@ -58,7 +58,7 @@ fn part_about(of: ItemId, change: &StateChange) -> Option<StateChange> {
         StateChange::Ended { handler, fence, time, items } => {
             let items: Vec<_> = items.iter().filter(|(item, _)| *item == of).cloned().collect();
             let (handler, fence, time) = (*handler, *fence, *time);
-            (!items.is_empty()).then(|| StateChange::Ended { handler, fence, time, items })
+            (!items.is_empty()).then_some(StateChange::Ended { handler, fence, time, items })
         }
         StateChange::Absent { handler, items } => {
             let since = items.get(&of)?;
