@@ -3,6 +3,7 @@
 mod claims;
 mod claims_crowd;
 mod claims_released;
+mod fair_shares;
 mod priority;
 mod priority_inheritance;
 pub(crate) mod quarantine;

@@ -61,8 +61,10 @@ impl<T> FairQueue<T> {
         self.entries.insert(at, Entry { value, priority, overtaken: 0 });
     }
 
-    pub(super) fn pop(&mut self) -> Option<(T, Priority)> {
-        self.entries.pop_front().map(|entry| (entry.value, entry.priority))
+    /// Removes and returns the first value for which `which` returns `true`.
+    pub(super) fn pop_first(&mut self, which: impl Fn(&T) -> bool) -> Option<(T, Priority)> {
+        let at = self.entries.iter().position(|entry| which(&entry.value))?;
+        self.entries.remove(at).map(|entry| (entry.value, entry.priority))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -99,7 +101,7 @@ mod tests {
     use super::*;
 
     fn drain(mut queue: FairQueue<u32>) -> Vec<u32> {
-        std::iter::from_fn(|| queue.pop()).map(|(entry, _)| entry).collect()
+        std::iter::from_fn(|| queue.pop_first(|_| true)).map(|(entry, _)| entry).collect()
     }
 
     #[test]
@@ -145,7 +147,7 @@ mod tests {
                         ahead.insert(entry, waiting + usize::from(MAX_OVERTAKEN));
                         queue.push(entry, if urgent { Priority::Foreground } else { Priority::Background });
                     }
-                    None => if let Some((left, _)) = queue.pop() {
+                    None => if let Some((left, _)) = queue.pop_first(|_| true) {
                         ahead.remove(&left);
                         for left_before in ahead.values_mut() {
                             prop_assert!(*left_before > 0, "overtaken too often");

@@ -35,7 +35,10 @@ pub struct RunId {
 /// ```
 #[derive(Clone, Debug)]
 pub struct HostState {
+    limit: usize,
     free: usize,
+    /// The number of registered handlers.
+    handlers: usize,
     permits: BTreeMap<RunId, usize>,
     priorities: BTreeMap<RunId, RunPriority>,
     current: BTreeMap<HandlerId, RunId>,
@@ -82,7 +85,9 @@ impl HostState {
     /// Creates a host that runs at most `limit` items at the same time; 0 counts as 1.
     pub fn new(limit: usize) -> Self {
         Self {
+            limit: limit.max(1),
             free: limit.max(1),
+            handlers: 0,
             permits: BTreeMap::new(),
             priorities: BTreeMap::new(),
             current: BTreeMap::new(),
@@ -103,6 +108,21 @@ impl HostState {
     /// the limit, because the waiting item keeps its own.
     pub fn nest(&mut self, run: RunId) {
         self.nested.insert(run);
+    }
+
+    /// Adds a registered handler.
+    ///
+    /// A run with a permit leaves one permit free for each handler that has none, but at most a quarter of all permits, and at
+    /// least one if there are several. A handler whose items hang therefore does not stop the others.
+    pub fn add_handler(&mut self) {
+        self.handlers += 1;
+    }
+
+    /// Removes a handler that is no longer registered.
+    #[must_use = "perform the grants"]
+    pub fn remove_handler(&mut self) -> Vec<Grant> {
+        self.handlers = self.handlers.saturating_sub(1);
+        self.grant_permits()
     }
 
     /// Requests the start of a run. While another run of its handler is active, the new run waits, and the active run inherits the
@@ -143,7 +163,8 @@ impl HostState {
         self.current.get(&handler).copied().into_iter().chain(waiting).collect()
     }
 
-    /// Requests permits for this many workers and replaces an earlier request. Waiting runs receive free permits in rotation, one each.
+    /// Requests permits for this many workers and replaces an earlier request. Waiting runs receive free permits in rotation, one
+    /// each. A run with a permit gets none of the permits that are [reserved](Self::add_handler) for other handlers.
     #[must_use = "perform the grants"]
     pub fn request_permits(&mut self, run: RunId, workers: usize) -> Vec<Grant> {
         self.permit_requests.iter_mut().filter(|request| request.run == run).for_each(|request| request.workers = 0);
@@ -320,11 +341,21 @@ impl HostState {
         };
     }
 
+    /// Removes and returns the first request that a free permit may serve.
+    fn next_permit_request(&mut self) -> Option<(PermitRequest, Priority)> {
+        let (free, reserved, permits) = (self.free, self.reserved(), &self.permits);
+        self.permit_requests.pop_first(|request| free > if permits.contains_key(&request.run) { reserved } else { 0 })
+    }
+
+    /// Returns the number of permits that are reserved for handlers without a permit.
+    fn reserved(&self) -> usize {
+        let most = (self.limit / 4).max(usize::from(self.limit > 1));
+        self.handlers.saturating_sub(self.permits.len()).min(most)
+    }
+
     fn grant_permits(&mut self) -> Vec<Grant> {
         let mut granted: BTreeMap<RunId, usize> = BTreeMap::new();
-        while self.free > 0
-            && let Some((request, priority)) = self.permit_requests.pop()
-        {
+        while let Some((request, priority)) = self.next_permit_request() {
             let PermitRequest { run, workers, .. } = request;
             self.free -= 1;
             *self.permits.entry(run).or_default() += 1;

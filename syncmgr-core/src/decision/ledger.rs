@@ -15,14 +15,14 @@
 //! The methods are split into files by event: `attempts` (an item has ended), `selection` (an item or a run is about to start),
 //! `held`, `interrupted` and `answers` (other reasons to start a session), `suspects` (an item that may end its process begins), `tick` (time has passed, or the network is back).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use super::retry_queue::RetryQueue;
 use crate::capabilities::Capabilities;
 use crate::claim::Claim;
 use crate::id::{HandlerId, ItemId};
-use crate::register::Generation;
+use crate::register::{Generation, RegisterFlags};
 use crate::retry::RetryState;
 use crate::store::{SessionRecord, StateChange};
 
@@ -95,6 +95,10 @@ struct Handler {
     generation: Generation,
     /// `None` if the handler was unregistered during one of its runs; none of its items is due then.
     registered: Option<Capabilities>,
+    /// The events at which the handler runs.
+    events: RegisterFlags,
+    /// The items with a retry state that the last complete listing lacked; none of them is due.
+    unlisted: BTreeSet<ItemId>,
 }
 
 impl RetryLedger {
@@ -148,8 +152,16 @@ impl RetryLedger {
             *state = begun_by(*state, now);
             self.retry_queue.set(handler, *item, Some(state));
         }
-        self.handlers.insert(handler, Handler { items, generation, registered: Some(capabilities) });
+        let registered = Some(capabilities);
+        self.handlers.insert(handler, Handler { items, generation, registered, ..Handler::default() });
         if self.has_pending() { vec![Effect::Wake] } else { Vec::new() }
+    }
+
+    /// Sets the events at which a registered handler runs. A run at [`RegisterFlags::CONNECT`] is started by the ledger.
+    #[must_use = "perform the effects"]
+    pub fn set_events(&mut self, handler: HandlerId, events: RegisterFlags) -> Option<Effect> {
+        self.handlers.get_mut(&handler)?.events = events;
+        events.contains(RegisterFlags::CONNECT).then_some(Effect::Wake)
     }
 
     /// Unregisters a handler that has no active run.
@@ -211,9 +223,10 @@ impl RetryLedger {
         self.handlers.get(&handler)?.items.get(&item)
     }
 
-    /// Returns `true` if there is no retry state of any resource, nor of any item of this handler.
+    /// Returns `true` if there is no retry state of any resource, nor of any item of this handler, and no such item is due.
     pub fn is_clean(&self, handler: HandlerId) -> bool {
-        self.resources.is_empty() && self.handlers.get(&handler).is_none_or(|handler| handler.items.is_empty())
+        let has_states = self.handlers.get(&handler).is_some_and(|handler| !handler.items.is_empty());
+        self.resources.is_empty() && !has_states && self.retry_queue.next_of(handler).is_none()
     }
 
     /// Sets the retry state of an item. Does nothing but clear the due time if the handler is unknown.

@@ -100,6 +100,11 @@ impl RetryQueue {
         self.handlers.get(&handler)?.next()
     }
 
+    /// Returns the items of a handler.
+    pub fn items_of(&self, handler: HandlerId) -> impl Iterator<Item = ItemId> {
+        self.handlers.get(&handler).into_iter().flat_map(|queue| &queue.times).map(|(_, item)| *item)
+    }
+
     /// Returns the time at which this item is due: that of its group, or its own if the group is due earlier.
     pub fn due_of(&self, handler: HandlerId, item: ItemId) -> Option<SystemTime> {
         let due = self.items.get(&(handler, item))?;

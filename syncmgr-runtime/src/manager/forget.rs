@@ -57,7 +57,7 @@ impl SyncManager {
     /// locked.
     fn delete(&self, handler: HandlerId) -> BoxFuture<'static, SyncResult> {
         // Dropped after the lock is released: a drop is foreign code.
-        let (written, _runs, _removed) = {
+        let (written, _runs, removed) = {
             let mut state = self.host().manager_state();
             let removed = state.remove(handler);
             state.forget(handler);
@@ -69,6 +69,9 @@ impl SyncManager {
             let changes = self.host().perform(effects, &NoLog);
             (self.host().write(changes), runs, removed)
         };
+        if removed.is_some() {
+            self.host().admission.remove_handler();
+        }
         written
     }
 

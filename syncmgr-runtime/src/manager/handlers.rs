@@ -84,15 +84,21 @@ impl SyncManager {
             let is_known = state.forgotten(id) == forgotten_before;
             let retry_states = if is_known { retry_states } else { BTreeMap::new() };
             let mut effective = registration.clone();
-            effective.flags = stored_flags.filter(|_| is_known).unwrap_or(flags);
+            let events = stored_flags.filter(|_| is_known).unwrap_or(flags);
+            effective.flags = events;
             state.registry.register(id, effective)?;
             let generation = state.next_generation();
             state.handlers.insert(id, Registered { handler, info, generation });
             // Stored under the lock, like the deletion of the handler's data: the order of both decides what is stored.
             self.host().store(StateChange::Registered { handler: id, registration });
-            self.host().decide(|ledger, now| ledger.register(id, generation, capabilities, retry_states, now))
+            self.host().decide(|ledger, now| {
+                let mut effects = ledger.register(id, generation, capabilities, retry_states, now);
+                effects.extend(ledger.set_events(id, events));
+                effects
+            })
         };
         self.host().apply(effects);
+        self.host().admission.add_handler();
         Ok(id)
     }
 
@@ -122,6 +128,8 @@ impl SyncManager {
             state.registry.register(handler, registered)?;
             self.host().store(StateChange::Flags { handler, flags });
         }
+        let effects = self.host().ledger().set_events(handler, flags);
+        self.host().apply(effects.into_iter().collect());
         Ok(())
     }
 
@@ -156,6 +164,9 @@ impl SyncManager {
             drop(ledger);
             (runs, removed)
         };
+        if removed.is_some() {
+            self.host().admission.remove_handler();
+        }
         removed.is_some()
     }
 

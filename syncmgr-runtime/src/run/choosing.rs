@@ -83,12 +83,13 @@ impl Run {
         unfinished
     }
 
-    /// Returns the requested items. Ids that the handler does not list are logged.
+    /// Returns the requested items. Ids that a caller requested and the handler does not list are logged.
     fn requested_items(&self, listing: &Listing, given: Option<&BTreeSet<ItemId>>) -> Arc<[SyncItem]> {
         let nothing = BTreeSet::new();
         let given = given.unwrap_or(&nothing);
         let listed: BTreeSet<_> = listing.items().iter().map(SyncItem::id).collect();
-        for item in given - &listed {
+        let requested = self.scope.terms.reason == StartReason::Requested;
+        for item in (given - &listed).into_iter().filter(|_| requested) {
             let text = format!("item {item} was requested but is not listed; it was left out");
             self.log(LogEntry::new(LogLevel::Warning, text));
         }

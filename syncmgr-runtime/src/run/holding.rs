@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use syncmgr_core::claim::Claim;
+use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::ledger::{Effect, EndedAttempt, HANDLER_ITSELF, RetryLedger, StartReason};
 use syncmgr_core::decision::retry::{AttemptProgress, ClearedBy, RequestedBy};
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::id::{ErrorScope, ItemId};
-use syncmgr_core::item::SyncItem;
+use syncmgr_core::item::{Completeness, SyncItem};
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::record::ItemEnd;
 use syncmgr_core::request::RunRequest;
@@ -73,6 +74,16 @@ impl Run {
         self.apply(effects);
     }
 
+    /// Removes the items that a complete listing lacks from the retry queue.
+    pub(super) fn settle_unlisted(&self, listing: &Listing) {
+        let handler = self.id.handler;
+        if listing.completeness() == Completeness::Complete && !self.host().ledger().is_clean(handler) {
+            let listed: BTreeSet<_> = listing.items().iter().map(SyncItem::id).collect();
+            let effects = self.host().ledger().listed(handler, |item| listed.contains(&item));
+            self.apply(effects);
+        }
+    }
+
     /// Postpones the items that were due and did not run.
     pub(super) fn postpone_missed(&self) {
         let reason = self.scope.terms.reason;
@@ -82,7 +93,8 @@ impl Run {
         // A run with one of these endings may have ended before its items were listed.
         let unlisted = matches!(self.ending(), Some(RunEnding::Declined | RunEnding::Stopped));
         let (policy, listing) = (self.retry_policy(), self.listing());
-        let lists = |item| unlisted || listing.item(item).is_some();
+        let complete = listing.completeness() == Completeness::Complete;
+        let lists = |item| unlisted || !complete || listing.item(item).is_some();
         let handler = self.id.handler;
         let effects = self.decide(|ledger, now| ledger.postpone_missed(handler, reason, &policy, lists, now));
         self.apply(effects);

@@ -119,6 +119,7 @@ impl Run {
             }
             self.record_begin(Verdict::plain(Outcome::Succeeded));
             let listing = self.update_absence(listing);
+            self.settle_unlisted(&listing);
             self.load_preferences(&listing);
             self.record_change(RunChange::Listed(listing.items().len()));
             self.lock().listing = listing;

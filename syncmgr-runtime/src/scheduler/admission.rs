@@ -44,6 +44,17 @@ impl Admission {
         Self { inner: Mutex::new(Inner { host, runs: BTreeMap::new() }), contended: AtomicBool::new(false) }
     }
 
+    /// Adds a registered handler, which keeps a permit within reach.
+    pub(crate) fn add_handler(&self) {
+        self.decide(HostState::add_handler);
+    }
+
+    /// Removes a handler that was unregistered.
+    pub(crate) fn remove_handler(&self) {
+        let grants = self.decide(HostState::remove_handler);
+        self.perform(grants);
+    }
+
     /// Queues all runs of a session under one lock: sessions that wait for each other's handlers would otherwise deadlock.
     /// For each run, calls `before` with the earlier runs of its handler.
     pub(crate) fn request<R: Admitted + 'static>(

@@ -44,21 +44,22 @@ async fn a_session_before_a_disconnect_is_as_urgent_as_a_manual_one() {
 async fn background_work_keeps_one_worker_until_urgent_work_ends() {
     let steps = Steps::default();
     let manager = manager_with_max_items(
-        3,
-        [steps.handler(1, &["a", "b", "c", "d", "e", "f"]), steps.handler(2, &["u", "v", "w"])],
+        4,
+        [steps.handler(1, &["a", "b", "c", "d", "e", "f"]), steps.handler(2, &["u", "v", "w", "x"])],
     );
     let first = start_background(&manager, 1);
-    assert_eq!(steps.running().await, "a b c");
+    assert_eq!(steps.running().await, "a b c", "one worker is reserved for the other handler");
     let second = start_manual(&manager, 2);
     wait_until_idle().await;
+    assert_eq!(steps.running().await, "a b c u");
     steps.release(&["a"]).await;
     steps.release(&["b"]).await;
-    assert_eq!(steps.running().await, "c u v");
+    assert_eq!(steps.running().await, "c u v w");
     steps.release(&["c"]).await;
-    assert_eq!(steps.running().await, "u v d", "background work lost its last worker");
+    assert_eq!(steps.running().await, "u v w d", "background work lost its last worker");
     steps.release(&["u", "v"]).await;
-    assert_eq!(steps.running().await, "d w e");
-    steps.release(&["w"]).await;
+    assert_eq!(steps.running().await, "w d x e");
+    steps.release(&["w", "x"]).await;
     assert_eq!(steps.running().await, "d e f");
     steps.release(&["d", "e", "f"]).await;
     assert_succeeds(first).await;
@@ -69,18 +70,19 @@ async fn background_work_keeps_one_worker_until_urgent_work_ends() {
 async fn sessions_of_equal_priority_share_the_workers() {
     let steps = Steps::default();
     let manager =
-        manager_with_max_items(2, [steps.handler(1, &["a", "b", "c", "d"]), steps.handler(2, &["u", "v", "w"])]);
+        manager_with_max_items(4, [steps.handler(1, &["a", "b", "c", "d"]), steps.handler(2, &["u", "v", "w", "x"])]);
     let first = start_manual(&manager, 1);
-    assert_eq!(steps.running().await, "a b");
+    assert_eq!(steps.running().await, "a b c");
     let second = start_manual(&manager, 2);
     wait_until_idle().await;
+    assert_eq!(steps.running().await, "a b c u");
     steps.release(&["a"]).await;
-    assert_eq!(steps.running().await, "b u");
+    assert_eq!(steps.running().await, "b c u v");
     steps.release(&["b"]).await;
-    assert_eq!(steps.running().await, "u c");
+    assert_eq!(steps.running().await, "c u v d");
     steps.release(&["u"]).await;
-    assert_eq!(steps.running().await, "c v");
-    ["c", "d", "v", "w"].iter().for_each(|name| steps.open(name));
+    assert_eq!(steps.running().await, "c v d w");
+    ["c", "d", "v", "w", "x"].iter().for_each(|name| steps.open(name));
     assert_succeeds(first).await;
     assert_succeeds(second).await;
 }

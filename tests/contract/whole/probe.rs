@@ -47,6 +47,8 @@ impl SyncHandler for Probe {
 
 /// Returns a description of the leak if a permit, a worker or a claim is still taken although all work has ended.
 pub(crate) async fn leak(manager: &SyncManager, setting: &Setting) -> Option<String> {
+    // No permit is reserved for another handler while the probe is the only one.
+    manager.handlers().iter().for_each(|handler| assert!(manager.unregister(handler.id())));
     let limited = |items: usize| items.min(setting.max_concurrent_items);
     let everything = (None, setting.max_concurrent_items);
     let claims = CLAIMS.into_iter().zip(setting.capacities).map(|(claim, items)| (Some(claim), limited(items)));

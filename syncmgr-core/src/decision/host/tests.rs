@@ -66,6 +66,36 @@ fn permits_are_granted_in_turn_up_to_the_limit() {
     assert_eq!(host.return_permits(run(1, 2), 1), [Grant::Permits(run(1, 3), 1)]);
 }
 
+fn host_with_handlers(limit: usize, handlers: usize) -> HostState {
+    let mut host = HostState::new(limit);
+    (0..handlers).for_each(|_| host.add_handler());
+    host
+}
+
+#[test]
+fn a_run_leaves_a_permit_for_each_handler_that_has_none() {
+    let mut host = host_with_handlers(64, 3);
+    assert_eq!(host.request_permits(run(1, 1), 1_000), [Grant::Permits(run(1, 1), 62)]);
+    assert_eq!(host.request_permits(run(1, 2), 1_000), [Grant::Permits(run(1, 2), 1)]);
+    assert_eq!(host.request_permits(run(2, 3), 8), [Grant::Permits(run(2, 3), 1)]);
+    assert_eq!(host.return_permits(run(2, 3), 1), [Grant::Permits(run(2, 3), 1)]);
+}
+
+#[test]
+fn at_most_a_quarter_of_the_permits_is_reserved() {
+    for (limit, most) in [(1, 1), (2, 1), (3, 2), (8, 6), (64, 48)] {
+        let mut host = host_with_handlers(limit, 1_000);
+        assert_eq!(host.request_permits(run(1, 1), 1_000), [Grant::Permits(run(1, 1), most)], "of {limit}");
+    }
+}
+
+#[test]
+fn a_run_gets_the_reserved_permits_once_the_other_handlers_are_gone() {
+    let mut host = host_with_handlers(8, 2);
+    assert_eq!(host.request_permits(run(1, 1), 8), [Grant::Permits(run(1, 1), 7)]);
+    assert_eq!(host.remove_handler(), [Grant::Permits(run(1, 1), 1)]);
+}
+
 #[test]
 fn a_permit_request_replaces_an_earlier_one() {
     let mut host = HostState::new(3);

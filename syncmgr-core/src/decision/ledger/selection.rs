@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{Effect, HANDLER_ITSELF, HeldRun, RetryLedger, StartReason, writes};
+use super::{Effect, HANDLER_ITSELF, Handler, HeldRun, RetryLedger, StartReason, writes};
 use crate::capabilities::Capabilities;
 use crate::claim::Claim;
 use crate::decision::environment_holds::holds;
@@ -132,6 +132,22 @@ impl RetryLedger {
         self.requeue(handler, missed, policy, now)
     }
 
+    /// Handles a complete listing of a handler. An item that is not listed does not run; it is due again once it is listed.
+    #[must_use = "perform the effects"]
+    pub fn listed(&mut self, handler: HandlerId, lists: impl Fn(ItemId) -> bool) -> Vec<Effect> {
+        let Some(Handler { items, unlisted, .. }) = self.handlers.get_mut(&handler) else { return Vec::new() };
+        let is_missing = |item: &ItemId| *item != HANDLER_ITSELF && !lists(*item);
+        let listed_again: Vec<_> = unlisted.extract_if(.., |item| lists(*item)).collect();
+        unlisted.extend(items.keys().copied().filter(is_missing));
+        let listed_again = listed_again.into_iter().filter_map(|item| Some((item, *items.get(&item)?)));
+        for (item, state) in listed_again.collect::<Vec<_>>() {
+            self.set_due(handler, item, Some(&state));
+        }
+        let missing: Vec<_> = self.retry_queue.items_of(handler).filter(is_missing).collect();
+        missing.into_iter().for_each(|item| self.retry_queue.forget_item(handler, item));
+        vec![Effect::Wake]
+    }
+
     /// Makes items due again that were taken from the queue and have no attempt, for example because their run was stopped
     /// before. Each is due at its old time, or after a wait if that time has passed. A session that starts earlier still runs it.
     #[must_use = "perform the effects"]
@@ -194,12 +210,22 @@ impl RetryLedger {
             holds(environment, capabilities, Trigger::Scheduled, RequestedBy::Automatic).filter(|_| is_due);
         known.other_holds.extend(self.held.hold_of(handler).cloned().or(environment));
         let held_back = known.item.and_then(|item| self.held_back.get(&(handler, item)));
-        if held_back.is_some() && known.listed == Listed::Unknown {
-            known.listed = Listed::Present;
+        if known.listed == Listed::Unknown {
+            let unlisted = known.item.is_some_and(|item| self.is_unlisted(handler, item));
+            known.listed = match held_back {
+                _ if unlisted => Listed::Absent,
+                Some(_) => Listed::Present,
+                None => Listed::Unknown,
+            };
         }
         let claims: Vec<&Claim> = claims.iter().copied().chain(held_back.into_iter().flatten()).collect();
         let backing_off = self.hold(handler, HANDLER_ITSELF, &claims, RequestedBy::Automatic, now);
         known.other_holds.extend(backing_off.filter(|_| is_due));
+    }
+
+    /// Returns `true` if the last complete listing lacked this item, which has a retry state.
+    fn is_unlisted(&self, handler: HandlerId, item: ItemId) -> bool {
+        self.handlers.get(&handler).is_some_and(|handler| handler.unlisted.contains(&item))
     }
 
     /// Returns the reason why an item with these claims may not run now, if there is one.

@@ -15,6 +15,7 @@ use crate::error::FailureClass;
 use crate::explain::Known;
 use crate::id::{ErrorId, ErrorScope, SessionId};
 use crate::log::{Action, LogLevel, Question, Remedy};
+use crate::register::RegisterFlags;
 use crate::request::RunRequest;
 use crate::retry::{RetryPolicy, RetryStatus};
 use crate::store::{SessionEnd, SessionOutcome};

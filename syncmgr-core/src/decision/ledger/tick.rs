@@ -5,12 +5,15 @@ use std::time::SystemTime;
 
 use super::{Effect, HANDLER_ITSELF, HeldRun, InterruptedRun, RetryLedger, Start, StartReason, Targets, writes};
 use crate::decision::environment_holds::{holds, reconnected};
-use crate::decision::retry::{ClearedBy, clear};
+use crate::decision::hold::Hold;
+use crate::decision::retry::{ClearedBy, RequestedBy, clear};
 use crate::environment::Environment;
 use crate::id::{HandlerId, ItemId, SessionId};
-use crate::register::Generation;
+use crate::register::{Generation, RegisterFlags};
+use crate::request::RunRequest;
 use crate::retry::RetryState;
 use crate::store::StateChange;
+use crate::trigger::Trigger;
 
 impl RetryLedger {
     /// Starts due items, interrupted runs, and held runs that the environment now allows.
@@ -20,11 +23,13 @@ impl RetryLedger {
     pub fn tick(&mut self, waited_for: Option<SystemTime>, environment: Environment, now: SystemTime) -> Vec<Effect> {
         self.reached = waited_for.map_or(self.reached, |deadline| deadline.max(self.reached));
         let now = self.time(now);
-        let mut effects = start_items(self.retry_queue.take_due(now));
-        effects.extend(self.resume());
+        let mut effects = Vec::new();
+        // Held runs start first, because an automatic run takes along the due items of its handler.
         if self.environment_starts.is_ready(now) {
             effects.extend(self.start_after_environment(environment, now));
         }
+        effects.extend(start_items(self.retry_queue.take_due(now)));
+        effects.extend(self.resume());
         effects
     }
 
@@ -39,8 +44,10 @@ impl RetryLedger {
         self.interrupted.is_to_resume() || self.next_deadline().is_some() || !self.held.is_empty()
     }
 
-    /// Handles a change of the environment. When the network is back, all backoffs end: at once, or after the
-    /// [reconnect interval](Self::with_reconnect_interval) if one is in progress.
+    /// Handles a change of the environment. When the network is back, all backoffs end and the handlers that are registered for
+    /// the event run: at once, or after the [reconnect interval](Self::with_reconnect_interval) if one is in progress.
+    ///
+    /// See also: R9.
     #[must_use = "perform the effects"]
     pub fn environment_changed(
         &mut self,
@@ -62,15 +69,34 @@ impl RetryLedger {
 
     /// Starts what the environment now allows. Nothing more starts for this reason until the interval has passed.
     fn start_after_environment(&mut self, environment: Environment, now: SystemTime) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        if let Some(reconnected) = self.reconnected.take().filter(|_| environment.network.is_up()) {
-            effects.extend(self.reconnect(reconnected, now));
+        let reconnected = self.reconnected.take().filter(|_| environment.network.is_up());
+        if reconnected.is_some() {
+            self.request_connect_runs();
         }
-        effects.extend(self.start_lifted(environment));
+        // Decided first, so that these runs take along the items whose backoffs end, and performed last, after the changes
+        // of those items.
+        let lifted = self.start_lifted(environment);
+        let mut effects = reconnected.map(|reconnected| self.reconnect(reconnected, now)).unwrap_or_default();
+        effects.extend(lifted);
         if !effects.is_empty() {
             self.environment_starts.start_interval(now);
         }
         effects
+    }
+
+    /// Adds a run of each handler that runs when the network comes up. It starts once the environment allows it and the handler
+    /// has no other automatic run.
+    fn request_connect_runs(&mut self) {
+        let registered = self.handlers.iter().filter(|(_, handler)| handler.registered.is_some());
+        let connect = registered.filter(|(_, handler)| handler.events.contains(RegisterFlags::CONNECT));
+        for (handler, _) in connect {
+            self.held.add(HeldRun {
+                request: RunRequest::new(*handler).with_trigger(Trigger::Connect),
+                hold: Hold::Offline,
+                requested_by: RequestedBy::Automatic,
+                reason: StartReason::HoldLifted,
+            });
+        }
     }
 
     /// Returns `true` if the end of the reconnect interval may start a session.

@@ -198,3 +198,52 @@ fn a_forgotten_handler_has_no_automatic_run() {
     let _ = ledger.register(MAIL, Generation::FIRST.next(), NEEDS_NETWORK, states, at(31));
     assert_eq!(ledger.tick(None, online(), at(40)), [start(StartReason::Retry, items(MAIL, &[INBOX]))]);
 }
+
+#[test]
+fn the_network_starts_a_run_of_the_handlers_that_are_registered_for_it() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    assert_eq!(ledger.set_events(MAIL, RegisterFlags::CONNECT), Some(Effect::Wake));
+    let effects = ledger.environment_changed(offline(), online(), at(10));
+    let start = Start {
+        reason: StartReason::HoldLifted,
+        trigger: Trigger::Connect,
+        requested_by: RequestedBy::Automatic,
+        targets: Targets::Handlers([MAIL].into()),
+    };
+    let cleared = StateChange::Retry { handler: MAIL, item: INBOX, retry: None };
+    assert_eq!(effects, [Effect::Write(cleared), Effect::Start(start)]);
+    assert_eq!(
+        ledger.take_along(MAIL, Generation::FIRST, at(10)),
+        [INBOX].into(),
+        "the run takes the item whose backoff has ended"
+    );
+}
+
+#[test]
+fn the_network_starts_a_run_once_the_automatic_run_of_the_handler_has_ended() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    let _ = ledger.set_events(MAIL, RegisterFlags::CONNECT);
+    assert_eq!(started(&ledger.tick(None, online(), at(30))).len(), 1);
+    assert_eq!(started(&ledger.environment_changed(offline(), online(), at(31))), []);
+    assert_eq!(ledger.automatic_run_ended(MAIL), [Effect::Wake]);
+    assert_eq!(started(&ledger.tick(None, online(), at(32)))[0].trigger, Trigger::Connect);
+    assert_eq!(ledger.take_along(MAIL, Generation::FIRST, at(32)), [INBOX].into());
+    let _ = ledger.set_events(MAIL, RegisterFlags::IDLE);
+    let _ = ledger.automatic_run_ended(MAIL);
+    assert_eq!(started(&ledger.environment_changed(offline(), online(), at(60))), []);
+}
+
+#[test]
+fn an_item_that_is_no_longer_listed_is_due_again_once_it_is_listed() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 40))]);
+    let _ = ledger.listed(MAIL, |item| item == DRAFTS);
+    assert_eq!(ledger.next_deadline(), Some(at(40)));
+    let _ = ledger.listed(MAIL, |_| true);
+    assert_eq!(ledger.next_deadline(), Some(at(30)));
+    let _ = ledger.tick(None, online(), at(30));
+    let _ = ledger.listed(MAIL, |item| item == DRAFTS);
+    assert_eq!(ledger.next_deadline(), None, "the run has taken the item, and an automatic run is active");
+    let _ = ledger.automatic_run_ended(MAIL);
+    let _ = ledger.listed(MAIL, |_| true);
+    assert_eq!(ledger.next_deadline(), Some(at(30)));
+}
