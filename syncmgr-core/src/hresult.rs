@@ -1,5 +1,6 @@
 //! Result codes of the Windows contract.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -127,9 +128,23 @@ impl UnknownCode {
 /// assert_eq!(CodeError::in_error(&failed), Some(HResult::E_OUTOFMEMORY));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("ended with {0}")]
+#[error("{}", in_words(.0))]
 #[expect(clippy::exhaustive_structs, reason = "a code and nothing else")]
 pub struct CodeError(pub HResult);
+
+/// Returns the text of a code for people. A code of another program has only its number.
+fn in_words(code: &HResult) -> Cow<'static, str> {
+    Cow::Borrowed(match *code {
+        HResult::E_UNEXPECTED => "a call came at the wrong time; this is a bug in the handler or its host",
+        HResult::E_NOTIMPL => "the handler does not support this",
+        HResult::E_OUTOFMEMORY => "there is not enough memory",
+        HResult::E_INVALIDARG => "an argument is invalid; this is a bug in the handler or its host",
+        HResult::E_NOINTERFACE => "the handler has no such interface",
+        code if code.name().is_some() && code.is_success() => "the handler did not complete the work",
+        HResult::E_FAIL => "the handler failed",
+        code => return Cow::Owned(format!("the handler failed with the code {code}")),
+    })
+}
 
 impl CodeError {
     /// Returns the code in the chain of an error. `None` if there is none or it is `S_OK`.
@@ -141,6 +156,15 @@ impl CodeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_error_of_a_known_code_has_a_text_without_the_code() {
+        for code in [HResult::E_FAIL, HResult::E_INVALIDARG, HResult::E_UNEXPECTED, HResult::S_FALSE] {
+            let text = CodeError(code).to_string();
+            assert!(!text.contains("E_") && !text.contains("S_") && !text.contains("0x"), "{text}");
+        }
+        assert!(CodeError(HResult(0x8007_0005_u32.cast_signed())).to_string().ends_with("0x80070005"));
+    }
 
     #[test]
     fn only_s_ok_is_ok_among_the_success_codes() {

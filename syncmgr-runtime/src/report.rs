@@ -19,7 +19,7 @@ use syncmgr_core::text::Escaped;
 use syncmgr_core::trigger::Trigger;
 
 pub use self::failed::NotSuccessful;
-use crate::ending::RunEnding;
+use crate::ending::{RunEnding, RunFault};
 use crate::run::{NotRun, Run};
 use crate::session::lifecycle::SessionShared;
 
@@ -263,18 +263,26 @@ fn line(entry: &LogEntry, name: Option<&str>) -> String {
     }
 }
 
+/// Adds the fault, unless it says no more than `text`. The log has the reason.
+fn with_fault(text: &str, fault: RunFault) -> String {
+    match fault {
+        RunFault::Failed | RunFault::Code(_) => text.into(),
+        fault => format!("{text}: {fault}"),
+    }
+}
+
 impl RunReport {
     fn summary(&self) -> String {
         match self.ending {
             None => "still running".into(),
             Some(RunEnding::Declined) => "did not take part".into(),
-            Some(RunEnding::NotBegun(fault)) => format!("could not begin: {fault}"),
+            Some(RunEnding::NotBegun(fault)) => with_fault("could not begin", fault),
             Some(RunEnding::NothingToDo) if self.not_run.is_empty() => "nothing to do".into(),
             Some(RunEnding::NothingToDo) => self.counts(),
             Some(RunEnding::Held) => self.hold.as_ref().map_or_else(|| "held".into(), |hold| format!("held: {hold}")),
             Some(RunEnding::Stopped) => "was stopped".into(),
-            Some(RunEnding::NotPrepared(fault)) => format!("was not prepared: {fault}"),
-            Some(RunEnding::NotCompleted(fault)) => format!("did not complete: {fault}"),
+            Some(RunEnding::NotPrepared(fault)) => with_fault("was not prepared", fault),
+            Some(RunEnding::NotCompleted(fault)) => with_fault("did not complete", fault),
             Some(RunEnding::Completed) => self.counts(),
         }
     }

@@ -13,3 +13,4 @@ mod pause_end;
 mod races;
 mod sessions;
 mod shutdown;
+mod unsuccessful;

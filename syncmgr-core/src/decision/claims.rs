@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_of_different_declared_capacities_applies_while_the_claim_is_held() {
+    fn the_smallest_declared_capacity_applies_while_a_claim_is_held() {
         let mut claims = Claims::default();
         assert!(claims.claim(item(1), of_capacity("a", 3), LOW) && claims.claim(item(2), of_capacity("a", 2), LOW));
         assert!(!claims.claim(item(3), of_capacity("a", 3), LOW), "an item at work declared a capacity of 2");
