@@ -33,11 +33,11 @@ fn user_with(secrets: &[&str]) -> ScriptedUser {
 }
 
 async fn attended(manager: &SyncManager) -> Report {
-    within(manager.session(Trigger::Manual).may_bother_user().start().unwrap().finish()).await
+    within(manager.session(Trigger::Manual).may_bother_user().start().expect("inside a runtime").finish()).await
 }
 
 async fn unattended(manager: &SyncManager) -> Report {
-    within(manager.session(Trigger::Scheduled).start().unwrap().finish()).await
+    within(manager.session(Trigger::Scheduled).start().expect("inside a runtime").finish()).await
 }
 
 #[tokio::test(start_paused = true)]
