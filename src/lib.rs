@@ -302,16 +302,17 @@ pub mod request {
     };
 }
 
-/// Session events, and the errors of sessions and managers.
+/// Session events, lists of items, and the errors of sessions and managers.
 ///
-/// [`Events`](session::Events) is the event stream of a session. [`SyncManager::shutdown`] returns a
-/// [`StillRunning`](session::StillRunning) for each handler that is still running.
+/// [`Events`](session::Events) is the event stream of a session, [`ManagerEvents`](session::ManagerEvents) that of all sessions
+/// of a manager. [`SyncManager::items`] returns an [`ItemStatus`](session::ItemStatus) for each known item.
+/// [`SyncManager::shutdown`] returns a [`StillRunning`](session::StillRunning) for each handler that is still running.
 pub mod session {
     #[doc(inline)]
     pub use syncmgr_runtime::{
         RunChange, RunFault,
         latency::Latencies,
-        manager::{LogAccessError, PropertiesError, StillRunning},
+        manager::{ItemStatus, LogAccessError, PropertiesError, StillRunning},
         session::{Events, ManagerEvents, StopOnDrop},
     };
 }

@@ -7,6 +7,6 @@ pub use crate::log::{ErrorId, Remedy};
 pub use crate::progress::Status;
 pub use crate::{
     CancelReason, Cancelled, Classify, HandlerId, HandlerInfo, ItemContext, ItemId, Items, Limits, LogEntry, LogLevel,
-    NeedsUser, Outcome, Participation, Plan, PlanError, PrepareContext, Progress, RunContext, SessionEvent, Subject,
-    SyncHandler, SyncItem, SyncManager, SyncResult, SynchronizeContext, Trigger, sync_handler,
+    ManagerEvent, NeedsUser, Outcome, Participation, Plan, PlanError, PrepareContext, Progress, RunContext,
+    SessionEvent, Subject, SyncHandler, SyncItem, SyncManager, SyncResult, SynchronizeContext, Trigger, sync_handler,
 };

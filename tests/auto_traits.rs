@@ -141,6 +141,7 @@ table! {
     retry::StartReason: Send + Sync + Unpin;
 
     session::Events: Send + Sync + Unpin;
+    session::ItemStatus: Send + Sync + Unpin;
     session::Latencies: Send + Sync + Unpin;
     session::LogAccessError: Send + Sync + Unpin;
     session::ManagerEvents: Send + Sync + Unpin;

@@ -149,6 +149,8 @@ pub enum Next {
         /// The id of the log entry with the question.
         error: ErrorId,
     },
+    /// Runs once its handler or the item itself is enabled, and then as the other holds allow.
+    WhenEnabled,
     /// Does not run until the handler is registered, or lists the item as a new one.
     Never,
 }

@@ -210,6 +210,16 @@ pub enum Subject {
     Item(ItemId),
 }
 
+impl Subject {
+    /// Returns the item; `None` for the handler.
+    pub const fn item(self) -> Option<ItemId> {
+        match self {
+            Self::Handler => None,
+            Self::Item(item) => Some(item),
+        }
+    }
+}
+
 /// A selection of a run's log entries: the argument of `DeleteLogError`.
 ///
 /// See also: R142, R143.

@@ -16,15 +16,15 @@ pub use self::history::{Histogram, SessionEnd, SessionOutcome, SessionRecord};
 pub use self::lease::{ManagerSlot, StoreInUse, StoreLease};
 use crate::claim::Claim;
 use crate::error::SyncResult;
-use crate::id::{HandlerId, ItemId, SessionId};
+use crate::id::{HandlerId, ItemId, SessionId, Subject};
 use crate::item::ItemState;
 use crate::log::{LogEntry, Question};
 use crate::record::{Fence, ItemRecord};
 use crate::register::{RegisterFlags, Registration};
 use crate::retry::RetryState;
 
-/// The persistent state of a manager: the record of each item, choices, settings, registrations, the log, answers, and
-/// the history of sessions.
+/// The persistent state of a manager: the record, name and choice of each item, settings, registrations, the log, answers,
+/// and the history of sessions.
 ///
 /// Sessions call the reading methods on their critical path: read from memory or a local disk, never from a network, and do
 /// not wait until earlier writes are stored. Writes apply in the order of the calls, and every later read sees them.
@@ -82,6 +82,42 @@ pub trait StateStore: Send + Sync + 'static {
     /// # Errors
     /// Fails if the store cannot be read.
     fn recorded_items(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>>;
+
+    /// Returns the records of all items of a handler. The checkpoints may be left out.
+    ///
+    /// The default reads one record at a time.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read.
+    fn records(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemRecord>> {
+        let mut records = BTreeMap::new();
+        for item in self.recorded_items(handler)?.into_keys() {
+            records.extend(self.record(handler, item)?.map(|record| (item, record)));
+        }
+        Ok(records)
+    }
+
+    /// Returns the stored names of a handler's items.
+    ///
+    /// The default returns no names: after a restart, the items are known by their ids until their handler lists them.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read.
+    fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Arc<str>>> {
+        let _ = handler;
+        Ok(BTreeMap::new())
+    }
+
+    /// Returns the reasons for which the handler or its items are disabled.
+    ///
+    /// The default returns nothing: everything is enabled after a restart.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read.
+    fn disabled(&self, handler: HandlerId) -> SyncResult<BTreeMap<Subject, Arc<str>>> {
+        let _ = handler;
+        Ok(BTreeMap::new())
+    }
 
     /// Returns the items of a handler whose last ended attempt began after the start of this session.
     ///

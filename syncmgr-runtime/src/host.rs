@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::attempt::Pause;
+use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::guard::GuardPolicy;
 use syncmgr_core::decision::ledger::Resume;
 use syncmgr_core::error::panic_text;
@@ -105,6 +106,8 @@ pub(crate) struct Registered {
     /// Its description at registration.
     pub(crate) info: HandlerInfo,
     pub(crate) generation: Generation,
+    /// Its latest listing.
+    pub(crate) listing: Option<Listing>,
 }
 
 /// The registered handlers and the pause state of a manager.
@@ -128,6 +131,11 @@ impl ManagerState {
     pub(crate) fn remove(&mut self, handler: HandlerId) -> Option<Registered> {
         self.registry.unregister(handler);
         self.handlers.remove(&handler)
+    }
+
+    /// Keeps the latest listing of a registered handler, and returns the one before.
+    pub(crate) fn set_listing(&mut self, handler: HandlerId, listing: Listing) -> Option<Listing> {
+        self.handlers.get_mut(&handler)?.listing.replace(listing)
     }
 
     /// Marks all registrations of a handler so far as forgotten.

@@ -2,10 +2,13 @@
 
 mod access;
 mod builder;
+mod disable;
 mod events;
 mod explain;
+mod facts;
 mod forget;
 mod handlers;
+mod items;
 mod log;
 mod nested;
 mod properties;
@@ -27,6 +30,7 @@ use uuid::Uuid;
 pub use self::access::StoreAccessError;
 pub use self::builder::SyncManagerBuilder;
 pub(crate) use self::handlers::call_info;
+pub use self::items::ItemStatus;
 pub use self::log::LogAccessError;
 pub(crate) use self::nested::Caller;
 pub use self::properties::PropertiesError;
@@ -353,7 +357,8 @@ impl SyncManager {
         self.open_sessions().iter().for_each(|session| session.apply_pause());
     }
 
-    /// Returns the runs and items that are ready but held, each with its reason.
+    /// Returns the runs and items that are ready but held, and the handlers and items that are
+    /// [disabled](Self::disable), each with its reason.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -380,6 +385,7 @@ impl SyncManager {
         };
         let mut held: Vec<_> = self.open_sessions().iter().flat_map(paused).collect();
         held.extend(self.host().admission.held());
+        held.extend(self.host().ledger().disabled());
         held
     }
 

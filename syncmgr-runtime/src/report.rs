@@ -141,13 +141,14 @@ impl RunReport {
         }
     }
 
-    /// Returns `true` if every item succeeded and the run ended without a fault.
+    /// Returns `true` if every item succeeded and the run ended without a fault. What is disabled does not count.
     pub fn is_success(&self) -> bool {
         let without_fault = match self.ending {
             None | Some(RunEnding::Completed | RunEnding::Declined | RunEnding::NothingToDo) => true,
+            Some(RunEnding::Held) => is_disabled(self.hold.as_ref()),
             Some(_) => false,
         };
-        without_fault && self.items().all(|item| item.outcome == Outcome::Succeeded)
+        without_fault && self.items().all(|item| item.outcome == Outcome::Succeeded || is_disabled(item.hold.as_ref()))
     }
 
     /// Returns the items in the order of their first attempt, each with the outcome of its last attempt.
@@ -204,6 +205,11 @@ impl RunReport {
     pub fn item(&self, id: ItemId) -> Option<ItemReport<'_>> {
         self.items().find(|item| item.item.id() == id)
     }
+}
+
+/// Returns `true` if a run or item was left out because it is disabled.
+pub(crate) fn is_disabled(hold: Option<&Hold>) -> bool {
+    matches!(hold, Some(Hold::Disabled { .. }))
 }
 
 impl AttemptReport {

@@ -15,6 +15,7 @@ impl Process<'_> {
         let last = self.last_session();
         let after = sim.with(|state| {
             begin_forget(state.model.item(key), last);
+            state.model.enable_forgotten(key.0, Some(key.1));
             state.model.attempts.len()
         });
         self.begin_cancel(|running, _| *running == key);
@@ -22,6 +23,7 @@ impl Process<'_> {
             let forgotten = manager.forget_item(key.0, key.1).await;
             let last = manager.sessions().last().map(|session| session.id());
             sim.try_with(|state| {
+                state.model.enable_forgotten(key.0, Some(key.1));
                 // An attempt that has started since may have saved a new checkpoint.
                 let is_restarted = state.model.attempts.iter().skip(after).any(|attempt| attempt.key == key);
                 let item = state.model.item(key);
@@ -51,12 +53,14 @@ impl Process<'_> {
         sim.try_with(|state| {
             let items = state.model.items.iter_mut().filter(|(key, _)| of_handler(key));
             items.for_each(|(_, item)| begin_forget(item, last));
+            state.model.enable_forgotten(handler, None);
         });
         self.begin_cancel(|running, _| running.0 == handler);
         self.tasks.spawn(async move {
             let forgotten = manager.forget(handler).await;
             let last = manager.sessions().last().map(|session| session.id());
             sim.try_with(|state| {
+                state.model.enable_forgotten(handler, None);
                 for (_, item) in state.model.items.iter_mut().filter(|(key, _)| of_handler(key)) {
                     let pending = item.pending_forgets.saturating_sub(1);
                     (item.pending_forgets, item.forgotten_in) = (pending, item.forgotten_in.max(last));

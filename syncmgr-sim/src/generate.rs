@@ -27,7 +27,25 @@ pub(crate) fn parts(seed: u64, handlers: usize) -> Vec<Part> {
     for _ in 0..steps {
         parts.extend(some_steps(&mut rng, providers.end).into_iter().map(Part::Step));
     }
+    parts.extend(disabled_steps(seed, providers.end).into_iter().map(Part::Step));
     parts
+}
+
+/// Generates steps while a handler or an item is disabled, for some scripts. The steps come last and are drawn from a source
+/// of their own, so that they do not change the other parts.
+fn disabled_steps(seed: u64, handlers: usize) -> Vec<Step> {
+    let mut rng = RngSource::new(seed).named("disabled").rng();
+    if rng.u8(..4) > 0 {
+        return Vec::new();
+    }
+    let (handler, item) = (rng.usize(..handlers), (rng.u8(..3) > 0).then(|| rng.usize(..4)));
+    let mut steps = vec![Step::Disable(handler, item)];
+    let meanwhile = rng.usize(2..=8);
+    (0..meanwhile).for_each(|_| steps.extend(some_steps(&mut rng, handlers)));
+    steps.push(Step::Enable(handler, item));
+    let afterwards = rng.usize(..4);
+    (0..afterwards).for_each(|_| steps.extend(some_steps(&mut rng, handlers)));
+    steps
 }
 
 fn settings(rng: &mut Rng) -> Vec<Setting> {

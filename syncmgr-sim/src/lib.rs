@@ -64,6 +64,7 @@
 
 mod answers;
 mod copy_item;
+mod disable;
 mod disk;
 mod faults;
 mod forget;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::context::ItemContext;
 use syncmgr_core::decision::retry::RequestedBy;
-use syncmgr_core::id::{HandlerId, SessionId};
+use syncmgr_core::id::{HandlerId, SessionId, Subject};
 use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::trigger::RunFlags;
 
@@ -33,6 +33,8 @@ pub(crate) struct Model {
     /// Handlers that the user may have requested while they were held. Sessions the manager starts for them later count as
     /// forced.
     pub(crate) deferred: BTreeSet<HandlerId>,
+    /// The handlers and items that the process has disabled, each with the time.
+    pub(crate) disabled: BTreeMap<(HandlerId, Subject), Duration>,
     /// `true` if the wall clock was set back, which may shorten waits.
     pub(crate) clock_set_back: bool,
     /// The time by which the manager has read the corrected wall clock.

@@ -99,6 +99,12 @@ impl AttemptGuard {
             let now = state.elapsed();
             state.note(&format!("{} starts in session {session}", item.name()));
             let findings = state.model.begin(key, session, claims, now);
+            if state.model.is_disabled(key, now) {
+                state.report_violation(
+                    "a disabled item runs in no session",
+                    format!("{key:?} runs in session {session}"),
+                );
+            }
             findings.into_iter().for_each(|(invariant, details)| state.report_violation(invariant, details));
         });
         Self { sim: sim.clone(), item: item.clone(), ended: false }

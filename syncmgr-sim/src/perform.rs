@@ -12,6 +12,7 @@ use syncmgr_runtime::memory::MemoryStore;
 use syncmgr_runtime::session::{Session, SessionRequest};
 use tokio::time::sleep;
 
+use crate::disable::subject;
 use crate::model::{MergeTerms, ModelSession};
 use crate::peer::Key;
 use crate::process::Process;
@@ -40,6 +41,8 @@ impl Process<'_> {
             Step::CorrectClock(seconds) => self.correct(*seconds),
             Step::Unregister(handler) => _ = self.manager.unregister(self.handler(*handler)),
             Step::Register(handler) => self.reregister(self.handler(*handler)),
+            Step::Disable(handler, item) => self.disable(self.handler(*handler), subject(*handler, *item)),
+            Step::Enable(handler, item) => self.enable(self.handler(*handler), subject(*handler, *item)),
             Step::ForgetItem(index) => self.forget_item(self.key(*index)),
             Step::ForgetHandler(handler) => self.forget(self.handler(*handler)),
             Step::Crash(writes) => return Some((ProcessEnd::Unclean, self.disk.store.after_crash_with(*writes))),

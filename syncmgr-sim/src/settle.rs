@@ -42,7 +42,7 @@ impl Process<'_> {
         self.shut_down().await;
     }
 
-    fn remove_faults(&self) {
+    fn remove_faults(&mut self) {
         self.recover_store();
         self.sim.try_with(|state| state.sides.remove_faults());
         let healthy = |environment: syncmgr_core::environment::Environment| {
@@ -53,6 +53,7 @@ impl Process<'_> {
         for handler in self.handlers.keys() {
             self.reregister(*handler);
         }
+        self.enable_all();
     }
 
     /// Checks that every item in backoff was retried.

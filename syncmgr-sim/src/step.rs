@@ -72,6 +72,10 @@ pub enum Step {
     Unregister(usize),
     /// Registers a handler again.
     Register(usize),
+    /// Disables a handler, or one of its items.
+    Disable(usize, Option<usize>),
+    /// Enables a handler, or one of its items.
+    Enable(usize, Option<usize>),
     /// Forgets an item.
     ForgetItem(ItemIndex),
     /// Forgets a handler.
@@ -182,6 +186,10 @@ impl fmt::Display for Step {
             Self::ShutDown => f.write_str("shut down and restart"),
             Self::Unregister(handler) => write!(f, "unregister handler {handler}"),
             Self::Register(handler) => write!(f, "register handler {handler}"),
+            Self::Disable(handler, None) => write!(f, "disable handler {handler}"),
+            Self::Disable(handler, Some(item)) => write!(f, "disable item {handler}.{item}"),
+            Self::Enable(handler, None) => write!(f, "enable handler {handler}"),
+            Self::Enable(handler, Some(item)) => write!(f, "enable item {handler}.{item}"),
             Self::ForgetItem(index) => write!(f, "forget {index}"),
             Self::ForgetHandler(handler) => write!(f, "forget handler {handler}"),
         }

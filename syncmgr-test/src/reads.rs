@@ -1,6 +1,7 @@
 //! Forwards the reads of a custom store to an inner store.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use syncmgr_core::claim::Claim;
@@ -19,6 +20,9 @@ pub type Log = Vec<LogRecord>;
 pub type Asked<'a> = &'a Question;
 pub type Answer = Option<usize>;
 pub type Record = Option<syncmgr_core::record::ItemRecord>;
+pub type Records = BTreeMap<ItemId, syncmgr_core::record::ItemRecord>;
+pub type Names = BTreeMap<ItemId, Arc<str>>;
+pub type Disabled = BTreeMap<syncmgr_core::id::Subject, Arc<str>>;
 pub type RetryStates = BTreeMap<ItemId, RetryState>;
 pub type Known = BTreeMap<ItemId, Option<SystemTime>>;
 pub type Items = BTreeSet<ItemId>;
@@ -52,6 +56,7 @@ pub type Histogram = Option<syncmgr_core::store::Histogram>;
 macro_rules! reads_from {
     ($inner:tt) => {
         $crate::reads_from!($inner: handlers, choices, log, answer, record, retry_states, recorded_items, ended_since, resources);
+        $crate::reads_from!($inner: records, names, disabled);
         $crate::reads_from!($inner: sessions, interrupted, last_session, histogram, acquire);
     };
     ($inner:tt: $($read:ident),+) => { $($crate::reads_from!(@$read $inner);)+ };
@@ -64,6 +69,9 @@ macro_rules! reads_from {
     (@record $inner:tt) => { $crate::reads_from!(@fn $inner record(handler: HandlerId, item: ItemId) -> Record); };
     (@retry_states $inner:tt) => { $crate::reads_from!(@fn $inner retry_states(handler: HandlerId) -> RetryStates); };
     (@recorded_items $inner:tt) => { $crate::reads_from!(@fn $inner recorded_items(handler: HandlerId) -> Known); };
+    (@records $inner:tt) => { $crate::reads_from!(@fn $inner records(handler: HandlerId) -> Records); };
+    (@names $inner:tt) => { $crate::reads_from!(@fn $inner names(handler: HandlerId) -> Names); };
+    (@disabled $inner:tt) => { $crate::reads_from!(@fn $inner disabled(handler: HandlerId) -> Disabled); };
     (@ended_since $inner:tt) => {
         $crate::reads_from!(@fn $inner ended_since(handler: HandlerId, session: SessionId) -> Items);
     };

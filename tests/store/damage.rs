@@ -36,9 +36,22 @@ fn a_store_of_a_newer_version_is_refused_and_unchanged() {
     let (_directory, path) = create_filled_store();
     tamper(&path, "PRAGMA user_version = 77");
     let before = fs::read(&path).expect("the read succeeds");
-    assert_eq!(open_error(&path), StoreError::TooNew { path: path.canonicalize().unwrap(), found: 77, known: 1 });
+    assert_eq!(open_error(&path), StoreError::TooNew { path: path.canonicalize().unwrap(), found: 77, known: 2 });
     assert!(matches!(SqliteStore::open_read_only(&path), Err(StoreError::TooNew { found: 77, .. })));
     assert!(before == fs::read(&path).expect("the read succeeds"), "the file was changed");
+}
+
+#[test]
+fn a_store_of_the_first_version_is_upgraded_and_keeps_its_records() {
+    let (_directory, path) = create_filled_store();
+    tamper(&path, "DROP VIEW names_shown; DROP VIEW disabled_shown; DROP TABLE names; DROP TABLE disabled");
+    tamper(&path, "PRAGMA user_version = 1");
+    assert!(matches!(SqliteStore::open_read_only(&path), Err(StoreError::TooOld { found: 1, known: 2, .. })));
+    let store = SqliteStore::open(&path).expect("the store opens");
+    let names = map([(ITEM, Some("Inbox".into()))]);
+    put(&store, [StateChange::Names { handler: HANDLER, items: names }]);
+    assert_eq!(store.names(HANDLER).expect("the read succeeds"), map([(ITEM, "Inbox".into())]));
+    assert!(record(&store, ITEM).is_some());
 }
 
 #[test]

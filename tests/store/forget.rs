@@ -6,7 +6,7 @@ use syncmgr::item::ItemState;
 use syncmgr::log::Question;
 use syncmgr::request::RunRequest;
 use syncmgr::store::{StateChange, StateStore};
-use syncmgr::{HandlerId, Outcome, SessionId, Trigger};
+use syncmgr::{HandlerId, Outcome, SessionId, Subject, Trigger};
 use syncmgr_core::store::SessionRecord;
 
 use crate::common::*;
@@ -30,19 +30,23 @@ fn all_changes() -> Vec<StateChange> {
     let both = [ITEM, NEXT];
     let mut changes = vec![
         StateChange::Choices { handler: HANDLER, items: map(both.map(|item| (item, Some(ItemState::Checked)))) },
+        StateChange::Names { handler: HANDLER, items: map(both.map(|item| (item, Some("name".into())))) },
         end_change(1, both.map(|item| (item, item_end(Outcome::Failed)))),
         log(1, &both.map(|item| plain("about one").with_item(item))),
         add_log_change(1, &[plain("about none")]),
     ];
     for item in both {
         let answered = StateChange::Answered { handler: HANDLER, item, question: question(), choice: 0 };
-        changes.extend([retry(item, Some(backoff(1))), answered]);
+        let (subject, reason) = (Subject::Item(item), Some("slow".into()));
+        let disabled = StateChange::Disabled { handler: HANDLER, subject, reason };
+        changes.extend([retry(item, Some(backoff(1))), answered, disabled]);
     }
     changes
 }
 
-/// Counts handlers, choices, answers of each item, retry statuses, known items, ended items and log entries.
-fn counts(store: &dyn StateStore, handler: HandlerId) -> [usize; 8] {
+/// Counts handlers, choices, answers of each item, retry statuses, known items, ended items, log entries, names and
+/// disabled items.
+fn counts(store: &dyn StateStore, handler: HandlerId) -> [usize; 10] {
     let count_answers =
         |item| usize::from(store.answer(handler, item, &question()).expect("the read succeeds").is_some());
     [
@@ -54,14 +58,16 @@ fn counts(store: &dyn StateStore, handler: HandlerId) -> [usize; 8] {
         store.recorded_items(handler).expect("the read succeeds").len(),
         store.ended_since(handler, SessionId(0)).expect("the read succeeds").len(),
         store.log(handler).expect("the read succeeds").len(),
+        store.names(handler).expect("the read succeeds").len(),
+        store.disabled(handler).expect("the read succeeds").len(),
     ]
 }
 
 fn forgetting_a_handler_deletes_all_of_its_data(store: &dyn StateStore) {
     put(store, all_changes());
-    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3]);
+    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2]);
     put(store, [StateChange::Forget { handler: HANDLER }]);
-    assert_eq!(counts(store, HANDLER), [0; 8]);
+    assert_eq!(counts(store, HANDLER), [0; 10]);
     assert_eq!(record(store, ITEM), None);
 }
 
@@ -75,7 +81,7 @@ fn a_forgotten_handler_is_removed_from_the_stored_requests(store: &dyn StateStor
 fn forgetting_a_handler_does_not_affect_other_handlers(store: &dyn StateStore) {
     put(store, all_changes());
     put(store, [StateChange::Forget { handler: OTHER }]);
-    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3]);
+    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2]);
 }
 
 fn a_forgotten_handler_starts_with_empty_state(store: &dyn StateStore) {
@@ -88,7 +94,7 @@ fn a_forgotten_handler_starts_with_empty_state(store: &dyn StateStore) {
 fn forgetting_an_item_deletes_all_of_its_data(store: &dyn StateStore) {
     put(store, all_changes());
     put(store, [StateChange::ForgetItem { handler: HANDLER, item: ITEM }]);
-    assert_eq!(counts(store, HANDLER), [1, 1, 0, 1, 1, 1, 1, 2]);
+    assert_eq!(counts(store, HANDLER), [1, 1, 0, 1, 1, 1, 1, 2, 1, 1]);
     assert_eq!(record(store, ITEM), None);
     assert!(record(store, NEXT).is_some());
 }
@@ -96,11 +102,11 @@ fn forgetting_an_item_deletes_all_of_its_data(store: &dyn StateStore) {
 fn forgetting_an_item_does_not_affect_other_handlers(store: &dyn StateStore) {
     put(store, all_changes());
     put(store, [StateChange::ForgetItem { handler: OTHER, item: ITEM }]);
-    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3]);
+    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2]);
 }
 
 fn data_written_after_a_forget_in_the_same_write_is_stored(store: &dyn StateStore) {
     let again = [StateChange::Forget { handler: HANDLER }].into_iter().chain(all_changes());
     put(store, all_changes().into_iter().chain(again));
-    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3]);
+    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2]);
 }

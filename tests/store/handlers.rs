@@ -1,9 +1,9 @@
-//! Registrations, settings and choices.
+//! Registrations, settings, choices and names.
 
 use syncmgr::item::ItemState;
 use syncmgr::request::{RegisterFlags, Registration};
 use syncmgr::store::{HandlerRecord, StateChange, StateStore};
-use syncmgr::{HandlerId, ItemId};
+use syncmgr::{HandlerId, ItemId, Subject};
 
 use crate::common::*;
 
@@ -12,6 +12,8 @@ cases! {
     registering_again_keeps_the_flags_set_since_the_first_registration,
     a_choice_is_stored_until_it_is_removed,
     handlers_have_separate_choices,
+    a_name_is_stored_until_it_is_removed,
+    a_disabled_handler_or_item_stays_disabled_until_it_is_enabled,
 }
 
 fn handler_record(store: &dyn StateStore, handler: HandlerId) -> Option<HandlerRecord> {
@@ -58,4 +60,30 @@ fn handlers_have_separate_choices(store: &dyn StateStore) {
     put(store, [choose(HANDLER, ITEM, Some(ItemState::Checked)), choose(OTHER, ITEM, Some(ItemState::Unchecked))]);
     assert_eq!(store.choices(OTHER).expect("the read succeeds"), map([(ITEM, ItemState::Unchecked)]));
     assert_eq!(store.choices(HANDLER).expect("the read succeeds"), map([(ITEM, ItemState::Checked)]));
+}
+
+fn a_name_is_stored_until_it_is_removed(store: &dyn StateStore) {
+    let name =
+        |item, name: Option<&str>| StateChange::Names { handler: HANDLER, items: map([(item, name.map(Into::into))]) };
+    put(store, [name(ITEM, Some("Inbox")), name(NEXT, Some("Sent"))]);
+    put(store, [name(ITEM, Some("Eingang"))]);
+    let names = map([(ITEM, "Eingang".into()), (NEXT, "Sent".into())]);
+    assert_eq!(store.names(HANDLER).expect("the read succeeds"), names);
+    assert_eq!(store.names(OTHER).expect("the read succeeds"), map([]));
+    put(store, [name(ITEM, None), name(ItemId::from_u128(99), None)]);
+    assert_eq!(store.names(HANDLER).expect("the read succeeds"), map([(NEXT, "Sent".into())]));
+}
+
+fn a_disabled_handler_or_item_stays_disabled_until_it_is_enabled(store: &dyn StateStore) {
+    let set = |subject, reason: Option<&str>| {
+        let reason = reason.map(Into::into);
+        StateChange::Disabled { handler: HANDLER, subject, reason }
+    };
+    put(store, [set(Subject::Handler, Some("moved")), set(Subject::Item(ITEM), Some("too large"))]);
+    put(store, [set(Subject::Item(ITEM), Some("slow"))]);
+    let disabled = map([(Subject::Handler, "moved".into()), (Subject::Item(ITEM), "slow".into())]);
+    assert_eq!(store.disabled(HANDLER).expect("the read succeeds"), disabled);
+    assert_eq!(store.disabled(OTHER).expect("the read succeeds"), map([]));
+    put(store, [set(Subject::Handler, None)]);
+    assert_eq!(store.disabled(HANDLER).expect("the read succeeds"), map([(Subject::Item(ITEM), "slow".into())]));
 }

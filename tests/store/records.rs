@@ -23,6 +23,7 @@ cases! {
     retry_states_lists_only_items_with_a_retry_status,
     an_absence_is_stored_until_the_item_returns_or_ends,
     recorded_items_include_the_start_of_their_absence,
+    all_records_of_a_handler_are_read_together,
     a_reset_sets_the_checkpoint_aside_and_clears_the_retry_status,
     a_reset_without_a_checkpoint_keeps_the_one_set_aside_before,
     ended_since_lists_items_that_last_ended_in_the_given_session_or_later,
@@ -122,6 +123,13 @@ fn an_absence_is_stored_until_the_item_returns_or_ends(store: &dyn StateStore) {
     assert_eq!(since(), None);
     put(store, [absence_change(ITEM, Some(4)), end_change(1, [(ITEM, item_end(Outcome::Failed))])]);
     assert_eq!(since(), None);
+}
+
+fn all_records_of_a_handler_are_read_together(store: &dyn StateStore) {
+    put(store, [end_change(1, [(ITEM, item_end(Outcome::Succeeded))]), retry(NEXT, Some(backoff(3)))]);
+    let records = [ITEM, NEXT].map(|item| (item, record(store, item).expect("the record exists")));
+    assert_eq!(store.records(HANDLER).expect("the read succeeds"), map(records));
+    assert_eq!(store.records(OTHER).expect("the read succeeds"), map([]));
 }
 
 fn recorded_items_include_the_start_of_their_absence(store: &dyn StateStore) {

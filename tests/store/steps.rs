@@ -11,7 +11,7 @@ use syncmgr::log::{ErrorScope, Question};
 use syncmgr::request::{RegisterFlags, Registration};
 use syncmgr::store::sqlite::FAILPOINTS;
 use syncmgr::store::{SqliteOptions, SqliteStore, StateChange, StateStore, StoreError};
-use syncmgr::{Claim, Outcome, SessionId, Trigger};
+use syncmgr::{Claim, Outcome, SessionId, Subject, Trigger};
 use syncmgr_core::store::{Histogram, SessionEnd, SessionOutcome, SessionRecord};
 use tempfile::tempdir;
 
@@ -28,6 +28,8 @@ fn every_change() -> Vec<StateChange> {
         StateChange::Registered { handler, registration },
         StateChange::Flags { handler, flags: RegisterFlags::empty() },
         StateChange::Choices { handler, items: map([(item, None)]) },
+        StateChange::Names { handler, items: map([(item, None)]) },
+        StateChange::Disabled { handler, subject: Subject::Handler, reason: None },
         StateChange::SessionBegan(SessionRecord::new(session, manager, Trigger::Manual, at(1), Vec::new())),
         StateChange::Answered { handler, item, question, choice: 0 },
         commit_change(item, fence(1, 0), "1"),

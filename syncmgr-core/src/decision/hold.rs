@@ -1,12 +1,14 @@
 //! The reasons why an item or a run waits.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Claim;
 use crate::id::{HandlerId, ItemId, SessionId};
+use crate::text::Escaped;
 use crate::time::Utc;
 
 /// A reason why an item or a run waits, or does not run in this session.
@@ -80,6 +82,11 @@ pub enum Hold {
     Guarded,
     /// The item is not chosen. Ends when it is chosen.
     Unchosen,
+    /// The user or the application disabled the handler or the item. Ends when it is enabled.
+    Disabled {
+        /// The reason that was given.
+        reason: Arc<str>,
+    },
 }
 
 impl fmt::Display for Hold {
@@ -107,6 +114,8 @@ impl fmt::Display for Hold {
             Self::OnBattery => f.write_str("waits for mains power"),
             Self::Guarded => f.write_str("waits for an answer: the plan violates a guard rule"),
             Self::Unchosen => f.write_str("not chosen"),
+            Self::Disabled { reason } if reason.is_empty() => f.write_str("disabled"),
+            Self::Disabled { reason } => write!(f, "disabled: {}", Escaped(reason)),
         }
     }
 }

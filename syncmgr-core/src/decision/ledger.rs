@@ -13,7 +13,8 @@
 //! [`next_deadline`](RetryLedger::next_deadline) and after each [`Effect::Wake`].
 //!
 //! The methods are split into files by event: `attempts` (an item has ended), `selection` (an item or a run is about to start),
-//! `held`, `interrupted` and `answers` (other reasons to start a session), `suspects` (an item that may end its process begins), `tick` (time has passed, or the network is back).
+//! `held`, `interrupted` and `answers` (other reasons to start a session), `suspects` (an item that may end its process begins),
+//! `disabled` (handlers and items that do not run), `tick` (time has passed, or the network is back).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -21,13 +22,14 @@ use std::time::{Duration, SystemTime};
 use super::retry_queue::RetryQueue;
 use crate::capabilities::Capabilities;
 use crate::claim::Claim;
-use crate::id::{HandlerId, ItemId};
+use crate::id::{HandlerId, ItemId, Subject};
 use crate::register::{Generation, RegisterFlags};
 use crate::retry::RetryState;
 use crate::store::{SessionRecord, StateChange};
 
 mod answers;
 mod attempts;
+mod disabled;
 mod effect;
 mod held;
 mod interrupted;
@@ -46,6 +48,7 @@ pub use self::interrupted::{InterruptedRun, Resume};
 pub use self::suspects::Suspect;
 
 use self::answers::Answers;
+use self::disabled::Disabled;
 use self::held::HeldRuns;
 use self::interrupted::Interrupted;
 use self::interval::Interval;
@@ -80,6 +83,7 @@ pub struct RetryLedger {
     held: HeldRuns,
     interrupted: Interrupted,
     answers: Answers,
+    disabled: Disabled,
     /// The least time between two starts that are caused by changes of the environment.
     environment_starts: Interval,
     /// The time at which the network came back, if the reconnect still waits for the end of the interval.
@@ -112,6 +116,7 @@ impl RetryLedger {
             held: HeldRuns::default(),
             interrupted: Interrupted::new(resume),
             answers: Answers::default(),
+            disabled: Disabled::default(),
             environment_starts: Interval::default(),
             reconnected: None,
             reached: SystemTime::UNIX_EPOCH,
@@ -148,12 +153,10 @@ impl RetryLedger {
         now: SystemTime,
     ) -> Vec<Effect> {
         let now = self.time(now);
-        for (item, state) in &mut items {
-            *state = begun_by(*state, now);
-            self.retry_queue.set(handler, *item, Some(state));
-        }
+        items.values_mut().for_each(|state| *state = begun_by(*state, now));
         let registered = Some(capabilities);
         self.handlers.insert(handler, Handler { items, generation, registered, ..Handler::default() });
+        self.make_due(handler, |_| true);
         if self.has_pending() { vec![Effect::Wake] } else { Vec::new() }
     }
 
@@ -192,6 +195,7 @@ impl RetryLedger {
         self.unregister(handler);
         self.retry_queue.finish(handler);
         self.answers.forget(handler, None);
+        self.disabled.forget(handler);
         let mut changes = self.interrupted.forget(handler, now);
         changes.push(StateChange::Forget { handler });
         for claim in claims {
@@ -206,6 +210,7 @@ impl RetryLedger {
     pub fn forget_item(&mut self, handler: HandlerId, item: ItemId) -> Vec<Effect> {
         self.answers.forget(handler, Some(item));
         self.held_back.remove(&(handler, item));
+        self.disabled.set(handler, Subject::Item(item), None);
         self.set(handler, item, None);
         self.interrupted.forget_item(handler, item);
         self.held.runs(handler, [item]);
@@ -223,10 +228,12 @@ impl RetryLedger {
         self.handlers.get(&handler)?.items.get(&item)
     }
 
-    /// Returns `true` if there is no retry state of any resource, nor of any item of this handler, and no such item is due.
+    /// Returns `true` if there is no retry state of any resource, nor of any item of this handler, no such item is due, and
+    /// nothing of the handler is disabled.
     pub fn is_clean(&self, handler: HandlerId) -> bool {
         let has_states = self.handlers.get(&handler).is_some_and(|handler| !handler.items.is_empty());
-        self.resources.is_empty() && !has_states && self.retry_queue.next_of(handler).is_none()
+        let is_due = self.retry_queue.next_of(handler).is_some();
+        self.resources.is_empty() && !has_states && !is_due && self.disabled.is_empty(handler)
     }
 
     /// Sets the retry state of an item. Does nothing but clear the due time if the handler is unknown.
@@ -239,10 +246,19 @@ impl RetryLedger {
         };
     }
 
-    /// Sets the due time of an item, or clears it if the handler is not registered.
+    /// Sets the due time of an item, or clears it if the handler is not registered or the item is disabled.
     fn set_due(&mut self, handler: HandlerId, item: ItemId, state: Option<&RetryState>) {
-        let registered = self.capabilities(handler).is_some();
-        self.retry_queue.set(handler, item, state.filter(|_| registered));
+        let may_start = self.capabilities(handler).is_some() && self.disabled.hold_of(handler, item).is_none();
+        self.retry_queue.set(handler, item, state.filter(|_| may_start));
+    }
+
+    /// Sets the due times of these items from their retry states. An item that is not listed is not due.
+    fn make_due(&mut self, handler: HandlerId, wanted: impl Fn(ItemId) -> bool) {
+        let Some(Handler { items, unlisted, .. }) = self.handlers.get(&handler) else { return };
+        let is_due = |item: ItemId| wanted(item) && !unlisted.contains(&item);
+        let states = items.iter().filter(|(item, _)| is_due(**item)).map(|(item, state)| (*item, *state));
+        let states: Vec<_> = states.collect();
+        states.iter().for_each(|(item, state)| self.set_due(handler, *item, Some(state)));
     }
 
     /// Returns the capabilities of a registered handler.

@@ -11,6 +11,7 @@
 //! - [`environment_holds`]: the holds that depend on the environment;
 //! - [`guard`]: the guard rules for plans;
 //! - [`absence`]: the items that are missing from complete listings;
+//! - [`names`]: the names of items that a listing changes;
 //! - [`merge`]: the items of a request that an earlier run has covered;
 //! - [`verdict`]: the outcomes of items;
 //! - [`retry`]: the retry state of an item;
@@ -30,6 +31,7 @@ pub mod hold;
 pub mod host;
 pub mod ledger;
 pub mod merge;
+pub mod names;
 pub mod protocol;
 pub mod resource;
 pub mod retry;

@@ -58,6 +58,7 @@ fn end_of(hold: &Hold, question: Option<ErrorId>) -> Next {
         Hold::Offline => Next::WhenOnline,
         Hold::Paused => Next::WhenResumed,
         Hold::Unchosen => Next::WhenRequested,
+        Hold::Disabled { .. } => Next::WhenEnabled,
         Hold::NeedsUser
         | Hold::Guarded
         | Hold::NeedsAttention { .. }

@@ -50,7 +50,7 @@ impl Explanation {
     fn is_next_implied(&self) -> bool {
         match self.next {
             Next::Now => matches!(self.condition, Condition::Running { .. }),
-            Next::At { .. } | Next::WhenLifted | Next::WhenOnline => !self.holds.is_empty(),
+            Next::At { .. } | Next::WhenLifted | Next::WhenOnline | Next::WhenEnabled => !self.holds.is_empty(),
             _ => false,
         }
     }
@@ -100,6 +100,7 @@ impl fmt::Display for Next {
             Self::WhenListed => f.write_str("runs once its handler lists it"),
             Self::WhenRequested => f.write_str("runs on request"),
             Self::WhenAnswered { .. } => f.write_str("runs once the question is answered"),
+            Self::WhenEnabled => f.write_str("runs once enabled"),
             Self::Never => f.write_str("does not run: the item was forgotten or its handler is not registered"),
         }
     }

@@ -75,6 +75,7 @@ fn every_hold() -> Vec<Hold> {
         Hold::OnBattery,
         Hold::Guarded,
         Hold::Unchosen,
+        Hold::Disabled { reason: "on a journey".into() },
     ]
 }
 
@@ -286,7 +287,9 @@ proptest! {
         match explanation.next {
             Next::Now => {}
             Next::At { time } => prop_assert!(time > now()),
-            Next::WhenLifted | Next::WhenOnline | Next::WhenResumed => prop_assert!(!explanation.holds.is_empty()),
+            Next::WhenLifted | Next::WhenOnline | Next::WhenResumed | Next::WhenEnabled => {
+                prop_assert!(!explanation.holds.is_empty());
+            }
             Next::WhenAnswered { error } => prop_assert_eq!(Some(error), known.question),
             _ => {}
         }

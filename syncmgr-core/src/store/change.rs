@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Histogram, SessionEnd, SessionRecord};
 use crate::claim::Claim;
-use crate::id::{ErrorScope, HandlerId, ItemId, SessionId};
+use crate::id::{ErrorScope, HandlerId, ItemId, SessionId, Subject};
 use crate::item::ItemState;
 use crate::log::{LogEntry, Question};
 use crate::plan::Side;
@@ -44,6 +44,22 @@ pub enum StateChange {
         handler: HandlerId,
         /// The new choices.
         items: BTreeMap<ItemId, Option<ItemState>>,
+    },
+    /// Stores the names of items; `None` removes a name.
+    Names {
+        /// The handler.
+        handler: HandlerId,
+        /// The names that have changed.
+        items: BTreeMap<ItemId, Option<Arc<str>>>,
+    },
+    /// Stores that a handler or an item is disabled.
+    Disabled {
+        /// The handler.
+        handler: HandlerId,
+        /// The handler itself, or one of its items.
+        subject: Subject,
+        /// The reason; `None` enables it again.
+        reason: Option<Arc<str>>,
     },
     /// Stores the start of a session. Its number is the highest so far.
     SessionBegan(SessionRecord),
@@ -175,7 +191,7 @@ pub enum StateChange {
         /// The handler.
         handler: HandlerId,
     },
-    /// Deletes everything stored for an item: its record, choice, answers and log.
+    /// Deletes everything stored for an item: its record, name, choice, answers, log, and that it is disabled.
     ForgetItem {
         /// The handler.
         handler: HandlerId,

@@ -25,7 +25,7 @@ pub use syncmgr_core::handler::SyncHandler;
 pub use syncmgr_core::hresult::{CodeError, HResult};
 pub use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
 pub use syncmgr_core::info::HandlerInfo;
-pub use syncmgr_core::item::{Items, SyncItem};
+pub use syncmgr_core::item::{ItemState, Items, SyncItem};
 pub use syncmgr_core::log::{LogEntry, LogLevel};
 pub use syncmgr_core::plan::Plan;
 pub use syncmgr_core::port::{

@@ -378,6 +378,14 @@ impl Attempt {
         (state.items.phases().to_vec(), state.failures.clone(), state.held_back.clone())
     }
 
+    /// Returns the items that have not begun.
+    pub(crate) fn waiting(&self) -> Vec<ItemId> {
+        let is_waiting = |phase: &Phase| matches!(phase, Phase::Queued | Phase::Held);
+        let state = self.lock();
+        let waiting = self.selection().iter().zip(state.items.phases()).filter(|(_, phase)| is_waiting(phase));
+        waiting.map(|(item, _)| item.id()).collect()
+    }
+
     /// Returns `true` if an item is running.
     pub(crate) fn is_running(&self) -> bool {
         self.lock().running().next().is_some()

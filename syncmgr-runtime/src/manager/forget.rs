@@ -102,6 +102,9 @@ impl SyncManager {
         }
         let runs: Vec<_> = self.runs_of(handler).collect();
         runs.iter().for_each(|run| run.forget_item(item));
+        if let Some(known) = self.host().manager_state().handlers.get_mut(&handler) {
+            known.listing.as_mut().into_iter().for_each(|listing| listing.remove(item));
+        }
         let effects = self.host().ledger().forget_item(handler, item);
         let changes = self.host().perform(effects, &NoLog);
         let written = self.host().write(changes);

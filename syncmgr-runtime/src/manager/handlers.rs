@@ -74,6 +74,7 @@ impl SyncManager {
         let unreadable = |error| RequestError::Store { reason: one_line(&error) };
         let stored_flags = stored_flags.map_err(unreadable)?;
         let retry_states = self.host().ports.store.retry_states(id).map_err(unreadable)?;
+        let disabled = self.host().ports.store.disabled(id).map_err(unreadable)?;
         let effects = {
             let mut state = self.host().manager_state();
             if state.handlers.contains_key(&id) {
@@ -88,10 +89,11 @@ impl SyncManager {
             effective.flags = events;
             state.registry.register(id, effective)?;
             let generation = state.next_generation();
-            state.handlers.insert(id, Registered { handler, info, generation });
+            state.handlers.insert(id, Registered { handler, info, generation, listing: None });
             // Stored under the lock, like the deletion of the handler's data: the order of both decides what is stored.
             self.host().store(StateChange::Registered { handler: id, registration });
             self.host().decide(|ledger, now| {
+                ledger.load_disabled(id, if is_known { disabled } else { BTreeMap::new() });
                 let mut effects = ledger.register(id, generation, capabilities, retry_states, now);
                 effects.extend(ledger.set_events(id, events));
                 effects

@@ -71,7 +71,11 @@ impl Contents {
                 self.stored(handler).record.registration = Some(registration)
             }
             StateChange::Flags { handler, flags } => self.stored(handler).record.flags = Some(flags),
-            StateChange::Choices { handler, items } => self.stored(handler).choose(items),
+            StateChange::Choices { handler, items } => set_or_remove(&mut self.stored(handler).choices, items),
+            StateChange::Names { handler, items } => set_or_remove(&mut self.stored(handler).names, items),
+            StateChange::Disabled { handler, subject, reason } => {
+                set_or_remove(&mut self.stored(handler).disabled, [(subject, reason)]);
+            }
             StateChange::Committed { handler, item, fence, checkpoint, sides, consumed } => {
                 self.stored(handler).commit(item, fence, checkpoint, sides, &consumed);
             }
@@ -107,6 +111,16 @@ impl Contents {
     /// Returns the state of a handler, and creates it if it does not exist.
     pub(crate) fn stored(&mut self, handler: HandlerId) -> &mut Stored {
         self.handlers.entry(handler).or_default()
+    }
+}
+
+/// Sets the entries with a value and removes the others.
+fn set_or_remove<K: Ord, V>(map: &mut BTreeMap<K, V>, entries: impl IntoIterator<Item = (K, Option<V>)>) {
+    for (key, value) in entries {
+        match value {
+            Some(value) => drop(map.insert(key, value)),
+            None => drop(map.remove(&key)),
+        }
     }
 }
 

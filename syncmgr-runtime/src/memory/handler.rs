@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use syncmgr_core::decision::verdict::Outcome;
-use syncmgr_core::id::{ErrorId, ErrorScope, ItemId, SessionId};
+use syncmgr_core::id::{ErrorId, ErrorScope, ItemId, SessionId, Subject};
 use syncmgr_core::item::ItemState;
 use syncmgr_core::log::{LogEntry, Question};
 use syncmgr_core::plan::Side;
@@ -21,6 +21,9 @@ const MAX_ENTRIES: usize = 10_000;
 pub(crate) struct Stored {
     pub(crate) record: HandlerRecord,
     pub(crate) choices: BTreeMap<ItemId, ItemState>,
+    pub(crate) names: BTreeMap<ItemId, Arc<str>>,
+    /// The reasons for which the handler or its items are disabled.
+    pub(crate) disabled: BTreeMap<Subject, Arc<str>>,
     pub(crate) items: BTreeMap<ItemId, ItemRecord>,
     /// The latest session when the attempt began in which each item last ended.
     pub(crate) ended: BTreeMap<ItemId, SessionId>,
@@ -37,15 +40,6 @@ impl Stored {
 
     pub(super) fn ended_since(&self, session: SessionId) -> BTreeSet<ItemId> {
         self.ended.iter().filter(|(_, ended)| **ended >= session).map(|(item, _)| *item).collect()
-    }
-
-    pub(super) fn choose(&mut self, items: BTreeMap<ItemId, Option<ItemState>>) {
-        for (item, state) in items {
-            match state {
-                Some(state) => self.choices.insert(item, state),
-                None => self.choices.remove(&item),
-            };
-        }
     }
 
     pub(super) fn commit(
@@ -139,6 +133,8 @@ impl Stored {
         self.items.remove(&item);
         self.ended.remove(&item);
         self.choices.remove(&item);
+        self.names.remove(&item);
+        self.disabled.remove(&Subject::Item(item));
         self.answers.retain(|(of, _), _| *of != item);
         self.log.retain(|record| record.entry.item != Some(item));
     }

@@ -15,7 +15,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::error::SyncResult;
-use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::id::{HandlerId, ItemId, SessionId, Subject};
 use syncmgr_core::item::ItemState;
 use syncmgr_core::log::Question;
 use syncmgr_core::record::ItemRecord;
@@ -112,6 +112,18 @@ impl StateStore for MemoryStore {
 
     fn recorded_items(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>> {
         Ok(self.of(handler, |stored| stored.items.iter().map(|(item, record)| (*item, record.absent_since)).collect()))
+    }
+
+    fn records(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemRecord>> {
+        Ok(self.of(handler, |stored| stored.items.clone()))
+    }
+
+    fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Arc<str>>> {
+        Ok(self.of(handler, |stored| stored.names.clone()))
+    }
+
+    fn disabled(&self, handler: HandlerId) -> SyncResult<BTreeMap<Subject, Arc<str>>> {
+        Ok(self.of(handler, |stored| stored.disabled.clone()))
     }
 
     fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>> {

@@ -10,9 +10,9 @@ use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::ledger::{Effect, EndedAttempt, HANDLER_ITSELF, RetryLedger, StartReason};
 use syncmgr_core::decision::retry::{AttemptProgress, ClearedBy, RequestedBy};
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
-use syncmgr_core::id::{ErrorScope, ItemId};
+use syncmgr_core::id::{ErrorScope, ItemId, Subject};
 use syncmgr_core::item::{Completeness, SyncItem};
-use syncmgr_core::log::LogEntry;
+use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::record::ItemEnd;
 use syncmgr_core::request::RunRequest;
 use syncmgr_core::retry::RetryPolicy;
@@ -82,6 +82,21 @@ impl Run {
             let effects = self.host().ledger().listed(handler, |item| listed.contains(&item));
             self.apply(effects);
         }
+    }
+
+    /// Skips the items that have not begun and belong to `subject`, which is disabled now.
+    pub(crate) fn skip_waiting(&self, subject: Subject, hold: &Hold) {
+        let mut waiting = self.attempt().waiting();
+        waiting.retain(|item| subject.item().is_none_or(|disabled| disabled == *item));
+        if waiting.is_empty() {
+            return;
+        }
+        let entry = LogEntry::new(LogLevel::Information, format!("left out: {hold}"));
+        self.log(match subject {
+            Subject::Handler => entry,
+            Subject::Item(item) => entry.with_item(item),
+        });
+        waiting.into_iter().for_each(|item| self.skip(item));
     }
 
     /// Postpones the items that were due and did not run.

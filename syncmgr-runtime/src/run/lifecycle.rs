@@ -1,5 +1,6 @@
 //! The lifecycle of one handler run, from creation to release.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,6 +122,7 @@ impl Run {
             let listing = self.update_absence(listing);
             self.settle_unlisted(&listing);
             self.load_preferences(&listing);
+            self.remember(&listing);
             self.record_change(RunChange::Listed(listing.items().len()));
             self.lock().listing = listing;
         }
@@ -344,13 +346,13 @@ impl Run {
 
     /// Ends the run. Only the first ending is reported.
     fn end(&self, ending: RunEnding) {
-        let (first, resumed) = {
+        let (first, resumed, unfinished) = {
             let mut state = self.lock();
             let first = state.ending.is_none();
             state.ending.get_or_insert(ending);
-            (first, std::mem::take(&mut state.resumed))
+            (first, std::mem::take(&mut state.resumed), state.unfinished.clone())
         };
-        self.finish_resumed(&resumed);
+        self.finish_resumed(&resumed, &unfinished);
         self.requeue_unstarted();
         self.attention.revoke_all();
         self.host().admission.leave(self.id);
@@ -362,10 +364,11 @@ impl Run {
     }
 
     /// Marks the resumed sessions as finished, unless the manager ends before this run does.
-    fn finish_resumed(&self, sessions: &[SessionId]) {
+    fn finish_resumed(&self, sessions: &[SessionId], unfinished: &BTreeSet<ItemId>) {
         let cut_short = self.lock().stop == Some(CancelReason::ShuttingDown) || self.attempt().is_aborted();
         if !sessions.is_empty() && !cut_short {
-            let effects = self.decide(|ledger, now| ledger.finished(self.id.handler, sessions, now));
+            let handler = self.id.handler;
+            let effects = self.decide(|ledger, now| ledger.finished(handler, sessions, unfinished, now));
             self.host().apply(effects);
         }
     }

@@ -8,6 +8,7 @@ mod holding;
 pub(crate) mod lifecycle;
 mod link;
 mod merge;
+mod naming;
 mod recording;
 mod requests;
 mod state;
@@ -75,7 +76,7 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn new(
         scope: &Arc<SessionScope>,
-        Registered { handler, info, generation }: Registered,
+        Registered { handler, info, generation, .. }: Registered,
         run_info: RunInfo,
     ) -> Arc<Self> {
         let id = RunId { session: run_info.session, handler: run_info.handler };

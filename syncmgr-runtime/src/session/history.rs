@@ -1,6 +1,7 @@
 //! The session's records in the store.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::attempt::Phase;
@@ -12,6 +13,8 @@ use syncmgr_core::store::{SessionEnd, SessionOutcome, SessionRecord, StateChange
 use super::lifecycle::SessionShared;
 use crate::ending::RunEnding;
 use crate::host::Records;
+use crate::report::is_disabled;
+use crate::run::Run;
 
 impl SessionShared {
     /// Records the start of the session. A session without a recorded end was interrupted.
@@ -59,11 +62,13 @@ impl SessionShared {
     }
 
     fn outcome(&self) -> SessionOutcome {
-        let ended_cleanly = |ending: Option<RunEnding>| {
-            matches!(ending, Some(RunEnding::Completed | RunEnding::Declined | RunEnding::NothingToDo))
+        let ended_cleanly = |run: &Arc<Run>| match run.ending() {
+            Some(RunEnding::Completed | RunEnding::Declined | RunEnding::NothingToDo) => true,
+            Some(RunEnding::Held) => is_disabled(run.held().as_ref()),
+            _ => false,
         };
         let all_succeeded = self.outcomes().keys().all(|outcome| *outcome == Outcome::Succeeded);
-        match all_succeeded && self.runs().iter().all(|run| ended_cleanly(run.ending())) {
+        match all_succeeded && self.runs().iter().all(ended_cleanly) {
             true => SessionOutcome::Clean,
             false => SessionOutcome::WithProblems,
         }

@@ -169,9 +169,11 @@ impl Applier {
 
     fn apply_change(&mut self, change: &StateChange) -> ApplyResult {
         match change {
-            StateChange::Registered { .. } | StateChange::Flags { .. } | StateChange::Choices { .. } => {
-                self.change_handler(change)
-            }
+            StateChange::Registered { .. }
+            | StateChange::Flags { .. }
+            | StateChange::Choices { .. }
+            | StateChange::Names { .. }
+            | StateChange::Disabled { .. } => self.change_handler(change),
             StateChange::SessionBegan(_) | StateChange::SessionEnded { .. } | StateChange::Histogram { .. } => {
                 self.change_session(change)
             }

@@ -30,6 +30,11 @@ const RETRY_STATES: &str = "SELECT item, session, attempt, setback, failures, to
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND setback IS NOT NULL";
 const KNOWN: &str = "SELECT item, session, attempt, absent_since FROM items
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
+const RECORDS: &str = "SELECT item, session, attempt, outcome, last_attempt, last_success, setback, failures, total,
+        since, until, NULL, NULL, NULL, NULL, sides, absent_since FROM items
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
+const NAMES: &str = "SELECT item, name FROM names WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
+const DISABLED: &str = "SELECT item, reason FROM disabled WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const ENDED: &str = "SELECT item, session, attempt, ended FROM items
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND ended >= ?2";
 const RESOURCES: &str = "SELECT name, setback, failures, total, since, until FROM resources";
@@ -123,6 +128,36 @@ pub(super) fn recorded_items(handler: HandlerId) -> impl FnOnce(&Connection, &mu
             let (item, mut record) = fenced(row)?;
             record.absent_since = row.get::<_, Option<Time>>(3)?.map(|time| time.0);
             contents.stored(handler).items.insert(item, record);
+            Ok(())
+        })
+    }
+}
+
+pub(super) fn records(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| {
+        let records = &mut contents.stored(handler).items;
+        each(connection, RECORDS, [handler.guid()], |row| {
+            records.insert(rows::item(row)?, rows::record_from(row, 1)?);
+            Ok(())
+        })
+    }
+}
+
+pub(super) fn names(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| {
+        let names = &mut contents.stored(handler).names;
+        each(connection, NAMES, [handler.guid()], |row| {
+            names.insert(rows::item(row)?, row.get(1)?);
+            Ok(())
+        })
+    }
+}
+
+pub(super) fn disabled(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| {
+        let disabled = &mut contents.stored(handler).disabled;
+        each(connection, DISABLED, [handler.guid()], |row| {
+            disabled.insert(rows::subject(row)?, row.get(1)?);
             Ok(())
         })
     }

@@ -37,7 +37,7 @@ use reader::Reader;
 use writer::Writer;
 
 /// The tables and views of the file, as SQL with a comment on every column.
-pub const SCHEMA: &str = include_str!("schema/1.sql");
+pub const SCHEMA: &str = concat!(include_str!("schema/1.sql"), "\n", include_str!("schema/2.sql"));
 
 /// Stores a manager's state in one SQLite file, where it survives the process. Clones share the same store.
 ///

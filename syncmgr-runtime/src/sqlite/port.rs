@@ -1,13 +1,14 @@
 //! The [`StateStore`] implementation.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::error::SyncResult;
-use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::id::{HandlerId, ItemId, SessionId, Subject};
 use syncmgr_core::item::ItemState;
 use syncmgr_core::log::Question;
 use syncmgr_core::record::ItemRecord;
@@ -53,6 +54,18 @@ impl StateStore for SqliteStore {
 
     fn recorded_items(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>> {
         self.view(Scope::Handler(handler), load::recorded_items(handler))?.recorded_items(handler)
+    }
+
+    fn records(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemRecord>> {
+        self.view(Scope::Handler(handler), load::records(handler))?.records(handler)
+    }
+
+    fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Arc<str>>> {
+        self.view(Scope::Handler(handler), load::names(handler))?.names(handler)
+    }
+
+    fn disabled(&self, handler: HandlerId) -> SyncResult<BTreeMap<Subject, Arc<str>>> {
+        self.view(Scope::Handler(handler), load::disabled(handler))?.disabled(handler)
     }
 
     fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>> {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
 use syncmgr_core::decision::verdict::Outcome;
-use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId};
+use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::plan::Side;
 use syncmgr_core::record::{Checkpoint, Fence, ItemRecord};
@@ -33,19 +33,30 @@ pub(super) fn item(row: &Row<'_>) -> Result<ItemId> {
     row.get(0).map(ItemId::new)
 }
 
+/// `item` of a handler that is disabled itself, or of a disabled item.
+pub(super) fn subject(row: &Row<'_>) -> Result<Subject> {
+    let item = item(row)?;
+    Ok(if item.is_nil() { Subject::Handler } else { Subject::Item(item) })
+}
+
 /// `session, attempt, outcome, last_attempt, last_success, setback, failures, total, since, until, checkpoint,
 /// checkpoint_version, set_aside, set_aside_version, sides, absent_since`.
 pub(super) fn record(row: &Row<'_>) -> Result<ItemRecord> {
+    record_from(row, 0)
+}
+
+/// Like [`record`], starting at column `first`.
+pub(super) fn record_from(row: &Row<'_>, first: usize) -> Result<ItemRecord> {
     let mut record = ItemRecord::new();
-    record.fence = Fence::new(SessionId(row.get(0)?), row.get(1)?);
-    record.outcome = row.get::<_, Option<EnumName<Outcome>>>(2)?.map(|outcome| outcome.0);
-    record.last_attempt = time(row, 3)?;
-    record.last_success = time(row, 4)?;
-    record.retry = retry(row, 5)?;
-    record.checkpoint = checkpoint(row, 10)?;
-    record.set_aside = checkpoint(row, 12)?;
-    record.sides = row.get::<_, Option<Json<Vec<Side>>>>(14)?.map(|sides| sides.0).unwrap_or_default();
-    record.absent_since = time(row, 15)?;
+    record.fence = Fence::new(SessionId(row.get(first)?), row.get(first + 1)?);
+    record.outcome = row.get::<_, Option<EnumName<Outcome>>>(first + 2)?.map(|outcome| outcome.0);
+    record.last_attempt = time(row, first + 3)?;
+    record.last_success = time(row, first + 4)?;
+    record.retry = retry(row, first + 5)?;
+    record.checkpoint = checkpoint(row, first + 10)?;
+    record.set_aside = checkpoint(row, first + 12)?;
+    record.sides = row.get::<_, Option<Json<Vec<Side>>>>(first + 14)?.map(|sides| sides.0).unwrap_or_default();
+    record.absent_since = time(row, first + 15)?;
     Ok(record)
 }
 

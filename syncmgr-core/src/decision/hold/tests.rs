@@ -52,6 +52,11 @@ fn table() -> Vec<(Hold, Value, &'static str)> {
         (Hold::OnBattery, json!("on_battery"), "waits for mains power"),
         (Hold::Guarded, json!("guarded"), "waits for an answer: the plan violates a guard rule"),
         (Hold::Unchosen, json!("unchosen"), "not chosen"),
+        (
+            Hold::Disabled { reason: "on a journey".into() },
+            json!({"disabled": {"reason": "on a journey"}}),
+            "disabled: on a journey",
+        ),
     ]
 }
 

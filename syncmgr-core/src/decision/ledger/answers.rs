@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Effect, RetryLedger, writes};
-use crate::id::{ErrorId, ErrorScope, HandlerId, ItemId};
+use crate::id::{ErrorId, ErrorScope, HandlerId, ItemId, Subject};
 use crate::log::{Question, Remedy};
 use crate::retry::RetryStatus;
 use crate::store::StateChange;
@@ -66,6 +66,7 @@ impl RetryLedger {
     pub fn forget_absent(&mut self, handler: HandlerId, item: ItemId) -> Vec<Effect> {
         self.set(handler, item, None);
         self.answers.forget(handler, Some(item));
+        self.disabled.set(handler, Subject::Item(item), None);
         writes([StateChange::ForgetItem { handler, item }])
     }
 

@@ -71,6 +71,11 @@ impl Interrupted {
         due
     }
 
+    /// Returns the interrupted runs that were not resumed.
+    pub(super) fn requests(&self) -> impl Iterator<Item = &RunRequest> {
+        self.sessions.iter().flat_map(|session| session.left.values())
+    }
+
     /// Allows another attempt to resume the handler's runs, because the handler can begin again. Returns `true` if a session was
     /// already started for them.
     pub(super) fn resume_again(&mut self, handler: HandlerId) -> bool {
@@ -86,10 +91,17 @@ impl Interrupted {
         self.sessions.iter().filter_map(of_handler).collect()
     }
 
-    /// Removes the handler's runs in these sessions: they were resumed and have ended.
-    pub(super) fn done(&mut self, handler: HandlerId, done: &[SessionId], now: SystemTime) -> Vec<StateChange> {
+    /// Removes the handler's runs in these sessions, except for the items in `left`: they were resumed and have ended.
+    pub(super) fn done(
+        &mut self,
+        handler: HandlerId,
+        done: &[SessionId],
+        left: &BTreeSet<ItemId>,
+        now: SystemTime,
+    ) -> Vec<StateChange> {
         for session in self.sessions.iter_mut().filter(|session| done.contains(&session.record.session)) {
-            session.left.remove(&handler);
+            session.left.get_mut(&handler).into_iter().for_each(|run| run.items = Some(left.clone()));
+            session.left.retain(|of, _| *of != handler || !left.is_empty());
         }
         self.resumed.remove(&handler);
         self.end_finished(now)
@@ -97,7 +109,7 @@ impl Interrupted {
 
     pub(super) fn forget(&mut self, handler: HandlerId, now: SystemTime) -> Vec<StateChange> {
         let all: Vec<_> = self.sessions.iter().map(|session| session.record.session).collect();
-        self.done(handler, &all, now)
+        self.done(handler, &all, &BTreeSet::new(), now)
     }
 
     pub(super) fn forget_item(&mut self, handler: HandlerId, item: ItemId) {

@@ -30,6 +30,9 @@ impl RetryLedger {
         now: SystemTime,
     ) -> (Option<Hold>, Vec<Effect>) {
         let handler = request.handler;
+        if let Some(hold) = self.disabled.hold_of(handler, HANDLER_ITSELF) {
+            return (Some(hold), Vec::new());
+        }
         if let Some(hold) = holds(environment, capabilities, request.trigger, requested_by) {
             self.held.add(HeldRun { request, hold: hold.clone(), requested_by, reason });
             // The environment may have changed since it was read.
@@ -52,6 +55,9 @@ impl RetryLedger {
     ) -> (Option<Hold>, Vec<Effect>) {
         if self.is_clean(handler) {
             return (None, Vec::new());
+        }
+        if let Some(hold) = self.disabled.hold_of(handler, item) {
+            return (Some(hold), Vec::new());
         }
         if let Some(hold) = self.hold(handler, item, &[], requested_by, now) {
             return (Some(hold), Vec::new());
@@ -197,6 +203,7 @@ impl RetryLedger {
         if let Some(retry) = self.state_of(handler, about) {
             known.record.get_or_insert_default().retry = Some(*retry);
         }
+        known.other_holds.extend(self.disabled.hold_of(handler, about));
         let Some(capabilities) = self.capabilities(handler) else { return };
         known.due = match known.item {
             Some(item) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::*;
-use crate::decision::hold::Hold;
+use crate::decision::hold::{Held, Hold};
 use crate::decision::retry::{AttemptProgress, ClearedBy, RequestedBy};
 use crate::decision::verdict::{Outcome, Verdict};
 use crate::environment::{Environment, Network};
@@ -24,6 +24,7 @@ use crate::trigger::Trigger;
 mod absence;
 mod answering;
 mod attempting;
+mod disabling;
 mod holding;
 mod resuming;
 mod selecting;

@@ -129,9 +129,12 @@ impl RetryLedger {
     /// Clears these retry states of all items of registered handlers. Returns the items.
     fn clear_items(&mut self, is_cleared: impl Fn(&RetryState) -> bool) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
         let mut cleared = BTreeMap::<_, BTreeSet<_>>::new();
+        let disabled = &self.disabled;
         for (id, handler) in self.handlers.iter_mut().filter(|(_, handler)| handler.registered.is_some()) {
-            let items = handler.items.iter().filter(|(_, state)| is_cleared(state)).map(|(item, _)| *item);
-            let items: BTreeSet<_> = items.collect();
+            // A disabled item keeps its state, which makes it due once it is enabled.
+            let is_enabled = |item: &ItemId| disabled.hold_of(*id, *item).is_none();
+            let items = handler.items.iter().filter(|(item, state)| is_cleared(state) && is_enabled(item));
+            let items: BTreeSet<_> = items.map(|(item, _)| *item).collect();
             handler.items.retain(|item, _| !items.contains(item));
             items.iter().for_each(|item| self.retry_queue.forget_item(*id, *item));
             cleared.extend((!items.is_empty()).then_some((*id, items)));
@@ -144,10 +147,19 @@ impl RetryLedger {
         self.interrupted.of(handler)
     }
 
-    /// Handles the end of the run that resumed the handler's part of these sessions.
+    /// Handles the end of the run that resumed the handler's part of these sessions. Those of the `unfinished` items that are
+    /// disabled stay interrupted, so that they continue once they are enabled.
     #[must_use = "perform the effects"]
-    pub fn finished(&mut self, handler: HandlerId, sessions: &[SessionId], now: SystemTime) -> Vec<Effect> {
-        writes(self.interrupted.done(handler, sessions, now))
+    pub fn finished(
+        &mut self,
+        handler: HandlerId,
+        sessions: &[SessionId],
+        unfinished: &BTreeSet<ItemId>,
+        now: SystemTime,
+    ) -> Vec<Effect> {
+        let disabled = unfinished.iter().filter(|item| self.disabled.hold_of(handler, **item).is_some());
+        let left = disabled.copied().collect();
+        writes(self.interrupted.done(handler, sessions, &left, now))
     }
 
     /// Returns the due items of a handler with an automatic run. That run takes them along, unless its registration was replaced.
@@ -168,9 +180,16 @@ impl RetryLedger {
 
     /// Starts the interrupted runs.
     fn resume(&mut self) -> Option<Effect> {
+        if !self.interrupted.is_to_resume() {
+            return None;
+        }
+        let allowed = self.interrupted.requests().filter(|request| self.disabled.allows(request));
+        let allowed: BTreeSet<_> = allowed.map(|request| request.handler).collect();
         let may_start = |of| {
             let handler = self.handlers.get(&of);
-            handler.is_some_and(|handler| handler.registered.is_some()) && !self.retry_queue.is_running(of)
+            handler.is_some_and(|handler| handler.registered.is_some())
+                && !self.retry_queue.is_running(of)
+                && allowed.contains(&of)
         };
         let handlers = self.interrupted.take_to_resume(may_start);
         handlers.iter().for_each(|handler| self.retry_queue.start(*handler));
@@ -181,6 +200,9 @@ impl RetryLedger {
     fn start_lifted(&mut self, environment: Environment) -> Vec<Effect> {
         let is_lifted = |held: &HeldRun| {
             if held.is_automatic() && self.retry_queue.is_running(held.request.handler) {
+                return false;
+            }
+            if !self.disabled.allows(&held.request) {
                 return false;
             }
             let handler = self.handlers.get(&held.request.handler);

@@ -8,16 +8,20 @@ use uuid::Uuid;
 use super::{Applier, ApplyResult};
 use crate::sqlite::encode::Json;
 
-const OF_HANDLER: [&str; 5] = [
+const OF_HANDLER: [&str; 7] = [
     "DELETE FROM items WHERE handler = ?1",
     "DELETE FROM choices WHERE handler = ?1",
+    "DELETE FROM names WHERE handler = ?1",
+    "DELETE FROM disabled WHERE handler = ?1",
     "DELETE FROM answers WHERE handler = ?1",
     "DELETE FROM log WHERE handler = ?1",
     "DELETE FROM handlers WHERE key = ?1",
 ];
-const OF_ITEM: [&str; 4] = [
+const OF_ITEM: [&str; 6] = [
     "DELETE FROM items WHERE handler = ?1 AND item = ?2",
     "DELETE FROM choices WHERE handler = ?1 AND item = ?2",
+    "DELETE FROM names WHERE handler = ?1 AND item = ?2",
+    "DELETE FROM disabled WHERE handler = ?1 AND item = ?2",
     "DELETE FROM answers WHERE handler = ?1 AND item = ?2",
     "DELETE FROM log WHERE handler = ?1 AND item = ?2",
 ];

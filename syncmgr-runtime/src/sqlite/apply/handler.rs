@@ -1,11 +1,13 @@
-//! Registrations, settings and choices.
+//! Registrations, settings, choices and names.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rusqlite::params;
-use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::id::{HandlerId, ItemId, Subject};
 use syncmgr_core::item::ItemState;
 use syncmgr_core::store::StateChange;
+use uuid::Uuid;
 
 use super::{Applier, ApplyResult, unknown_change};
 
@@ -14,6 +16,10 @@ const SET_FLAGS: &str = "UPDATE handlers SET flags = ?2 WHERE key = ?1";
 const CHOOSE: &str = "INSERT INTO choices (handler, item, checked) VALUES (?1, ?2, ?3)
     ON CONFLICT DO UPDATE SET checked = excluded.checked";
 const FORGET_CHOICE: &str = "DELETE FROM choices WHERE handler = ?1 AND item = ?2";
+const NAME: &str = "INSERT OR REPLACE INTO names (handler, item, name) VALUES (?1, ?2, ?3)";
+const FORGET_NAME: &str = "DELETE FROM names WHERE handler = ?1 AND item = ?2";
+const DISABLE: &str = "INSERT OR REPLACE INTO disabled (handler, item, reason) VALUES (?1, ?2, ?3)";
+const ENABLE: &str = "DELETE FROM disabled WHERE handler = ?1 AND item = ?2";
 
 impl Applier {
     pub(super) fn change_handler(&mut self, change: &StateChange) -> ApplyResult {
@@ -27,6 +33,8 @@ impl Applier {
                 self.run(SET_FLAGS, params![key, flags.bits()]).map(drop)
             }
             StateChange::Choices { handler, items } => self.choose(*handler, items),
+            StateChange::Names { handler, items } => self.name_items(*handler, items),
+            StateChange::Disabled { handler, subject, reason } => self.disable(*handler, *subject, reason.as_deref()),
             _ => Err(unknown_change()),
         }
     }
@@ -41,5 +49,24 @@ impl Applier {
             };
         }
         Ok(())
+    }
+
+    fn name_items(&mut self, handler: HandlerId, items: &BTreeMap<ItemId, Option<Arc<str>>>) -> ApplyResult {
+        let key = self.key(handler)?;
+        for (item, name) in items {
+            match name {
+                Some(name) => self.run(NAME, params![key, item.guid(), name])?,
+                None => self.run(FORGET_NAME, params![key, item.guid()])?,
+            };
+        }
+        Ok(())
+    }
+
+    fn disable(&mut self, handler: HandlerId, subject: Subject, reason: Option<&str>) -> ApplyResult {
+        let (key, item) = (self.key(handler)?, subject.item().map_or(Uuid::nil(), ItemId::guid));
+        match reason {
+            Some(reason) => self.run(DISABLE, params![key, item, reason]).map(drop),
+            None => self.run(ENABLE, params![key, item]).map(drop),
+        }
     }
 }

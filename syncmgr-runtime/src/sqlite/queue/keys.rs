@@ -19,6 +19,7 @@ pub(super) fn cost(changes: &[StateChange]) -> usize {
         StateChange::Committed { checkpoint, .. } => 1 + kib(&checkpoint.state),
         StateChange::Ended { items, .. } => items.len(),
         StateChange::Choices { items, .. } => items.len(),
+        StateChange::Names { items, .. } => items.len(),
         StateChange::Absent { items, .. } => items.len(),
         StateChange::Log { entries, .. } | StateChange::Logged { entries, .. } => {
             entries.iter().map(|entry| 1 + kib(&entry.text)).sum()

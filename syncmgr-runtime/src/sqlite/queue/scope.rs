@@ -31,6 +31,8 @@ fn handler_of(change: &StateChange) -> Option<HandlerId> {
         StateChange::Registered { handler, .. }
         | StateChange::Flags { handler, .. }
         | StateChange::Choices { handler, .. }
+        | StateChange::Names { handler, .. }
+        | StateChange::Disabled { handler, .. }
         | StateChange::Committed { handler, .. }
         | StateChange::Ended { handler, .. }
         | StateChange::Retry { handler, .. }

@@ -62,10 +62,10 @@ fn an_interrupted_session_ends_when_all_its_runs_are_finished() {
     let sessions = vec![record(FIRST, vec![request(MAIL), request(PAGES)]), record(SECOND, vec![request(MAIL)])];
     let mut ledger = interrupted(Resume::AtNextTrigger, sessions);
     assert_eq!(ledger.interrupted(MAIL), [unfinished(FIRST, None), unfinished(SECOND, None)]);
-    assert_eq!(ledger.finished(MAIL, &[FIRST], at(50)), []);
+    assert_eq!(ledger.finished(MAIL, &[FIRST], &BTreeSet::new(), at(50)), []);
     assert_eq!(ledger.interrupted(MAIL), [unfinished(SECOND, None)]);
-    assert_eq!(ledger.finished(PAGES, &[FIRST], at(50)), [ended(FIRST)]);
-    assert_eq!(ledger.finished(MAIL, &[SECOND], at(50)), [ended(SECOND)]);
+    assert_eq!(ledger.finished(PAGES, &[FIRST], &BTreeSet::new(), at(50)), [ended(FIRST)]);
+    assert_eq!(ledger.finished(MAIL, &[SECOND], &BTreeSet::new(), at(50)), [ended(SECOND)]);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_handler_can_be_resumed_again_after_a_run_has_finished() {
     let sessions = vec![record(FIRST, vec![request(MAIL)]), record(SECOND, vec![request(MAIL)])];
     let mut ledger = interrupted(Resume::Immediately, sessions);
     assert_eq!(started(&ledger.tick(None, online(), at(50))).len(), 1);
-    let _ = ledger.finished(MAIL, &[FIRST], at(50));
+    let _ = ledger.finished(MAIL, &[FIRST], &BTreeSet::new(), at(50));
     assert_eq!(ledger.tick(None, online(), at(50)), [], "its run is active");
     assert_eq!(ledger.automatic_run_ended(MAIL), [Effect::Wake]);
     assert_eq!(started(&ledger.tick(None, online(), at(50))).len(), 1);

@@ -1,0 +1,98 @@
+//! The handlers and items that are disabled: they run in no session, and no session starts for them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::{Effect, HANDLER_ITSELF, RetryLedger, writes};
+use crate::decision::hold::{Held, Hold};
+use crate::id::{HandlerId, ItemId, Subject};
+use crate::request::RunRequest;
+use crate::store::StateChange;
+
+/// The disabled handlers and items, each with the reason. Includes handlers that are not registered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Disabled(BTreeMap<HandlerId, BTreeMap<Subject, Arc<str>>>);
+
+impl Disabled {
+    /// Disables a handler or an item, or enables it if there is no reason.
+    pub(super) fn set(&mut self, handler: HandlerId, subject: Subject, reason: Option<Arc<str>>) {
+        let subjects = self.0.entry(handler).or_default();
+        match reason {
+            Some(reason) => subjects.insert(subject, reason),
+            None => subjects.remove(&subject),
+        };
+        if subjects.is_empty() {
+            self.0.remove(&handler);
+        }
+    }
+
+    pub(super) fn forget(&mut self, handler: HandlerId) {
+        self.0.remove(&handler);
+    }
+
+    pub(super) fn is_empty(&self, handler: HandlerId) -> bool {
+        !self.0.contains_key(&handler)
+    }
+
+    /// Returns the hold on an item: its handler or the item itself is disabled.
+    pub(super) fn hold_of(&self, handler: HandlerId, item: ItemId) -> Option<Hold> {
+        let subjects = self.0.get(&handler)?;
+        let own = || subjects.get(&Subject::Item(item)).filter(|_| item != HANDLER_ITSELF);
+        let reason = subjects.get(&Subject::Handler).or_else(own)?;
+        Some(Hold::Disabled { reason: reason.clone() })
+    }
+
+    /// Returns `true` if a run of this request may run an item.
+    pub(super) fn allows(&self, request: &RunRequest) -> bool {
+        let is_enabled = |item| self.hold_of(request.handler, item).is_none();
+        let items = request.items.as_ref();
+        is_enabled(HANDLER_ITSELF) && items.is_none_or(|items| items.iter().copied().any(is_enabled))
+    }
+}
+
+impl RetryLedger {
+    /// Loads what earlier processes disabled. Call it before [`register`](Self::register).
+    pub fn load_disabled(&mut self, handler: HandlerId, subjects: BTreeMap<Subject, Arc<str>>) {
+        for (subject, reason) in subjects {
+            self.disabled.set(handler, subject, Some(reason));
+        }
+    }
+
+    /// Disables a handler or one of its items: it runs in no session, and is no longer due. Its retry state stays.
+    #[must_use = "perform the effects"]
+    pub fn disable(&mut self, handler: HandlerId, subject: Subject, reason: Arc<str>) -> Vec<Effect> {
+        self.disabled.set(handler, subject, Some(reason.clone()));
+        match subject {
+            Subject::Handler => self.retry_queue.forget(handler),
+            Subject::Item(item) => self.retry_queue.forget_item(handler, item),
+        }
+        writes([StateChange::Disabled { handler, subject, reason: Some(reason) }])
+    }
+
+    /// Enables a handler or one of its items. What became due meanwhile starts.
+    #[must_use = "perform the effects"]
+    pub fn enable(&mut self, handler: HandlerId, subject: Subject, now: SystemTime) -> Vec<Effect> {
+        self.disabled.set(handler, subject, None);
+        self.interrupted.resume_again(handler);
+        let is_enabled = |item: ItemId| subject.item().is_none_or(|enabled| enabled == item);
+        self.make_due(handler, is_enabled);
+        let held_back = self.held_back.keys().filter(|(of, item)| *of == handler && is_enabled(*item));
+        let held_back: Vec<_> = held_back.map(|(_, item)| *item).collect();
+        // The claims of these items hold them further if necessary.
+        held_back.into_iter().for_each(|item| drop(self.postpone(handler, item, now, now)));
+        let mut effects = writes([StateChange::Disabled { handler, subject, reason: None }]);
+        effects.extend(self.has_pending().then_some(Effect::Wake));
+        effects
+    }
+
+    /// Returns everything that is disabled of the registered handlers, with the reasons.
+    pub fn disabled(&self) -> Vec<Held> {
+        let registered = self.disabled.0.iter().filter(|(handler, _)| self.capabilities(**handler).is_some());
+        let held = |handler: &HandlerId, (subject, reason): (&Subject, &Arc<str>)| {
+            let held = Held::new(*handler, Hold::Disabled { reason: reason.clone() });
+            subject.item().map_or(held.clone(), |item| held.with_item(item))
+        };
+        registered.flat_map(|(handler, subjects)| subjects.iter().map(move |one| held(handler, one))).collect()
+    }
+}

@@ -1,0 +1,196 @@
+//! What is known about a handler and its items, read once for any number of explanations.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use syncmgr_core::claim::Claim;
+use syncmgr_core::decision::attempt::Phase;
+use syncmgr_core::decision::choice::{Listing, Preferences};
+use syncmgr_core::decision::hold::{Held, Hold};
+use syncmgr_core::decision::ledger::InterruptedRun;
+use syncmgr_core::environment::Environment;
+use syncmgr_core::error::SyncResult;
+use syncmgr_core::explain::{Current, Explanation, Known, Listed, explain};
+use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::item::{Completeness, ItemState, SyncItem};
+use syncmgr_core::log::{Action, LogEntry};
+use syncmgr_core::record::ItemRecord;
+use syncmgr_core::register::RegisterFlags;
+
+use super::SyncManager;
+use crate::host::Host;
+use crate::run::Run;
+
+/// The items that are explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// One item.
+    One(ItemId),
+    /// All items.
+    All,
+}
+
+impl Scope {
+    fn covers(self, item: ItemId) -> bool {
+        self == Self::All || self == Self::One(item)
+    }
+}
+
+/// The facts that apply to a handler and to all of its items.
+pub(super) struct Facts {
+    host: Arc<Host>,
+    handler: HandlerId,
+    /// The runs in open sessions.
+    pub(super) runs: Vec<Arc<Run>>,
+    registered: Option<RegisterFlags>,
+    held: Vec<Held>,
+    claims: Vec<Claim>,
+    environment: Environment,
+    /// The last entry about each item that the user can open or answer.
+    questions: BTreeMap<ItemId, Arc<LogEntry>>,
+}
+
+impl Facts {
+    /// Reads the facts for explanations of the items in `scope`.
+    pub(super) fn read(manager: &SyncManager, handler: HandlerId, scope: Scope) -> SyncResult<Self> {
+        let host = manager.host().clone();
+        let mut held = manager.held();
+        held.retain(|held| held.handler == handler && held.hold != Hold::Quarantined);
+        let registration = manager.registration(handler);
+        let info = host.manager_state().handlers.get(&handler).map(|known| known.info.clone());
+        let runs: Vec<_> = manager.runs_of(handler).collect();
+        Ok(Self {
+            questions: questions(&host, handler, &runs, scope)?,
+            runs,
+            registered: registration.map(|registration| registration.flags),
+            held,
+            claims: info.map(|info| info.claims().to_vec()).unwrap_or_default(),
+            environment: host.ports.environment.now(),
+            handler,
+            host,
+        })
+    }
+
+    /// Completes the input and derives the explanation of the handler or an item with these claims. `about` is the id of
+    /// its log entries.
+    pub(super) fn explain(&self, mut known: Known, about: ItemId, claims: &[Claim]) -> Explanation {
+        known.registered = self.registered;
+        let of_item = |held: &&Held| held.item.is_none() || held.item == known.item;
+        known.held = self.held.iter().filter(of_item).map(|held| held.hold.clone()).collect();
+        let claims: Vec<&Claim> = self.claims.iter().chain(claims).collect();
+        let now = self.host.decide(|ledger, now| {
+            ledger.describe(&mut known, &claims, self.environment, now);
+            ledger.time(now)
+        });
+        if let Some(entry) = self.questions.get(&about) {
+            known.question = entry.id;
+            known.other_holds.extend(is_guarded(entry).then_some(Hold::Guarded));
+        }
+        explain(&known, now)
+    }
+}
+
+/// The facts that apply to items.
+pub(super) struct ItemFacts {
+    pub(super) of_handler: Facts,
+    listing: Option<Listing>,
+    pub(super) listed: BTreeMap<ItemId, SyncItem>,
+    choices: Preferences,
+    interrupted: Vec<(InterruptedRun, BTreeSet<ItemId>)>,
+    quarantined: BTreeSet<ItemId>,
+}
+
+impl ItemFacts {
+    /// Reads the facts about the items in `scope`.
+    pub(super) fn read(manager: &SyncManager, handler: HandlerId, scope: Scope) -> SyncResult<Self> {
+        let (of_handler, listing) = (Facts::read(manager, handler, scope)?, manager.listing(handler));
+        let host = &of_handler.host;
+        let items = listing.iter().flat_map(|listing| listing.items().iter());
+        let listed = items.filter(|item| scope.covers(item.id())).map(|item| (item.id(), item.clone()));
+        let quarantined = host.admission.quarantined().into_iter().filter(|(of, _)| *of == handler);
+        Ok(Self {
+            listed: listed.collect(),
+            choices: host.preferences(handler)?,
+            interrupted: interrupted(host, handler)?,
+            quarantined: quarantined.map(|(_, item)| item).collect(),
+            listing,
+            of_handler,
+        })
+    }
+
+    /// Explains an item with this record. `name` is its stored name.
+    pub(super) fn explain(&self, item: ItemId, name: Option<Arc<str>>, record: Option<ItemRecord>) -> Explanation {
+        let listed = self.listed.get(&item);
+        let mut known = Known::of(self.of_handler.handler).with_item(item);
+        known.listed = match &self.listing {
+            _ if listed.is_some() => Listed::Present,
+            Some(listing) if listing.completeness() == Completeness::Complete => Listed::Absent,
+            // A name is stored when the item is listed. An item with a record is not listed any more if the record says so.
+            _ if name.is_some() && record.is_none() => Listed::Present,
+            _ => Listed::Unknown,
+        };
+        known.name = listed.map(SyncItem::shared_name).or(name);
+        known.chosen = self.choice(item);
+        known.current = self.current(item, known.chosen);
+        known.quarantined = self.quarantined.contains(&item);
+        known.record = record;
+        self.of_handler.explain(known, item, listed.map_or(&[], |item| item.claims()))
+    }
+
+    /// Returns the stored choice for an item, or its default; `None` if neither is known.
+    pub(super) fn choice(&self, item: ItemId) -> Option<ItemState> {
+        let default = || self.listed.get(&item).map(SyncItem::state);
+        self.choices.of(self.of_handler.handler, item).or_else(default)
+    }
+
+    /// Returns the item's current state in an open or interrupted session.
+    fn current(&self, item: ItemId, chosen: Option<ItemState>) -> Option<Current> {
+        for run in self.of_handler.runs.iter().filter(|run| !run.has_ended()) {
+            let session = run.id().session;
+            match run.attempt().phase_of(item) {
+                Some(Phase::Running) => return Some(Current::Running(session)),
+                Some(Phase::Queued | Phase::Held) => return Some(Current::Waiting(session)),
+                _ => {}
+            }
+        }
+        let is_unfinished = |(run, ended): &&(InterruptedRun, BTreeSet<ItemId>)| {
+            let chosen = chosen != Some(ItemState::Unchecked);
+            run.items.as_ref().map_or(chosen, |items| items.contains(&item)) && !ended.contains(&item)
+        };
+        self.interrupted.iter().rev().find(is_unfinished).map(|(run, _)| Current::Interrupted(run.session))
+    }
+}
+
+/// Returns the interrupted runs of a handler, each with the items that have ended since.
+fn interrupted(host: &Host, handler: HandlerId) -> SyncResult<Vec<(InterruptedRun, BTreeSet<ItemId>)>> {
+    let interrupted = host.ledger().interrupted(handler);
+    interrupted.into_iter().map(|run| Ok((run.clone(), host.ports.store.ended_since(handler, run.session)?))).collect()
+}
+
+/// Returns the last log entry about each item that the user can open or answer. An entry of an open session precedes a
+/// stored one.
+fn questions(
+    host: &Host,
+    handler: HandlerId,
+    runs: &[Arc<Run>],
+    scope: Scope,
+) -> SyncResult<BTreeMap<ItemId, Arc<LogEntry>>> {
+    let open = |entry: Arc<LogEntry>| {
+        let item = entry.item.filter(|item| entry.is_link() && scope.covers(*item))?;
+        Some((item, entry))
+    };
+    let live: BTreeMap<_, _> = runs.iter().flat_map(|run| run.events().entries()).filter_map(open).collect();
+    let stored = match scope {
+        Scope::One(_) if !live.is_empty() => return Ok(live),
+        Scope::One(item) => host.ports.store.log_about(handler, item)?,
+        Scope::All => host.ports.store.log(handler)?,
+    };
+    let mut questions: BTreeMap<_, _> = stored.into_iter().filter_map(|record| open(record.entry)).collect();
+    questions.extend(live);
+    Ok(questions)
+}
+
+/// Returns `true` if the entry is the question of a guard.
+fn is_guarded(entry: &LogEntry) -> bool {
+    matches!(&entry.action, Some(Action::Decide(question)) if &*question.key == syncmgr_core::decision::guard::KEY)
+}

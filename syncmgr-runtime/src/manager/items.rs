@@ -1,0 +1,133 @@
+//! The items of a handler without a session: their last results, their next runs, and the choice among them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use syncmgr_core::decision::ledger::HANDLER_ITSELF;
+use syncmgr_core::error::SyncResult;
+use syncmgr_core::explain::Explanation;
+use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::item::ItemState;
+use syncmgr_core::progress::ProgressState;
+use syncmgr_core::store::StateChange;
+use syncmgr_core::text::Escaped;
+
+use super::facts::{ItemFacts, Scope};
+use super::{StoreAccessError, SyncManager};
+
+impl SyncManager {
+    /// Returns the known items of a handler, in order of name: those of its last listing, and those with a stored name or
+    /// record. Calls no handler: after a restart, the list has the stored names and results.
+    ///
+    /// ```
+    /// # use syncmgr_doc_examples::*;
+    /// # run(async {
+    /// let store = MemoryStore::new();
+    /// let manager = SyncManager::builder().store(store.clone()).build();
+    /// let calendar = manager.register(Calendar)?;
+    /// manager.update_all()?.finish().await;
+    /// # drop(manager);
+    /// let later = SyncManager::builder().store(store).build(); // after a restart, before anything is registered
+    /// let items = later.items(calendar)?;
+    /// let work = items.iter().find(|item| &*item.name == "Work").expect("the calendar has listed it");
+    /// assert_eq!(work.explanation.last.map(|last| last.outcome), Some(Outcome::Failed));
+    /// assert_eq!((work.choice, &work.progress), (ItemState::Checked, &None)); // chosen, and not running
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be read.
+    pub fn items(&self, handler: HandlerId) -> Result<Vec<ItemStatus>, StoreAccessError> {
+        self.item_statuses(handler).map_err(StoreAccessError::Unreadable)
+    }
+
+    /// Stores the choice of these items: whether they run in sessions that do not name their items. The choice applies
+    /// from the next listing of the handler on, and replaces the default state of the items and earlier choices.
+    ///
+    /// Resolves once the choice is stored. Cancel safe once it was polled: the choice is stored.
+    ///
+    /// ```
+    /// # use syncmgr_doc_examples::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let mail = manager.register(Mail)?;
+    /// manager.choose(mail, [ItemId::from_name("Sent")], ItemState::Unchecked).await?;
+    /// let report = manager.update_all()?.finish().await;
+    /// assert_eq!(report.items().map(|item| item.item.name()).collect::<Vec<_>>(), ["Inbox"]);
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
+    /// See also: R56.
+    ///
+    /// # Errors
+    /// Returns an error if the store refuses the change.
+    pub async fn choose(
+        &self,
+        handler: HandlerId,
+        items: impl IntoIterator<Item = ItemId>,
+        state: ItemState,
+    ) -> Result<(), StoreAccessError> {
+        let items = items.into_iter().map(|item| (item, Some(state))).collect();
+        let choice = StateChange::Choices { handler, items };
+        self.host().write(vec![choice]).await.map_err(StoreAccessError::Refused)
+    }
+
+    fn item_statuses(&self, handler: HandlerId) -> SyncResult<Vec<ItemStatus>> {
+        let store = &self.host().ports.store;
+        let (names, mut records) = (store.names(handler)?, store.records(handler)?);
+        records.remove(&HANDLER_ITSELF);
+        let facts = ItemFacts::read(self, handler, Scope::All)?;
+        let progress = progress(&facts);
+        let known: BTreeSet<_> = facts.listed.keys().chain(names.keys()).chain(records.keys()).copied().collect();
+        let status = |item| {
+            let explanation = facts.explain(item, names.get(&item).cloned(), records.remove(&item));
+            let name = explanation.name.clone().unwrap_or_else(|| item.to_string().into());
+            let choice = facts.choice(item).unwrap_or(ItemState::Checked);
+            ItemStatus { item, name, explanation, choice, progress: progress.get(&item).cloned() }
+        };
+        let mut items: Vec<_> = known.into_iter().map(status).collect();
+        items.sort_by(|one, other| (&one.name, one.item).cmp(&(&other.name, other.item)));
+        Ok(items)
+    }
+}
+
+/// Returns the progress of the running items.
+fn progress(facts: &ItemFacts) -> BTreeMap<ItemId, ProgressState> {
+    let mut progress = BTreeMap::new();
+    for run in &facts.of_handler.runs {
+        progress.extend(run.attempt().progress().into_iter().map(|(item, state)| (item.id(), state)));
+    }
+    progress
+}
+
+/// An item in a list of items. `{}` shows it in one line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ItemStatus {
+    /// The item.
+    pub item: ItemId,
+    /// Its name; its id as text if no name is known.
+    pub name: Arc<str>,
+    /// The last result, the holds (also that the item is disabled), and the next run.
+    pub explanation: Explanation,
+    /// The choice: the stored one, or the default of the item.
+    pub choice: ItemState,
+    /// The progress, if the item is running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<ProgressState>,
+}
+
+impl fmt::Display for ItemStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.explanation.name {
+            Some(_) => write!(f, "{}", self.explanation),
+            None => write!(f, "{}: {}", Escaped(&self.name), self.explanation),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The names of listed items, kept for lists of items without a session.
+
+use std::collections::BTreeMap;
+
+use syncmgr_core::decision::choice::Listing;
+use syncmgr_core::decision::names::{changed_names, same_names};
+use syncmgr_core::error::{SyncResult, one_line};
+use syncmgr_core::id::ItemId;
+use syncmgr_core::log::{LogEntry, LogLevel};
+use syncmgr_core::store::StateChange;
+
+use super::Run;
+use crate::host::Records;
+
+impl Run {
+    /// Keeps the listing, and stores the names that it changes. The store is read only if the listing differs from the
+    /// one before.
+    pub(super) fn remember(&self, listing: &Listing) {
+        let before = self.host().manager_state().set_listing(self.id.handler, listing.clone());
+        let is_known = before.is_some_and(|before| same_names(&before, listing));
+        if is_known || self.host().records != Records::All {
+            return;
+        }
+        match self.changed_names(listing) {
+            Ok(items) if items.is_empty() => {}
+            Ok(items) => self.store(StateChange::Names { handler: self.id.handler, items }),
+            Err(error) => {
+                let text = format!("the names of the items cannot be read and are not updated: {}", one_line(&error));
+                self.log(LogEntry::new(LogLevel::Error, text));
+            }
+        }
+    }
+
+    fn changed_names(&self, listing: &Listing) -> SyncResult<BTreeMap<ItemId, Option<std::sync::Arc<str>>>> {
+        let (store, handler) = (&self.host().ports.store, self.id.handler);
+        let recorded = store.recorded_items(handler)?;
+        Ok(changed_names(&store.names(handler)?, listing, |item| recorded.contains_key(&item)))
+    }
+}

@@ -1,0 +1,27 @@
+CREATE TABLE names (
+  -- The names of the items that the handlers listed.
+  handler INTEGER NOT NULL,
+  item BLOB NOT NULL,
+  name TEXT NOT NULL,
+  PRIMARY KEY (handler, item)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE disabled (
+  -- The disabled handlers and items.
+  handler INTEGER NOT NULL,
+  item BLOB NOT NULL,            -- 16 zero bytes: the handler with all of its items
+  reason TEXT NOT NULL,
+  PRIMARY KEY (handler, item)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW names_shown AS SELECT
+  lower(substr(hex(handlers.id), 1, 8) || '-' || substr(hex(handlers.id), 9, 4) || '-' || substr(hex(handlers.id), 13, 4) || '-' || substr(hex(handlers.id), 17, 4) || '-' || substr(hex(handlers.id), 21)) AS handler,
+  lower(substr(hex(names.item), 1, 8) || '-' || substr(hex(names.item), 9, 4) || '-' || substr(hex(names.item), 13, 4) || '-' || substr(hex(names.item), 17, 4) || '-' || substr(hex(names.item), 21)) AS item,
+  names.name
+FROM names JOIN handlers ON handlers.key = names.handler;
+
+CREATE VIEW disabled_shown AS SELECT
+  lower(substr(hex(handlers.id), 1, 8) || '-' || substr(hex(handlers.id), 9, 4) || '-' || substr(hex(handlers.id), 13, 4) || '-' || substr(hex(handlers.id), 17, 4) || '-' || substr(hex(handlers.id), 21)) AS handler,
+  lower(substr(hex(disabled.item), 1, 8) || '-' || substr(hex(disabled.item), 9, 4) || '-' || substr(hex(disabled.item), 13, 4) || '-' || substr(hex(disabled.item), 17, 4) || '-' || substr(hex(disabled.item), 21)) AS item,
+  disabled.reason
+FROM disabled JOIN handlers ON handlers.key = disabled.handler;

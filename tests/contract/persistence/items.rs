@@ -1,0 +1,162 @@
+//! Lists of items without a session, and stored choices.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use syncmgr::anyhow::bail;
+use syncmgr::explain::{Condition, Next};
+use syncmgr::item::ItemState;
+use syncmgr::session::ItemStatus;
+use syncmgr::store::{MemoryStore, StateChange, StateStore};
+use syncmgr::{Hold, ItemId, Outcome, Session, SessionEvent, SyncItem, SyncManager};
+use tokio::sync::Notify;
+
+use crate::support::awaitable_host::{begin, until, within};
+use crate::support::recording_store::RecordingStore;
+use crate::support::steps::register_all;
+use crate::support::{HANDLER, Scripted, id};
+
+fn with_store(store: &MemoryStore, handler: Scripted) -> SyncManager {
+    register_all(SyncManager::builder().store(store.clone()).build(), [handler])
+}
+
+async fn finish(session: Session) {
+    within(session.finish()).await;
+}
+
+fn items(manager: &SyncManager) -> Vec<ItemStatus> {
+    manager.items(HANDLER).unwrap()
+}
+
+fn names(manager: &SyncManager) -> Vec<String> {
+    items(manager).iter().map(|item| item.name.to_string()).collect()
+}
+
+fn conditions(manager: &SyncManager) -> Vec<Condition> {
+    items(manager).iter().map(|item| item.explanation.condition).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_the_items_are_listed_without_calling_the_handler() {
+    let store = MemoryStore::new();
+    let handler = Scripted::new(&["b", "a", "c"]).on_item(|item| {
+        let fails = item.name() == "b";
+        async move { if fails { bail!("no disk") } else { Ok(()) } }.boxed()
+    });
+    let manager = with_store(&store, handler.clone());
+    let session = manager.session(syncmgr::Trigger::Manual).items(HANDLER, [id("a"), id("b")]).start().unwrap();
+    finish(session).await;
+    drop(manager);
+    let calls = handler.transcript.lines().len();
+    let later = with_store(&store.after_crash(), handler.clone());
+    assert_eq!(names(&later), ["a", "b", "c"]);
+    let [a, b, c] = &items(&later)[..] else { panic!("three items are known") };
+    assert_eq!(a.explanation.last.map(|last| last.outcome), Some(Outcome::Succeeded));
+    assert!(matches!(b.explanation.next, Next::At { .. }), "{b}");
+    assert_eq!((c.explanation.condition, c.explanation.last), (Condition::Idle, None));
+    assert_eq!(handler.transcript.lines().len(), calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_store_the_items_of_the_last_listing_are_known() {
+    let manager = register_all(SyncManager::new(), [Scripted::new(&["a", "b"])]);
+    assert_eq!(names(&manager), [""; 0]);
+    finish(begin(&manager)).await;
+    assert_eq!(names(&manager), ["a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_item_is_listed_with_its_progress() {
+    let go = Arc::new(Notify::new());
+    let waiting = go.clone();
+    let handler = Scripted::new(&["a"]).on_item(move |item| {
+        let go = waiting.clone();
+        async move {
+            item.progress(3, 4)?;
+            go.notified().await;
+            Ok(())
+        }
+        .boxed()
+    });
+    let manager = register_all(SyncManager::new(), [handler]);
+    let session = begin(&manager);
+    until(&mut session.events(), |event| matches!(event, SessionEvent::Progress { .. })).await;
+    let running = items(&manager).remove(0);
+    assert_eq!(running.explanation.condition, Condition::Running { session: session.id() });
+    assert_eq!(running.progress.and_then(|progress| progress.fraction()), Some(0.75));
+    go.notify_one();
+    finish(session).await;
+    assert_eq!(items(&manager)[0].progress, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_are_written_only_if_they_changed() {
+    let (store, name) = (RecordingStore::default(), Arc::new(std::sync::Mutex::new("a")));
+    let listed = name.clone();
+    let handler = Scripted::new(&[]).items(move || {
+        let name = *listed.lock().unwrap();
+        Ok([SyncItem::new(id("a"), name), SyncItem::named("b")].into_iter().collect())
+    });
+    let named = |store: &RecordingStore| {
+        let changes = store.writes().concat().into_iter().filter_map(|change| match change {
+            StateChange::Names { items, .. } => Some(items.len()),
+            _ => None,
+        });
+        changes.collect::<Vec<_>>()
+    };
+    for (current, expected) in [("a", &[2][..]), ("a", &[2]), ("renamed", &[2, 1])] {
+        *name.lock().unwrap() = current;
+        let manager = store.manager(&handler);
+        finish(begin(&manager)).await;
+        finish(begin(&manager)).await;
+        assert_eq!(named(&store), expected);
+    }
+    assert_eq!(store.inner.names(HANDLER).unwrap()[&id("a")], "renamed".into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_has_never_run_and_is_no_longer_listed_is_unknown() {
+    let store = MemoryStore::new();
+    let manager = with_store(&store, Scripted::new(&["a", "b"]));
+    finish(manager.session(syncmgr::Trigger::Manual).items(HANDLER, [id("a")]).start().unwrap()).await;
+    drop(manager);
+    let manager = with_store(&store, Scripted::new(&["c"]));
+    finish(begin(&manager)).await;
+    assert_eq!(names(&manager), ["a", "c"]);
+    assert_eq!(conditions(&manager)[0], Condition::Absent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forgotten_item_is_not_listed() {
+    let store = MemoryStore::new();
+    let manager = with_store(&store, Scripted::new(&["a", "b"]));
+    finish(begin(&manager)).await;
+    within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
+    assert_eq!(names(&manager), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stored_choice_applies_to_later_sessions() {
+    let store = MemoryStore::new();
+    let manager = with_store(&store, Scripted::new(&["a", "b"]));
+    within(manager.choose(HANDLER, [id("b")], ItemState::Unchecked)).await.unwrap();
+    let ran = async |manager: &SyncManager| {
+        let report = within(begin(manager).finish()).await;
+        report.items().map(|item| item.item.id()).collect::<Vec<ItemId>>()
+    };
+    assert_eq!(ran(&manager).await, [id("a")]);
+    drop(manager);
+    let later = with_store(&store, Scripted::new(&["a", "b"]));
+    let unchosen = items(&later).remove(1);
+    assert_eq!((unchosen.choice, &unchosen.explanation.holds[..]), (ItemState::Unchecked, &[Hold::Unchosen][..]));
+    within(later.choose(HANDLER, [id("b")], ItemState::Checked)).await.unwrap();
+    assert_eq!(ran(&later).await, [id("a"), id("b")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_items_can_be_serialized() {
+    let manager = register_all(SyncManager::new(), [Scripted::new(&["a"])]);
+    finish(begin(&manager)).await;
+    let text = serde_json::to_string(&items(&manager)).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<ItemStatus>>(&text).unwrap(), items(&manager));
+}
