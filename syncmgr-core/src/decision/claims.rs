@@ -1,9 +1,10 @@
 //! The claims of items on named resources.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::fair_queue::{FairQueue, Priority};
+use super::fair_queue::{FairQueue, Priority, Rank};
 use super::host::RunId;
 use crate::claim::Claim;
 use crate::id::{HandlerId, ItemId};
@@ -20,6 +21,9 @@ pub struct ItemOfRun {
 /// The claims of one item. They are granted together or not at all.
 pub type ClaimSet = Arc<[Claim]>;
 
+/// The ranks of queued items that may get their claims, because something changed about one of these claims.
+type Candidates = BTreeSet<Rank>;
+
 /// The claims held and requested in a host.
 ///
 /// An item holds its claims from before it begins until it has ended. An abandoned item is in quarantine: it holds its claims until
@@ -31,7 +35,14 @@ pub(super) struct Claims {
     taken: BTreeMap<Claim, Taken>,
     held: BTreeMap<ItemOfRun, ClaimSet>,
     waiting: FairQueue<(ItemOfRun, ClaimSet)>,
+    /// The ranks of the queued items that want each claim.
+    wanted: BTreeMap<Claim, BTreeSet<Rank>>,
+    /// The rank of each queued item.
+    queued: BTreeSet<(ItemOfRun, Rank)>,
     quarantined: BTreeMap<(HandlerId, ItemId), ClaimSet>,
+    /// The number of claims that were checked.
+    #[cfg(test)]
+    checks: std::cell::Cell<usize>,
 }
 
 /// A claim that items hold.
@@ -55,53 +66,55 @@ impl Claims {
 
     /// Returns `true` if the claims are granted now. Otherwise the item is queued.
     pub(super) fn claim(&mut self, item: ItemOfRun, claims: ClaimSet, priority: Priority) -> bool {
-        self.waiting.push((item, claims), priority);
+        let rank = self.enqueue(item, claims, priority);
         // No other item gets its claims now: an item whose claims were free already has them.
-        self.grant().contains(&item)
+        self.grant([rank].into()).contains(&item)
     }
 
     /// Releases the claims of an item and removes it from the queue. Returns the items that got their claims.
     pub(super) fn release(&mut self, item: ItemOfRun) -> Vec<ItemOfRun> {
-        self.waiting.retain(|(waiting, _)| *waiting != item);
-        if let Some(claims) = self.held.remove(&item) {
-            self.release_all(&claims);
+        let mut candidates = Candidates::new();
+        for rank in self.ranks_of(item) {
+            self.dequeue(rank, &mut candidates);
         }
-        self.grant()
+        self.release_held(item, &mut candidates);
+        self.grant(candidates)
     }
 
     /// Releases the claims of an item that has not begun. Returns the items that got their claims.
     pub(super) fn requeue(&mut self, item: ItemOfRun) -> Vec<ItemOfRun> {
-        if let Some(claims) = self.held.remove(&item) {
-            self.release_all(&claims);
-        }
-        self.grant()
+        let mut candidates: Candidates = self.ranks_of(item).into_iter().collect();
+        self.release_held(item, &mut candidates);
+        self.grant(candidates)
     }
 
     /// Releases the claims of a run and removes its items from the queue, except for items in quarantine.
     pub(super) fn release_run(&mut self, run: RunId) -> Vec<ItemOfRun> {
-        self.waiting.retain(|(waiting, _)| waiting.run != run);
+        let mut candidates = Candidates::new();
+        for rank in self.waiting.ranks(|(waiting, _), _| waiting.run == run) {
+            self.dequeue(rank, &mut candidates);
+        }
         let held: Vec<_> = self.held.keys().filter(|held| held.run == run).copied().collect();
         for item in held {
-            let claims = self.held.remove(&item).unwrap_or_default();
-            self.release_all(&claims);
+            self.release_held(item, &mut candidates);
         }
-        self.grant()
+        self.grant(candidates)
     }
 
     /// Puts an item in quarantine. The item still holds its claims.
     pub(super) fn quarantine(&mut self, item: ItemOfRun) {
         let claims = self.held.remove(&item).unwrap_or_default();
-        if let Some(before) = self.quarantined.insert((item.run.handler, item.item), claims) {
-            self.release_all(&before);
-        }
+        let quarantined = self.quarantined.entry((item.run.handler, item.item)).or_default();
+        *quarantined = quarantined.iter().chain(claims.iter()).cloned().collect();
     }
 
     /// Ends the quarantine of an item.
     pub(super) fn end_quarantine(&mut self, handler: HandlerId, item: ItemId) -> Vec<ItemOfRun> {
+        let mut candidates = Candidates::new();
         if let Some(claims) = self.quarantined.remove(&(handler, item)) {
-            self.release_all(&claims);
+            self.release_all(&claims, &mut candidates);
         }
-        self.grant()
+        self.grant(candidates)
     }
 
     pub(super) fn quarantined(&self) -> impl Iterator<Item = (HandlerId, ItemId)> {
@@ -118,34 +131,81 @@ impl Claims {
     /// Changes the priority of the run's queued items. Returns the items that got their claims, because they are no longer behind
     /// another item.
     pub(super) fn reassign(&mut self, priority: Priority, run: RunId) -> Vec<ItemOfRun> {
-        self.waiting.reassign(priority, |(item, _)| item.run == run);
-        self.grant()
+        let mut candidates = Candidates::new();
+        for rank in self.waiting.ranks(|(item, _), before| item.run == run && before != priority) {
+            let Some((item, claims)) = self.dequeue(rank, &mut candidates) else { continue };
+            candidates.insert(self.enqueue(item, claims, priority));
+        }
+        self.grant(candidates)
     }
 
-    /// Grants claims in the order of the queue. A claim that a queued item waits for is not granted to the items behind it, so that
-    /// items with few claims cannot starve an item with many.
-    fn grant(&mut self) -> Vec<ItemOfRun> {
+    /// Grants claims to candidates, in the order of the queue. A claim that a queued item waits for is not granted to the items
+    /// behind it, so that items with few claims cannot starve an item with many.
+    fn grant(&mut self, mut candidates: Candidates) -> Vec<ItemOfRun> {
         let mut granted = Vec::new();
-        let mut wanted: BTreeSet<Claim> = BTreeSet::new();
-        let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.retain(|(item, claims)| {
-            let free = claims.iter().all(|claim| self.is_free(claim) && !wanted.contains(claim));
-            // An item that claims again waits until its earlier claims are released.
-            let free = free && !self.held.contains_key(item);
-            match free {
-                true => {
-                    self.take(*item, claims.clone());
-                    granted.push(*item);
-                }
-                false => wanted.extend(claims.iter().cloned()),
+        while let Some(rank) = candidates.pop_first() {
+            if self.may_have_claims(rank)
+                && let Some((item, claims)) = self.dequeue(rank, &mut candidates)
+            {
+                self.take(item, claims);
+                granted.push(item);
             }
-            !free
-        });
-        self.waiting = waiting;
+        }
         granted
     }
 
+    /// Returns `true` if all claims of a queued item are free and no item ahead of it waits for one of them.
+    fn may_have_claims(&self, rank: Rank) -> bool {
+        let Some((item, claims)) = self.waiting.get(rank) else { return false };
+        let is_first = |claim| self.first_waiting(claim) == Some(rank);
+        // An item that claims again waits until its earlier claims are released.
+        !self.held.contains_key(item) && claims.iter().all(|claim| self.is_free(claim) && is_first(claim))
+    }
+
+    /// Returns the rank of the first queued item that wants this claim.
+    fn first_waiting(&self, claim: &Claim) -> Option<Rank> {
+        self.wanted.get(claim)?.first().copied()
+    }
+
+    fn enqueue(&mut self, item: ItemOfRun, claims: ClaimSet, priority: Priority) -> Rank {
+        let rank = self.waiting.push((item, claims.clone()), priority);
+        self.queued.insert((item, rank));
+        for claim in claims.iter() {
+            self.wanted.entry(claim.clone()).or_default().insert(rank);
+        }
+        rank
+    }
+
+    /// Removes an item from the queue. The next items that want its claims become candidates.
+    fn dequeue(&mut self, rank: Rank, candidates: &mut Candidates) -> Option<(ItemOfRun, ClaimSet)> {
+        let (item, claims) = self.waiting.remove(rank)?;
+        self.queued.remove(&(item, rank));
+        for claim in claims.iter() {
+            if let Entry::Occupied(mut ranks) = self.wanted.entry(claim.clone()) {
+                ranks.get_mut().remove(&rank);
+                match ranks.get().first() {
+                    Some(next) => _ = candidates.insert(*next),
+                    None => _ = ranks.remove(),
+                }
+            }
+        }
+        Some((item, claims))
+    }
+
+    fn ranks_of(&self, item: ItemOfRun) -> Vec<Rank> {
+        self.queued.range((item, Rank::MIN)..=(item, Rank::MAX)).map(|(_, rank)| *rank).collect()
+    }
+
+    /// Releases the claims that an item holds.
+    fn release_held(&mut self, item: ItemOfRun, candidates: &mut Candidates) {
+        if let Some(claims) = self.held.remove(&item) {
+            self.release_all(&claims, candidates);
+        }
+    }
+
     fn is_free(&self, claim: &Claim) -> bool {
+        #[cfg(test)]
+        self.checks.set(self.checks.get() + 1);
         let taken = self.taken.get(claim).copied().unwrap_or_default();
         let capacity = self.capacities.get(claim).copied().unwrap_or_else(|| taken.capacity.min(declared(claim)));
         taken.items < capacity
@@ -159,7 +219,8 @@ impl Claims {
         self.held.insert(item, claims);
     }
 
-    fn release_all(&mut self, claims: &ClaimSet) {
+    /// Releases claims. The first items that want them become candidates.
+    fn release_all(&mut self, claims: &ClaimSet, candidates: &mut Candidates) {
         for claim in claims.iter() {
             if let Some(taken) = self.taken.get_mut(claim) {
                 taken.items -= 1;
@@ -167,6 +228,7 @@ impl Claims {
                     self.taken.remove(claim);
                 }
             }
+            candidates.extend(self.first_waiting(claim));
         }
     }
 }
@@ -313,6 +375,21 @@ mod tests {
         assert!(claims.taken.is_empty());
     }
 
+    #[test]
+    fn each_claim_of_an_item_is_checked_once_for_each_item_that_gets_it() {
+        const ITEMS: u128 = 40;
+        let names: Vec<_> = (0..100).map(|number| number.to_string()).collect();
+        let all = || names.iter().map(Claim::new).collect::<ClaimSet>();
+        let mut claims = Claims::default();
+        let granted = (1..=ITEMS).filter(|number| claims.claim(item(*number), all(), LOW)).count();
+        assert_eq!(granted, 1);
+        for number in 1..ITEMS {
+            assert_eq!(claims.release(item(number)), [item(number + 1)]);
+        }
+        // An item that does not get its claims is checked up to the first claim that is not free.
+        assert!(claims.checks.get() <= (names.len() + 1) * ITEMS as usize, "{} checks", claims.checks.get());
+    }
+
     #[derive(Clone, Debug)]
     enum Op {
         Claim(u128, Vec<usize>, bool),
@@ -367,7 +444,8 @@ mod tests {
                     },
                     Op::Reassign(number, urgent) => { claims.reassign(priority(urgent), item_of_two_runs(number).run); }
                 }
-                prop_assert_eq!(claims.clone().grant(), [], "an item waits for free claims");
+                let all = claims.waiting.ranks(|_, _| true).into_iter().collect();
+                prop_assert_eq!(claims.clone().grant(all), [], "an item waits for free claims");
                 for (claim, taken) in &claims.taken {
                     let capacity = if claim.name() == "d" { 2 } else { 1 };
                     prop_assert!((1..=capacity).contains(&taken.items), "{claim} is taken {} times", taken.items);
@@ -381,6 +459,7 @@ mod tests {
             }
             prop_assert!(claims.waiting.is_empty(), "an item never got its claims");
             prop_assert!(claims.taken.is_empty(), "a claim was not released");
+            prop_assert!(claims.wanted.is_empty() && claims.queued.is_empty(), "the index has an item that left");
         }
     }
 }

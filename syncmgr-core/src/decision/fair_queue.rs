@@ -1,6 +1,6 @@
 //! A fair priority queue: urgent entries overtake others, but each entry is overtaken only a limited number of times.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 use crate::trigger::Trigger;
 
@@ -33,10 +33,19 @@ impl Priority {
     }
 }
 
+/// The position of an entry in its queue, which does not change. Entries with lower ranks are ahead.
+pub(super) type Rank = u128;
+
+/// The distance of two entries at the back. Each entry that overtakes halves the distance to the entry ahead of it, at most
+/// [`MAX_OVERTAKEN`] times for each priority.
+const GAP: Rank = 1 << 64;
+
 /// A queue that is first in, first out within a priority. Entries of a higher priority overtake, up to the limit.
 #[derive(Clone, Debug)]
 pub(super) struct FairQueue<T> {
-    entries: VecDeque<Entry<T>>,
+    entries: BTreeMap<Rank, Entry<T>>,
+    /// The rank of the entry that was last added at the back.
+    last: Rank,
 }
 
 #[derive(Clone, Debug)]
@@ -48,23 +57,51 @@ struct Entry<T> {
 
 impl<T> Default for FairQueue<T> {
     fn default() -> Self {
-        Self { entries: VecDeque::new() }
+        Self { entries: BTreeMap::new(), last: 0 }
     }
 }
 
 impl<T> FairQueue<T> {
-    pub(super) fn push(&mut self, value: T, priority: Priority) {
+    pub(super) fn push(&mut self, value: T, priority: Priority) -> Rank {
         let may_pass = |entry: &Entry<T>| entry.priority < priority && entry.overtaken < MAX_OVERTAKEN;
-        let passed = self.entries.iter().rev().take_while(|entry| may_pass(entry)).count();
-        let at = self.entries.len() - passed;
-        self.entries.range_mut(at..).for_each(|entry| entry.overtaken += 1);
-        self.entries.insert(at, Entry { value, priority, overtaken: 0 });
+        let mut passed = None;
+        for (rank, entry) in self.entries.iter_mut().rev().take_while(|(_, entry)| may_pass(entry)) {
+            entry.overtaken += 1;
+            passed = Some(*rank);
+        }
+        let rank = match passed {
+            Some(next) => self.rank_before(next),
+            None => self.last + GAP,
+        };
+        self.last = self.last.max(rank);
+        self.entries.insert(rank, Entry { value, priority, overtaken: 0 });
+        rank
+    }
+
+    /// Returns a rank between an entry and the entry ahead of it.
+    fn rank_before(&self, next: Rank) -> Rank {
+        let ahead = self.entries.range(..next).next_back().map_or(next.saturating_sub(GAP), |(rank, _)| *rank);
+        ahead + (next - ahead) / 2
     }
 
     /// Removes and returns the first value for which `which` returns `true`.
     pub(super) fn pop_first(&mut self, which: impl Fn(&T) -> bool) -> Option<(T, Priority)> {
-        let at = self.entries.iter().position(|entry| which(&entry.value))?;
-        self.entries.remove(at).map(|entry| (entry.value, entry.priority))
+        let rank = self.entries.iter().find(|(_, entry)| which(&entry.value)).map(|(rank, _)| *rank)?;
+        self.entries.remove(&rank).map(|entry| (entry.value, entry.priority))
+    }
+
+    pub(super) fn get(&self, rank: Rank) -> Option<&T> {
+        self.entries.get(&rank).map(|entry| &entry.value)
+    }
+
+    pub(super) fn remove(&mut self, rank: Rank) -> Option<T> {
+        self.entries.remove(&rank).map(|entry| entry.value)
+    }
+
+    /// Returns the ranks of the entries that `which` accepts.
+    pub(super) fn ranks(&self, which: impl Fn(&T, Priority) -> bool) -> Vec<Rank> {
+        let accepted = self.entries.iter().filter(|(_, entry)| which(&entry.value, entry.priority));
+        accepted.map(|(rank, _)| *rank).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -72,25 +109,23 @@ impl<T> FairQueue<T> {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&T, Priority)> {
-        self.entries.iter().map(|entry| (&entry.value, entry.priority))
+        self.entries.values().map(|entry| (&entry.value, entry.priority))
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.entries.iter_mut().map(|entry| &mut entry.value)
+        self.entries.values_mut().map(|entry| &mut entry.value)
     }
 
     /// Removes the values for which `stays` returns `false`. Visits them from front to back.
     pub(super) fn retain(&mut self, mut stays: impl FnMut(&T) -> bool) {
-        self.entries.retain(|entry| stays(&entry.value));
+        self.entries.retain(|_, entry| stays(&entry.value));
     }
 
     /// Changes the priority of the values for which `which` returns `true`. The values keep their relative order.
     pub(super) fn reassign(&mut self, priority: Priority, which: impl Fn(&T) -> bool) {
-        let (moved, rest): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.entries)
-            .into_iter()
-            .partition(|entry| entry.priority != priority && which(&entry.value));
-        self.entries = rest;
-        moved.into_iter().for_each(|entry| self.push(entry.value, priority));
+        let ranks = self.ranks(|value, before| before != priority && which(value));
+        let moved: Vec<_> = ranks.into_iter().filter_map(|rank| self.remove(rank)).collect();
+        moved.into_iter().for_each(|value| _ = self.push(value, priority));
     }
 }
 
@@ -118,7 +153,7 @@ mod tests {
     fn an_entry_overtaken_as_often_as_allowed_is_not_overtaken_again() {
         let mut queue = FairQueue::default();
         queue.push(0, Priority::Background);
-        (1..=20).for_each(|entry| queue.push(entry, Priority::Foreground));
+        (1..=20).for_each(|entry| _ = queue.push(entry, Priority::Foreground));
         let order = drain(queue);
         assert_eq!(order.iter().position(|entry| *entry == 0), Some(usize::from(MAX_OVERTAKEN)));
     }
@@ -126,7 +161,7 @@ mod tests {
     #[test]
     fn a_changed_priority_moves_an_entry_forward_and_back() {
         let mut queue = FairQueue::default();
-        (1..=3).for_each(|entry| queue.push(entry, Priority::Background));
+        (1..=3).for_each(|entry| _ = queue.push(entry, Priority::Background));
         queue.reassign(Priority::Foreground, |entry| *entry == 2);
         assert_eq!(drain(queue.clone()), [2, 1, 3]);
         queue.reassign(Priority::Background, |entry| *entry == 2);
