@@ -1,11 +1,11 @@
 //! The log and the events of a run, in the order of its journal.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::verdict::Verdict;
-use syncmgr_core::id::{ErrorScope, ItemId};
+use syncmgr_core::id::{ErrorId, ErrorScope, ItemId};
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::sync::Mutex;
@@ -50,10 +50,15 @@ pub(crate) struct RunEvents(Mutex<Inner>);
 #[derive(Default)]
 struct Inner {
     events: VecDeque<PositionedEvent>,
-    log: Vec<Logged>,
+    /// The entries by number, in the order in which they were added.
+    log: BTreeMap<u64, Logged>,
+    /// The numbers of the entries with each id.
+    by_id: BTreeMap<ErrorId, BTreeSet<u64>>,
+    /// The number of the next entry.
+    next: u64,
     dropped: usize,
-    /// The number of entries from the start that are all stored.
-    saved: usize,
+    /// All entries before this number are stored.
+    saved: u64,
     /// `true` if entries were deleted since the last save.
     changed: bool,
 }
@@ -78,6 +83,30 @@ pub(crate) enum Unsaved {
     Replaced(Vec<Arc<LogEntry>>),
 }
 
+impl Inner {
+    fn append(&mut self, entry: Arc<LogEntry>) {
+        let number = self.next;
+        self.next += 1;
+        if let Some(id) = entry.id {
+            self.by_id.entry(id).or_default().insert(number);
+        }
+        self.log.insert(number, Logged { entry, saved: Saved::No });
+    }
+
+    /// Removes the entries with these numbers.
+    fn remove(&mut self, numbers: &[u64]) {
+        for number in numbers {
+            let Some(id) = self.log.remove(number).and_then(|logged| logged.entry.id) else { continue };
+            if let Some(others) = self.by_id.get_mut(&id) {
+                others.remove(number);
+                if others.is_empty() {
+                    self.by_id.remove(&id);
+                }
+            }
+        }
+    }
+}
+
 impl RunEvents {
     pub(crate) fn add(&self, attempt: u32, after: usize, event: RunEvent) {
         self.0.lock().events.push_back(PositionedEvent { attempt, after, event });
@@ -91,7 +120,7 @@ impl RunEvents {
             return;
         }
         let entry = Arc::new(entry);
-        inner.log.push(Logged { entry: entry.clone(), saved: Saved::No });
+        inner.append(entry.clone());
         inner.events.push_back(PositionedEvent { attempt, after, event: RunEvent::Logged(entry) });
     }
 
@@ -99,13 +128,13 @@ impl RunEvents {
     pub(crate) fn delete(&self, scope: ErrorScope) {
         // R142, R143.
         let mut inner = self.0.lock();
-        let before = inner.log.len();
-        inner.log.retain(|logged| match scope {
-            ErrorScope::All => false,
-            ErrorScope::One(id) => logged.entry.id != Some(id),
-        });
-        if inner.log.len() < before {
-            (inner.changed, inner.saved) = (true, 0);
+        let deleted: Vec<_> = match scope {
+            ErrorScope::All => inner.log.keys().copied().collect(),
+            ErrorScope::One(id) => inner.by_id.get(&id).into_iter().flatten().copied().collect(),
+        };
+        if !deleted.is_empty() {
+            inner.remove(&deleted);
+            inner.changed = true;
         }
     }
 
@@ -121,14 +150,15 @@ impl RunEvents {
 
     fn remove(&self, about: impl Fn(&LogEntry) -> bool) {
         let mut inner = self.0.lock();
-        inner.log.retain(|logged| !about(&logged.entry));
-        inner.saved = 0;
+        let removed: Vec<_> =
+            inner.log.iter().filter(|(_, logged)| about(&logged.entry)).map(|(number, _)| *number).collect();
+        inner.remove(&removed);
     }
 
     /// Returns the current log.
     pub(crate) fn entries(&self) -> Vec<Arc<LogEntry>> {
         let inner = self.0.lock();
-        let mut entries: Vec<_> = inner.log.iter().map(|logged| logged.entry.clone()).collect();
+        let mut entries: Vec<_> = inner.log.values().map(|logged| logged.entry.clone()).collect();
         if inner.dropped > 0 {
             let text = format!("{} more entries were left out", inner.dropped);
             entries.push(Arc::new(LogEntry::new(LogLevel::Warning, text)));
@@ -151,7 +181,7 @@ impl RunEvents {
         let changed = std::mem::take(&mut inner.changed);
         let from = if changed { 0 } else { inner.saved };
         let mut entries = Vec::new();
-        for logged in &mut inner.log[from..] {
+        for (_, logged) in inner.log.range_mut(from..) {
             let known = logged.saved == Saved::Yes;
             if !known && may_be(&logged.entry) {
                 logged.saved = Saved::Yes;
@@ -160,7 +190,8 @@ impl RunEvents {
                 entries.push(logged.entry.clone());
             }
         }
-        inner.saved = from + inner.log[from..].iter().take_while(|logged| logged.saved == Saved::Yes).count();
+        let first_unsaved = inner.log.range(from..).find(|(_, logged)| logged.saved == Saved::No);
+        inner.saved = first_unsaved.map_or(inner.next, |(number, _)| *number);
         match changed {
             true => Some(Unsaved::Replaced(entries)),
             false => (!entries.is_empty()).then_some(Unsaved::Appended(entries)),
