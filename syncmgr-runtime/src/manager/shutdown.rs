@@ -8,16 +8,18 @@ use std::time::Duration;
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::info::Limits;
 use syncmgr_core::text::Escaped;
+use tokio::time::Instant;
 
 use super::SyncManager;
+use crate::clock::later;
 use crate::session::lifecycle::SessionShared;
 
 impl SyncManager {
     /// Stops every session and waits until all of them have ended. No session can be started afterwards.
     ///
     /// Returns the handlers that are still running: those with blocking work that outlived its hard grace, and those
-    /// that block their thread. Waits for handlers at most the longest hard grace plus a short margin, then as long again
-    /// for a store that does not answer. The result does not include the store.
+    /// that block their thread. Waits for handlers and for the store together at most the longest hard grace plus a short
+    /// margin. The result does not include a store that does not answer.
     ///
     /// Inside a call of a handler, returns without waiting: the call would wait for itself. The result then includes the
     /// calling handler. Call this method again from outside to wait.
@@ -51,15 +53,15 @@ impl SyncManager {
                 session.until(|| session.has_ended()).await;
             }
         };
-        let limit = shutdown_timeout(&sessions);
-        let timed_out = tokio::time::timeout(limit, all_ended).await.is_err();
+        let deadline = later(Instant::now(), shutdown_timeout(&sessions));
+        let timed_out = tokio::time::timeout_at(deadline, all_ended).await.is_err();
         let still_running = self.still_running(&sessions);
         if timed_out {
             sessions.iter().for_each(|session| session.abort());
         }
         if timed_out || still_running.is_empty() {
-            // The remaining tasks wait for the store, which may never answer.
-            let _ = tokio::time::timeout(limit, self.host().tracker.wait()).await;
+            // The remaining tasks were aborted, or wait for a store that may never answer.
+            let _ = tokio::time::timeout_at(later(deadline, MARGIN), self.host().tracker.wait()).await;
         }
         if let Some(watchdog) = &self.host().ports.watchdog {
             watchdog.stop();
@@ -90,13 +92,16 @@ impl SyncManager {
     }
 }
 
+/// The time for handlers and tasks that end in time to be noticed.
+const MARGIN: Duration = Duration::from_secs(1);
+
 /// Returns the timeout of a shutdown: a little more than the handlers' longest grace.
 fn shutdown_timeout(sessions: &[Arc<SessionShared>]) -> Duration {
     let runs = sessions.iter().flat_map(|session| session.runs());
     let limits = runs.map(|run| run.info().limits());
     let graces = limits.map(|limits| limits.hard_grace().saturating_add(limits.soft_grace().saturating_mul(4)));
     // Without handlers, the store still needs time.
-    graces.max().unwrap_or(Limits::DEFAULT.hard_grace()).saturating_add(Duration::from_secs(1))
+    graces.max().unwrap_or(Limits::DEFAULT.hard_grace()).saturating_add(MARGIN)
 }
 
 /// A handler that is still running after a shutdown.
