@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cancel::{Cancel, CancelReason, Cancelled};
 use crate::error::FailureClass;
+use crate::foreign::Wakers;
 use crate::progress::{Progress, ProgressState};
 use crate::status::Status;
 use crate::sync::Mutex;
@@ -49,7 +50,7 @@ struct Rare {
     status: Option<Status>,
     tolerated: Option<FailureClass>,
     abort: CancellationToken,
-    wakers: Vec<Waker>,
+    wakers: Wakers,
 }
 
 /// Progress was reported.
@@ -229,10 +230,9 @@ impl ItemCell {
     /// Registers a waker. It is woken once, when the last work ends or the last uninterrupted guard is dropped.
     pub fn wake_when_work_ends(&self, waker: &Waker) {
         self.mark(RARE);
-        let wakers = &mut self.rare.lock().wakers;
-        if !wakers.iter().any(|known| known.will_wake(waker)) {
-            wakers.push(waker.clone());
-        }
+        let waker = waker.clone();
+        let unneeded = self.rare.lock().wakers.add(waker);
+        drop(unneeded);
     }
 
     /// Prepares the cell for the next item. If the cell or its token has other holders, closes the cell, replaces it and
@@ -288,7 +288,7 @@ impl ItemCell {
     /// registration of a waiter that has seen the work running.
     fn wake(&self) {
         let wakers = std::mem::take(&mut self.rare.lock().wakers);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.wake();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Errors of handlers, and the class that tells the host how to react.
 
 use std::any::Any;
+use std::error::Error;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
@@ -8,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::cancel::Cancelled;
+use crate::foreign;
 use crate::plan::PlanError;
 
 /// The result of a handler's methods.
@@ -65,7 +67,7 @@ pub enum RetryAt {
 impl FailureClass {
     /// Returns the class of an error: its outermost mark, or transient if it has none.
     pub fn of(error: &anyhow::Error) -> Self {
-        error.chain().find_map(Self::of_cause).unwrap_or(Self::Transient)
+        find_cause(error, Self::of_cause).unwrap_or(Self::Transient)
     }
 
     fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Self> {
@@ -249,13 +251,13 @@ impl NeedsUser {
 
     /// Returns `true` if the chain of an error contains a `NeedsUser` or a held plan.
     pub fn is_in(error: &anyhow::Error) -> bool {
-        error.chain().any(|cause| cause.is::<Self>()) || is_held_plan(error)
+        find_cause(error, |cause| cause.is::<Self>().then_some(())).is_some() || is_held_plan(error)
     }
 }
 
 /// Returns `true` if the chain of an error contains [`PlanError::Held`]. The log has its question.
 pub(crate) fn is_held_plan(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(PlanError::Held(_))))
+    find_cause(error, |cause| matches!(cause.downcast_ref(), Some(PlanError::Held(_))).then_some(())).is_some()
 }
 
 /// Returns the causes of an error on one line, outermost first, without the marks.
@@ -267,15 +269,11 @@ pub(crate) fn is_held_plan(error: &anyhow::Error) -> bool {
 /// assert_eq!(one_line(&read.expect_err("full")), "save the index: disk full"); // without the mark
 /// ```
 pub fn one_line(error: &anyhow::Error) -> String {
-    let causes = || {
-        let causes = error.chain().filter(|cause| !cause.is::<Mark>()).map(ToString::to_string);
+    let joined = || {
+        let causes = causes(error).filter(|cause| !cause.is::<Mark>()).map(ToString::to_string);
         causes.collect::<Vec<_>>().join(": ")
     };
-    // The error has a foreign type whose `Display` may panic.
-    catch_unwind(AssertUnwindSafe(causes)).unwrap_or_else(|panic| {
-        drop_panic(panic);
-        "an error that panics when it is displayed".to_string()
-    })
+    foreign::call(joined).unwrap_or_else(|_| "an error that panics when it is displayed".to_string())
 }
 
 /// Returns `true` if the chain of an error contains a [`Cancelled`].
@@ -288,7 +286,22 @@ pub fn one_line(error: &anyhow::Error) -> String {
 /// assert!(is_cancelled(&item.check().expect_err("skipped").into()));
 /// ```
 pub fn is_cancelled(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.is::<Cancelled>())
+    find_cause(error, |cause| cause.is::<Cancelled>().then_some(())).is_some()
+}
+
+/// The number of causes of an error that are read. The causes of a faulty error have no end.
+const MAX_CAUSES: usize = 64;
+
+/// Returns the causes of an error, outermost first.
+fn causes(error: &anyhow::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    let outermost: &(dyn Error + 'static) = &**error;
+    // Not `chain()`, whose size hint visits every cause.
+    std::iter::successors(Some(outermost), |&cause| cause.source()).take(MAX_CAUSES)
+}
+
+/// Returns the first cause of an error that `find` accepts. An error that panics has no causes.
+pub(crate) fn find_cause<T>(error: &anyhow::Error, find: impl Fn(&(dyn Error + 'static)) -> Option<T>) -> Option<T> {
+    foreign::call(|| causes(error).find_map(find)).ok().flatten()
 }
 
 /// Returns the message of a panic, or a fixed text if the payload is not text.
@@ -300,7 +313,7 @@ pub fn panic_text(panic: Box<dyn Any + Send>) -> String {
 }
 
 /// Drops the payload of a panic. The drop may panic again.
-pub fn drop_panic(panic: Box<dyn Any + Send>) {
+fn drop_panic(panic: Box<dyn Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
         std::mem::forget(again);
     }
@@ -313,6 +326,7 @@ mod tests {
     use anyhow::Context;
 
     use super::*;
+    use crate::hresult::CodeError;
 
     fn marked() -> SyncResult {
         Err(io::Error::new(io::ErrorKind::NotFound, "no such page")).gone()
@@ -347,6 +361,58 @@ mod tests {
     fn one_line_omits_the_marks_of_an_error() {
         let error = marked().context("while fetching").expect_err("marked");
         assert_eq!(one_line(&error), "while fetching: no such page");
+    }
+
+    /// An error that is its own cause.
+    #[derive(Debug)]
+    struct Cyclic;
+
+    impl fmt::Display for Cyclic {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a loop")
+        }
+    }
+
+    impl Error for Cyclic {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(self)
+        }
+    }
+
+    /// An error whose causes cannot be read.
+    #[derive(Debug)]
+    struct SourcePanics;
+
+    impl fmt::Display for SourcePanics {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("lost")
+        }
+    }
+
+    impl Error for SourcePanics {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            panic!("the fault")
+        }
+    }
+
+    fn assert_unclassified(error: &anyhow::Error) {
+        assert_eq!(FailureClass::of(error), FailureClass::Transient);
+        assert_eq!(CodeError::in_error(error), None);
+        assert!(!NeedsUser::is_in(error) && !is_cancelled(error));
+    }
+
+    #[test]
+    fn an_error_that_is_its_own_cause_is_read_to_a_limit() {
+        let error = anyhow::Error::new(Cyclic);
+        assert_unclassified(&error);
+        assert_eq!(one_line(&error).split(": ").count(), MAX_CAUSES);
+    }
+
+    #[test]
+    fn an_error_whose_source_panics_is_transient() {
+        let error = anyhow::Error::new(SourcePanics).context("while fetching");
+        assert_unclassified(&error);
+        assert_eq!(one_line(&error), "an error that panics when it is displayed");
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::find_cause;
+
 /// A COM result code, stored as its number.
 ///
 /// The contract has two different tests. [`is_ok`](Self::is_ok) (exactly `S_OK`) decides whether `Initialize`,
@@ -149,7 +151,7 @@ fn in_words(code: &HResult) -> Cow<'static, str> {
 impl CodeError {
     /// Returns the code in the chain of an error. `None` if there is none or it is `S_OK`.
     pub fn in_error(error: &anyhow::Error) -> Option<HResult> {
-        error.chain().find_map(|cause| cause.downcast_ref::<Self>()).map(|named| named.0).filter(|code| !code.is_ok())
+        find_cause(error, |cause| cause.downcast_ref::<Self>().map(|named| named.0)).filter(|code| !code.is_ok())
     }
 }
 

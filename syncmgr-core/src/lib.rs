@@ -65,6 +65,8 @@ pub mod win32;
 
 pub mod error;
 
+pub mod foreign;
+
 pub mod cancel;
 
 pub mod handler;

@@ -3,7 +3,6 @@
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,7 +11,8 @@ use futures::future::BoxFuture;
 
 use crate::cancel::{Cancel, Cancelled};
 use crate::context::ItemContext;
-use crate::error::{SyncResult, drop_panic};
+use crate::error::SyncResult;
+use crate::foreign::Foreign;
 use crate::id::{ErrorScope, HandlerId, ItemId, SessionId};
 use crate::item::SyncItem;
 use crate::log::{LogEntry, Question};
@@ -229,35 +229,34 @@ pub enum ReportError {
 /// ```
 // Unlike in `http::Extensions`, the values are shared.
 #[derive(Default)]
-pub struct Kept(Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>);
+pub struct Kept(Mutex<BTreeMap<TypeId, Foreign<KeptValue>>>);
+
+type KeptValue = Arc<dyn Any + Send + Sync>;
 
 impl Kept {
     /// Stores a value. Replaces an earlier value of the same type.
     pub fn put<T: Send + Sync + 'static>(&self, value: T) -> Arc<T> {
         let value = Arc::new(value);
-        let before = self.0.lock().insert(TypeId::of::<T>(), value.clone());
+        let before = self.0.lock().insert(TypeId::of::<T>(), Foreign::new(value.clone()));
         drop(before);
         value
     }
 
     /// Returns the value of this type. `None` if there is none.
     pub fn of<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        self.0.lock().get(&TypeId::of::<T>()).cloned()?.downcast().ok()
+        let value = KeptValue::clone(self.0.lock().get(&TypeId::of::<T>())?);
+        value.downcast().ok()
     }
 
     /// Returns all values.
     pub fn values(&self) -> Vec<Arc<dyn Any + Send + Sync>> {
-        self.0.lock().values().cloned().collect()
+        self.0.lock().values().map(|value| KeptValue::clone(value)).collect()
     }
 
-    /// Drops all values, even if the drop of one panics.
-    pub fn clear(&self) {
+    /// Drops all values. Returns the messages of destructors that panicked.
+    pub fn clear(&self) -> Vec<String> {
         let kept = std::mem::take(&mut *self.0.lock());
-        for value in kept.into_values() {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-                drop_panic(panic);
-            }
-        }
+        kept.into_values().filter_map(|value| value.discard().err()).collect()
     }
 }
 

@@ -2,7 +2,6 @@
 //! handler while the call is pending.
 
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,7 +10,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::verdict::{Ending, completion};
-use syncmgr_core::error::{FailureClass, NeedsUser, SyncResult, is_cancelled, one_line, panic_text};
+use syncmgr_core::error::{FailureClass, NeedsUser, SyncResult, is_cancelled, one_line};
+use syncmgr_core::foreign::{self, Foreign};
 use syncmgr_core::handler::{Participation, PropertiesOutcome};
 use syncmgr_core::hresult::{CodeError, HResult};
 use syncmgr_core::item::{Completeness, Items};
@@ -24,7 +24,9 @@ use crate::clock::later;
 
 /// The end of a handler call.
 pub(crate) enum CallEnd<T> {
-    Returned(SyncResult<T>),
+    Returned(T),
+    Failed(Failure),
+    /// Panicked, with the text for the log.
     Panicked(String),
     /// Stopped, and dropped after the soft grace.
     Dropped,
@@ -32,13 +34,56 @@ pub(crate) enum CallEnd<T> {
     TimedOut,
 }
 
+/// The relevant parts of the error of a call. The error itself is dropped early, because its destructor may panic.
+pub(crate) struct Failure {
+    code: Option<HResult>,
+    class: FailureClass,
+    needs_user: bool,
+    cancelled: bool,
+    text: String,
+}
+
+impl Failure {
+    fn of(error: &anyhow::Error) -> Self {
+        Self {
+            code: CodeError::in_error(error),
+            class: FailureClass::of(error),
+            needs_user: NeedsUser::is_in(error),
+            cancelled: is_cancelled(error),
+            text: one_line(error),
+        }
+    }
+}
+
+/// Returns the log text for a panic of the handler.
+pub(crate) fn panicked(panic: &str) -> String {
+    format!("the handler panicked: {panic}")
+}
+
+/// Returns the log text for a panic in the destructor of a value of the handler.
+pub(crate) fn destructor_panicked(panic: &str) -> String {
+    format!("a destructor of the handler panicked: {panic}")
+}
+
 impl<T> CallEnd<T> {
+    fn of(result: SyncResult<T>) -> Self {
+        let error = match result {
+            Ok(value) => return Self::Returned(value),
+            Err(error) => error,
+        };
+        let failure = Failure::of(&error);
+        match foreign::discard(error) {
+            Ok(()) => Self::Failed(failure),
+            Err(panic) => Self::Panicked(destructor_panicked(&panic)),
+        }
+    }
+
     /// Returns the code the call completes with.
     pub(crate) fn code(&self) -> HResult {
         match self {
-            Self::Returned(Ok(_)) => HResult::S_OK,
-            Self::Returned(Err(_)) if self.needs_user() => HResult::S_FALSE,
-            Self::Returned(Err(error)) => CodeError::in_error(error).unwrap_or(completion(&Ending::Dropped)),
+            Self::Returned(_) => HResult::S_OK,
+            Self::Failed(failure) if failure.needs_user => HResult::S_FALSE,
+            Self::Failed(failure) => failure.code.unwrap_or(completion(&Ending::Dropped)),
             Self::Dropped | Self::TimedOut => completion(&Ending::Dropped),
             Self::Panicked(_) => completion(&Ending::Panicked),
         }
@@ -46,24 +91,19 @@ impl<T> CallEnd<T> {
 
     /// Returns the class of the failure. `None` if the user is needed.
     pub(crate) fn class(&self) -> Option<FailureClass> {
-        let class = self.error().map_or(FailureClass::Transient, FailureClass::of);
-        Some(class).filter(|_| !self.needs_user())
+        match self {
+            Self::Failed(failure) => Some(failure.class).filter(|_| !failure.needs_user),
+            _ => Some(FailureClass::Transient),
+        }
     }
 
     /// Describes the failure, if there was one.
     pub(crate) fn fault(&self) -> Option<String> {
         match self {
-            Self::Returned(Ok(_)) | Self::Dropped => None,
-            Self::Returned(Err(error)) => Some(one_line(error)),
-            Self::Panicked(text) => Some(format!("the handler panicked: {text}")),
+            Self::Returned(_) | Self::Dropped => None,
+            Self::Failed(failure) => Some(failure.text.clone()),
+            Self::Panicked(text) => Some(text.clone()),
             Self::TimedOut => Some("the handler took too long; raise its limit if it needs more time".into()),
-        }
-    }
-
-    pub(crate) fn error(&self) -> Option<&anyhow::Error> {
-        match self {
-            Self::Returned(result) => result.as_ref().err(),
-            _ => None,
         }
     }
 
@@ -72,7 +112,7 @@ impl<T> CallEnd<T> {
     pub(crate) fn log_entry(&self, prefix: &str, cancel: Option<CancelReason>) -> Option<LogEntry> {
         let level = match self {
             Self::Panicked(_) | Self::TimedOut => LogLevel::Error,
-            _ if cancel.is_some() && self.error().is_some_and(is_cancelled) => return None,
+            Self::Failed(failure) if cancel.is_some() && failure.cancelled => return None,
             _ if cancel.is_some() => LogLevel::Information,
             _ if self.needs_user() => LogLevel::Warning,
             _ => LogLevel::Error,
@@ -81,8 +121,8 @@ impl<T> CallEnd<T> {
     }
 
     /// Returns `true` if the call ended because the user has to be asked.
-    pub(crate) fn needs_user(&self) -> bool {
-        self.error().is_some_and(NeedsUser::is_in)
+    fn needs_user(&self) -> bool {
+        matches!(self, Self::Failed(failure) if failure.needs_user)
     }
 }
 
@@ -91,8 +131,8 @@ impl CallEnd<Participation> {
     pub(crate) fn participation_code(&self) -> HResult {
         // R30 to R33.
         match self {
-            Self::Returned(Ok(Participation::TakePart)) => HResult::S_OK,
-            Self::Returned(Ok(Participation::Decline)) => HResult::S_FALSE,
+            Self::Returned(Participation::TakePart) => HResult::S_OK,
+            Self::Returned(Participation::Decline) => HResult::S_FALSE,
             _ => failure(self.code()),
         }
     }
@@ -103,8 +143,8 @@ impl CallEnd<Items> {
     pub(crate) fn listing_code(&self) -> HResult {
         // R46, R47.
         match self {
-            Self::Returned(Ok(items)) if items.completeness() == Completeness::Complete => HResult::S_OK,
-            Self::Returned(Ok(_)) => HResult::S_SYNCMGR_MISSINGITEMS,
+            Self::Returned(items) if items.completeness() == Completeness::Complete => HResult::S_OK,
+            Self::Returned(_) => HResult::S_SYNCMGR_MISSINGITEMS,
             _ => failure(self.code()),
         }
     }
@@ -115,8 +155,8 @@ impl CallEnd<PropertiesOutcome> {
     pub(crate) fn properties_code(&self) -> HResult {
         // R70 to R72.
         match self {
-            Self::Returned(Ok(PropertiesOutcome::ItemDeleted)) => HResult::S_SYNCMGR_ITEMDELETED,
-            Self::Returned(Ok(PropertiesOutcome::ListAgain)) => HResult::S_SYNCMGR_ENUMITEMS,
+            Self::Returned(PropertiesOutcome::ItemDeleted) => HResult::S_SYNCMGR_ITEMDELETED,
+            Self::Returned(PropertiesOutcome::ListAgain) => HResult::S_SYNCMGR_ENUMITEMS,
             _ => self.code(),
         }
     }
@@ -128,7 +168,7 @@ impl CallEnd<()> {
     pub(crate) fn synchronize_code(&self, attempt: &Attempt) -> HResult {
         match self {
             Self::Dropped => HResult::S_OK,
-            Self::Returned(Err(_)) if attempt.stopped().is_some_and(CancelReason::is_stop) => HResult::S_OK,
+            Self::Failed(_) if attempt.stopped().is_some_and(CancelReason::is_stop) => HResult::S_OK,
             _ => self.code(),
         }
     }
@@ -186,17 +226,18 @@ pub(crate) async fn drive_call<'a, T>(
     call: impl FnOnce() -> BoxFuture<'a, SyncResult<T>>,
     mut pending: impl FnMut(),
 ) -> (CallEnd<T>, Window) {
-    let mut future = match attempt.observe_poll(|| catch_unwind(AssertUnwindSafe(call))) {
-        Ok(future) => future,
-        Err(panic) => return (CallEnd::Panicked(panic_text(panic)), Window::Never),
+    let mut future = match attempt.observe_poll(|| foreign::call(call)) {
+        Ok(future) => Foreign::new(future),
+        Err(panic) => return (CallEnd::Panicked(panicked(&panic)), Window::Never),
     };
+    let mut dropped = AbortOnDrop { attempt, ended: false };
     let (mut window, mut grace, mut deadline) = (Window::Never, None, None);
     let end = poll_fn(|cx| {
-        let polled = attempt.observe_poll(|| catch_unwind(AssertUnwindSafe(|| future.poll_unpin(cx))));
-        match polled {
+        let polled = attempt.observe_poll(|| foreign::call(|| future.poll_unpin(cx)));
+        match polled.map(|polled| polled.map(CallEnd::of)) {
             Ok(Poll::Ready(_)) if has_timed_out(attempt) => return Poll::Ready(CallEnd::TimedOut),
-            Ok(Poll::Ready(result)) => return Poll::Ready(CallEnd::Returned(result)),
-            Err(panic) => return Poll::Ready(CallEnd::Panicked(panic_text(panic))),
+            Ok(Poll::Ready(end)) => return Poll::Ready(end),
+            Err(panic) => return Poll::Ready(CallEnd::Panicked(panicked(&panic))),
             Ok(Poll::Pending) => {}
         }
         window = Window::Opened;
@@ -212,9 +253,24 @@ pub(crate) async fn drive_call<'a, T>(
         poll_stopped(attempt, &mut grace, cx).map(|()| end())
     })
     .await;
-    match catch_unwind(AssertUnwindSafe(|| drop(future))) {
+    dropped.ended = true;
+    match future.discard() {
         Ok(()) => (end, window),
-        Err(panic) => (CallEnd::Panicked(panic_text(panic)), window),
+        Err(panic) => (CallEnd::Panicked(destructor_panicked(&panic)), window),
+    }
+}
+
+/// A pending call. If the task that polls it is dropped, the items of the call stop, before the call is dropped.
+struct AbortOnDrop<'a> {
+    attempt: &'a Attempt,
+    ended: bool,
+}
+
+impl Drop for AbortOnDrop<'_> {
+    fn drop(&mut self) {
+        if !self.ended && self.attempt.is_busy() {
+            self.attempt.abort();
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! The state shared by all sessions of a manager.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
@@ -11,7 +10,7 @@ use syncmgr_core::decision::attempt::Pause;
 use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::guard::GuardPolicy;
 use syncmgr_core::decision::ledger::Resume;
-use syncmgr_core::error::panic_text;
+use syncmgr_core::foreign::{self, Foreign};
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::info::HandlerInfo;
@@ -72,7 +71,7 @@ pub(crate) enum Records {
 /// The shared part of a manager.
 pub(crate) struct Host {
     pub(crate) id: Uuid,
-    pub(crate) ports: Ports,
+    pub(crate) ports: Foreign<Ports>,
     /// The user's attention: one permit.
     pub(crate) attention: Arc<Semaphore>,
     pub(crate) admission: Arc<Admission>,
@@ -102,7 +101,7 @@ pub(crate) type Lease = Result<Option<StoreLease>, StoreInUse>;
 /// A registered handler.
 #[derive(Clone)]
 pub(crate) struct Registered {
-    pub(crate) handler: Arc<dyn SyncHandler>,
+    pub(crate) handler: Foreign<Arc<dyn SyncHandler>>,
     /// Its description at registration.
     pub(crate) info: HandlerInfo,
     pub(crate) generation: Generation,
@@ -171,7 +170,7 @@ impl Host {
             last_session: AtomicU64::new(0),
             last_attempt: AtomicU32::new(0),
             state: Mutex::default(),
-            ports,
+            ports: Foreign::new(ports),
         });
         host.load();
         host
@@ -208,8 +207,8 @@ impl Host {
 
     /// Returns the current time. If the clock panics, returns zero and the Unix epoch, because callers must not panic.
     pub(crate) fn now(&self) -> Now {
-        catch_unwind(AssertUnwindSafe(|| self.ports.clock.now())).unwrap_or_else(|panic| {
-            tracing::error!(manager = %self.id, error = %panic_text(panic), "the clock panicked");
+        foreign::call(|| self.ports.clock.now()).unwrap_or_else(|error| {
+            tracing::error!(manager = %self.id, %error, "the clock panicked");
             Now::new(Duration::ZERO, SystemTime::UNIX_EPOCH)
         })
     }

@@ -15,6 +15,7 @@ pub mod state {
 
 mod attempt;
 mod call;
+mod changes;
 pub mod chooser;
 pub mod clock;
 mod ending;

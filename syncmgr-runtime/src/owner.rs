@@ -1,10 +1,9 @@
 //! The state shared by all handles of a manager and its sessions.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Once, Weak};
 
 use syncmgr_core::cancel::CancelReason;
-use syncmgr_core::error::panic_text;
+use syncmgr_core::foreign;
 
 use crate::host::Host;
 use crate::session::lifecycle::SessionShared;
@@ -28,9 +27,8 @@ impl Owner {
         let Some(watchdog) = &self.host.ports.watchdog else { return };
         self.watched.call_once(|| {
             let sessions = Arc::downgrade(&self.sessions) as Weak<dyn RunSource>;
-            let start = || watchdog.start(Probe::new(sessions));
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(start)) {
-                tracing::error!(manager = %self.host.id, error = %panic_text(panic), "the watchdog could not start");
+            if let Err(error) = foreign::call(|| watchdog.start(Probe::new(sessions))) {
+                tracing::error!(manager = %self.host.id, %error, "the watchdog could not start");
             }
         });
     }
@@ -39,7 +37,7 @@ impl Owner {
     pub(crate) fn begin_shutdown(&self) -> Vec<Arc<SessionShared>> {
         self.sessions.close();
         self.host.tracker.close();
-        self.host.closing.cancel();
+        foreign::cancel(&self.host.closing);
         let sessions = self.sessions.all();
         for session in &sessions {
             session.stop(CancelReason::ShuttingDown);

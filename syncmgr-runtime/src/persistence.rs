@@ -1,6 +1,5 @@
 //! The host's access to its store.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
@@ -9,7 +8,8 @@ use anyhow::anyhow;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::decision::choice::Preferences;
-use syncmgr_core::error::{SyncResult, one_line, panic_text};
+use syncmgr_core::error::{SyncResult, one_line};
+use syncmgr_core::foreign;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::log::Question;
 use syncmgr_core::record::ItemRecord;
@@ -64,9 +64,7 @@ impl Host {
 
     /// Reads the record of an item. The store is foreign code, so a panic becomes an error.
     pub(crate) fn record(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemRecord>> {
-        let read = || self.ports.store.record(handler, item);
-        catch_unwind(AssertUnwindSafe(read))
-            .unwrap_or_else(|panic| Err(anyhow!("the store panicked: {}", panic_text(panic))))
+        foreign::call(|| self.ports.store.record(handler, item)).unwrap_or_else(store_panicked)
     }
 
     /// Returns the answer to a question, if there is one. An answer to a question with a different wording is ignored.
@@ -104,10 +102,10 @@ impl Host {
         if let Err(error) = self.check_store() {
             return futures::future::ready(Err(error.into())).boxed();
         }
-        let write = || self.ports.store.write(changes);
-        match catch_unwind(AssertUnwindSafe(write)) {
-            Ok(written) => AssertUnwindSafe(written).catch_unwind().map(panic_to_error).boxed(),
-            Err(panic) => futures::future::ready(panic_to_error(Err(panic))).boxed(),
+        // Called now, so that the store has the changes even if the future is never polled.
+        match foreign::call(|| self.ports.store.write(changes)) {
+            Ok(written) => foreign::call_async(|| written).map(|written| written.unwrap_or_else(store_panicked)).boxed(),
+            Err(panic) => futures::future::ready(store_panicked(panic)).boxed(),
         }
     }
 
@@ -139,6 +137,6 @@ impl Host {
 }
 
 /// Turns a panic of the store into an error.
-fn panic_to_error(result: Result<SyncResult, Box<dyn std::any::Any + Send>>) -> SyncResult {
-    result.unwrap_or_else(|panic| Err(anyhow!("the store panicked: {}", panic_text(panic))))
+fn store_panicked<T>(panic: String) -> SyncResult<T> {
+    Err(anyhow!("the store panicked: {panic}"))
 }

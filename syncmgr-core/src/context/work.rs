@@ -11,6 +11,8 @@ use futures::{FutureExt, StreamExt};
 
 use crate::context::ItemContext;
 use crate::error::{SyncResult, panic_text};
+use crate::foreign::{self, Foreign};
+use crate::sync::yield_now;
 
 impl ItemContext {
     /// Runs `work` on a thread that may block and waits for its result.
@@ -48,21 +50,18 @@ impl ItemContext {
         F: FnOnce(ItemContext) -> SyncResult<T> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let (item, guard) = (self.clone(), self.cell().begin_work());
+        let (item, guard, work) = (self.clone(), self.cell().begin_work(), Foreign::new(work));
         self.run().port().blocking(Box::new(move || {
             if sender.is_canceled() {
+                item.record_destructor("blocking work", work.discard());
                 return;
             }
-            let outcome = catch_unwind(AssertUnwindSafe(|| work(item.clone())));
-            let unread = sender.send(outcome).err();
-            if let Some(unread) = unread {
-                item.record_unread("blocking work", unread);
-            }
+            let outcome = catch_unwind(AssertUnwindSafe(|| work.into_inner()(item.clone())));
+            item.reply(sender, "blocking work", outcome);
             drop((item, guard));
         }));
         match receiver.await {
-            Ok(Ok(result)) => result,
-            Ok(Err(panic)) => resume_unwind(panic),
+            Ok(outcome) => read(outcome),
             Err(_) => Err(anyhow!("the host shut down before the blocking work was done")),
         }
     }
@@ -92,14 +91,14 @@ impl ItemContext {
     {
         let (sender, receiver) = oneshot::channel();
         let (item, guard, abort) = (self.clone(), self.cell().begin_work(), self.cell().abort_token());
+        let mut work = Foreign::new(Box::pin(work));
         self.run().port().spawn(Box::pin(async move {
-            let outcome = abort.run_until_cancelled(AssertUnwindSafe(work).catch_unwind()).await;
+            let outcome = abort.run_until_cancelled(AssertUnwindSafe(work.as_mut()).catch_unwind()).await;
+            let dropped = work.discard();
             if let Some(outcome) = outcome {
-                let unread = sender.send(outcome).err();
-                if let Some(unread) = unread {
-                    item.record_unread("a task", unread);
-                }
+                item.reply(sender, "a task", outcome);
             }
+            item.record_destructor("a task", dropped);
             drop((item, guard));
         }));
         Spawned(receiver)
@@ -137,6 +136,7 @@ impl ItemContext {
         let mut waiting = inputs.into_iter().enumerate().fuse();
         let mut running = FuturesUnordered::new();
         let mut results = Vec::new();
+        let mut budget = Budget::default();
         loop {
             while running.len() < width.max(1)
                 && let Some((index, input)) = waiting.next()
@@ -144,6 +144,7 @@ impl ItemContext {
                 self.check()?;
                 results.push(None);
                 running.push(work(input).map(move |result| (index, result)));
+                budget.spend().await;
             }
             match running.next().await {
                 Some((index, result)) => results[index] = Some(result?),
@@ -152,15 +153,47 @@ impl ItemContext {
         }
     }
 
-    /// Logs a failure or panic whose receiver no longer exists.
-    fn record_unread<T>(&self, what: &str, outcome: Outcome<T>) {
-        match outcome {
+    /// Sends the outcome of a piece of work. Records the failure of an outcome whose receiver no longer exists.
+    fn reply<T>(&self, sender: Reply<T>, what: &str, outcome: Outcome<T>) {
+        // The receiver's waker is foreign, and so is an outcome that the receiver never reads.
+        let sent = foreign::call(|| sender.send(Foreign::new(outcome)));
+        let Ok(Err(unread)) = sent else { return };
+        match &*unread {
             Ok(Ok(_)) => {}
             Ok(Err(_)) if self.check().is_err() => {}
-            Ok(Err(error)) => self.record_failure(&format_args!("{what} of the item failed"), &error),
-            Err(panic) => {
-                self.record_failure(&format_args!("{what} of the item panicked"), &anyhow!(panic_text(panic)))
-            }
+            Ok(Err(error)) => self.record_failure(&format_args!("{what} of the item failed"), error),
+            Err(_) => return self.record_panic(what, unread.into_inner()),
+        }
+        self.record_destructor(what, unread.discard());
+    }
+
+    /// Records the panic of a destructor.
+    fn record_destructor(&self, what: &str, dropped: Result<(), String>) {
+        if let Err(panic) = dropped {
+            self.record_failure(&format_args!("{what} of the item panicked in a destructor"), &anyhow!(panic));
+        }
+    }
+
+    fn record_panic<T>(&self, what: &str, outcome: Outcome<T>) {
+        if let Err(panic) = outcome {
+            self.record_failure(&format_args!("{what} of the item panicked"), &anyhow!(panic_text(panic)));
+        }
+    }
+}
+
+/// The number of inputs that may begin before other tasks get a turn. Work that is always ready would otherwise keep the
+/// thread, and could not be stopped.
+const BUDGET: u32 = 32;
+
+/// Counts the inputs that have begun since the last yield.
+#[derive(Default)]
+struct Budget(u32);
+
+impl Budget {
+    async fn spend(&mut self) {
+        self.0 += 1;
+        if self.0.is_multiple_of(BUDGET) {
+            yield_now().await;
         }
     }
 }
@@ -168,17 +201,23 @@ impl ItemContext {
 /// The result of a piece of work, or the payload of its panic.
 type Outcome<T> = Result<SyncResult<T>, Box<dyn std::any::Any + Send>>;
 
+type Reply<T> = oneshot::Sender<Foreign<Outcome<T>>>;
+
+/// Returns the result of a piece of work, or resumes its panic.
+fn read<T>(outcome: Foreign<Outcome<T>>) -> SyncResult<T> {
+    outcome.into_inner().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
 /// A task started with [`ItemContext::spawn`]. Awaiting it returns the task's result or resumes the task's panic.
 #[must_use = "await the task for its result; without it, a failure only reaches the log"]
-pub struct Spawned<T>(oneshot::Receiver<Outcome<T>>);
+pub struct Spawned<T>(oneshot::Receiver<Foreign<Outcome<T>>>);
 
 impl<T> Future for Spawned<T> {
     type Output = SyncResult<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match ready!(self.0.poll_unpin(cx)) {
-            Ok(Ok(result)) => result,
-            Ok(Err(panic)) => resume_unwind(panic),
+            Ok(outcome) => read(outcome),
             Err(_) => Err(anyhow!("the task was dropped with its item")),
         })
     }

@@ -7,7 +7,7 @@ use syncmgr_core::decision::host::ClaimSet;
 use syncmgr_core::id::ItemId;
 
 use super::Attempt;
-use super::state::{AttemptPhase, Ended, State};
+use super::state::{Ended, State};
 
 /// The number of items that may wait for claims before the items behind them are no longer checked, unless the
 /// handler's limit of concurrent items is higher.
@@ -69,7 +69,7 @@ impl Attempt {
 
     /// Returns `true` if nothing is left to claim before a worker takes its next item.
     fn is_done_claiming(&self, state: &mut State) -> bool {
-        state.phase != AttemptPhase::Synchronizing || self.has_enough_waiting(state) || self.may_assign(state)
+        !state.may_begin() || self.has_enough_waiting(state) || self.may_assign(state)
     }
 
     /// Marks a held item as ready, because it has its claims. Returns `false` if the item no longer waits for claims.
@@ -96,7 +96,7 @@ impl Attempt {
 
     fn hold_next(&self) -> Option<usize> {
         let mut state = self.lock();
-        if state.phase != AttemptPhase::Synchronizing || state.items.has_ready() || self.has_enough_waiting(&state) {
+        if !state.may_begin() || state.items.has_ready() || self.has_enough_waiting(&state) {
             return None;
         }
         let index = state.items.peek_next().filter(|index| self.claims_any(*index))?;

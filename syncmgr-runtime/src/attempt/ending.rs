@@ -1,7 +1,6 @@
 //! Cancelling an attempt's items, and ending the remaining items.
 
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -10,7 +9,8 @@ use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::decision::attempt::Skip;
 use syncmgr_core::decision::verdict::{Verdict, verdict_of_unreported};
-use syncmgr_core::error::{FailureClass, panic_text};
+use syncmgr_core::error::FailureClass;
+use syncmgr_core::foreign;
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ItemId, Subject};
 use syncmgr_core::log::{LogEntry, LogLevel};
@@ -19,6 +19,10 @@ use tokio::time::Instant;
 
 use super::Attempt;
 use super::state::{Aborted, AttemptPhase, Wake};
+
+/// The log text for an item that the handler no longer waits for.
+pub(super) const UNAWAITED: &str =
+    "the handler no longer waits for the item, which was cancelled; await `each_item` or `each` to its end";
 
 impl Attempt {
     /// Skips one item. Returns `false` if it is not part of this attempt or has ended.
@@ -30,7 +34,7 @@ impl Attempt {
         if skip == Skip::Signal {
             wake.signal(state.cell(index), CancelReason::Skipped);
         }
-        wake.add(state.cancelled_workers(Instant::now()));
+        wake.add_workers(state.cancelled_workers(Instant::now()));
         wake.add(state.take_wakers());
         drop(state);
         wake.perform();
@@ -45,7 +49,7 @@ impl Attempt {
         let mut wake = Wake::default();
         wake.signal(Some(cell), reason);
         let mut state = self.lock();
-        wake.add(state.cancelled_workers(Instant::now()));
+        wake.add_workers(state.cancelled_workers(Instant::now()));
         drop(state);
         wake.perform();
     }
@@ -59,7 +63,7 @@ impl Attempt {
         for cell in state.cells() {
             wake.signal(Some(cell), reason);
         }
-        wake.add(state.cancelled_workers(Instant::now()));
+        wake.add_workers(state.cancelled_workers(Instant::now()));
         wake.add(state.take_wakers());
         drop(state);
         wake.perform();
@@ -83,8 +87,8 @@ impl Attempt {
         for (subject, status) in pushes {
             let context = self.context();
             let push = || self.handler.set_item_status(&context, subject, status);
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(push)) {
-                let text = format!("the handler panicked in `set_item_status`: {}", panic_text(panic));
+            if let Err(panic) = foreign::call(push) {
+                let text = format!("the handler panicked in `set_item_status`: {panic}");
                 self.link.log(LogEntry::new(LogLevel::Error, text));
             }
         }
@@ -123,7 +127,7 @@ impl Attempt {
             (mem::take(&mut state.self_reported), cancelled)
         });
         let tokens = cells.values().filter_map(|cell| cell.cancel().close());
-        tokens.for_each(|token| token.cancel());
+        tokens.for_each(|token| foreign::cancel(&token));
         cancelled.into_values().for_each(|at| self.record_stop_latency(Some(at)));
         self.return_unused();
         to_log
@@ -132,22 +136,32 @@ impl Attempt {
     /// Detaches the host: every context of the attempt refuses calls from now on.
     pub(crate) fn detach(&self) {
         if let Some(token) = self.cancel.close() {
-            token.cancel();
+            foreign::cancel(&token);
         }
     }
 
-    /// Stops the items that are still running, and waits until no worker is busy.
-    async fn stop_workers(&self) {
-        if self.is_busy() {
-            self.stop(CancelReason::HandlerStopped);
+    /// Cancels the items on workers that no call of the handler waits for. They fail, as in a call that runs them itself.
+    pub(super) fn cancel_unawaited(&self) {
+        let running: Vec<_> = {
+            let state = self.lock();
+            let is_running = |cell: &ItemCell| cell.cancel().reason().is_none();
+            let items = state.slots.iter().filter_map(|slot| Some((slot.index?, slot.cell.clone())));
+            items.filter(|(_, cell)| is_running(cell)).collect()
+        };
+        for (index, cell) in running {
+            self.link.log(LogEntry::new(LogLevel::Error, UNAWAITED).with_item(self.selection()[index].id()));
+            self.signal(&cell, CancelReason::TimedOut);
         }
+    }
+
+    /// Lets no more items begin, cancels the items that are still running, and waits until no worker is busy.
+    async fn stop_workers(&self) {
+        self.lock().phase = AttemptPhase::Ended;
+        self.cancel_unawaited();
         poll_fn(|cx| {
-            let mut state = self.lock();
-            if state.busy == 0 {
-                return Poll::Ready(());
-            }
-            state.wait(cx.waker());
-            Poll::Pending
+            // Registered before the check, so that no change is missed.
+            self.wake_at_change(cx.waker());
+            if self.is_busy() { Poll::Pending } else { Poll::Ready(()) }
         })
         .await;
     }

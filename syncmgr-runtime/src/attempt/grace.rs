@@ -1,6 +1,5 @@
 //! The supervision of one item's work: panics are caught, and a cancelled item ends within its grace.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -8,17 +7,20 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::context::ItemContext;
-use syncmgr_core::error::{SyncResult, panic_text};
+use syncmgr_core::error::SyncResult;
+use syncmgr_core::foreign::{self, Foreign};
 use syncmgr_core::info::Limits;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Attempt;
+use crate::call::{destructor_panicked, panicked};
 use crate::clock::later;
 use crate::nesting::{self, Call};
 
 /// The end of an item's work.
 pub(super) enum WorkEnd {
-    Returned(SyncResult),
+    Returned(Foreign<SyncResult>),
+    /// Panicked, with the text for the log.
     Panicked(String),
     /// Dropped after the soft grace; all work that the item started has ended.
     Dropped,
@@ -47,7 +49,7 @@ pub(super) struct Supervised<'a> {
     attempt: &'a Attempt,
     slot: usize,
     item: &'a ItemContext,
-    work: Option<BoxFuture<'a, SyncResult>>,
+    work: Option<Foreign<BoxFuture<'a, SyncResult>>>,
     ended: Option<WorkEnd>,
     grace: Option<Grace>,
     poll_state: &'a mut PollState,
@@ -67,11 +69,11 @@ impl<'a> Supervised<'a> {
         let (mut work, mut ended) = (None, None);
         item.cell().record_poll_boundary();
         let call = attempt.nesting.map(|call| call.of_item(item.id()));
-        let begun = nesting::within(call, || catch_unwind(AssertUnwindSafe(begin)));
+        let begun = nesting::within(call, || foreign::call(begin));
         item.cell().record_poll_boundary();
         match begun {
-            Ok(future) => work = Some(future),
-            Err(panic) => ended = Some(WorkEnd::Panicked(panic_text(panic))),
+            Ok(future) => work = Some(Foreign::new(future)),
+            Err(panic) => ended = Some(WorkEnd::Panicked(panicked(&panic))),
         }
         Self { attempt, slot, item, work, ended, grace: None, poll_state, span, call }
     }
@@ -81,25 +83,23 @@ impl<'a> Supervised<'a> {
         let Some(work) = &mut self.work else { return };
         let cell = self.item.cell();
         cell.record_poll_boundary();
-        let polled = self
-            .span
-            .in_scope(|| nesting::within(self.call, || catch_unwind(AssertUnwindSafe(|| work.poll_unpin(cx)))));
+        let polled =
+            self.span.in_scope(|| nesting::within(self.call, || foreign::call(|| work.poll_unpin(cx))));
         cell.record_poll_boundary();
         let ended = match polled {
             Ok(Poll::Pending) => return,
-            Ok(Poll::Ready(result)) => WorkEnd::Returned(result),
-            Err(panic) => WorkEnd::Panicked(panic_text(panic)),
+            Ok(Poll::Ready(result)) => WorkEnd::Returned(Foreign::new(result)),
+            Err(panic) => WorkEnd::Panicked(panicked(&panic)),
         };
         self.end_work(ended);
     }
 
     /// Drops the work, and catches a panic of the drop.
     fn end_work(&mut self, ended: WorkEnd) {
-        let work = self.work.take();
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(work)));
+        let dropped = self.work.take().map_or(Ok(()), Foreign::discard);
         self.ended = Some(match dropped {
             Ok(()) => ended,
-            Err(panic) => WorkEnd::Panicked(panic_text(panic)),
+            Err(panic) => WorkEnd::Panicked(destructor_panicked(&panic)),
         });
     }
 
@@ -139,12 +139,12 @@ impl<'a> Supervised<'a> {
     /// Polls an item after its soft grace: drops its tasks and waits for its blocking work.
     fn poll_dropped(&mut self, cx: &mut Context<'_>) -> Poll<WorkEnd> {
         let cell = self.item.cell();
-        if cell.is_working() && matches!(self.ended, Some(WorkEnd::Returned(Ok(())))) {
+        if cell.is_working() && matches!(&self.ended, Some(WorkEnd::Returned(result)) if result.is_ok()) {
             // The work that the item spawned is dropped before that work has ended, so the item's success does not
             // count.
             self.ended = Some(WorkEnd::Dropped);
         }
-        cell.abort_token().cancel();
+        foreign::cancel(&cell.abort_token());
         if !cell.is_working() {
             return Poll::Ready(self.take_ended());
         }

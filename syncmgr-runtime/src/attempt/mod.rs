@@ -25,6 +25,7 @@ use syncmgr_core::decision::attempt::{Change, JournalEntry, Pause, Phase};
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::merge::covered;
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
+use syncmgr_core::foreign::{self, Foreign};
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::ItemId;
 use syncmgr_core::info::{HandlerInfo, Limits};
@@ -63,7 +64,7 @@ pub(crate) struct Attempt {
     /// The run info before the items are selected.
     run_info: RunInfo,
     selected: OnceLock<Selected>,
-    handler: Arc<dyn SyncHandler>,
+    handler: Foreign<Arc<dyn SyncHandler>>,
     limits: Limits,
     state_version: u32,
     /// The claims of every item of the handler.
@@ -110,7 +111,7 @@ impl Attempt {
     pub(crate) fn new(
         number: u32,
         run_info: RunInfo,
-        handler: Arc<dyn SyncHandler>,
+        handler: Foreign<Arc<dyn SyncHandler>>,
         info: &HandlerInfo,
         kept: Arc<Kept>,
         link: Arc<dyn HostLink>,
@@ -184,7 +185,7 @@ impl Attempt {
     }
 
     pub(crate) fn handler(&self) -> &dyn SyncHandler {
-        &*self.handler
+        &**self.handler
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -277,18 +278,22 @@ impl Attempt {
 
     /// Wakes `waker` when there is a status to push, or a worker starts or leaves.
     pub(crate) fn wake_at_change(&self, waker: &Waker) {
-        self.lock().wait(waker);
+        let waker = waker.clone();
+        let unneeded = self.lock().waiting.add(waker);
+        drop(unneeded);
     }
 
     /// Wakes `waker` when the journal grows.
     pub(crate) fn observe(&self, waker: &Waker) {
-        self.lock().observe(waker);
+        let waker = waker.clone();
+        let unneeded = self.lock().observers.add(waker);
+        drop(unneeded);
     }
 
     /// Wakes the observers for an event that is not in the journal.
     pub(crate) fn notify(&self) {
         let observers = mem::take(&mut self.lock().observers);
-        observers.into_iter().for_each(Waker::wake);
+        observers.wake();
     }
 
     /// Reads up to `max` journal entries from `from` on.
@@ -415,8 +420,8 @@ impl Attempt {
         let result = change(&mut state);
         let (wakers, ended_tokens) = (state.take_wakers(), mem::take(&mut state.ended_tokens));
         self.report_claims(state);
-        ended_tokens.iter().for_each(CancellationToken::cancel);
-        wakers.into_iter().for_each(Waker::wake);
+        ended_tokens.iter().for_each(foreign::cancel);
+        wakers.wake();
         result
     }
 

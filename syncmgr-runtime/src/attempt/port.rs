@@ -10,6 +10,7 @@ use syncmgr_core::cell::{ItemCell, ItemSignals};
 use syncmgr_core::decision::attempt::Phase;
 use syncmgr_core::decision::verdict::{Ending, Outcome, Verdict, verdict_of};
 use syncmgr_core::error::{SyncResult, one_line};
+use syncmgr_core::foreign;
 use syncmgr_core::id::{ErrorScope, ItemId};
 use syncmgr_core::log::{LogEntry, LogLevel, Question};
 use syncmgr_core::plan::{Plan, PlanError};
@@ -77,10 +78,10 @@ impl RunPort for Attempt {
         if ended.is_some() {
             self.link.item_ends(item, &cell);
             let token = cell.cancel().close();
-            token.iter().for_each(|token| token.cancel());
+            token.iter().for_each(foreign::cancel);
             self.record_stop_latency(cancelled_at);
         }
-        observers.into_iter().for_each(std::task::Waker::wake);
+        observers.wake();
         answer
     }
 

@@ -1,13 +1,13 @@
 //! The records of an attempt's items: checkpoints, used answers, proposed plans.
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use syncmgr_core::decision::guard::{UnattendedPolicy, decision, question, violation};
-use syncmgr_core::error::{Classify, FailureClass, SyncResult, one_line, panic_text};
+use syncmgr_core::error::{Classify, FailureClass, SyncResult, one_line};
+use syncmgr_core::foreign;
 use syncmgr_core::id::{ErrorId, ItemId};
 use syncmgr_core::log::{LogEntry, Question, Remedy};
 use syncmgr_core::plan::{Plan, PlanError, Side};
@@ -15,6 +15,7 @@ use syncmgr_core::record::Checkpoint;
 use syncmgr_core::store::{Durability, StateChange};
 
 use super::Attempt;
+use crate::call::panicked;
 
 /// The answers that an item used and the plan that it proposed, to be recorded with its next commit or its end.
 #[derive(Clone, Debug, Default)]
@@ -50,9 +51,8 @@ impl Attempt {
     fn migrate(&self, item: ItemId, checkpoint: &Checkpoint) -> SyncResult<Arc<str>> {
         let from = checkpoint.version;
         let state = serde_json::from_str(&checkpoint.state).context("the saved state of the item is not valid JSON")?;
-        let migrate = || self.handler.migrate(item, from, state);
-        let migrated = catch_unwind(AssertUnwindSafe(migrate))
-            .unwrap_or_else(|panic| Err(anyhow!("the handler panicked: {}", panic_text(panic))));
+        let migrated = foreign::call(|| self.handler.migrate(item, from, state))
+            .unwrap_or_else(|panic| Err(anyhow!(panicked(&panic))));
         // Only the text of the error is kept: the class is always that of unreadable state.
         let unreadable =
             |error| anyhow!("the saved state of the item, of version {from}, was not migrated: {}", one_line(&error));

@@ -7,9 +7,9 @@ use std::task::{Poll, Waker};
 use syncmgr_core::cancel::{CancelReason, Cancelled};
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::context::ItemContext;
+use syncmgr_core::foreign;
 use syncmgr_core::id::ItemId;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::Attempt;
 use super::state::{Assignment, AttemptPhase, Ended};
@@ -26,7 +26,7 @@ impl Attempt {
     /// Accepts permits for workers from the host. Returns `false` if the permits are not needed; the host then keeps them.
     pub(crate) fn grant(&self, count: usize) -> bool {
         self.change(|state| {
-            let needed = state.phase == AttemptPhase::Synchronizing && state.active_calls > 0 && state.items.has_next();
+            let needed = state.may_begin() && state.items.has_next();
             state.granted += if needed { count } else { 0 };
             needed
         })
@@ -34,18 +34,21 @@ impl Attempt {
 
     /// Takes the permits granted since the last call, and gives each of their workers a slot.
     pub(super) fn poll_granted(&self, waker: &Waker) -> Poll<Granted> {
+        let waker = waker.clone();
         let mut state = self.lock();
         if state.granted > 0 {
             let slots = (0..mem::take(&mut state.granted)).map(|_| state.take_slot()).collect();
             let ended_tokens = mem::take(&mut state.ended_tokens);
             drop(state);
-            ended_tokens.iter().for_each(CancellationToken::cancel);
+            ended_tokens.iter().for_each(foreign::cancel);
             return Poll::Ready(Granted::Slots(slots));
         }
         if state.busy == 0 && !state.items.has_waiting() {
             return Poll::Ready(Granted::Done);
         }
-        state.wait(waker);
+        let unneeded = state.waiting.add(waker);
+        drop(state);
+        drop(unneeded);
         Poll::Pending
     }
 
@@ -77,8 +80,8 @@ impl Attempt {
         let wakers = if assignment.is_some() { mem::take(&mut state.observers) } else { state.take_wakers() };
         let ended_tokens = mem::take(&mut state.ended_tokens);
         drop(state);
-        ended_tokens.iter().for_each(CancellationToken::cancel);
-        wakers.into_iter().for_each(Waker::wake);
+        ended_tokens.iter().for_each(foreign::cancel);
+        wakers.wake();
         self.record_stop_latency(cancelled_at);
         if is_last {
             self.cancel_permit_request();
@@ -162,7 +165,9 @@ impl Attempt {
 
     /// Replaces the waker of a worker.
     pub(crate) fn replace_waker(&self, slot: usize, waker: &Waker) {
-        self.lock().slots[slot].waker.clone_from(waker);
+        let waker = Arc::new(waker.clone());
+        let before = mem::replace(&mut self.lock().slots[slot].waker, waker);
+        drop(before);
     }
 
     /// Begins a handler call that runs items on workers.
@@ -170,7 +175,8 @@ impl Attempt {
         self.lock().active_calls += 1;
     }
 
-    /// Ends a handler call that runs items on workers. The end of the last call returns the unused permits.
+    /// Ends a handler call that runs items on workers. The end of the last call returns the unused permits and cancels the
+    /// items that are still running.
     pub(super) fn end_call(&self) {
         let active_calls = {
             let mut state = self.lock();
@@ -179,6 +185,7 @@ impl Attempt {
         };
         if active_calls == 0 {
             self.return_unused();
+            self.cancel_unawaited();
         }
     }
 

@@ -10,6 +10,7 @@ use syncmgr_core::cell::{ItemCell, WorkGuard};
 use syncmgr_core::decision::attempt::{AttemptState, Phase};
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::verdict::{Ending, Outcome, Verdict, verdict_of};
+use syncmgr_core::foreign::{self, Wakers};
 use syncmgr_core::id::{ItemId, Subject};
 use syncmgr_core::status::Status;
 use tokio::time::Instant;
@@ -51,9 +52,9 @@ pub(super) struct State {
     /// The time at which self-reported items were cancelled.
     pub(super) self_reported_cancelled: BTreeMap<usize, Instant>,
     /// Woken when a worker starts or leaves, or a status is queued for a push.
-    pub(super) waiting: Vec<Waker>,
+    pub(super) waiting: Wakers,
     /// Woken when the journal grows.
-    pub(super) observers: Vec<Waker>,
+    pub(super) observers: Wakers,
 }
 
 /// The phase of an attempt.
@@ -81,7 +82,8 @@ pub(super) struct Slot {
     /// The index of its item.
     pub(super) index: Option<usize>,
     pub(super) cell: Arc<ItemCell>,
-    pub(super) waker: Waker,
+    /// Shared, because a foreign waker must not be cloned while the state is locked.
+    pub(super) waker: Arc<Waker>,
     /// The time at which the item was cancelled.
     pub(super) cancelled: Option<Instant>,
     /// The time at which its worker noticed the cancellation.
@@ -140,6 +142,11 @@ impl State {
         }
     }
 
+    /// Returns `true` while items may begin on workers: the handler waits for its items.
+    pub(super) fn may_begin(&self) -> bool {
+        self.phase == AttemptPhase::Synchronizing && self.active_calls > 0
+    }
+
     /// Returns a slot for one more worker.
     pub(super) fn take_slot(&mut self) -> usize {
         self.busy += 1;
@@ -152,7 +159,7 @@ impl State {
         self.slots.push(Slot {
             index: None,
             cell: Arc::default(),
-            waker: Waker::noop().clone(),
+            waker: Arc::new(Waker::noop().clone()),
             cancelled: None,
             noticed: None,
             evicted: None,
@@ -178,7 +185,7 @@ impl State {
     pub(super) fn assign_next(&mut self, slot_index: usize) -> Option<Assignment> {
         /// The number of references to a cell that nothing else uses: those of the slot and of the worker's context.
         const HOLDERS: usize = 2;
-        let next = if self.phase == AttemptPhase::Synchronizing { self.items.begin_next() } else { None };
+        let next = if self.may_begin() { self.items.begin_next() } else { None };
         let slot = &mut self.slots[slot_index];
         let before = mem::replace(&mut slot.index, next);
         let Some(index) = next else {
@@ -239,24 +246,16 @@ impl State {
         self.self_reported.get(&wanted).or_else(in_slots)
     }
 
-    pub(super) fn wait(&mut self, waker: &Waker) {
-        add(&mut self.waiting, waker);
-    }
-
-    pub(super) fn observe(&mut self, waker: &Waker) {
-        add(&mut self.observers, waker);
-    }
-
     /// Takes the wakers of all waiters and observers.
-    pub(super) fn take_wakers(&mut self) -> Vec<Waker> {
+    pub(super) fn take_wakers(&mut self) -> Wakers {
         let mut wakers = mem::take(&mut self.waiting);
-        wakers.append(&mut self.observers);
+        wakers.append(mem::take(&mut self.observers));
         wakers
     }
 
     /// Returns the wakers of workers whose item is cancelled. Sets the cancellation time of these items to `now` if it is
     /// not set.
-    pub(super) fn cancelled_workers(&mut self, now: Instant) -> Vec<Waker> {
+    pub(super) fn cancelled_workers(&mut self, now: Instant) -> Vec<Arc<Waker>> {
         let cancelled = |slot: &&mut Slot| slot.index.is_some() && slot.cell.cancel().reason().is_some();
         let wake = |slot: &mut Slot| {
             slot.cancelled.get_or_insert(now);
@@ -277,17 +276,12 @@ fn was_requested(cell: &ItemCell) -> bool {
     cell.cancel().reason().is_some_and(|reason| reason != CancelReason::TimedOut)
 }
 
-fn add(wakers: &mut Vec<Waker>, waker: &Waker) {
-    if !wakers.iter().any(|known| known.will_wake(waker)) {
-        wakers.push(waker.clone());
-    }
-}
-
 /// The tokens and wakers to use once no lock is held.
 #[derive(Default)]
 pub(super) struct Wake {
     tokens: Vec<CancellationToken>,
-    wakers: Vec<Waker>,
+    workers: Vec<Arc<Waker>>,
+    wakers: Wakers,
 }
 
 impl Wake {
@@ -300,12 +294,17 @@ impl Wake {
         self.tokens.extend(token);
     }
 
-    pub(super) fn add(&mut self, wakers: Vec<Waker>) {
-        self.wakers.extend(wakers);
+    pub(super) fn add(&mut self, wakers: Wakers) {
+        self.wakers.append(wakers);
+    }
+
+    pub(super) fn add_workers(&mut self, workers: Vec<Arc<Waker>>) {
+        self.workers.extend(workers);
     }
 
     pub(super) fn perform(self) {
-        self.tokens.iter().for_each(CancellationToken::cancel);
-        self.wakers.into_iter().for_each(Waker::wake);
+        self.tokens.iter().for_each(foreign::cancel);
+        self.workers.into_iter().for_each(foreign::wake);
+        self.wakers.wake();
     }
 }

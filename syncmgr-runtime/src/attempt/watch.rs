@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::cell::ItemCell;
+use syncmgr_core::foreign;
 use syncmgr_core::id::Subject;
 use syncmgr_core::info::StallPolicy;
 use syncmgr_core::log::{LogEntry, LogLevel};
@@ -194,7 +195,7 @@ impl Attempt {
     pub(crate) fn time_out(&self) {
         let token = self.cancel.cancel(CancelReason::TimedOut);
         if let Some(token) = token {
-            token.cancel();
+            foreign::cancel(&token);
         }
         self.push(Subject::Handler, Status::Stopped);
     }

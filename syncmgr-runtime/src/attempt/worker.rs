@@ -1,25 +1,31 @@
 //! Workers: each runs items sequentially until none is left.
 
 use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
+use std::thread;
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use syncmgr_core::cancel::{CancelReason, Cancelled};
 use syncmgr_core::context::ItemContext;
 use syncmgr_core::decision::verdict::{Ending, Verdict, verdict_of};
-use syncmgr_core::error::{SyncResult, is_cancelled, one_line};
+use syncmgr_core::error::{FailureClass, SyncResult, is_cancelled, one_line, panic_text};
+use syncmgr_core::foreign;
 use syncmgr_core::handler::SyncHandler;
-use syncmgr_core::log::LogEntry;
+use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::port::ItemWork;
+use syncmgr_core::sync::yield_now;
 
 use super::Attempt;
+use super::ending::UNAWAITED;
 use super::grace::{PollState, Supervised, WorkEnd};
 use super::records::entry_of_failure;
 use super::slots::Granted;
 use super::state::Ended;
+use crate::call::destructor_panicked;
 
 /// Runs `synchronize_item` for each item, on workers in their own tasks.
 pub(super) async fn run_spawned(attempt: Arc<Attempt>) -> SyncResult {
@@ -95,9 +101,16 @@ impl Work for ClosureWork<'_> {
     }
 }
 
-/// Runs a worker: items sequentially, each to its end. The worker owns its slot from the start, so that a worker that is
-/// never polled also frees its slot.
-async fn work(mut guard: SlotGuard, work: &impl Work) {
+/// Runs a worker. The worker owns its slot from the start, so that a worker that is never polled also frees its slot. A panic
+/// ends the worker; its guard requests another one.
+async fn work(guard: SlotGuard, work: &impl Work) {
+    if let Err(panic) = AssertUnwindSafe(run_items(guard, work)).catch_unwind().await {
+        drop(panic_text(panic));
+    }
+}
+
+/// Runs items sequentially, each to its end.
+async fn run_items(mut guard: SlotGuard, work: &impl Work) {
     let (attempt, slot) = (guard.attempt.clone(), guard.slot);
     let mut ended = None;
     while guard.next_item(ended.take()) {
@@ -122,23 +135,9 @@ async fn work(mut guard: SlotGuard, work: &impl Work) {
         ended = Some(end_item(&attempt, item, end));
         // If the item never yielded, lets other tasks run before the next item begins.
         if !std::mem::take(&mut guard.poll_state.suspended) {
-            yield_worker().await;
+            yield_now().await;
         }
     }
-}
-
-/// Yields to other tasks. Unlike tokio's `yield_now`, it lets another thread steal the task, so that the end of the item
-/// is reported even if the next task on this thread blocks.
-async fn yield_worker() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// Returns `true` if an eviction ended the item.
@@ -186,8 +185,18 @@ impl SlotGuard {
         has_item
     }
 
+    /// Ends the item of a worker that panicked. The log may be the cause of the panic, and panic again.
+    fn end_panicked(&self, item: &ItemContext) -> Ended {
+        let text = "the worker of the item panicked; the program's log or telemetry is faulty".to_string();
+        let failed = Ended { index: item.index(), verdict: Verdict::failed(FailureClass::Transient) };
+        foreign::call(|| end_item(&self.attempt, item, WorkEnd::Panicked(text))).unwrap_or(failed)
+    }
+
     /// Ends the item of a worker that is dropped in the middle of the item. Work that the item started may continue.
     fn end_dropped(&self, item: &ItemContext) -> Ended {
+        if self.dropped == Dropped::ByRuntime && thread::panicking() {
+            return self.end_panicked(item);
+        }
         if self.dropped == Dropped::ByHandler {
             let working = item.cell().is_working();
             return end_item(&self.attempt, item, if working { WorkEnd::Abandoned } else { WorkEnd::Dropped });
@@ -212,6 +221,10 @@ impl Drop for SlotGuard {
             Some(item) if was_ended_by_eviction(item) && self.attempt.was_evicted(self.slot) => {}
             Some(item) => self.attempt.leave(self.slot, self.end_dropped(item)),
         }
+        if thread::panicking() {
+            // Replaces this worker. An error means that the attempt has ended and needs no workers.
+            let _ = self.attempt.request_workers();
+        }
     }
 }
 
@@ -220,31 +233,41 @@ fn end_item(attempt: &Attempt, item: &ItemContext, end: WorkEnd) -> Ended {
     attempt.link.item_ends(item.id(), item.cell());
     let verdict = match &end {
         // Faults of the item were logged when they happened.
-        WorkEnd::Returned(Ok(())) => verdict_of(&Ending::Returned(&Ok(())), None, item.cell().signals()),
-        _ => decide_and_log(attempt, item, &end),
+        WorkEnd::Returned(result) if result.is_ok() => {
+            verdict_of(&Ending::Returned(&Ok(())), None, item.cell().signals())
+        }
+        _ => decide_and_log(attempt, item, end),
     };
     Ended { index: item.index(), verdict }
 }
 
 #[cold]
-fn decide_and_log(attempt: &Attempt, item: &ItemContext, end: &WorkEnd) -> Verdict {
-    let (ending, text) = match end {
-        WorkEnd::Returned(Ok(())) => (Ending::Returned(&Ok(())), None),
-        WorkEnd::Returned(result @ Err(error)) => (Ending::Returned(result), Some(one_line(error))),
-        WorkEnd::Panicked(text) => (Ending::Panicked, Some(format!("the handler panicked: {text}"))),
-        WorkEnd::Dropped => (Ending::Dropped, None),
+fn decide_and_log(attempt: &Attempt, item: &ItemContext, end: WorkEnd) -> Verdict {
+    let cancel = item.cell().cancel().reason();
+    let (ending, text) = match &end {
+        WorkEnd::Returned(result) => (Ending::Returned(result), result.as_ref().err().map(one_line)),
+        WorkEnd::Panicked(text) => (Ending::Panicked, Some(text.clone())),
+        WorkEnd::Dropped => (Ending::Dropped, cancel.is_none().then(|| UNAWAITED.to_string())),
         WorkEnd::Abandoned => (Ending::Abandoned, Some(abandoned_text(attempt))),
     };
     if matches!(end, WorkEnd::Abandoned) {
         attempt.abandon(item.id(), item.cell());
     }
-    let cancel = item.cell().cancel().reason();
     let verdict = verdict_of(&ending, cancel, item.cell().signals());
-    let only_cancelled = matches!(end, WorkEnd::Returned(Err(error)) if cancel.is_some() && is_cancelled(error));
+    let is_cancelled = |result: &SyncResult| result.as_ref().err().is_some_and(is_cancelled);
+    let only_cancelled = matches!(&end, WorkEnd::Returned(result) if cancel.is_some() && is_cancelled(result));
     if let (Some(level), Some(text), false) = (verdict.level, text, only_cancelled) {
         attempt.link.log(entry_of_failure(LogEntry::new(level, text), verdict.class, item.id()));
     }
-    verdict
+    discard_end(attempt, item, end).unwrap_or(verdict)
+}
+
+/// Drops the error of an item. Returns the verdict on the item if the error's destructor panics.
+fn discard_end(attempt: &Attempt, item: &ItemContext, end: WorkEnd) -> Option<Verdict> {
+    let WorkEnd::Returned(result) = end else { return None };
+    let text = destructor_panicked(&result.discard().err()?);
+    attempt.link.log(LogEntry::new(LogLevel::Error, text).with_item(item.id()));
+    Some(verdict_of(&Ending::Panicked, None, item.cell().signals()))
 }
 
 pub(super) fn abandoned_text(attempt: &Attempt) -> String {

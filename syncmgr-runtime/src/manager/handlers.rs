@@ -1,10 +1,10 @@
 //! The registered handlers of a manager.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use syncmgr_core::error::{one_line, panic_text};
+use syncmgr_core::error::one_line;
+use syncmgr_core::foreign::{self, Foreign};
 use syncmgr_core::handler::{ItemObject, SyncHandler};
 use syncmgr_core::id::{HandlerId, Subject};
 use syncmgr_core::info::HandlerInfo;
@@ -59,7 +59,8 @@ impl SyncManager {
     /// # Errors
     /// Returns the errors of [`register`](Self::register), and an error for unknown flag bits.
     pub fn register_for(&self, handler: Arc<dyn SyncHandler>, flags: RegisterFlags) -> Result<HandlerId, RequestError> {
-        let info = call_info(&*handler)?;
+        let handler = Foreign::new(handler);
+        let info = call_info(&**handler)?;
         let (id, capabilities) = (info.id(), info.capabilities());
         if info.limits().items() == 0 {
             return Err(RequestError::NoItemsAllowed { handler: id });
@@ -202,12 +203,11 @@ impl SyncManager {
     /// `GetItemObject`. `None`, the `E_NOTIMPL` of Windows, if there is no object or the handler is not registered.
     pub fn item_object(&self, handler: HandlerId, subject: Subject, interface: Uuid) -> Option<ItemObject> {
         let Registered { handler, .. } = self.host().manager_state().handlers.get(&handler).cloned()?;
-        catch_unwind(AssertUnwindSafe(|| handler.item_object(subject, interface))).ok().flatten()
+        foreign::call(|| handler.item_object(subject, interface)).ok().flatten()
     }
 }
 
 /// Calls the handler's `info` and catches a panic.
 pub(crate) fn call_info(handler: &dyn SyncHandler) -> Result<HandlerInfo, RequestError> {
-    let panicked = |panic| RequestError::InfoPanicked { reason: panic_text(panic) };
-    catch_unwind(AssertUnwindSafe(|| handler.info())).map_err(panicked)
+    foreign::call(|| handler.info()).map_err(|reason| RequestError::InfoPanicked { reason })
 }

@@ -7,6 +7,7 @@ use syncmgr_core::classic::ClassicHandler;
 use syncmgr_core::context::{PrepareContext, RunContext, SynchronizeContext};
 use syncmgr_core::decision::protocol::{Action, Event, ItemSet, Stage, Step};
 use syncmgr_core::error::{NeedsUser, SyncResult};
+use syncmgr_core::foreign::Foreign;
 use syncmgr_core::handler::{ItemObject, Participation, PropertiesOutcome, Resolution, SyncHandler};
 use syncmgr_core::hresult::{CodeError, HResult};
 use syncmgr_core::id::{ErrorId, ItemId, Subject};
@@ -239,7 +240,7 @@ impl SyncHandler for ClassicAdapter {
     }
 
     fn item_object(&self, subject: Subject, interface: Uuid) -> Option<ItemObject> {
-        let classic = self.current().map_or_else(|| (self.create)(), |instance| instance.classic.clone());
+        let classic = self.current().map_or_else(|| Foreign::new((self.create)()), |instance| instance.classic.clone());
         classic.item_object(subject, interface).ok()
     }
 }

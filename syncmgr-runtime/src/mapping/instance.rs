@@ -1,7 +1,6 @@
 //! An instance of a classic handler, and the callback it receives.
 
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
 use futures::FutureExt;
@@ -9,7 +8,8 @@ use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::classic::{Attention, ClassicHandler, SyncCallback};
 use syncmgr_core::context::{RunContext, SynchronizeContext};
 use syncmgr_core::decision::protocol::{Action, Event, HostRequest, ItemSet, Protocol, Purpose, Stage, Step};
-use syncmgr_core::error::{one_line, panic_text};
+use syncmgr_core::error::one_line;
+use syncmgr_core::foreign::{self, Foreign};
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorScope, ItemId, Subject};
 use syncmgr_core::log::{LogEntry, LogErrorInfo, LogLevel};
@@ -24,7 +24,7 @@ use tokio::task::block_in_place;
 
 /// An instance: the handler's object and the state of its protocol.
 pub(super) struct Instance {
-    pub(super) classic: Arc<dyn ClassicHandler>,
+    pub(super) classic: Foreign<Arc<dyn ClassicHandler>>,
     state: Mutex<State>,
     completed: Notify,
     runtime: Handle,
@@ -58,7 +58,7 @@ impl Instance {
             last_code: HResult::S_OK,
         };
         let runtime = Handle::current();
-        Arc::new(Self { classic, state: Mutex::new(state), completed: Notify::new(), runtime })
+        Arc::new(Self { classic: Foreign::new(classic), state: Mutex::new(state), completed: Notify::new(), runtime })
     }
 
     /// Sets the callback.
@@ -124,9 +124,8 @@ impl Instance {
 
     fn deliver(&self, subject: Subject, status: Status) {
         // The contract defines no meaning for the returned code.
-        let delivered = catch_unwind(AssertUnwindSafe(|| self.classic.set_item_status(subject, status)));
-        if let Err(panic) = delivered {
-            let text = format!("the handler panicked in `set_item_status`: {}", panic_text(panic));
+        if let Err(panic) = foreign::call(|| self.classic.set_item_status(subject, status)) {
+            let text = format!("the handler panicked in `set_item_status`: {panic}");
             let run = self.state.lock().run.clone();
             run.log(LogEntry::new(LogLevel::Error, text));
         }
@@ -191,7 +190,8 @@ impl Callback {
                 HResult::E_UNEXPECTED
             }
             _ => {
-                instance.completed.notify_one();
+                // The waker of the waiting call is foreign.
+                let _ = foreign::call(|| instance.completed.notify_one());
                 HResult::S_OK
             }
         }

@@ -1,13 +1,13 @@
 //! Reports an attempt's progress to a foreign callback and applies the callback's answers.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::classic::SyncCallback;
 use syncmgr_core::decision::attempt::Change;
+use syncmgr_core::foreign::{self, Foreign};
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::ItemId;
 use syncmgr_core::log::LogEntry;
@@ -24,7 +24,7 @@ const REPORT_INTERVAL: Duration = Duration::from_millis(100);
 /// A slot for a foreign callback, which can be set, replaced and removed.
 #[derive(Default)]
 pub(super) struct CallbackSlot {
-    callback: Mutex<Option<Arc<dyn SyncCallback>>>,
+    callback: Mutex<Option<Foreign<Arc<dyn SyncCallback>>>>,
     /// Entries that are logged once a callback is set.
     early: Mutex<Vec<LogEntry>>,
     /// The last states of ended items, until they are reported.
@@ -33,7 +33,7 @@ pub(super) struct CallbackSlot {
 
 impl CallbackSlot {
     pub(super) fn set(&self, callback: Option<Arc<dyn SyncCallback>>) {
-        let before = std::mem::replace(&mut *self.callback.lock(), callback);
+        let before = std::mem::replace(&mut *self.callback.lock(), callback.map(Foreign::new));
         drop(before);
         let early = std::mem::take(&mut *self.early.lock());
         for entry in early {
@@ -69,8 +69,8 @@ impl CallbackSlot {
     pub(super) fn call(&self, call: impl FnOnce(&dyn SyncCallback) -> HResult) -> HResult {
         let callback = self.callback.lock().clone();
         let Some(callback) = callback else { return HResult::E_UNEXPECTED };
-        catch_unwind(AssertUnwindSafe(|| call(&*callback))).unwrap_or_else(|_| {
-            tracing::error!("the host's callback panicked");
+        foreign::call(|| call(&**callback)).unwrap_or_else(|error| {
+            tracing::error!(%error, "the host's callback panicked");
             HResult::E_UNEXPECTED
         })
     }

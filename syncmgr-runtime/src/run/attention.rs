@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use syncmgr_core::foreign;
 use syncmgr_core::sync::Mutex;
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -85,5 +86,6 @@ impl Drop for HeldPermit {
 
 fn return_permit(slot: &Arc<PermitSlot>) {
     let permit = slot.lock().take();
-    drop(permit);
+    // Dropping the permit wakes a handler that waits for it.
+    let _ = foreign::discard(permit);
 }

@@ -19,7 +19,7 @@ use syncmgr_core::trigger::RunFlags;
 use super::Run;
 use super::requests::{Requests, Target};
 use crate::attempt::Attempt;
-use crate::call::{CallEnd, Window, drive_call};
+use crate::call::{CallEnd, Window, destructor_panicked, drive_call};
 use crate::ending::{RunChange, RunEnding};
 use crate::meter;
 use crate::session::scope::Choosing;
@@ -109,7 +109,7 @@ impl Run {
         self.log_fault("could not list its items", &end);
         self.record_failure_to_begin(&attempt, &end);
         let code = end.listing_code();
-        if let CallEnd::Returned(Ok(items)) = end {
+        if let CallEnd::Returned(items) = end {
             let (listing, faults) = Listing::check(items);
             for fault in faults {
                 let entry = LogEntry::new(LogLevel::Warning, fault.to_string());
@@ -228,7 +228,7 @@ impl Run {
         let (end, window) = self.call(attempt, limit, Event::ErrorReturned, call).await;
         self.log_fault("could not explain an error", &end);
         match end {
-            CallEnd::Returned(Ok(Resolution::Retry(items))) => (Some(items), window),
+            CallEnd::Returned(Resolution::Retry(items)) => (Some(items), window),
             _ => (None, window),
         }
     }
@@ -288,11 +288,18 @@ impl Run {
         });
         self.attempt().close(|_| Verdict::plain(Outcome::Skipped));
         self.attempts().iter().for_each(|attempt| attempt.detach());
-        self.kept.clear();
+        self.drop_kept();
         self.postpone_missed();
         self.end_automatic();
         self.save_log();
         self.finish();
+    }
+
+    /// Drops the values that the handler has kept.
+    fn drop_kept(&self) {
+        for panic in self.kept.clear() {
+            self.log(LogEntry::new(LogLevel::Error, destructor_panicked(&panic)));
+        }
     }
 
     /// Stores the changes of the log.

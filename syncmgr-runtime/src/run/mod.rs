@@ -26,6 +26,7 @@ use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::host::RunId;
 use syncmgr_core::decision::protocol::{Event, Step};
 use syncmgr_core::decision::verdict::Outcome;
+use syncmgr_core::foreign::Foreign;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ItemId, Subject};
@@ -53,7 +54,7 @@ use crate::watchdog::WatchedRun;
 pub(crate) struct Run {
     id: RunId,
     info: HandlerInfo,
-    handler: Arc<dyn SyncHandler>,
+    handler: Foreign<Arc<dyn SyncHandler>>,
     /// The registration of the handler that the run belongs to.
     generation: Generation,
     /// The state shared with the session and its other runs.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::protocol::{Action, Event, Step};
+use syncmgr_core::foreign;
 use syncmgr_core::id::{ErrorId, ItemId, Subject};
 use tokio::sync::oneshot;
 
@@ -32,8 +33,8 @@ pub(super) enum Target {
 impl Requests {
     fn reply(&mut self) {
         for reply in self.replies.drain(..) {
-            // The receiver may have been dropped.
-            let _ = reply.send(());
+            // The receiver may have been dropped, and its waker is foreign.
+            let _ = foreign::call(|| reply.send(()));
         }
     }
 }

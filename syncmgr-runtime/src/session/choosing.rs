@@ -1,12 +1,12 @@
 //! The choice of a session's items, by the user or by the application.
 
 use std::collections::BTreeSet;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt;
 use syncmgr_core::decision::choice::{Offer, Preferences};
-use syncmgr_core::error::{one_line, panic_text};
+use syncmgr_core::error::one_line;
+use syncmgr_core::foreign;
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::store::StateChange;
@@ -65,9 +65,9 @@ impl SessionShared {
     async fn ask(&self, chooser: Arc<dyn Chooser>, offers: Vec<Offer>) -> Result<Option<Chosen>, String> {
         let (answer, answered) = oneshot::channel();
         let asking = async move {
-            let chosen = AssertUnwindSafe(chooser.choose(&offers)).catch_unwind().await;
+            let chosen = foreign::call_async(|| chooser.choose(&offers)).await;
             // The session may have stopped waiting.
-            let _ = answer.send(chosen.map_err(|panic| format!("the chooser panicked: {}", panic_text(panic))));
+            let _ = answer.send(chosen.map_err(|panic| format!("the chooser panicked: {panic}")));
         };
         let _task = AbortOnDrop(self.tasks.spawn(asking.boxed()));
         answered.await.unwrap_or(Ok(None))

@@ -1,11 +1,11 @@
 //! The connections of a session: one per name, shared by its handlers until all of them have finished.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use syncmgr_core::error::{Classify, SyncResult, drop_panic};
+use syncmgr_core::error::{Classify, SyncResult};
+use syncmgr_core::foreign::Foreign;
 use syncmgr_core::port::{Connection, ConnectionProvider};
 use syncmgr_core::sync::Mutex;
 
@@ -14,7 +14,7 @@ use syncmgr_core::sync::Mutex;
 pub(super) struct Connections(Mutex<BTreeMap<Option<String>, ConnectionSlot>>);
 
 /// One connection. While it is being established, only callers that want the same connection wait.
-type ConnectionSlot = Arc<tokio::sync::Mutex<Option<Connection>>>;
+type ConnectionSlot = Arc<tokio::sync::Mutex<Option<Foreign<Connection>>>>;
 
 impl Connections {
     /// Establishes a connection, once per name.
@@ -28,7 +28,7 @@ impl Connections {
         };
         let mut connection = slot.lock().await;
         if connection.is_none() {
-            *connection = Some(provider.connect(name).await?);
+            *connection = Some(Foreign::new(provider.connect(name).await?));
         }
         Ok(())
     }
@@ -38,9 +38,7 @@ impl Connections {
         let slots = std::mem::take(&mut *self.0.lock());
         for slot in slots.into_values() {
             let connection = slot.try_lock().ok().and_then(|mut slot| slot.take());
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(connection))) {
-                drop_panic(panic);
-            }
+            drop(connection);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
+use syncmgr_core::foreign;
 use syncmgr_core::id::SessionId;
 use syncmgr_core::sync::Mutex;
 
@@ -50,8 +51,9 @@ pub(super) struct Waiting {
 impl Feed {
     /// Takes everything that waits. `waker` is woken once there is more.
     pub(super) fn take(&self, waker: &Waker) -> Waiting {
+        let mut waker = Some(waker.clone());
         let mut inner = self.0.lock();
-        inner.waker = Some(waker.clone());
+        mem::swap(&mut inner.waker, &mut waker);
         inner.ended.clear();
         inner.weight = 0;
         let accepting = inner.waiting.accepting;
@@ -80,7 +82,7 @@ impl Feed {
             change(&mut inner);
             inner.waker.take()
         };
-        waker.into_iter().for_each(Waker::wake);
+        waker.into_iter().for_each(foreign::wake);
     }
 }
 

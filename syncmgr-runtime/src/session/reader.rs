@@ -1,7 +1,6 @@
 //! Reads the events of one session from the journals of its runs.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,12 +10,12 @@ use syncmgr_core::decision::attempt::{Change, JournalEntry};
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::progress::ProgressState;
-use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::event::SessionEvent;
 use super::lifecycle::SessionShared;
 use crate::attempt::Attempt;
+use crate::changes::NextChange;
 use crate::run::{PositionedEvent, Run, RunEvent};
 
 /// The interval at which progress is sampled.
@@ -38,7 +37,7 @@ pub(super) struct Reader {
     /// The number of idle periods at the last idle event.
     last_idle: Option<u64>,
     /// `None` once the last event is ready.
-    changes: Option<Pin<Box<OwnedNotified>>>,
+    changes: Option<NextChange>,
 }
 
 /// The position in a run, and the name of its handler.
@@ -53,7 +52,7 @@ impl Reader {
     pub(super) fn new(session: Arc<SessionShared>) -> Self {
         let started = SessionEvent::Started { trigger: session.terms.trigger, reason: session.terms.reason };
         Self {
-            changes: Some(Box::pin(session.next_change())),
+            changes: Some(session.next_change()),
             session,
             cursors: BTreeMap::new(),
             ready: VecDeque::from([started]),
@@ -120,7 +119,7 @@ impl Reader {
         }
         let changed = self.changes.as_mut().is_some_and(|changes| changes.poll_unpin(cx).is_ready());
         if changed {
-            self.changes = Some(Box::pin(self.session.next_change()));
+            self.changes = Some(self.session.next_change());
         }
         let sampled = self.is_running() && self.poll_samples(cx);
         changed || sampled

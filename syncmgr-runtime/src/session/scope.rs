@@ -13,10 +13,9 @@ use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::sync::Mutex;
 use syncmgr_core::trigger::Trigger;
-use tokio::sync::Notify;
-use tokio::sync::futures::OwnedNotified;
 
 use super::connections::Connections;
+use crate::changes::{Changes, NextChange};
 use crate::chooser::Chosen;
 use crate::clock::Now;
 use crate::host::Host;
@@ -60,7 +59,7 @@ pub(crate) struct SessionScope {
     pub(crate) span: tracing::Span,
     pub(crate) began: Now,
     /// Notified on every change that can end a wait.
-    changes: Arc<Notify>,
+    changes: Changes,
     pub(super) connections: Connections,
     offers: Mutex<BTreeMap<HandlerId, Offer>>,
     chosen: OnceLock<Chosen>,
@@ -77,7 +76,7 @@ impl SessionScope {
             began: host.now(),
             host,
             tasks,
-            changes: Arc::default(),
+            changes: Changes::default(),
             connections: Connections::default(),
             offers: Mutex::default(),
             chosen: OnceLock::new(),
@@ -120,19 +119,19 @@ impl SessionScope {
 
     /// Wakes everything that waits for a change.
     pub(crate) fn changed(&self) {
-        self.changes.notify_waiters();
+        self.changes.notify();
     }
 
     /// Resolves at the next change after this call.
-    pub(crate) fn next_change(&self) -> OwnedNotified {
-        self.changes.clone().notified_owned()
+    pub(crate) fn next_change(&self) -> NextChange {
+        self.changes.next()
     }
 
     /// Waits until `condition` returns `true`. Cancel safe.
     pub(crate) async fn until(&self, condition: impl Fn() -> bool) {
         loop {
             // Created before the check, so that no change is missed.
-            let changed = self.changes.notified();
+            let changed = self.changes.next();
             if condition() {
                 return;
             }

@@ -80,7 +80,7 @@ async fn a_connection_that_panics_on_close_does_not_keep_the_session_open() {
     let report = within(manager.session(Trigger::Manual).start().unwrap().finish()).await;
     assert!(report.is_success(), "{report}");
     // The provider panics on drop too.
-    std::mem::forget(manager);
+    drop(manager);
 }
 
 #[tokio::test(start_paused = true)]

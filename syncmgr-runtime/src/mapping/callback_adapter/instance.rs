@@ -12,6 +12,7 @@ use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::protocol::{Action, Event, HostRequest, ItemSet, Protocol, Purpose, Stage, Step};
 use syncmgr_core::decision::verdict::verdict_of_unprepared;
 use syncmgr_core::error::FailureClass;
+use syncmgr_core::foreign::Foreign;
 use syncmgr_core::handler::{Resolution, SyncHandler};
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorId, ItemId, SessionId, Subject};
@@ -38,7 +39,7 @@ use crate::tasks::Tasks;
 
 /// An instance: its handler and the state of its protocol.
 pub(super) struct AdapterInstance {
-    handler: Arc<dyn SyncHandler>,
+    handler: Foreign<Arc<dyn SyncHandler>>,
     info: HandlerInfo,
     interaction: Option<Arc<dyn Interaction>>,
     store: Arc<dyn StateStore>,
@@ -70,7 +71,8 @@ impl AdapterInstance {
         store: Arc<dyn StateStore>,
     ) -> Result<Arc<Self>, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
-        let info = call_info(&*handler)?;
+        let handler = Foreign::new(handler);
+        let info = call_info(&**handler)?;
         let session = SessionId(store.last_session().unwrap_or_default().0 + 1);
         let run_info = RunInfo::new(info.id(), session, Trigger::Manual, RunFlags::empty());
         let nothing: Items = std::iter::empty().collect();
@@ -100,7 +102,7 @@ impl AdapterInstance {
     }
 
     pub(super) fn handler(&self) -> &dyn SyncHandler {
-        &*self.handler
+        &**self.handler
     }
 
     pub(super) fn info(&self) -> &HandlerInfo {
@@ -178,7 +180,7 @@ impl AdapterInstance {
         };
         let (end, _) = drive_call(&attempt, None, || self.handler.items(), || {}).await;
         let code = end.listing_code();
-        let CallEnd::Returned(Ok(items)) = end else {
+        let CallEnd::Returned(items) = end else {
             self.on(Event::Listed(code));
             return Err(code);
         };
@@ -242,7 +244,8 @@ impl AdapterInstance {
             self.on(Event::HandlerLost);
         }
         self.on(Event::Detached);
-        self.kept.clear();
+        // The callback is gone, so the panic of a destructor cannot be logged.
+        drop(self.kept.clear());
         HResult::S_OK
     }
 
@@ -366,7 +369,7 @@ impl AdapterInstance {
             let (end, _) = drive_call(&attempt, None, explain, || {}).await;
             shared.log_fault("could not explain an error", &end);
             let (code, items) = match end {
-                CallEnd::Returned(Ok(Resolution::Retry(items))) => (HResult::S_SYNCMGR_RETRYSYNC, items),
+                CallEnd::Returned(Resolution::Retry(items)) => (HResult::S_SYNCMGR_RETRYSYNC, items),
                 end => (end.code(), Vec::new()),
             };
             let item_set = if items.is_empty() { ItemSet::Empty } else { ItemSet::NonEmpty };
