@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
+use std::thread;
 
 use futures::executor::block_on;
 use syncmgr::log::{ErrorScope, Question};
@@ -162,6 +163,40 @@ fn a_writer_panic_fails_its_callers_and_keeps_the_store_intact() {
     assert_eq!(record(&SqliteStore::open(&path).expect("the store opens"), ITEM), None);
 }
 
+/// Panics when it is woken, after it has sent the name of its thread.
+struct Panics(Mutex<Sender<Option<String>>>);
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        let name = thread::current().name().map(str::to_owned);
+        self.0.lock().expect("not poisoned").send(name).expect("the test waits");
+        panic!("the fault")
+    }
+}
+
+#[test]
+fn a_waker_that_panics_does_not_run_on_the_writing_thread() {
+    let directory = tempdir().expect("the directory is created");
+    let (go, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let step = Arc::new(move |name| {
+        if name == "batch taken" {
+            wait.lock().expect("not poisoned").recv().expect("the test sends a signal");
+        }
+    });
+    let store = SqliteOptions::new().on_failpoint(step).open(directory.path().join("state")).expect("the store opens");
+    let (woken, threads) = channel();
+    let mut written = store.write(vec![commit_change(ITEM, fence(1, 0), "1")]);
+    let waker = Waker::from(Arc::new(Panics(Mutex::new(woken))));
+    assert!(written.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    go.send(()).expect("the writer waits");
+    let name = threads.recv().expect("the waker is called");
+    assert_ne!(name.as_deref(), Some("syncmgr-store"));
+    go.send(()).expect("the writer waits");
+    block_on(store.write(vec![commit_change(ITEM, fence(1, 0), "2")])).expect("the writer is alive");
+    block_on(written).expect("the write succeeds");
+}
+
 /// Drops a store when it is woken.
 struct DropOnWake(Mutex<Option<SqliteStore>>);
 
@@ -172,7 +207,7 @@ impl Wake for DropOnWake {
 }
 
 #[test]
-fn the_last_handle_may_be_dropped_on_the_writing_thread() {
+fn the_last_handle_may_be_dropped_by_the_waker_of_a_write() {
     let directory = tempdir().expect("the directory is created");
     let (alive, thread) = channel::<()>();
     let (go, wait) = channel::<()>();

@@ -16,6 +16,7 @@ mod options;
 mod port;
 mod queue;
 mod reader;
+mod replies;
 mod rows;
 mod schema;
 mod wal;

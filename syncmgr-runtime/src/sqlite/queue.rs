@@ -14,6 +14,8 @@ mod scope;
 use keys::{Key, cost, keys};
 pub(super) use scope::Scope;
 
+use super::replies::{self, Reply};
+
 /// The cost of queued changes above which callers should wait.
 const MAX_QUEUED: usize = 16_384;
 
@@ -31,7 +33,7 @@ pub(super) struct Queue {
 #[derive(Debug)]
 pub(super) struct Write {
     pub(super) changes: Arc<Vec<StateChange>>,
-    pub(super) reply: oneshot::Sender<SyncResult>,
+    pub(super) reply: Reply<SyncResult>,
     pub(super) number: u64,
 }
 
@@ -55,7 +57,7 @@ struct State {
     waiting: usize,
     /// The last unsettled write that touches each key.
     touched: HashMap<Key, u64>,
-    room: Vec<oneshot::Sender<()>>,
+    room: Vec<Reply<()>>,
     /// `true` while the writer waits. The writer is notified only then, because every notification costs a system call.
     idle: bool,
     /// `true` once no more writes are appended.
@@ -67,7 +69,7 @@ struct State {
 impl Queue {
     /// Appends changes. The receiver is cancelled if the writer has exited.
     pub(super) fn append(&self, changes: Vec<StateChange>) -> oneshot::Receiver<SyncResult> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::channel();
         let mut state = self.state.lock();
         if state.abandoned {
             return answer;
@@ -121,10 +123,7 @@ impl Queue {
         }
         let waiters = if state.waiting <= MAX_QUEUED { std::mem::take(&mut state.room) } else { Vec::new() };
         drop(state);
-        for waiter in waiters {
-            // The waiter may have been dropped.
-            let _ = waiter.send(());
-        }
+        replies::send_all(waiters.into_iter().map(|waiter| (waiter, ())));
     }
 
     /// Returns a receiver that resolves or is cancelled once there is room; `None` if there is room now.
@@ -133,7 +132,7 @@ impl Queue {
         if state.waiting <= MAX_QUEUED || state.abandoned {
             return None;
         }
-        let (waiter, room) = oneshot::channel();
+        let (waiter, room) = Reply::channel();
         state.room.push(waiter);
         Some(room)
     }
@@ -170,6 +169,9 @@ impl Queue {
         let cancelled =
             (std::mem::take(&mut state.writes), std::mem::take(&mut state.room), std::mem::take(&mut state.unsettled));
         drop(state);
-        drop(cancelled);
+        let (writes, room, unsettled) = cancelled;
+        drop(unsettled);
+        replies::cancel_all(writes.into_iter().map(|write| write.reply));
+        replies::cancel_all(room.into_iter());
     }
 }

@@ -14,6 +14,7 @@ use super::lock::Lock;
 use super::open::Opened;
 use super::options::SqliteOptions;
 use super::queue::{Queue, Queued, Scope, Write};
+use super::replies;
 
 /// A handle to the writing thread. Dropping the handle waits until all queued changes are stored.
 #[derive(Debug)]
@@ -47,8 +48,7 @@ impl Writer {
         self.queue.unsettled(scope)
     }
 
-    /// Returns `true` on the writing thread. The wakers of callers run on that thread and may use the store, but the
-    /// thread must not wait for itself.
+    /// Returns `true` on the writing thread, which must not wait for itself.
     fn is_current_thread(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| thread.thread().id() == thread::current().id())
     }
@@ -99,9 +99,7 @@ impl WriterThread {
             let results = self.store(&batch);
             self.queue.settle(&batch);
             self.options.failpoints.at("before waiters told");
-            for (write, result) in batch.drain(..).zip(results) {
-                drop(write.reply.send(result));
-            }
+            replies::send_all(batch.drain(..).map(|write| write.reply).zip(results));
             self.options.failpoints.at("after waiters told");
         }
     }
