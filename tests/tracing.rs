@@ -1,6 +1,7 @@
 //! The spans and events of a session, with the names of their fields.
 
 use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use syncmgr::anyhow::anyhow;
@@ -114,4 +115,38 @@ async fn a_log_event_has_the_names_and_the_text_at_the_level_of_its_entry() {
     let logged = recorder.logged.lock().expect("no thread panics while it holds the lock").clone();
     assert!(logged[0].contains("Letters") && logged[0].contains("secret letter"), "{logged:?}");
     assert!(logged[0].contains("secret letter is not readable"), "{logged:?}");
+}
+
+/// A layer that panics once, when an item is polled for the first time.
+#[derive(Default)]
+struct PanicsOnce(AtomicBool);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for PanicsOnce {
+    fn on_enter(&self, span: &Id, context: Context<'_, S>) {
+        let is_item = context.span(span).is_some_and(|span| span.name() == "item");
+        assert!(!is_item || self.0.swap(true, Ordering::Relaxed), "the fault");
+    }
+}
+
+/// A handler with two items, one at a time.
+struct Numbers;
+
+#[sync_handler(id = "9c1b2a52-7d4e-4f0e-8a57-0b8f6d1e2c33", name = "Numbers", limits = Limits::DEFAULT.with_items(1))]
+impl SyncHandler for Numbers {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(["one", "two"].map(SyncItem::named).into_iter().collect())
+    }
+
+    async fn synchronize_item(&self, _: &ItemContext) -> SyncResult {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_panics_is_replaced_and_its_item_fails() {
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(PanicsOnce::default()));
+    let report = SyncManager::new().run(Numbers).await.expect("the handler can be registered");
+    let outcomes: Vec<_> = report.items().map(|item| item.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Failed, Outcome::Succeeded], "{report}");
+    assert!(report.runs[0].log[0].text.contains("the worker of the item panicked"), "{report}");
 }

@@ -307,6 +307,8 @@ impl SynchronizeContext {
     /// }
     /// ```
     ///
+    /// Not cancel safe: if the future is dropped, the items that are running are cancelled and fail.
+    ///
     /// # Errors
     /// [`Cancelled`] if the run had ended before this call.
     pub async fn each_item(&self) -> SyncResult {

@@ -3,19 +3,14 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures::FutureExt;
-use syncmgr::{Limits, Outcome, SessionEvent};
+use syncmgr::{Outcome, SessionEvent};
 use tokio::sync::Notify;
-use tracing::Subscriber;
-use tracing::span::Id;
-use tracing_subscriber::layer::{self, Layer, SubscriberExt};
-use tracing_subscriber::registry::LookupSpan;
 
 use crate::support::awaitable_host::{until, within};
-use crate::support::{HANDLER, Scripted, id, run, start};
+use crate::support::{HANDLER, Scripted, id, start};
 
 /// A waker that panics.
 struct Panics;
@@ -96,26 +91,4 @@ async fn a_handler_that_polls_its_items_with_a_faulty_waker_can_be_stopped() {
     session.skip(HANDLER, id("a")).unwrap();
     session.stop();
     assert!(!within(session.finish()).await.is_success());
-}
-
-/// A layer of telemetry that panics once, when an item is polled for the first time.
-#[derive(Default)]
-struct FaultyTelemetry(AtomicBool);
-
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for FaultyTelemetry {
-    fn on_enter(&self, span: &Id, context: layer::Context<'_, S>) {
-        let is_item = context.span(span).is_some_and(|span| span.name() == "item");
-        assert!(!is_item || self.0.swap(true, Ordering::Relaxed), "the fault");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_worker_that_panics_is_replaced_and_its_item_fails() {
-    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(FaultyTelemetry::default()));
-    let one = Limits::DEFAULT.with_items(1);
-    let plain = || Scripted::new(&["a", "b"]).info(|info| info.with_limits(one));
-    let report = within(run(plain())).await;
-    let outcomes: Vec<_> = report.items().map(|item| item.outcome).collect();
-    assert_eq!(outcomes, [Outcome::Failed, Outcome::Succeeded], "{report}");
-    assert!(report.runs[0].log[0].text.contains("the worker of the item panicked"), "{report}");
 }
