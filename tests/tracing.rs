@@ -131,7 +131,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for PanicsOnce {
 /// A handler with two items, one at a time.
 struct Numbers;
 
-#[sync_handler(id = "9c1b2a52-7d4e-4f0e-8a57-0b8f6d1e2c33", name = "Numbers", limits = Limits::DEFAULT.with_items(1))]
+#[sync_handler(id = "9c1b2a52-7d4e-4f0e-8a57-0b8f6d1e2c33", name = "Numbers", limits(items = 1))]
 impl SyncHandler for Numbers {
     async fn items(&self) -> SyncResult<Items> {
         Ok(["one", "two"].map(SyncItem::named).into_iter().collect())

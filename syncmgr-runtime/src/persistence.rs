@@ -104,7 +104,9 @@ impl Host {
         }
         // Called now, so that the store has the changes even if the future is never polled.
         match foreign::call(|| self.ports.store.write(changes)) {
-            Ok(written) => foreign::call_async(|| written).map(|written| written.unwrap_or_else(store_panicked)).boxed(),
+            Ok(written) => {
+                foreign::call_async(|| written).map(|written| written.unwrap_or_else(store_panicked)).boxed()
+            }
             Err(panic) => futures::future::ready(store_panicked(panic)).boxed(),
         }
     }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::thread;
 
-use futures::{FutureExt, StreamExt};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use syncmgr_core::cancel::{CancelReason, Cancelled};
 use syncmgr_core::context::ItemContext;
 use syncmgr_core::decision::verdict::{Ending, Verdict, verdict_of};

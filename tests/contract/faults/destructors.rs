@@ -39,7 +39,9 @@ fn faulty_error<T>() -> SyncResult<T> {
 fn logged(report: &Report) -> Vec<Option<&str>> {
     let run = ran(report, HANDLER);
     let about = run.log.iter().filter(|entry| entry.text.ends_with("a destructor of the handler panicked: the fault"));
-    about.map(|entry| run.items().find(|item| Some(item.item.id()) == entry.item).map(|item| item.item.name())).collect()
+    about
+        .map(|entry| run.items().find(|item| Some(item.item.id()) == entry.item).map(|item| item.item.name()))
+        .collect()
 }
 
 fn outcomes(report: &Report) -> Vec<Outcome> {

@@ -11,7 +11,11 @@ use crate::support::{Scripted, run};
 
 /// Runs the items with a time limit, and returns the report.
 async fn run_for_a_second(
-    each: impl for<'a> Fn(&'a SynchronizeContext) -> futures::future::BoxFuture<'a, SyncResult> + Send + Sync + Clone + 'static,
+    each: impl for<'a> Fn(&'a SynchronizeContext) -> futures::future::BoxFuture<'a, SyncResult>
+    + Send
+    + Sync
+    + Clone
+    + 'static,
 ) -> Report {
     let handler = Scripted::new(&["done", "hangs", "begins never"])
         .info(|info| info.with_limits(Limits::DEFAULT.with_items(1)))
@@ -27,8 +31,10 @@ async fn run_for_a_second(
 async fn items_that_the_handler_no_longer_waits_for_fail_with_a_reason() {
     let spawned = run_for_a_second(|run| run.each_item().boxed()).await;
     let in_place = run_for_a_second(|run| {
-        run.each(|item| async move { if item.name() == "done" { Ok(()) } else { std::future::pending().await } }.boxed())
-            .boxed()
+        run.each(|item| {
+            async move { if item.name() == "done" { Ok(()) } else { std::future::pending().await } }.boxed()
+        })
+        .boxed()
     })
     .await;
     for report in [spawned, in_place] {
@@ -61,9 +67,8 @@ async fn a_handler_may_run_the_items_again_that_it_stopped_waiting_for() {
 
 #[tokio::test(start_paused = true)]
 async fn concurrent_work_that_is_always_ready_can_be_stopped() {
-    let handler = Scripted::new(&["a"]).on_item(|item| {
-        async move { item.concurrently(4, 0_u64.., |_| async { Ok(()) }).await.map(drop) }.boxed()
-    });
+    let handler = Scripted::new(&["a"])
+        .on_item(|item| async move { item.concurrently(4, 0_u64.., |_| async { Ok(()) }).await.map(drop) }.boxed());
     let session = crate::support::start(handler);
     let begun = |event: &syncmgr::SessionEvent| matches!(event, syncmgr::SessionEvent::Began { .. });
     crate::support::awaitable_host::until(&mut session.events(), begun).await;
