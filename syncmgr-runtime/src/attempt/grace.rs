@@ -83,8 +83,7 @@ impl<'a> Supervised<'a> {
         let Some(work) = &mut self.work else { return };
         let cell = self.item.cell();
         cell.record_poll_boundary();
-        let polled =
-            self.span.in_scope(|| nesting::within(self.call, || foreign::call(|| work.poll_unpin(cx))));
+        let polled = self.span.in_scope(|| nesting::within(self.call, || foreign::call(|| work.poll_unpin(cx))));
         cell.record_poll_boundary();
         let ended = match polled {
             Ok(Poll::Pending) => return,
