@@ -143,7 +143,8 @@ impl RetryLedger {
     pub fn listed(&mut self, handler: HandlerId, lists: impl Fn(ItemId) -> bool) -> Vec<Effect> {
         let Some(Handler { items, unlisted, .. }) = self.handlers.get_mut(&handler) else { return Vec::new() };
         let is_missing = |item: &ItemId| *item != HANDLER_ITSELF && !lists(*item);
-        let listed_again: Vec<_> = unlisted.extract_if(.., |item| lists(*item)).collect();
+        let listed_again: Vec<_> = unlisted.iter().copied().filter(|item| lists(*item)).collect();
+        unlisted.retain(|item| !lists(*item));
         unlisted.extend(items.keys().copied().filter(is_missing));
         let listed_again = listed_again.into_iter().filter_map(|item| Some((item, *items.get(&item)?)));
         for (item, state) in listed_again.collect::<Vec<_>>() {
