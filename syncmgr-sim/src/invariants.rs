@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::explain::{Condition, Next};
+use syncmgr_core::retry::RetryStatus;
 use syncmgr_core::store::{SessionOutcome, SessionRecord, StateStore};
 
 use crate::model::{Finding, Wait};
@@ -62,7 +63,8 @@ impl Process<'_> {
             state.model.is_running(key)
         })?;
         let shown_running = matches!(explanation.condition, Condition::Running { .. });
-        if shown_running != is_running {
+        let is_about_to_begin = shown_running && self.is_suspect(key);
+        if shown_running != is_running && !is_about_to_begin {
             return Some((EXPLAIN, format!("{key:?} running: {is_running}, explained as: {explanation}")));
         }
         let (wall, clock_stale) =
@@ -92,8 +94,24 @@ impl Process<'_> {
         let (is_preparing, is_called) = self
             .sim
             .with(|state| (state.model.preparing.contains(&key.0), state.model.active_calls.contains_key(&key.0)));
-        let has_reason = is_full || is_preparing || !is_called;
+        // Items that were interrupted run one at a time, and each is counted in the store before it begins.
+        let has_suspects = self.keys().into_iter().any(|other| other.0 == key.0 && self.is_suspect(other));
+        let has_reason = is_full || is_preparing || !is_called || has_suspects;
         (!has_reason).then(|| ("a waiting item has a reason", format!("{key:?} waits without a reason: {explanation}")))
+    }
+
+    /// Returns `true` if the item may have ended its process: it is counted in the store before it begins.
+    fn is_suspect(&self, key: Key) -> bool {
+        let is_unfinished =
+            self.sim.with(|state| state.model.store_failed || state.model.to_resume.contains(&key));
+        is_unfinished || self.is_counted(key)
+    }
+
+    /// Returns `true` if the store holds the state that the item has if the process ends now.
+    fn is_counted(&self, key: Key) -> bool {
+        let record = self.disk.store.record(key.0, key.1).ok().flatten().unwrap_or_default();
+        let counted = |status| matches!(status, RetryStatus::Interrupted | RetryStatus::NeedsAttention);
+        record.retry.is_some_and(|retry| counted(retry.status))
     }
 
     /// Returns `true` if the item's handler runs or waits.
@@ -111,7 +129,7 @@ impl Process<'_> {
         if let Some(details) = contradicted {
             return Some(("committed state is stored", format!("{key:?}: {details}")));
         }
-        if record.outcome == Some(Outcome::Succeeded) && record.retry.is_some() {
+        if record.outcome == Some(Outcome::Succeeded) && record.retry.is_some() && !self.is_counted(key) {
             return Some((RECORD, format!("{key:?} succeeded but has a retry state: {record:?}")));
         }
         let must_wait = self.sim.with(|state| {

@@ -95,8 +95,12 @@ fn check_outcome(state: &mut State, report: &Report, key: Key, outcome: Outcome,
     }
 }
 
-/// Checks that the end of a reported session is stored, so that no later process finds the session interrupted.
+/// Checks that the end of a reported session is stored, so that no later process finds the session interrupted. A shutdown
+/// interrupts the sessions that it cuts short.
 fn check_end_stored(state: &mut State, store: &dyn StateStore, report: &Report) {
+    if state.model.shutting_down && !report.is_success() {
+        return;
+    }
     let interrupted = store.interrupted().unwrap_or_default();
     let is_reported =
         |record: &SessionRecord| record.session == report.session && Some(record.manager) == state.model.manager;

@@ -117,8 +117,12 @@ async fn run_items(mut guard: SlotGuard, work: &impl Work) {
         let item = guard.context.as_ref().expect("a worker in its turn has a context");
         attempt.link.item_begins(&attempt, item.id());
         if attempt.is_suspect(item.id()) {
-            // If the store fails, the item runs all the same.
-            let _ = attempt.link.suspect_begins(item.id()).await;
+            tokio::select! {
+                biased;
+                _ = item.cancelled() => {}
+                // If the store fails, the item runs all the same.
+                _ = attempt.link.suspect_begins(item.id()) => {}
+            }
         }
         if item.check().is_err() {
             ended = Some(end_item(&attempt, item, WorkEnd::Dropped));
