@@ -102,9 +102,7 @@ impl Process<'_> {
 
     /// Returns `true` if the item may have ended its process: it is counted in the store before it begins.
     fn is_suspect(&self, key: Key) -> bool {
-        let is_unfinished =
-            self.sim.with(|state| state.model.store_failed || state.model.to_resume.contains(&key));
-        is_unfinished || self.is_counted(key)
+        self.sim.with(|state| state.model.suspects.contains(&key)) || self.is_counted(key)
     }
 
     /// Returns `true` if the store holds the state that the item has if the process ends now.

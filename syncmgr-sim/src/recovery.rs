@@ -27,7 +27,9 @@ impl Process<'_> {
             self.check_stored_record(key, &record);
             let (wait, failures) = self.stored_wait(&record);
             let (wait, failures) = if unfinished.contains(&key) { (Wait::Unknown, 0) } else { (wait, failures) };
+            let was_interrupted = record.retry.is_some_and(|retry| retry.status == RetryStatus::Interrupted);
             self.sim.try_with(|state| {
+                state.model.suspects.extend((was_interrupted || unfinished.contains(&key)).then_some(key));
                 let item = state.model.item(key);
                 (item.wait, item.failures) = (wait, failures);
             });

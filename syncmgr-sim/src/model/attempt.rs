@@ -140,7 +140,11 @@ impl Model {
         let is_equivalent = |attempt: &&&Attempt| {
             let other = self.sessions.get(&attempt.session);
             let is_complete = !matches!(attempt.end, None | Some(AttemptEnd::Unknown | AttemptEnd::Cancelled(_)));
-            is_complete && attempt.session < session && other.is_some_and(|other| other.terms == request.terms)
+            // A suspect begins before its handler is called, maybe before the request.
+            is_complete
+                && !self.suspects.contains(&key)
+                && attempt.session < session
+                && other.is_some_and(|other| other.terms == request.terms)
         };
         let other = since.iter().find(is_equivalent)?;
         Some((
