@@ -29,9 +29,7 @@ pub(crate) fn check_report(state: &mut State, store: &FaultyStore, report: &Repo
     }
     state.note(&format!("session {} is idle: {}", report.session, summary(report)));
     let durable = (!state.model.store_failed && !state.model.writes_lost).then(|| store.after_crash());
-    // A shutdown interrupts the sessions that it stops, so they have no stored end.
-    let cut_short = state.model.shutting_down && !report.is_success();
-    if let Some(store) = durable.as_ref().filter(|_| !cut_short) {
+    if let Some(store) = &durable {
         check_end_stored(state, store, report);
     }
     if report.is_success() {
