@@ -103,6 +103,8 @@ struct Handler {
     events: RegisterFlags,
     /// The items with a retry state that the last complete listing lacked; none of them is due.
     unlisted: BTreeSet<ItemId>,
+    /// `true` if its last run could not begin, so items that were due then had no attempt.
+    failed_to_begin: bool,
 }
 
 impl RetryLedger {

@@ -78,10 +78,13 @@ impl RetryLedger {
         request: &RunRequest,
     ) -> Option<(Option<RetryState>, Vec<Effect>)> {
         let handler = attempted.handler;
-        if attempted.verdict.outcome == Outcome::Succeeded && self.state_of(handler, HANDLER_ITSELF).is_none() {
+        let mut effects = self.requeue_after_begin(attempted);
+        if attempted.verdict.outcome == Outcome::Succeeded
+            && effects.is_empty()
+            && self.state_of(handler, HANDLER_ITSELF).is_none()
+        {
             return None;
         }
-        let mut effects = Vec::new();
         let attempted = &EndedAttempt { now: self.time(attempted.now), item: HANDLER_ITSELF, ..*attempted };
         let after = self.after(attempted, &mut effects);
         // A request for given items does not resume interrupted runs; another session has to.
@@ -89,6 +92,18 @@ impl RetryLedger {
             effects.push(Effect::Wake);
         }
         Some((after, effects))
+    }
+
+    /// If the handler can begin again, makes the items due that were due while it could not. The run that begins may have been
+    /// requested for other items.
+    fn requeue_after_begin(&mut self, attempted: &EndedAttempt<'_>) -> Vec<Effect> {
+        let Some(handler) = self.handlers.get_mut(&attempted.handler) else { return Vec::new() };
+        let fails = attempted.verdict.outcome != Outcome::Succeeded;
+        if !std::mem::replace(&mut handler.failed_to_begin, fails) || fails {
+            return Vec::new();
+        }
+        let items: Vec<_> = handler.items.keys().copied().filter(|item| *item != HANDLER_ITSELF).collect();
+        self.requeue(attempted.handler, items, attempted.policy, attempted.now)
     }
 
     /// Computes and sets the retry state after an attempt.

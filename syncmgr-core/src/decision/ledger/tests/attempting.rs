@@ -140,6 +140,18 @@ fn a_handler_that_cannot_begin_is_due_as_a_whole() {
     assert_eq!(ledger.began(&attempted(INBOX, plain(Outcome::Succeeded), 40), &request(MAIL)), None);
 }
 
+/// The session of the due item could not begin, and the next session that begins was requested for another item.
+#[test]
+fn an_item_whose_run_could_not_begin_is_due_once_the_handler_can_begin() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    assert_eq!(started(&ledger.tick(None, online(), at(30))).len(), 1);
+    let _ = ledger.began(&attempted(INBOX, failed(), 30), &request(MAIL));
+    let _ = ledger.automatic_run_ended(MAIL);
+    let begun = ledger.began(&attempted(INBOX, plain(Outcome::Succeeded), 40), &request(MAIL).with_items([DRAFTS]));
+    assert_eq!(begun, Some((None, vec![Effect::Wake])));
+    assert_eq!(ledger.next_deadline(), Some(at(40) + POLICY.cap));
+}
+
 #[test]
 fn an_unknown_handler_has_no_retry_state() {
     let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
