@@ -32,6 +32,8 @@ pub(crate) struct Model {
     pub(crate) to_resume: BTreeSet<Key>,
     /// The items that may have ended an earlier process. The manager counts each of them in its store before it calls the handler.
     pub(crate) suspects: BTreeSet<Key>,
+    /// The items that the previous process has left unfinished.
+    pub(crate) unfinished: BTreeSet<Key>,
     /// Handlers that the user may have requested while they were held. Sessions the manager starts for them later count as
     /// forced.
     pub(crate) deferred: BTreeSet<HandlerId>,

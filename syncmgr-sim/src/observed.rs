@@ -174,7 +174,15 @@ impl SyncHandler for Observed {
     async fn prepare(&self, run: &PrepareContext) -> SyncResult {
         let _call = self.begin_call(run);
         self.sim.try_with(|state| state.model.preparing.insert(run.handler()));
-        self.inner.prepare(run).await
+        let prepared = self.inner.prepare(run).await;
+        if prepared.is_err() {
+            // The items end without an attempt; in a forced session this ends the wait that the peer asked for.
+            self.sim.try_with(|state| match state.model.requested_by(run.session(), run.handler()) {
+                RequestedBy::UserForced => state.model.mark_unknown(|key| key.0 == run.handler()),
+                _ => {}
+            });
+        }
+        prepared
     }
 
     async fn synchronize(&self, run: &SynchronizeContext) -> SyncResult {

@@ -20,7 +20,8 @@ impl Process<'_> {
         let keys = self.keys();
         let unfinished = self.unfinished_items(&keys);
         self.sim.try_with(|state| {
-            state.model.to_resume = if self.has_chooser() { BTreeSet::new() } else { unfinished.clone() }
+            state.model.to_resume = if self.has_chooser() { BTreeSet::new() } else { unfinished.clone() };
+            state.model.unfinished = unfinished.clone();
         });
         for key in keys {
             let record = self.disk.store.record(key.0, key.1).ok().flatten().unwrap_or_default();

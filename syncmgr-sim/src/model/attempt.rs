@@ -106,7 +106,8 @@ impl Model {
 
     /// Checks that an automatic attempt respects every wait, and that a manual attempt respects the time that the peer set.
     fn check_wait(&self, key: Key, requested_by: RequestedBy, now: Duration) -> Option<Finding> {
-        if self.clock_set_back {
+        // An end that could not be stored does not count as the end of an interrupted item.
+        if self.clock_set_back || self.store_failed && self.unfinished.contains(&key) {
             return None;
         }
         let wait = self.items.get(&key).map_or(Wait::Unknown, |item| item.wait);
