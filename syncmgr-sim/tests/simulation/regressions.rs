@@ -54,9 +54,39 @@ const REGRESSIONS: &[(u64, &str, &str)] = &[
         "an item that was due because the clock was set back was lost when its run began after the clock was right again",
     ),
     (
+        5_007_073,
+        "0,4,6,13,18,21,26-29",
+        "forgetting a handler cleared the retry states of a later registration with its id",
+    ),
+    (
+        5_013_772,
+        "7,11,17,19,33-34,37,42,44-45,48",
+        "the model did not know that an automatic run takes an item along twice and may be stopped before the second attempt",
+    ),
+    (
         5_016_475,
         "2-4,7-8,12,18-19",
         "the model expected a wait that could not be stored to outlast the registration of its handler",
+    ),
+    (
+        5_023_852,
+        "0,3-6,14-17,19,33-34",
+        "a retry whose session could not begin was lost once an answer had started the handler again",
+    ),
+    (
+        5_046_772,
+        "11-12,18,24,26-27,29",
+        "the model kept a time that the peer had set although a forced session that could not prepare had cleared it",
+    ),
+    (
+        5_051_402,
+        "0-1,7,10-11,23-24,27,32-33,39-41",
+        "a retry whose session could not begin was lost once a request for another item had begun",
+    ),
+    (
+        5_052_998,
+        "0,10,12-14,29,40,47-48,53,60,62",
+        "the model did not know that an interrupted item whose end was not stored is resumed",
     ),
 ];
 
