@@ -86,10 +86,17 @@ pub struct RetryLedger {
     disabled: Disabled,
     /// The least time between two starts that are caused by changes of the environment.
     environment_starts: Interval,
-    /// The time at which the network came back, if the reconnect still waits for the end of the interval.
-    reconnected: Option<SystemTime>,
+    /// Set once the network is back, until the end of the interval for which the reconnect waits.
+    reconnected: Option<FailedSince>,
     /// The latest deadline for which the scheduler has waited.
     reached: SystemTime,
+}
+
+/// The items and resources that have failed since the network came back. A delayed reconnect does not end their backoffs.
+#[derive(Clone, Debug, Default)]
+struct FailedSince {
+    items: BTreeSet<(HandlerId, ItemId)>,
+    claims: BTreeSet<Claim>,
 }
 
 /// The retry states of a handler's items.

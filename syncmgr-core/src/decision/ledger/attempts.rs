@@ -112,6 +112,9 @@ impl RetryLedger {
         let before = self.state_of(handler, item).copied();
         let after = state_after(before, attempted);
         self.set(handler, item, after);
+        if let Some(failed_since) = self.reconnected.as_mut().filter(|_| after != before) {
+            failed_since.items.insert((handler, item));
+        }
         effects.extend(attention_question(item, before, after).map(Effect::AddQuestion));
         effects.extend(after.map(|_| Effect::Wake));
         after
@@ -126,6 +129,9 @@ impl RetryLedger {
             Some(state) => self.resources.insert(claim.clone(), state),
             None => self.resources.remove(claim),
         };
+        if let Some(failed_since) = self.reconnected.as_mut().filter(|_| after != before) {
+            failed_since.claims.insert(claim.clone());
+        }
         (after != before).then_some(after)
     }
 }

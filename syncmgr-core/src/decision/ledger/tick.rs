@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use super::{Effect, HANDLER_ITSELF, HeldRun, InterruptedRun, RetryLedger, Start, StartReason, Targets, writes};
+use super::{
+    Effect, FailedSince, HANDLER_ITSELF, HeldRun, InterruptedRun, RetryLedger, Start, StartReason, Targets, writes,
+};
 use crate::decision::environment_holds::{holds, reconnected};
 use crate::decision::hold::Hold;
 use crate::decision::retry::{ClearedBy, RequestedBy, clear};
@@ -59,7 +61,7 @@ impl RetryLedger {
             return Vec::new();
         }
         let now = self.time(now);
-        self.reconnected = Some(now);
+        self.reconnected = Some(FailedSince::default());
         // The next tick reconnects, or waits for the end of the interval.
         if !self.environment_starts.is_ready(now) {
             return vec![Effect::Wake];
@@ -76,7 +78,7 @@ impl RetryLedger {
         // Decided first, so that these runs take along the items whose backoffs end, and performed last, after the changes
         // of those items.
         let lifted = self.start_lifted(environment);
-        let mut effects = reconnected.map(|reconnected| self.reconnect(reconnected, now)).unwrap_or_default();
+        let mut effects = reconnected.map(|failed| self.reconnect(&failed, now)).unwrap_or_default();
         effects.extend(lifted);
         if !effects.is_empty() {
             self.environment_starts.start_interval(now);
@@ -105,35 +107,33 @@ impl RetryLedger {
     }
 
     /// Ends all backoffs that began before the network came back, and starts the items.
-    fn reconnect(&mut self, reconnected: SystemTime, now: SystemTime) -> Vec<Effect> {
-        let is_cleared = |state: &RetryState| {
-            let began_later = reconnected < state.since && state.since <= now;
-            backs_off(state) && !began_later
-        };
+    fn reconnect(&mut self, failed_since: &FailedSince, now: SystemTime) -> Vec<Effect> {
         let mut effects = Vec::new();
-        for (handler, items) in self.clear_items(is_cleared) {
+        for (handler, items) in self.clear_items(failed_since) {
             let cleared = |item: &ItemId| StateChange::Retry { handler, item: *item, retry: None };
             effects.extend(writes(items.iter().map(cleared)));
             // If the handler has an automatic run, that run takes the items. Otherwise `take_due` below starts them.
             items.into_iter().for_each(|item| drop(self.postpone(handler, item, now, now)));
         }
         self.resources.retain(|claim, state| {
-            let cleared = is_cleared(state).then(|| StateChange::Resource { claim: claim.clone(), retry: None });
+            let is_cleared = backs_off(state) && !failed_since.claims.contains(claim);
+            let cleared = is_cleared.then(|| StateChange::Resource { claim: claim.clone(), retry: None });
             effects.extend(writes(cleared));
-            !is_cleared(state)
+            !is_cleared
         });
         effects.extend(start_items(self.retry_queue.take_due(now)));
         effects
     }
 
-    /// Clears these retry states of all items of registered handlers. Returns the items.
-    fn clear_items(&mut self, is_cleared: impl Fn(&RetryState) -> bool) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
+    /// Ends the backoffs of all items of registered handlers. Returns the items.
+    fn clear_items(&mut self, failed_since: &FailedSince) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
         let mut cleared = BTreeMap::<_, BTreeSet<_>>::new();
         let disabled = &self.disabled;
         for (id, handler) in self.handlers.iter_mut().filter(|(_, handler)| handler.registered.is_some()) {
             // A disabled item keeps its state, which makes it due once it is enabled.
             let is_enabled = |item: &ItemId| disabled.hold_of(*id, *item).is_none();
-            let items = handler.items.iter().filter(|(item, state)| is_cleared(state) && is_enabled(item));
+            let is_cleared = |item: &ItemId| !failed_since.items.contains(&(*id, *item)) && is_enabled(item);
+            let items = handler.items.iter().filter(|(item, state)| backs_off(state) && is_cleared(item));
             let items: BTreeSet<_> = items.map(|(item, _)| *item).collect();
             handler.items.retain(|item, _| !items.contains(item));
             items.iter().for_each(|item| self.retry_queue.forget_item(*id, *item));

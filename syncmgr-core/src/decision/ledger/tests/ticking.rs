@@ -84,6 +84,19 @@ fn a_delayed_reconnect_keeps_a_backoff_that_began_after_the_network_was_back() {
     assert_eq!(ledger.state_of(MAIL, INBOX), after.as_ref());
 }
 
+/// The time of a retry state is that of its first failure.
+#[test]
+fn a_delayed_reconnect_keeps_the_backoff_of_an_item_that_has_failed_before() {
+    let mut ledger = with(&[(DRAFTS, backoff(0, 600))]).with_reconnect_interval(Duration::from_secs(5));
+    let _ = ledger.environment_changed(offline(), online(), at(10));
+    let _ = ledger.automatic_run_ended(MAIL);
+    let _ = ledger.environment_changed(offline(), online(), at(11));
+    ledger.set(MAIL, INBOX, Some(status(RetryStatus::NeedsUser)));
+    let (after, _) = ledger.ended(&attempted(INBOX, failed(), 12));
+    assert_eq!(started(&ledger.tick(None, online(), at(15))), []);
+    assert_eq!(ledger.state_of(MAIL, INBOX), after.as_ref());
+}
+
 #[test]
 fn a_network_that_is_down_at_the_end_of_the_interval_does_not_reconnect() {
     let mut ledger = with(&[(INBOX, backoff(0, 600))]).with_reconnect_interval(Duration::from_secs(5));
