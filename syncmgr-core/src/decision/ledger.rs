@@ -195,6 +195,8 @@ impl RetryLedger {
         self.retry_queue.forget(handler);
         self.held_back.retain(|(of, _), _| *of != handler);
         self.held.remove(handler);
+        // The session that was to resume its runs may have been one of the held runs.
+        self.interrupted.resume_again(handler);
     }
 
     /// Forgets a handler, and the retry states of `claims`, which no other handler claims. The caller reports nothing more about

@@ -51,6 +51,17 @@ fn interrupted_runs_start_once_if_the_policy_is_to_resume_them() {
 }
 
 #[test]
+fn a_handler_that_is_registered_again_is_resumed_again() {
+    let mut ledger = interrupted(Resume::Immediately, vec![record(FIRST, vec![request(MAIL)])]);
+    let resumed = start(StartReason::Resumed, handlers(&[MAIL]));
+    assert_eq!(ledger.tick(None, online(), at(50)), [resumed.clone()]);
+    let _ = ledger.automatic_run_ended(MAIL);
+    ledger.unregister(MAIL);
+    let _ = ledger.register(MAIL, Generation::FIRST, NEEDS_NETWORK, BTreeMap::new(), at(50));
+    assert_eq!(ledger.tick(None, online(), at(50)), [resumed]);
+}
+
+#[test]
 fn a_retired_handler_is_not_resumed() {
     let mut ledger = interrupted(Resume::Immediately, vec![record(FIRST, vec![request(MAIL)])]);
     ledger.retire(MAIL);

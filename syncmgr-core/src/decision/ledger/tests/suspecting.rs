@@ -14,6 +14,12 @@ fn interruptions(failures: u32, until: u64) -> RetryState {
     RetryState::new(RetryStatus::Interrupted, at(100), Some(at(until))).with_failures(failures, failures)
 }
 
+fn with_suspect(state: RetryState) -> RetryLedger {
+    let mut ledger = ledger();
+    ledger.set(MAIL, INBOX, Some(state));
+    ledger
+}
+
 #[test]
 fn a_suspect_is_counted_in_the_store_before_it_begins() {
     let ledger = ledger();
@@ -36,7 +42,7 @@ fn interruptions_add_up_until_the_item_needs_attention() {
 
 #[test]
 fn an_interrupted_item_waits_and_a_success_clears_it() {
-    let mut ledger = with(&[(INBOX, interruptions(1, 130))]);
+    let mut ledger = with_suspect(interruptions(1, 130));
     assert!(ledger.was_interrupted(MAIL, INBOX) && !ledger.continues(MAIL, INBOX));
     assert_eq!(ledger.tick(None, online(), at(129)), []);
     let _ = ledger.environment_changed(offline(), online(), at(129));
@@ -54,7 +60,7 @@ fn a_request_by_the_user_starts_the_count_again() {
 #[test]
 fn a_suspect_that_the_end_of_the_manager_stops_keeps_its_state() {
     let retry = Some(interruptions(2, 130));
-    let ledger = with(&[(INBOX, interruptions(2, 130))]);
+    let ledger = with_suspect(interruptions(2, 130));
     let restored = Effect::Write(StateChange::Retry { handler: MAIL, item: INBOX, retry });
     assert_eq!(ledger.suspect_cleared(MAIL, INBOX), [restored]);
 }
