@@ -98,8 +98,10 @@ impl AttemptGuard {
             let claims = state.model.claims(key.0, item.item());
             let now = state.elapsed();
             state.note(&format!("{} starts in session {session}", item.name()));
+            let was_suspect = state.model.suspects.contains(&key);
             let findings = state.model.begin(key, session, claims, now);
-            if state.model.is_disabled(key, now) {
+            // A suspect began for the manager before the write that precedes this call, so possibly before it was disabled.
+            if state.model.is_disabled(key, now) && !was_suspect {
                 state.report_violation(
                     "a disabled item runs in no session",
                     format!("{key:?} runs in session {session}"),
