@@ -192,4 +192,14 @@ impl RetryStatus {
         Self::Gone,
         Self::UnreadableState,
     ];
+
+    /// Returns `true` if this status ends at a known time, without a request.
+    ///
+    /// ```
+    /// # use syncmgr_core::retry::RetryStatus;
+    /// assert!(RetryStatus::Backoff.is_timed() && !RetryStatus::NeedsUser.is_timed());
+    /// ```
+    pub const fn is_timed(self) -> bool {
+        matches!(self, Self::Backoff | Self::Interrupted | Self::NotBefore)
+    }
 }

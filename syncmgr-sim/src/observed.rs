@@ -179,9 +179,10 @@ impl SyncHandler for Observed {
         let prepared = self.inner.prepare(run).await;
         if prepared.is_err() {
             // The items end without an attempt; in a forced session this ends the wait that the peer asked for.
-            self.sim.try_with(|state| match state.model.requested_by(run.session(), run.handler()) {
-                RequestedBy::UserForced => state.model.mark_unknown(|key| key.0 == run.handler()),
-                _ => {}
+            self.sim.try_with(|state| {
+                if state.model.requested_by(run.session(), run.handler()) == RequestedBy::UserForced {
+                    state.model.mark_unknown(|key| key.0 == run.handler());
+                }
             });
         }
         prepared

@@ -27,7 +27,7 @@ async fn a_session_streams_its_events_and_then_has_a_report() {
     let events = without_progress(server.client.events(&session).await.rest().await);
     let kinds: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
     assert_eq!(kinds[..5], ["started", "listed", "selected", "preparing", "synchronizing"]);
-    assert_eq!(kinds[kinds.len() - 2..], ["run_ended", "idle"]);
+    assert_eq!(kinds[kinds.len() - 2..], ["idle", "closed"]);
     for kind in ["began", "ended"] {
         assert_eq!(kinds.iter().filter(|&&other| other == kind).count(), 4, "{kinds:?}");
     }

@@ -152,8 +152,7 @@ fn a_manual_request_waits_only_for_the_peer_and_a_forced_one_never() {
     for status in RetryStatus::ALL {
         let state = RetryState::new(status, at(10), Some(at(20)));
         let may = |requested_by, now| may_run(&state, requested_by, at(now)).is_ok();
-        let (timed, peer) =
-            (matches!(status, RetryStatus::Backoff | RetryStatus::NotBefore), status == RetryStatus::NotBefore);
+        let (timed, peer) = (status.is_timed(), status == RetryStatus::NotBefore);
         assert_eq!([may(RequestedBy::Automatic, 19), may(RequestedBy::Automatic, 20)], [false, timed], "{status:?}");
         assert_eq!([may(RequestedBy::User, 19), may(RequestedBy::User, 20)], [!peer, true], "{status:?}");
         assert!(may(RequestedBy::UserForced, 19), "{status:?}");
@@ -179,6 +178,7 @@ fn only_a_forced_request_clears_a_not_before_time() {
         let expected = match status {
             RetryStatus::Backoff => [true; 3],
             RetryStatus::NotBefore => [false, false, true],
+            RetryStatus::Interrupted => [false, true, true],
             _ => [false; 3],
         };
         assert_eq!(cleared, expected, "{status:?}");

@@ -60,12 +60,11 @@ fn setting_an_item_again_replaces_its_time() {
 }
 
 #[test]
-fn only_a_backoff_or_a_not_before_time_makes_an_item_due() {
+fn only_a_status_with_a_known_end_makes_an_item_due() {
     for status in RetryStatus::ALL {
         let mut queue = RetryQueue::default();
         queue.set(handler(1), item(1), Some(&RetryState::new(status, at(5), Some(at(10)))));
-        let timed = matches!(status, RetryStatus::Backoff | RetryStatus::NotBefore);
-        assert_eq!(queue.next().is_some(), timed, "{status:?}");
+        assert_eq!(queue.next().is_some(), status.is_timed(), "{status:?}");
         queue.set(handler(1), item(1), Some(&RetryState::new(status, at(5), None)));
         assert_eq!(queue.next(), None, "{status:?}");
     }
@@ -199,7 +198,7 @@ impl Model {
     }
 
     fn take(&mut self, now: SystemTime) -> BTreeMap<HandlerId, BTreeSet<ItemId>> {
-        let is_early = |state: &RetryState| state.status == RetryStatus::Backoff && now < state.since;
+        let is_early = |state: &RetryState| state.status != RetryStatus::NotBefore && now < state.since;
         let is_due = |of: &u8| self.group(*of).is_some_and(|time| time <= now) || self.of(*of).any(is_early);
         let due: Vec<_> = (0..3).filter(|of| !self.running.contains(of)).filter(is_due).collect();
         self.running.extend(&due);
@@ -216,8 +215,7 @@ impl Model {
 }
 
 fn ends_by_itself(state: &RetryState) -> bool {
-    let timed = matches!(state.status, RetryStatus::Backoff | RetryStatus::NotBefore);
-    timed && state.until.is_some()
+    state.status.is_timed() && state.until.is_some()
 }
 
 proptest! {
