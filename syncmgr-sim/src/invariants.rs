@@ -102,7 +102,7 @@ impl Process<'_> {
 
     /// Returns `true` if the item may have ended its process: it is counted in the store before it begins.
     fn is_suspect(&self, key: Key) -> bool {
-        self.sim.with(|state| state.model.suspects.contains(&key)) || self.is_counted(key)
+        self.sim.with(|state| state.model.is_suspect(key)) || self.is_counted(key)
     }
 
     /// Returns `true` if the store holds the state that the item has if the process ends now.

@@ -32,6 +32,8 @@ pub(crate) struct Model {
     pub(crate) to_resume: BTreeSet<Key>,
     /// The items that may have ended an earlier process. The manager counts each of them in its store before it calls the handler.
     pub(crate) suspects: BTreeSet<Key>,
+    /// The handlers of interrupted sessions whose items the script does not know; all of their items are suspects.
+    pub(crate) suspect_handlers: BTreeSet<HandlerId>,
     /// The items that the previous process has left unfinished.
     pub(crate) unfinished: BTreeSet<Key>,
     /// Handlers that the user may have requested while they were held. Sessions the manager starts for them later count as
@@ -91,6 +93,11 @@ pub(crate) struct MergeTerms {
 const TICK: Duration = Duration::from_millis(2);
 
 impl Model {
+    /// Returns `true` if the item may have ended an earlier process.
+    pub(crate) fn is_suspect(&self, key: Key) -> bool {
+        self.suspects.contains(&key) || self.suspect_handlers.contains(&key.0)
+    }
+
     /// Starts a process and drops the running work of the previous one.
     pub(crate) fn begin_process(&mut self) {
         let Self { items, clock_stale_until, manager, completed, step, settings, .. } = std::mem::take(self);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use syncmgr_core::decision::verdict::Outcome;
-use syncmgr_core::id::SessionId;
+use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::record::{Fence, ItemRecord};
 use syncmgr_core::retry::{RetryState, RetryStatus};
 use syncmgr_core::store::{SessionOutcome, StateStore};
@@ -22,6 +22,8 @@ impl Process<'_> {
         self.sim.try_with(|state| {
             state.model.to_resume = if self.has_chooser() { BTreeSet::new() } else { unfinished.clone() };
             state.model.unfinished = unfinished.clone();
+            state.model.suspect_handlers = self.interrupted_handlers();
+            state.model.suspect_handlers.retain(|handler| keys.iter().all(|key| key.0 != *handler));
         });
         for key in keys {
             let record = self.disk.store.record(key.0, key.1).ok().flatten().unwrap_or_default();
@@ -41,6 +43,11 @@ impl Process<'_> {
     /// Returns `true` if a chooser decides which items run, including the interrupted ones.
     fn has_chooser(&self) -> bool {
         self.script.settings().any(|setting| *setting == Setting::Chooser)
+    }
+
+    fn interrupted_handlers(&self) -> BTreeSet<HandlerId> {
+        let interrupted = self.disk.store.interrupted().unwrap_or_default();
+        interrupted.iter().flat_map(|session| &session.runs).map(|run| run.handler).collect()
     }
 
     /// Returns the unfinished items of interrupted sessions. These items may run regardless of their wait.

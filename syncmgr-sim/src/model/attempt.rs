@@ -143,7 +143,7 @@ impl Model {
             let is_complete = !matches!(attempt.end, None | Some(AttemptEnd::Unknown | AttemptEnd::Cancelled(_)));
             // A suspect begins before its handler is called, maybe before the request.
             is_complete
-                && !self.suspects.contains(&key)
+                && !self.is_suspect(key)
                 && attempt.session < session
                 && other.is_some_and(|other| other.terms == request.terms)
         };
