@@ -97,7 +97,9 @@ impl Run {
         if admission.is_current(self.id) && attempt.stopped().is_none() {
             return true;
         }
-        attempt.token().run_until_cancelled_owned(admission.wait(self.id, &self.started)).await.is_some()
+        let admitted = attempt.token().run_until_cancelled_owned(admission.wait(self.id, &self.started)).await;
+        // A stop of the earlier run may have admitted this run, which was stopped with it.
+        admitted.is_some() && attempt.stopped().is_none()
     }
 
     /// Lists the handler's items.

@@ -54,9 +54,24 @@ const REGRESSIONS: &[(u64, &str, &str)] = &[
         "an item that was due because the clock was set back was lost when its run began after the clock was right again",
     ),
     (
+        5_002_932,
+        "9-10,12,15,21,24,26,33",
+        "a delayed reconnect ended a backoff that began after the network was back, if the item had failed before",
+    ),
+    (
         5_007_073,
         "0,4,6,13,18,21,26-29",
         "forgetting a handler cleared the retry states of a later registration with its id",
+    ),
+    (
+        5_011_734,
+        "0,3-4,18,21-26",
+        "a run that waited for another run of its handler began offline when both were stopped to forget the handler",
+    ),
+    (
+        5_013_296,
+        "0,2-4,17-18,36-38",
+        "an interrupted run was never resumed if its handler was registered again while the network held the run",
     ),
     (
         5_013_772,
