@@ -78,7 +78,7 @@ pub trait RunPort: Send + Sync {
     /// Waits for the user's attention.
     ///
     /// # Errors
-    /// [`NeedsUser`] if the session may not ask the user or the user is absent, [`Cancelled`] if cancelled while waiting.
+    /// [`NeedsUser`](crate::error::NeedsUser) if the session may not ask the user or the user is absent, [`Cancelled`] if cancelled while waiting.
     fn interaction(&self) -> BoxFuture<'_, SyncResult<InteractionPermit>>;
 
     /// Returns the stored secrets.

@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_with_its_name() {
-        assert!(refusal::<RetryPolicy>("intial = \"3s\"").contains("unknown field `intial`"));
+        assert!(refusal::<RetryPolicy>("first = \"3s\"").contains("unknown field `first`"));
         assert!(refusal::<Limits>("listing = \"3s\"").contains("unknown field `listing`"));
         assert!(refusal::<GuardPolicy>("deletions = 3").contains("unknown field `deletions`"));
     }

@@ -27,6 +27,7 @@ use syncmgr_core::sync::Mutex;
 
 pub(crate) use self::contents::Contents;
 pub(crate) use self::handler::Stored;
+#[cfg(feature = "sqlite")]
 pub(crate) use self::sessions::Sessions;
 
 /// Stores everything in memory. Clones share the same store, which one manager at a time can use.

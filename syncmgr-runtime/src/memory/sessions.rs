@@ -27,6 +27,7 @@ impl Default for Sessions {
 
 impl Sessions {
     /// Creates a history of these sessions, which drops none of them.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn complete(sessions: Vec<SessionRecord>) -> Self {
         let mut complete = Self { max: usize::MAX, ..Self::default() };
         sessions.into_iter().for_each(|record| complete.begin(record));
@@ -34,6 +35,7 @@ impl Sessions {
     }
 
     /// Sets the number of the last session.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn with_last(self, last: SessionId) -> Self {
         Self { last, ..self }
     }

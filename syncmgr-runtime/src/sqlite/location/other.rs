@@ -48,10 +48,11 @@ pub(in crate::sqlite) fn open_lock(path: &Path) -> Result<File, StoreError> {
 }
 
 /// Files have no identity that the standard library can read. An open file cannot be deleted or replaced on Windows.
-pub(in crate::sqlite) type FileId = ();
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::sqlite) struct FileId;
 
 pub(in crate::sqlite) fn file_id(path: &Path) -> io::Result<FileId> {
-    path.symlink_metadata().map(drop)
+    path.symlink_metadata().map(|_| FileId)
 }
 
 /// The standard library cannot tell.

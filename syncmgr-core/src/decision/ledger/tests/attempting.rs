@@ -71,7 +71,7 @@ fn a_requested_item_clears_the_waits_of_its_claims_that_do_not_hold_it() {
 }
 
 #[test]
-fn a_claim_that_is_held_back_holds_a_selected_item_until_its_own_wait_is_over_too() {
+fn a_held_back_claim_holds_a_selected_item_until_its_own_wait_is_over() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     let (hold, _) = ledger.select(MAIL, INBOX, &[&account()], RequestedBy::User, at(10));
     assert_eq!(hold, None);

@@ -54,7 +54,7 @@ fn interrupted_runs_start_once_if_the_policy_is_to_resume_them() {
 fn a_handler_that_is_registered_again_is_resumed_again() {
     let mut ledger = interrupted(Resume::Immediately, vec![record(FIRST, vec![request(MAIL)])]);
     let resumed = start(StartReason::Resumed, handlers(&[MAIL]));
-    assert_eq!(ledger.tick(None, online(), at(50)), [resumed.clone()]);
+    assert_eq!(ledger.tick(None, online(), at(50)), std::slice::from_ref(&resumed));
     let _ = ledger.automatic_run_ended(MAIL);
     ledger.unregister(MAIL);
     let _ = ledger.register(MAIL, Generation::FIRST, NEEDS_NETWORK, BTreeMap::new(), at(50));
