@@ -65,7 +65,7 @@ impl Run {
     }
 
     /// Returns the items that were requested in interrupted runs and have not ended since.
-    fn unfinished(&self, preferred: &[SyncItem], interrupted: Vec<InterruptedRun>) -> BTreeSet<ItemId> {
+    pub(super) fn unfinished(&self, preferred: &[SyncItem], interrupted: Vec<InterruptedRun>) -> BTreeSet<ItemId> {
         let mut unfinished = BTreeSet::new();
         for InterruptedRun { session, items, .. } in interrupted {
             let requested = items.unwrap_or_else(|| preferred.iter().map(SyncItem::id).collect());

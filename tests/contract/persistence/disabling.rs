@@ -23,11 +23,11 @@ fn hold() -> Hold {
 /// Disables a subject of the only handler.
 async fn disable(manager: &SyncManager, subject: Subject) {
     let handler = manager.handlers()[0].id();
-    within(manager.disable(handler, subject, "on a journey")).await.unwrap();
+    within(manager.disable(handler, subject, "on a journey")).await.expect("the setting is stored");
 }
 
 async fn enable(manager: &SyncManager, subject: Subject) {
-    within(manager.enable(manager.handlers()[0].id(), subject)).await.unwrap();
+    within(manager.enable(manager.handlers()[0].id(), subject)).await.expect("the setting is stored");
 }
 
 #[tokio::test(start_paused = true)]

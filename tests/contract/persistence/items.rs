@@ -25,7 +25,7 @@ async fn finish(session: Session) {
 }
 
 fn items(manager: &SyncManager) -> Vec<ItemStatus> {
-    manager.items(HANDLER).unwrap()
+    manager.items(HANDLER).expect("a memory store can be read")
 }
 
 fn names(manager: &SyncManager) -> Vec<String> {

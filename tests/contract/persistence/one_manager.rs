@@ -1,7 +1,9 @@
 //! One manager at a time has a store.
 
+#[cfg(feature = "sqlite")]
+use syncmgr::SyncManager;
 use syncmgr::store::{MemoryStore, StateStore, StoreAccessError, StoreInUse};
-use syncmgr::{StartError, SyncManager, Trigger};
+use syncmgr::{StartError, Trigger};
 
 use crate::persistence::settings::with_store;
 use crate::support::awaitable_host::{begin, until_began, within};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use syncmgr::retry::{Resume, RetryStatus};
-use syncmgr::store::{MemoryStore, StateStore};
-use syncmgr::{Hold, RetryPolicy, SyncManager};
+use syncmgr::retry::{Resume, RetryState, RetryStatus};
+use syncmgr::store::{Fence, ItemEnd, MemoryStore, StateChange, StateStore};
+use syncmgr::{Hold, Outcome, RetryPolicy, SyncManager};
 use tokio::time::sleep;
 
 use crate::support::awaitable_host::within;
@@ -22,16 +22,23 @@ struct Program {
     steps: Steps,
     store: MemoryStore,
     items: &'static [&'static str],
+    resume: Resume,
 }
 
 impl Program {
     fn new(items: &'static [&'static str]) -> Self {
-        Self { clock: TestClock::new(), steps: Steps::default(), store: MemoryStore::new(), items }
+        Self {
+            clock: TestClock::new(),
+            steps: Steps::default(),
+            store: MemoryStore::new(),
+            items,
+            resume: Resume::Immediately,
+        }
     }
 
-    /// Starts a process, which resumes interrupted work immediately.
+    /// Starts a process.
     fn start(&self) -> SyncManager {
-        let builder = builder_with_store(&self.clock, &self.store).resume(Resume::Immediately).retry(THREE);
+        let builder = builder_with_store(&self.clock, &self.store).resume(self.resume).retry(THREE);
         let manager = register_all(builder.build(), [self.steps.handler(1, self.items)]);
         manager.start_scheduler().expect("inside a runtime");
         manager
@@ -127,4 +134,22 @@ async fn a_shutdown_is_not_counted_as_an_interruption() {
     wait_until_idle().await;
     assert_eq!((program.starts_of("a"), program.status("a")), (3, None));
     drop(process);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_ends_its_process_needs_attention_after_its_budget() {
+    let mut program = Program::new(&["poison"]);
+    program.resume = Resume::AtNextTrigger;
+    let due =
+        RetryState::new(RetryStatus::Backoff, program.clock.wall(), Some(program.clock.wall())).with_failures(1, 1);
+    let items = vec![(id("poison"), ItemEnd::new(Outcome::Failed).with_retry(due))];
+    let failed = StateChange::Ended { handler: nth(1), fence: Fence::default(), time: program.clock.wall(), items };
+    within(program.store.write(vec![failed])).await.expect("a memory store does not fail");
+    for _ in 0..6 {
+        let process = program.start();
+        sleep(Duration::from_secs(5)).await;
+        program.kill(process).await;
+    }
+    assert_eq!(program.status("poison"), Some((RetryStatus::NeedsAttention, 3)));
+    assert_eq!(program.starts_of("poison"), 3);
 }
