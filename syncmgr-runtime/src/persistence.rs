@@ -91,6 +91,11 @@ impl Host {
         self.lease.lock().as_ref().map(drop).map_err(|error| *error)
     }
 
+    /// Fails if this manager does not have the store, or has given it back.
+    pub(crate) fn check_writable(&self) -> Result<(), StoreInUse> {
+        self.lease.lock().as_ref().map_err(|error| *error)?.as_ref().map(drop).ok_or(StoreInUse)
+    }
+
     /// Lets another manager have the store.
     pub(crate) fn release_store(&self) {
         let lease = self.lease.lock().as_mut().ok().and_then(Option::take);
@@ -99,7 +104,7 @@ impl Host {
 
     /// Writes changes. The future resolves once they are stored.
     pub(crate) fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
-        if let Err(error) = self.check_store() {
+        if let Err(error) = self.check_writable() {
             return futures::future::ready(Err(error.into())).boxed();
         }
         // Called now, so that the store has the changes even if the future is never polled.

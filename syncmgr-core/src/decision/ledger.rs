@@ -78,7 +78,8 @@ pub struct RetryLedger {
     handlers: BTreeMap<HandlerId, Handler>,
     resources: BTreeMap<Claim, RetryState>,
     retry_queue: RetryQueue,
-    /// The items that one of their claims has held back when they were about to run, with their claims.
+    /// The items that are due although they have no retry state that says so: those that one of their claims has held back, with
+    /// their claims, and those whose backoff the network has ended.
     held_back: BTreeMap<(HandlerId, ItemId), Vec<Claim>>,
     held: HeldRuns,
     interrupted: Interrupted,
@@ -243,8 +244,14 @@ impl RetryLedger {
     /// nothing of the handler is disabled.
     pub fn is_clean(&self, handler: HandlerId) -> bool {
         let has_states = self.handlers.get(&handler).is_some_and(|handler| !handler.items.is_empty());
-        let is_due = self.retry_queue.next_of(handler).is_some();
+        let is_due = self.retry_queue.next_of(handler).is_some() || self.held_back_of(handler).next().is_some();
         self.resources.is_empty() && !has_states && !is_due && self.disabled.is_empty(handler)
+    }
+
+    /// Returns the items of a handler that are due although they have no retry state that says so.
+    fn held_back_of(&self, handler: HandlerId) -> impl Iterator<Item = ItemId> {
+        let from = self.held_back.range((handler, ItemId::from_u128(0))..);
+        from.take_while(move |((of, _), _)| *of == handler).map(|((_, item), _)| *item)
     }
 
     /// Sets the retry state of an item. Does nothing but clear the due time if the handler is unknown.

@@ -418,8 +418,8 @@ impl SyncManagerBuilder {
 
     /// Sets the maximum number of items that run in parallel over all handlers. The default is 64; 0 counts as 1.
     ///
-    /// Each registered handler keeps one of these places within reach: a run with a running item leaves one free for every
-    /// handler without one, but at most a quarter of all places, and at least one if there are several.
+    /// A handler whose items hang does not take all of these places: a run with a running item leaves one free for each other
+    /// registered handler that has none, but at most a quarter of all places, and at least one if there are several.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use syncmgr_core::decision::hold::Hold;
-use syncmgr_core::decision::ledger::Effect;
+use syncmgr_core::decision::ledger::{Effect, HANDLER_ITSELF};
 use syncmgr_core::id::{HandlerId, Subject};
 use syncmgr_core::text::{MAX_TEXT, bounded};
 
@@ -42,6 +42,9 @@ impl SyncManager {
         subject: Subject,
         reason: impl AsRef<str>,
     ) -> Result<(), StoreAccessError> {
+        if subject == Subject::Item(HANDLER_ITSELF) {
+            return Ok(()); // no item has this id
+        }
         let reason: Arc<str> = bounded(reason.as_ref(), MAX_TEXT).into();
         let effects = self.host().ledger().disable(handler, subject, reason.clone());
         let hold = Hold::Disabled { reason };

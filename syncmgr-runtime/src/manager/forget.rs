@@ -38,6 +38,7 @@ impl SyncManager {
         if self.owner.is_called_by(handler) {
             return Err(StoreAccessError::Nested { handler });
         }
+        self.host().check_writable().map_err(|error| StoreAccessError::Refused(error.into()))?;
         let written = self.delete(handler);
         for run in self.runs_of(handler).filter(|run| run.is_forgotten()) {
             run.stop(CancelReason::HandlerStopped);

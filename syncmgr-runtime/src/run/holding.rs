@@ -79,7 +79,7 @@ impl Run {
         let handler = self.id.handler;
         if listing.completeness() == Completeness::Complete && !self.host().ledger().is_clean(handler) {
             let listed: BTreeSet<_> = listing.items().iter().map(SyncItem::id).collect();
-            let effects = self.host().ledger().listed(handler, |item| listed.contains(&item));
+            let effects = self.decide(|ledger, _| ledger.listed(handler, |item| listed.contains(&item)));
             self.apply(effects);
         }
     }

@@ -50,9 +50,13 @@ impl RetryLedger {
         let attempted = &EndedAttempt { now: self.time(attempted.now), ..*attempted };
         let changed = claims.into_iter().filter_map(|claim| {
             let retry = self.after_claim(claim, attempted)?;
-            Some(StateChange::Resource { claim: claim.clone(), retry })
+            Some((claim.clone(), retry))
         });
-        writes(changed.collect::<Vec<_>>())
+        let changed: Vec<_> = changed.collect();
+        let is_free = |(claim, retry): &(Claim, Option<RetryState>)| retry.is_none().then(|| claim.clone());
+        let mut effects = self.start_held_back(&changed.iter().filter_map(is_free).collect::<Vec<_>>(), attempted.now);
+        effects.extend(writes(changed.into_iter().map(|(claim, retry)| StateChange::Resource { claim, retry })));
+        effects
     }
 
     /// Records the end of an attempt at an item. Returns the item's new retry state.
@@ -65,6 +69,7 @@ impl RetryLedger {
             effects.push(Effect::RemoveQuestions(item));
             effects.push(Effect::Write(StateChange::Settled { handler, item }));
         }
+        self.held_back.remove(&(handler, item));
         let after = self.after(attempted, &mut effects);
         (after, effects)
     }

@@ -1,5 +1,6 @@
 //! The selection of items that may run now, and the new due times of items that did not run.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use super::{Effect, HANDLER_ITSELF, Handler, HeldRun, RetryLedger, StartReason, writes};
@@ -95,7 +96,22 @@ impl RetryLedger {
         let cleared = claims.iter().filter(|claim| self.resources.get(**claim).is_some_and(is_cleared));
         let cleared: Vec<Claim> = cleared.map(|claim| (*claim).clone()).collect();
         self.resources.retain(|claim, _| !cleared.contains(claim));
-        writes(cleared.into_iter().map(|claim| StateChange::Resource { claim, retry: None }))
+        let mut effects = self.start_held_back(&cleared, now);
+        effects.extend(writes(cleared.into_iter().map(|claim| StateChange::Resource { claim, retry: None })));
+        effects
+    }
+
+    /// Makes the items that these claims held back due now, or once their own wait is over.
+    pub(super) fn start_held_back(&mut self, claims: &[Claim], now: SystemTime) -> Vec<Effect> {
+        let held = self.held_back.iter().filter(|(_, of)| of.iter().any(|claim| claims.contains(claim)));
+        let held =
+            held.map(|(key, _)| *key).filter(|(handler, item)| self.retry_queue.due_of(*handler, *item).is_some());
+        let mut effects = Vec::new();
+        for (handler, item) in held.collect::<Vec<_>>() {
+            let own = self.state_of(handler, item).and_then(|state| state.until);
+            effects.push(self.postpone(handler, item, now, own.map_or(now, |own| own.max(now))));
+        }
+        effects
     }
 
     /// Makes an item due once its hold has ended, and not before its own wait is over.
@@ -133,8 +149,8 @@ impl RetryLedger {
         if !matches!(reason, StartReason::Retry | StartReason::HoldLifted) {
             return Vec::new();
         }
-        let items = self.handlers.get(&handler).map(|handler| handler.items.keys());
-        let missed: Vec<_> = items.into_iter().flatten().copied().filter(|item| lists(*item)).collect();
+        let items = self.handlers.get(&handler).map(|handler| handler.items.keys()).into_iter().flatten().copied();
+        let missed: BTreeSet<_> = items.chain(self.held_back_of(handler)).filter(|item| lists(*item)).collect();
         self.requeue(handler, missed, policy, now)
     }
 
@@ -152,6 +168,7 @@ impl RetryLedger {
         }
         let missing: Vec<_> = self.retry_queue.items_of(handler).filter(is_missing).collect();
         missing.into_iter().for_each(|item| self.retry_queue.forget_item(handler, item));
+        self.held_back.retain(|(of, item), _| *of != handler || lists(*item));
         vec![Effect::Wake]
     }
 
@@ -168,9 +185,11 @@ impl RetryLedger {
         let now = self.time(now);
         let mut effects = Vec::new();
         for item in items {
-            let state = self.state_of(handler, item).copied();
+            let state = self.state_of(handler, item).copied().filter(|state| state.until.is_some());
+            let held_back = self.held_back.contains_key(&(handler, item));
+            let state = state.or(held_back.then(|| RetryState::new(RetryStatus::Backoff, now, Some(now))));
             let is_queued = self.retry_queue.due_of(handler, item).is_some();
-            let Some(state) = state.filter(|state| state.until.is_some() && !is_queued) else { continue };
+            let Some(state) = state.filter(|_| !is_queued) else { continue };
             if may_run(&state, RequestedBy::Automatic, now).is_ok() {
                 effects.push(self.postpone(handler, item, now, later(now, policy.cap)));
             } else {

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use super::{
     Effect, FailedSince, HANDLER_ITSELF, HeldRun, InterruptedRun, RetryLedger, Start, StartReason, Targets, writes,
 };
+use crate::claim::Claim;
 use crate::decision::environment_holds::{holds, reconnected};
 use crate::decision::hold::Hold;
 use crate::decision::retry::{ClearedBy, RequestedBy, clear};
@@ -113,7 +114,10 @@ impl RetryLedger {
             let cleared = |item: &ItemId| StateChange::Retry { handler, item: *item, retry: None };
             effects.extend(writes(items.iter().map(cleared)));
             // If the handler has an automatic run, that run takes the items. Otherwise `take_due` below starts them.
-            items.into_iter().for_each(|item| drop(self.postpone(handler, item, now, now)));
+            for item in items {
+                let _ = self.postpone(handler, item, now, now);
+                self.held_back.entry((handler, item)).or_default();
+            }
         }
         self.resources.retain(|claim, state| {
             let is_cleared = backs_off(state) && !failed_since.claims.contains(claim);
@@ -121,6 +125,9 @@ impl RetryLedger {
             effects.extend(writes(cleared));
             !is_cleared
         });
+        let is_free = |claim: &&Claim| !self.resources.contains_key(*claim);
+        let free: Vec<_> = self.held_back.values().flatten().filter(is_free).cloned().collect();
+        effects.extend(self.start_held_back(&free, now));
         effects.extend(start_items(self.retry_queue.take_due(now)));
         effects
     }

@@ -181,3 +181,41 @@ fn a_wait_begins_at_the_last_deadline_if_the_clock_shows_an_earlier_time() {
     let (after, _) = ledger.began(&attempted(INBOX, failed(), 5), &request(MAIL)).expect("a failure is recorded");
     assert_eq!(after, Some(backoff(1_000, 1_030)));
 }
+
+/// A ledger in which the account, which the peer asked to wait until 60, holds the selected inbox back.
+fn with_inbox_held_back() -> RetryLedger {
+    let mut ledger = ledger();
+    let busy = Verdict::failed(FailureClass::NotBefore(RetryAt::At(at(60))));
+    let _ = ledger.claims_used(&attempted(DRAFTS, busy, 10), &[account()]);
+    let (hold, _) = ledger.hold_of_claims(MAIL, INBOX, &[&account()], at(10));
+    assert_eq!(hold, Some(Hold::NotBefore { until: at(60) }));
+    ledger
+}
+
+#[test]
+fn an_item_that_a_claim_held_back_is_due_again_after_a_run_that_left_it_out() {
+    let mut ledger = with_inbox_held_back();
+    assert_eq!(started(&ledger.tick(None, online(), at(60))).len(), 1);
+    let _ = ledger.postpone_missed(MAIL, StartReason::Retry, &POLICY, |_| true, at(61));
+    let _ = ledger.automatic_run_ended(MAIL);
+    assert_eq!(ledger.next_deadline(), Some(at(61) + POLICY.cap));
+    let (hold, _) = ledger.select(MAIL, INBOX, &[&account()], RequestedBy::Automatic, at(70));
+    assert_eq!((hold, ledger.next_deadline()), (None, None));
+}
+
+#[test]
+fn a_claim_that_is_free_again_starts_the_items_that_it_held_back() {
+    let mut ledger = with_inbox_held_back();
+    let (_, effects) = ledger.select(MAIL, DRAFTS, &[&account()], RequestedBy::UserForced, at(20));
+    assert!(effects.contains(&Effect::Wake));
+    assert_eq!(started(&ledger.tick(None, online(), at(20)))[0].targets, items(MAIL, &[INBOX]));
+}
+
+#[test]
+fn an_item_whose_backoff_the_network_ended_is_due_again_if_it_was_left_out() {
+    let mut ledger = with(&[(INBOX, backoff(0, 600))]);
+    assert_eq!(started(&ledger.environment_changed(offline(), online(), at(10))).len(), 1);
+    let _ = ledger.postpone_missed(MAIL, StartReason::Retry, &POLICY, |_| true, at(11));
+    let _ = ledger.automatic_run_ended(MAIL);
+    assert_eq!(ledger.next_deadline(), Some(at(11) + POLICY.cap));
+}
