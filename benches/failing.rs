@@ -16,7 +16,7 @@ use apalis::layers::retry::{HasherRng, RetryPolicy as ApalisRetryPolicy};
 use apalis::prelude::{BoxDynError, Data, MemoryStorage, TaskSink, WorkerBuilder};
 use syncmgr::anyhow::anyhow;
 use syncmgr::prelude::*;
-use syncmgr::store::{MemoryStore, SqliteStore};
+use syncmgr::store::MemoryStore;
 use syncmgr::{HandlerInfo, RetryPolicy, Session, async_trait};
 use syncmgr_test::{SeededRandomness, VirtualClock};
 use tokio::runtime::{Builder, Runtime};
@@ -72,7 +72,7 @@ fn main() {
     let is_test = arguments.iter().any(|argument| argument == "--test");
     println!("{:<44} {:>9} {:>9} {:>9} {:>12}", "over 10 virtual minutes", "listings", "starts", "ms", "peak KiB");
     for items in if is_test { ["10", "100"] } else { ["1000", "10000"] } {
-        for case in ["succeed", "fail", "succeed, SQLite", "fail, SQLite", "apalis"] {
+        for case in ["succeed", "fail", "succeed, stored", "fail, stored", "apalis"] {
             run_row(case, items);
         }
     }
@@ -107,14 +107,13 @@ fn session_and_retries(runtime: &Runtime, items: usize, case: &str) -> Counts {
     let counts = Counts::default();
     let listing = (0..items).map(|number| SyncItem::named(format!("item {number}"))).collect();
     let server = Server { listing, fails: case.starts_with("fail"), counts: counts.clone() };
-    let directory = tempfile::tempdir().expect("a directory is created");
     runtime.block_on(async {
         let builder = SyncManager::builder()
             .clock(VirtualClock::at(SystemTime::UNIX_EPOCH))
             .randomness(SeededRandomness::new(1))
             .retry(RetryPolicy::DEFAULT);
-        let manager = match case.ends_with("SQLite") {
-            true => builder.store(SqliteStore::open(directory.path().join("state")).expect("the store opens")).build(),
+        let manager = match case.ends_with("stored") {
+            true => builder.store(MemoryStore::new()).build(),
             false => builder.build(),
         };
         manager.register(server).expect("the handler is registered");
