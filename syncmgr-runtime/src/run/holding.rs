@@ -102,11 +102,14 @@ impl Run {
     /// Postpones the items that were due and did not run.
     pub(super) fn postpone_missed(&self) {
         let reason = self.scope.terms.reason;
-        if reason == StartReason::Requested || self.held().is_some() || self.host().tracker.is_closed() {
+        // Other holds start the items themselves once they end.
+        let may_requeue =
+            self.held().is_none_or(|hold| matches!(hold, Hold::BackingOff { .. } | Hold::NotBefore { .. }));
+        if reason == StartReason::Requested || !may_requeue || self.host().tracker.is_closed() {
             return;
         }
         // A run with one of these endings may have ended before its items were listed.
-        let unlisted = matches!(self.ending(), Some(RunEnding::Declined | RunEnding::Stopped));
+        let unlisted = matches!(self.ending(), Some(RunEnding::Declined | RunEnding::Stopped | RunEnding::Held));
         let (policy, listing) = (self.retry_policy(), self.listing());
         let complete = listing.completeness() == Completeness::Complete;
         let lists = |item| unlisted || !complete || listing.item(item).is_some();
