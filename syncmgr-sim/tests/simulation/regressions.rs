@@ -103,6 +103,7 @@ const REGRESSIONS: &[(u64, &str, &str)] = &[
         "0,10,12-14,29,40,47-48,53,60,62",
         "the model did not know that an interrupted item whose end was not stored is resumed",
     ),
+    (5_001_581, "", "forgetting a handler ended the retries of a later registration with its id"),
     (
         7_012_100,
         "0,3-6,9-10,12-13,15-16,22,24-26,28-30,48-49,53,61-62,65-66",
