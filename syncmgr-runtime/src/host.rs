@@ -132,9 +132,15 @@ impl ManagerState {
         self.handlers.remove(&handler)
     }
 
-    /// Keeps the latest listing of a registered handler, and returns the one before.
-    pub(crate) fn set_listing(&mut self, handler: HandlerId, listing: Listing) -> Option<Listing> {
-        self.handlers.get_mut(&handler)?.listing.replace(listing)
+    /// Keeps the latest listing of this registration of a handler, and returns the one before.
+    pub(crate) fn set_listing(
+        &mut self,
+        handler: HandlerId,
+        generation: Generation,
+        listing: Listing,
+    ) -> Option<Listing> {
+        let registered = self.handlers.get_mut(&handler).filter(|registered| registered.generation == generation);
+        registered?.listing.replace(listing)
     }
 
     /// Marks all registrations of a handler so far as forgotten.

@@ -14,7 +14,7 @@ use syncmgr::store::sqlite::FAILPOINTS;
 use syncmgr::store::{SqliteOptions, SqliteStore, StateChange, StateStore, StoreError};
 use syncmgr::{Claim, Outcome, SessionId, Subject, Trigger};
 use syncmgr_core::store::{Histogram, SessionEnd, SessionOutcome, SessionRecord};
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 
 use crate::common::*;
 
@@ -63,6 +63,19 @@ fn writing_every_change_passes_every_listed_failpoint() {
     assert_eq!(*passed.lock().expect("not poisoned"), BTreeSet::from_iter(FAILPOINTS.iter().copied()));
 }
 
+/// A store whose writer waits with each batch until the sender is dropped.
+fn store_held_at_a_batch(directory: &TempDir) -> (SqliteStore, Sender<()>) {
+    let (go, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let step = Arc::new(move |name| {
+        if name == "batch taken" {
+            let _ = wait.lock().expect("not poisoned").recv();
+        }
+    });
+    let store = SqliteOptions::new().on_failpoint(step).open(directory.path().join("state")).expect("the store opens");
+    (store, go)
+}
+
 #[test]
 fn queued_writes_are_stored_in_one_transaction() {
     let directory = tempdir().expect("the directory is created");
@@ -89,16 +102,7 @@ fn queued_writes_are_stored_in_one_transaction() {
 #[test]
 fn the_write_ahead_log_is_bounded_by_size() {
     let directory = tempdir().expect("the directory is created");
-    let (go, wait) = channel::<()>();
-    let wait = Mutex::new(wait);
-    let step = Arc::new(move |name| {
-        if name == "batch taken" {
-            // The writer continues once the test drops its sender.
-            let _ = wait.lock().expect("not poisoned").recv();
-        }
-    });
-    let path = directory.path().join("state");
-    let store = SqliteOptions::new().on_failpoint(step).open(&path).expect("the store opens");
+    let (store, go) = store_held_at_a_batch(&directory);
     let large = format!("\"{}\"", "x".repeat(1_000_000));
     let writes: Vec<_> = (0..30).map(|n| store.write(vec![commit_change(ITEM, fence(1, n), &large)])).collect();
     drop(go);
@@ -112,15 +116,7 @@ fn the_write_ahead_log_is_bounded_by_size() {
 #[test]
 fn reading_an_item_does_not_wait_for_writes_of_another() {
     let directory = tempdir().expect("the directory is created");
-    let (go, wait) = channel::<()>();
-    let wait = Mutex::new(wait);
-    let step = Arc::new(move |name| {
-        if name == "batch taken" {
-            // The writer continues once the test drops its sender.
-            let _ = wait.lock().expect("not poisoned").recv();
-        }
-    });
-    let store = SqliteOptions::new().on_failpoint(step).open(directory.path().join("state")).expect("the store opens");
+    let (store, go) = store_held_at_a_batch(&directory);
     let written = store.write(vec![commit_change(ITEM, fence(1, 0), "1")]);
     assert_eq!(record(&store, NEXT), None);
     drop(go);
@@ -131,14 +127,7 @@ fn reading_an_item_does_not_wait_for_writes_of_another() {
 #[test]
 fn write_capacity_is_pending_while_the_queue_is_too_long() {
     let directory = tempdir().expect("the directory is created");
-    let (go, wait) = channel::<()>();
-    let wait = Mutex::new(wait);
-    let step = Arc::new(move |name| {
-        if name == "batch taken" {
-            let _ = wait.lock().expect("not poisoned").recv();
-        }
-    });
-    let store = SqliteOptions::new().on_failpoint(step).open(directory.path().join("state")).expect("the store opens");
+    let (store, go) = store_held_at_a_batch(&directory);
     let items: Vec<_> = (1..=16_384).map(|n| (syncmgr::ItemId::from_u128(n), item_end(Outcome::Succeeded))).collect();
     drop(store.write(vec![end_change(1, items)]));
     assert!(store.write_capacity().is_none());

@@ -111,14 +111,14 @@ pub(super) type Assignment = (usize, Option<Arc<ItemCell>>);
 
 impl State {
     pub(super) fn end(&mut self, index: usize, verdict: Verdict) {
-        let had_claims = self.items.phase(index) == Some(Phase::Running);
+        let has_begun = self.items.phase(index) == Some(Phase::Running);
         if !self.items.end(index, verdict.outcome) {
             return;
         }
         if verdict.class.is_some() {
             self.failures.insert(index, verdict);
         }
-        if self.claiming && had_claims && matches!(verdict.outcome, Outcome::Succeeded | Outcome::Failed) {
+        if self.claiming && has_begun && matches!(verdict.outcome, Outcome::Succeeded | Outcome::Failed) {
             self.claims_used.push(Ended { index, verdict });
         }
     }

@@ -79,7 +79,8 @@ impl Run {
         let handler = self.id.handler;
         if listing.completeness() == Completeness::Complete && !self.host().ledger().is_clean(handler) {
             let listed: BTreeSet<_> = listing.items().iter().map(SyncItem::id).collect();
-            let effects = self.decide(|ledger, _| ledger.listed(handler, |item| listed.contains(&item)));
+            let effects =
+                self.decide(|ledger, _| ledger.listed(handler, self.generation, |item| listed.contains(&item)));
             self.apply(effects);
         }
     }
@@ -232,9 +233,7 @@ impl Run {
         let _reporting = self.reporting.lock();
         if self.is_forgotten() { T::default() } else { self.host().decide(event) }
     }
-}
 
-impl Run {
     /// Adds a question in place of the entry with its id, without notifying the observers of the attempt.
     pub(super) fn replace_question(&self, question: LogEntry) -> Option<Arc<Attempt>> {
         question.id.into_iter().for_each(|id| self.events.delete(ErrorScope::One(id)));

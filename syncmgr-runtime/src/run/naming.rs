@@ -16,7 +16,7 @@ impl Run {
     /// Keeps the listing, and stores the names that it changes. The store is read only if the listing differs from the
     /// one before.
     pub(super) fn remember(&self, listing: &Listing) {
-        let before = self.host().manager_state().set_listing(self.id.handler, listing.clone());
+        let before = self.host().manager_state().set_listing(self.id.handler, self.generation, listing.clone());
         let is_known = before.is_some_and(|before| same_names(&before, listing));
         if is_known || self.host().records != Records::All {
             return;

@@ -2,6 +2,7 @@
 
 mod choosing;
 mod connections;
+mod error;
 mod event;
 mod events;
 pub(crate) mod feed;
@@ -22,6 +23,7 @@ use syncmgr_core::log::{Action, LogEntry, LogLevel, Question, Remedy};
 use syncmgr_core::progress::ProgressState;
 use syncmgr_core::trigger::Trigger;
 
+pub use self::error::SessionError;
 pub use self::event::{ManagerEvent, SessionEvent};
 pub use self::events::{Events, ManagerEvents};
 use self::lifecycle::SessionShared;
@@ -423,75 +425,6 @@ impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.stop(CancelReason::SessionStopped);
     }
-}
-
-/// An error from a method of a [`Session`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SessionError {
-    /// The handler is not part of the session.
-    #[error("handler {handler} is not part of this session")]
-    UnknownHandler {
-        /// The requested id.
-        handler: HandlerId,
-    },
-    /// The handler has not listed the item.
-    #[error("handler {handler} has not listed item {item} in this session")]
-    UnknownItem {
-        /// The handler.
-        handler: HandlerId,
-        /// The requested id.
-        item: ItemId,
-    },
-    /// The handler's log does not have the entry.
-    #[error("the handler's log has no entry {error}; the entry may have been deleted")]
-    UnknownError {
-        /// The requested id.
-        error: ErrorId,
-    },
-    /// The entry is not a link.
-    #[error("entry {error} is not a link; it cannot be opened")]
-    NotALink {
-        /// The entry.
-        error: ErrorId,
-    },
-    /// The entry asks a question.
-    #[error("entry {error} asks a question; answer it instead of opening it")]
-    Question {
-        /// The entry.
-        error: ErrorId,
-    },
-    /// The entry asks no question.
-    #[error("entry {error} asks no question")]
-    NotAQuestion {
-        /// The entry.
-        error: ErrorId,
-    },
-    /// The question does not have the choice.
-    #[error("the question {error} has no choice number {choice}")]
-    NoSuchChoice {
-        /// The entry.
-        error: ErrorId,
-        /// The requested index, from 0.
-        choice: usize,
-    },
-    /// The handler did not declare properties for itself or the item.
-    #[error("handler {handler} did not declare the requested properties")]
-    NoProperties {
-        /// The handler.
-        handler: HandlerId,
-    },
-    /// The session waits for the call of a handler that made the request.
-    #[error(
-        "handler {handler} made the request inside a call that its session waits for; make it after the call has ended"
-    )]
-    Nested {
-        /// The handler.
-        handler: HandlerId,
-    },
-    /// The results of the handler's run are closed.
-    #[error("the results of this run are closed; start a new session")]
-    Closed,
 }
 
 impl std::fmt::Debug for StopOnDrop {

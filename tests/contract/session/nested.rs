@@ -44,10 +44,9 @@ async fn run_outer(
     within(session.report()).await
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_nested_session_of_another_handler_runs() {
-    let manager = SyncManager::new();
-    manager.register(inner(2, "inner", None)).unwrap();
+/// Runs a session of another handler inside an item, to its end.
+async fn assert_nested_session_runs(manager: SyncManager) {
+    manager.register(inner(2, "inner", None)).expect("the handler can be registered");
     let report = run_outer(manager, None, |manager, _, _| {
         async move {
             assert_eq!(finish(&manager, 2).await?, [Outcome::Succeeded]);
@@ -59,17 +58,13 @@ async fn a_nested_session_of_another_handler_runs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_nested_session_of_another_handler_runs() {
+    assert_nested_session_runs(SyncManager::new()).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_nested_session_runs_although_its_item_has_the_only_worker() {
-    let manager = SyncManager::builder().max_concurrent_items(1).build();
-    manager.register(inner(2, "inner", None)).unwrap();
-    let report = run_outer(manager, None, |manager, _, _| {
-        async move {
-            assert_eq!(finish(&manager, 2).await?, [Outcome::Succeeded]);
-            Ok(())
-        }
-        .boxed()
-    });
-    assert_eq!(outcome(&report.await, id("outer")), Outcome::Succeeded);
+    assert_nested_session_runs(SyncManager::builder().max_concurrent_items(1).build()).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ use crate::decision::retry::{RequestedBy, clear, may_run};
 use crate::environment::Environment;
 use crate::explain::{Known, Listed};
 use crate::id::{HandlerId, ItemId};
+use crate::register::Generation;
 use crate::request::RunRequest;
 use crate::retry::{RetryPolicy, RetryState, RetryStatus};
 use crate::store::StateChange;
@@ -154,10 +155,16 @@ impl RetryLedger {
         self.requeue(handler, missed, policy, now)
     }
 
-    /// Handles a complete listing of a handler. An item that is not listed does not run; it is due again once it is listed.
+    /// Handles a complete listing of this registration of a handler. An item that is not listed does not run; it is due again once it is listed.
     #[must_use = "perform the effects"]
-    pub fn listed(&mut self, handler: HandlerId, lists: impl Fn(ItemId) -> bool) -> Vec<Effect> {
-        let Some(Handler { items, unlisted, .. }) = self.handlers.get_mut(&handler) else { return Vec::new() };
+    pub fn listed(
+        &mut self,
+        handler: HandlerId,
+        generation: Generation,
+        lists: impl Fn(ItemId) -> bool,
+    ) -> Vec<Effect> {
+        let known = self.handlers.get_mut(&handler).filter(|known| known.generation == generation);
+        let Some(Handler { items, unlisted, .. }) = known else { return Vec::new() };
         let is_missing = |item: &ItemId| *item != HANDLER_ITSELF && !lists(*item);
         let listed_again: Vec<_> = unlisted.iter().copied().filter(|item| lists(*item)).collect();
         unlisted.retain(|item| !lists(*item));

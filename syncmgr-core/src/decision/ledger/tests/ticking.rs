@@ -249,14 +249,21 @@ fn the_network_starts_a_run_once_the_automatic_run_of_the_handler_has_ended() {
 #[test]
 fn an_item_that_is_no_longer_listed_is_due_again_once_it_is_listed() {
     let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 40))]);
-    let _ = ledger.listed(MAIL, |item| item == DRAFTS);
+    let _ = ledger.listed(MAIL, Generation::FIRST, |item| item == DRAFTS);
     assert_eq!(ledger.next_deadline(), Some(at(40)));
-    let _ = ledger.listed(MAIL, |_| true);
+    let _ = ledger.listed(MAIL, Generation::FIRST, |_| true);
     assert_eq!(ledger.next_deadline(), Some(at(30)));
     let _ = ledger.tick(None, online(), at(30));
-    let _ = ledger.listed(MAIL, |item| item == DRAFTS);
+    let _ = ledger.listed(MAIL, Generation::FIRST, |item| item == DRAFTS);
     assert_eq!(ledger.next_deadline(), None, "the run has taken the item, and an automatic run is active");
     let _ = ledger.automatic_run_ended(MAIL);
-    let _ = ledger.listed(MAIL, |_| true);
+    let _ = ledger.listed(MAIL, Generation::FIRST, |_| true);
+    assert_eq!(ledger.next_deadline(), Some(at(30)));
+}
+
+#[test]
+fn a_listing_of_an_earlier_registration_settles_nothing() {
+    let mut ledger = with(&[(INBOX, backoff(0, 30))]);
+    assert_eq!(ledger.listed(MAIL, Generation::FIRST.next(), |_| false), []);
     assert_eq!(ledger.next_deadline(), Some(at(30)));
 }
