@@ -1,15 +1,15 @@
 //! The command line.
 
 use std::num::NonZeroU16;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use clap::Parser;
 
 use crate::guard::Deletions;
 use crate::handler::Options;
+use crate::mirror::OwnFiles;
 use crate::record::RecordMode;
 use crate::state::StateChoice;
 
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long)]
     full: bool,
 
-    /// Store the state in FILE; a FILE inside FROM is not mirrored [default: a file for each pair of directories, in
+    /// Store the state in FILE, which is never mirrored or deleted itself [default: a file for each pair of directories, in
     /// $XDG_STATE_HOME/offline_files or ~/.local/state/offline_files, on macOS ~/Library/Application Support/offline_files]
     #[arg(long, value_name = "FILE", conflicts_with = "no_state")]
     state: Option<PathBuf>,
@@ -86,14 +86,14 @@ impl Args {
         }
     }
 
-    /// The options of the handler; the path `excluded` in FROM is not mirrored.
-    pub(crate) fn options(&self, excluded: Option<Arc<Path>>) -> Options {
+    /// The options of the handler.
+    pub(crate) fn options(&self, own_files: OwnFiles) -> Options {
         let record_mode = match (self.no_state, self.full) {
             (true, _) => RecordMode::Off,
             (_, true) => RecordMode::Rebuild,
             _ => RecordMode::Use,
         };
-        Options { deletions: self.deletions(), record_mode, jobs: self.jobs(), excluded }
+        Options { deletions: self.deletions(), record_mode, jobs: self.jobs(), own_files: own_files.into() }
     }
 
     /// The location of the state.
@@ -154,7 +154,7 @@ mod tests {
     fn the_state_of_the_pair_is_used_by_default() {
         let parsed = |line| {
             let args = parse(line).unwrap();
-            (args.state(), args.options(None).record_mode)
+            (args.state(), args.options(OwnFiles::default()).record_mode)
         };
         assert_eq!(parsed("from to"), (StateChoice::Default, RecordMode::Use));
         assert_eq!(parsed("--full from to"), (StateChoice::Default, RecordMode::Rebuild));

@@ -16,7 +16,8 @@ impl Provider for Trees {
     fn handler(self: Arc<Self>) -> Arc<dyn SyncHandler> {
         let (pair, jobs) = (self.pair(), 2);
         let roots = Roots::of(&pair, &self.from, &self.to);
-        let options = Options { deletions: Deletions::Guarded, record_mode: RecordMode::Use, jobs, excluded: None };
+        let options =
+            Options { deletions: Deletions::Guarded, record_mode: RecordMode::Use, jobs, own_files: Arc::default() };
         Arc::new(OfflineFiles::new(pair, roots, options).expect("FROM can be listed"))
     }
 

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use syncmgr::prelude::*;
 use tokio::sync::Semaphore;
 
 use crate::guard::{Deletions, held_message, host_plan};
-use crate::mirror::{self, Extent, Pair, Plan, ScanCache, Stopped};
+use crate::mirror::{self, Extent, OwnFiles, Pair, Plan, ScanCache, Stopped};
 use crate::part::{Diagnostic, Part};
 use crate::record::{LoadedRecord, RecordMode};
 use crate::roots::Roots;
@@ -35,8 +34,7 @@ pub(crate) struct Options {
     pub(crate) record_mode: RecordMode,
     /// The maximum number of parallel file operations.
     pub(crate) jobs: usize,
-    /// The path of the state relative to FROM; `None` if the state is outside FROM.
-    pub(crate) excluded: Option<Arc<Path>>,
+    pub(crate) own_files: Arc<OwnFiles>,
 }
 
 #[sync_handler(id = "6f0d8a52-3c1b-4d0e-9a57-52b1c6f4e8d3", name = "Offline Files")]
@@ -144,12 +142,14 @@ mod tests {
     use super::*;
     use crate::mirror::trees::{Trees, file, snapshot};
 
-    const OPTIONS: Options =
-        Options { deletions: Deletions::Never, record_mode: RecordMode::Use, jobs: 2, excluded: None };
-
     fn handler(trees: &Trees, deletions: Deletions) -> OfflineFiles {
         let roots = Roots::of(&trees.pair(), &trees.from, &trees.to);
-        OfflineFiles::new(trees.pair(), roots, Options { deletions, ..OPTIONS }).unwrap()
+        OfflineFiles::new(
+            trees.pair(),
+            roots,
+            Options { deletions, record_mode: RecordMode::Use, jobs: 2, own_files: Arc::default() },
+        )
+        .unwrap()
     }
 
     /// In `docs`, TO has eleven extra entries and nine that equal those of FROM.
@@ -188,10 +188,8 @@ mod tests {
     fn a_record_is_committed_only_if_state_is_stored() {
         let (trees, host) = (trees_with_extra_entries(), TestContext::new());
         let item = host.item("docs");
-        let without_state = OfflineFiles {
-            options: Options { record_mode: RecordMode::Off, ..OPTIONS },
-            ..handler(&trees, Deletions::Never)
-        };
+        let mut without_state = handler(&trees, Deletions::Never);
+        without_state.options.record_mode = RecordMode::Off;
         block_on(without_state.synchronize_item(&item)).unwrap();
         assert_eq!(host.committed(&item), None);
         block_on(handler(&trees, Deletions::Never).synchronize_item(&item)).unwrap();

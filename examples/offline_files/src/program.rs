@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Args;
 use crate::handler::OfflineFiles;
+use crate::mirror::OwnFiles;
 use crate::paths::{self, PathError};
 use crate::report::{Interrupted, Report};
 use crate::roots::Roots;
@@ -36,10 +37,10 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
     let paths = paths::check(&args.from, &args.to)?;
     // The state is opened first: if another run has it open, TO must not change.
     let store = state::open(&args.state(), &paths.from, &paths.to)?;
-    let excluded = store.as_ref().and_then(|store| Some(store.path().strip_prefix(&paths.from).ok()?.into()));
+    let own_files = OwnFiles::of(store.as_ref().map(SqliteStore::path), [&paths.from, &paths.to]);
     let pair = paths.open()?;
     let roots = Roots::of(&pair, &paths.from, &paths.to);
-    let handler = OfflineFiles::new(pair, roots, args.options(excluded)).context("cannot list FROM")?;
+    let handler = OfflineFiles::new(pair, roots, args.options(own_files)).context("cannot list FROM")?;
     let runtime = Runtime::new()?;
     let report = runtime.block_on(run(handler, args.deletions().policy(), store));
     // Dropping the runtime would wait for blocking work, even for abandoned work that is stuck.

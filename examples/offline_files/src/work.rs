@@ -33,11 +33,7 @@ impl Work {
     }
 
     fn scan_options<'a>(&'a self, cache: &'a ScanCache) -> ScanOptions<'a> {
-        ScanOptions {
-            extra_entries: self.options.deletions.extra_entries(),
-            cache,
-            excluded: self.options.excluded.as_deref(),
-        }
+        ScanOptions { extra_entries: self.options.deletions.extra_entries(), cache, own_files: &self.options.own_files }
     }
 
     pub(crate) fn prepare(&self, mut plan: Plan) -> Result<Plan, Stopped> {

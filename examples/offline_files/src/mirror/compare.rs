@@ -2,10 +2,11 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::path::PathBuf;
 
 use super::delete::count_tree;
 use super::entry::{Entry, Kind};
-use super::monitor::{Failure, FileError};
+use super::monitor::{Failure, FileContext, FileError};
 use super::plan::{Action, Change, Deletion, PlannedDirectory};
 use super::scan::{ExtraEntries, Scan};
 use super::temporary::is_leftover;
@@ -83,14 +84,15 @@ impl Scan<'_> {
         let path = visit.path.join(name);
         let entries = count_tree(&self.root.to, &path, self.monitor)?;
         self.plan.existing += entries - 1;
-        if entries > 1 && self.options.extra_entries == ExtraEntries::Keep {
-            let cause = io::Error::new(
-                io::ErrorKind::DirectoryNotEmpty,
-                "a directory with entries has this name; use --delete to remove it",
-            );
-            return Err(FileError { path, action: "cannot be replaced in TO", cause }.into());
-        }
-        Ok(entries)
+        let reason = if self.options.own_files.are_in(&path) {
+            "a directory with the state has this name"
+        } else if entries > 1 && self.options.extra_entries == ExtraEntries::Keep {
+            "a directory with entries has this name; use --delete to remove it"
+        } else {
+            return Ok(entries);
+        };
+        let cause = io::Error::new(io::ErrorKind::DirectoryNotEmpty, reason);
+        Err(FileError { path, action: "cannot be replaced in TO", cause }.into())
     }
 
     fn only_in_target(&mut self, visit: &mut Visit, target: &TargetEntry) -> Result<(), Failure> {
@@ -100,13 +102,33 @@ impl Scan<'_> {
             visit.touched = true;
             self.plan.leftovers.push(path);
         } else if self.options.extra_entries == ExtraEntries::Delete {
-            let entries = if to.kind == Kind::Directory { count_tree(&self.root.to, &path, self.monitor)? } else { 1 };
-            visit.touched = true;
-            self.plan.existing += entries;
-            self.plan.deletions.push(Deletion { path, entries });
+            let planned = self.plan.deletions.len();
+            self.delete(path, to.kind)?;
+            visit.touched |= self.plan.deletions.len() > planned;
         } else {
             visit.extra_count += 1;
         }
+        Ok(())
+    }
+
+    /// Plans the deletion of an entry in TO, except for the program's own files and the directories that contain them.
+    fn delete(&mut self, path: PathBuf, kind: Kind) -> Result<(), Failure> {
+        let (to, own_files) = (&self.root.to, self.options.own_files);
+        if own_files.are_in(&path) {
+            if own_files.contains(&path) {
+                return Ok(());
+            }
+            let directory = to.descend(&path).file_context("cannot be opened in TO", &path)?;
+            for name in directory.names().file_context("cannot be listed in TO", &path)? {
+                let path = path.join(&name);
+                let entry = directory.entry(&name).file_context("cannot read the metadata in TO", &path)?;
+                entry.map_or(Ok(()), |entry| self.delete(path, entry.kind))?;
+            }
+            return Ok(());
+        }
+        let entries = if kind == Kind::Directory { count_tree(to, &path, self.monitor)? } else { 1 };
+        self.plan.existing += entries;
+        self.plan.deletions.push(Deletion { path, entries });
         Ok(())
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn scan_with_cache(
     cache: &ScanCache,
     monitor: &dyn Monitor,
 ) -> Result<Plan, Stopped> {
-    super::scan(pair, extent, ScanOptions { extra_entries, cache, excluded: None }, monitor)
+    super::scan(pair, extent, ScanOptions { extra_entries, cache, own_files: &OwnFiles::default() }, monitor)
 }
 
 impl Trees {

@@ -13,6 +13,7 @@ mod directory;
 mod entry;
 mod extent;
 mod monitor;
+mod own_files;
 mod plan;
 mod scan;
 mod scan_cache;
@@ -32,6 +33,7 @@ pub(crate) use apply::{delete_entries, finalize_directories, make_changes, make_
 pub(crate) use directory::{Directory, Pair};
 pub(crate) use extent::{Extent, directories_of};
 pub(crate) use monitor::{Done, FileError, Monitor, Quiet, Stopped};
+pub(crate) use own_files::OwnFiles;
 pub(crate) use plan::Plan;
 pub(crate) use scan::{ExtraEntries, ScanOptions, scan};
 pub(crate) use scan_cache::ScanCache;

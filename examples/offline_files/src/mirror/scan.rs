@@ -1,7 +1,6 @@
 //! Comparison of the two sides of an item.
 
 use std::collections::VecDeque;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -11,6 +10,7 @@ use super::directory::Pair;
 use super::entry::Kind;
 use super::extent::Extent;
 use super::monitor::{Failure, FileContext, Monitor, Stopped, tolerate};
+use super::own_files::OwnFiles;
 use super::plan::{Plan, PlannedDirectory};
 use super::scan_cache::{CachedDirectory, ScanCache, SourceEntries, digest};
 use super::visit::Visit;
@@ -28,21 +28,8 @@ pub(crate) struct ScanOptions<'a> {
     pub(crate) extra_entries: ExtraEntries,
     /// The directories that need no comparison.
     pub(crate) cache: &'a ScanCache,
-    /// The path of the state file, if it is inside FROM. The file changes during the run, so it is not mirrored, and neither are
-    /// files in the same directory whose names start with its name.
-    pub(crate) excluded: Option<&'a Path>,
-}
-
-impl ScanOptions<'_> {
-    fn exclude(&self, directory: &Path, source: &mut SourceEntries) {
-        let Some((parent, name)) = self.excluded.and_then(|excluded| excluded.parent().zip(excluded.file_name()))
-        else {
-            return;
-        };
-        if parent == directory {
-            source.retain(|other, _| !other.as_bytes().starts_with(name.as_bytes()));
-        }
-    }
+    /// The files to leave alone on both sides.
+    pub(crate) own_files: &'a OwnFiles,
 }
 
 /// Compares the two sides of `extent`. An entry that cannot be read is reported and not changed in TO. For a cached directory,
@@ -101,7 +88,9 @@ impl Scan<'_> {
     /// Scans the entries of a directory. Reads them in TO only if the directory is not in the cache.
     fn scan_directory(&mut self, visit: &mut Visit) -> Result<(), Failure> {
         let mut source = visit.source(self.monitor)?;
-        self.options.exclude(&visit.path, &mut source);
+        for own in self.options.own_files.names_in(&visit.path) {
+            source.remove(own);
+        }
         self.plan.entries += source.len() as u64;
         let existing = self.plan.existing;
         let digest = digest(&visit.path, &source, visit.stamp, self.began);
@@ -137,7 +126,7 @@ impl Scan<'_> {
     }
 
     fn compare_all(&mut self, visit: &mut Visit, source: &SourceEntries) -> Result<(), Failure> {
-        for name in visit.names(source)? {
+        for name in visit.names(source, self.options.own_files)? {
             self.monitor.advance(0)?;
             let from = match source.get(&name) {
                 Some(None) => continue,

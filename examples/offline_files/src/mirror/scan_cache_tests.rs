@@ -145,16 +145,3 @@ fn a_special_file_in_a_cached_directory_is_a_warning_in_every_run() {
     scan_with_cache(&trees.pair(), &docs(), ExtraEntries::Keep, &cache, &run).unwrap();
     assert_eq!(run.warnings(), ["docs/empty/pipe: a FIFO is not copied"]);
 }
-
-#[test]
-fn the_excluded_file_and_its_companions_are_not_mirrored() {
-    let trees = Trees::full();
-    for name in ["state.db", "state.db-wal", "state.db.lock"] {
-        file(&trees.from.join("docs/deep").join(name), "state", 1);
-    }
-    let (cache, excluded) = (ScanCache::default(), Some(Path::new("docs/deep/state.db")));
-    let options = ScanOptions { extra_entries: ExtraEntries::Keep, cache: &cache, excluded };
-    let plan = super::scan(&trees.pair(), &docs(), options, &Recorder::default()).unwrap();
-    assert!(!changed_paths(&plan).iter().any(|path| path.contains("state")), "{:?}", changed_paths(&plan));
-    assert_eq!(plan.changes.len(), 4);
-}

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::directory::{Directory, Pair};
 use super::entry::Entry;
 use super::monitor::{Failure, FileContext, FileError, Monitor, tolerate};
+use super::own_files::OwnFiles;
 use super::plan::PlannedDirectory;
 use super::scan_cache::SourceEntries;
 
@@ -77,11 +78,14 @@ impl Visit {
         Ok(source)
     }
 
-    /// Returns the names on either side, sorted.
-    pub(super) fn names(&self, source: &SourceEntries) -> Result<BTreeSet<OsString>, FileError> {
+    /// Returns the names on either side, sorted, without those of `own_files`.
+    pub(super) fn names(&self, source: &SourceEntries, own_files: &OwnFiles) -> Result<BTreeSet<OsString>, FileError> {
         let mut names: BTreeSet<_> = source.keys().cloned().collect();
         if let Some(to) = &self.to {
             names.extend(to.names().file_context("cannot be listed in TO", &self.path)?);
+        }
+        for own in own_files.names_in(&self.path) {
+            names.remove(own);
         }
         Ok(names)
     }

@@ -137,15 +137,48 @@ fn a_missing_target_is_not_created_if_the_state_cannot_be_opened() {
 }
 
 #[test]
-fn a_state_file_in_the_source_is_not_mirrored() {
+fn only_the_files_of_a_state_in_the_source_are_not_mirrored() {
     let trees = Trees::full();
-    let state = trees.from.join("docs/state.db");
-    for _ in 0..2 {
-        let output = trees.run(&["--json", "--state", state.to_str().unwrap()]);
-        assert_eq!((output.code, &output.item("docs")["warnings"]), (Some(0), &json!([])));
-        assert!(state.exists());
-        assert!(!trees.to.join("docs/state.db").exists() && !trees.to.join("docs/state.db.lock").exists());
+    for name in ["statement.pdf", "state-of-the-union", "states/texas"] {
+        file(&trees.from.join("docs").join(name), "not the state", 1);
     }
+    trees.run(&[]);
+    let state = trees.from.join("docs/state");
+    for _ in 0..2 {
+        let output = trees.run(&["--delete", "--json", "--state", state.to_str().unwrap()]);
+        assert_eq!((output.code, &output.item("docs")["warnings"]), (Some(0), &json!([])));
+    }
+    let only_in_source: Vec<_> = snapshot(&trees.from)
+        .into_keys()
+        .filter(|path| !trees.to.join(path).is_symlink() && !trees.to.join(path).exists())
+        .collect();
+    assert_eq!(only_in_source, [Path::new("docs/state"), Path::new("docs/state.lock")]);
+}
+
+#[test]
+fn a_state_in_the_target_survives_delete() {
+    let trees = Trees::full();
+    let state = trees.to.join("mine/deep/state");
+    file(&trees.to.join("mine/deep/state-old"), "not the state", 1);
+    let run = || trees.run(&["--delete", "--json", "--state", state.to_str().unwrap()]);
+    assert_eq!(run().code, Some(0));
+    let inode = fs::metadata(&state).unwrap().ino();
+    let output = run();
+    assert_eq!((output.code, &output.item("docs")["compared"]), (Some(0), &json!("changes")));
+    assert_eq!(fs::metadata(&state).unwrap().ino(), inode);
+    assert!(!trees.to.join("mine/deep/state-old").exists());
+}
+
+#[test]
+fn a_default_state_in_the_target_survives_delete() {
+    let trees = Trees::full();
+    let run = || -> RunOutput {
+        let mut restore = trees.command(&["--delete", "--json"]);
+        restore.env_remove("XDG_STATE_HOME").env("HOME", trees.to.canonicalize().unwrap()).output().unwrap().into()
+    };
+    let state = state_of(&run());
+    assert!(state.starts_with(trees.to.canonicalize().unwrap()) && state.exists());
+    assert_eq!((run().item("docs")["compared"].clone(), state.exists()), (json!("changes"), true));
 }
 
 #[test]
