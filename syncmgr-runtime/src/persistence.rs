@@ -17,6 +17,7 @@ use syncmgr_core::store::{Histogram, StateChange, StateStore, StoreInUse};
 use tokio::runtime::Handle;
 
 use crate::host::Host;
+use crate::scheduler::NoLog;
 
 /// The names under which the histograms are stored.
 const STOP_LATENCIES: &str = "stop";
@@ -73,10 +74,17 @@ impl Host {
         given.unwrap_or_else(|| self.read(|store| store.answer(handler, item, question)).flatten())
     }
 
-    /// Applies and stores the user's answer to a question.
-    pub(crate) fn answer(self: &Arc<Self>, handler: HandlerId, item: ItemId, question: Question, choice: usize) {
+    /// Applies the user's answer to a question.
+    #[must_use = "store the changes"]
+    pub(crate) fn answer(
+        self: &Arc<Self>,
+        handler: HandlerId,
+        item: ItemId,
+        question: Question,
+        choice: usize,
+    ) -> Vec<StateChange> {
         let effects = self.ledger().answer(handler, item, question, choice);
-        self.apply(effects);
+        self.perform(effects, &NoLog)
     }
 
     /// Reads the earlier choices of a handler's items.

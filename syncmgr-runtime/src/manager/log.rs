@@ -95,11 +95,11 @@ impl SyncManager {
     pub fn answer(&self, handler: HandlerId, error: ErrorId, choice: usize) -> Result<Session, LogAccessError> {
         let entry = self.stored_entry(handler, error)?;
         let (item, question) = question_of(&entry, error, choice)?;
-        self.host().answer(handler, item, question.clone(), choice);
+        let changes = self.host().answer(handler, item, question.clone(), choice);
         if question.remedies.get(choice) != Some(&Remedy::Refuse) {
             self.runs_of(handler).for_each(|run| run.events().delete(ErrorScope::One(error)));
         }
-        let request = self.session(Trigger::Manual).may_bother_user();
+        let request = self.session(Trigger::Manual).may_bother_user().storing(changes);
         let request = match question.remedies.get(choice) {
             // The item does not run: the user has declined the change.
             Some(Remedy::Refuse) => request.items(handler, []),

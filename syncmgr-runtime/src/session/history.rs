@@ -17,12 +17,13 @@ use crate::report::is_disabled;
 use crate::run::Run;
 
 impl SessionShared {
-    /// Records the start of the session. A session without a recorded end was interrupted.
-    pub(super) fn record_begin(&self, requests: Vec<RunRequest>) {
+    /// Records the start of the session, atomically with these changes. A session without a recorded end was interrupted.
+    pub(super) fn record_begin(&self, requests: Vec<RunRequest>, mut changes: Vec<StateChange>) {
         if self.is_recorded() {
             let record = SessionRecord::new(self.id, self.host.id, self.terms.trigger, self.began.wall, requests);
-            self.host.store(StateChange::SessionBegan(record));
+            changes.push(StateChange::SessionBegan(record));
         }
+        self.host.store_all(changes);
     }
 
     /// Records the outcome of the session, and waits until it is stored. A session that the end of its manager cut short has no

@@ -8,6 +8,7 @@ use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::attempt::Pause;
 use syncmgr_core::id::HandlerId;
 use syncmgr_core::request::RunRequest;
+use syncmgr_core::store::StateChange;
 use syncmgr_core::sync::Mutex;
 use tokio::task::AbortHandle;
 
@@ -94,12 +95,15 @@ impl SessionShared {
         self.lock().runs.iter().find(|run| run.id().handler == handler).cloned()
     }
 
-    /// Begins with these runs. If the session was stopped meanwhile, the runs are stopped.
-    pub(crate) fn begin(self: &Arc<Self>, runs: Vec<Arc<Run>>, requests: Vec<RunRequest>) {
+    /// Begins with these runs, and stores the changes. If the session was stopped meanwhile, the runs are stopped.
+    pub(crate) fn begin(self: &Arc<Self>, runs: Vec<Arc<Run>>, requests: Vec<RunRequest>, changes: Vec<StateChange>) {
         match self.terms.choosing {
             // Recorded once the items are chosen: until then, a crash leaves nothing to finish.
-            Choosing::ByChooser => self.lock().requests = requests,
-            _ => self.record_begin(requests),
+            Choosing::ByChooser => {
+                self.lock().requests = requests;
+                self.host.store_all(changes);
+            }
+            _ => self.record_begin(requests, changes),
         }
         trace::session_began(&self.span, self.host.id, self.id, self.terms.trigger, runs.len());
         let stop = {
@@ -162,7 +166,7 @@ impl SessionShared {
         if matches!(self.terms.choosing, Choosing::ByChooser) {
             let mut requests = std::mem::take(&mut self.lock().requests);
             requests.retain(|request| self.run(request.handler).is_none_or(|run| !run.is_forgotten()));
-            self.record_begin(requests);
+            self.record_begin(requests, Vec::new());
         }
         self.set_chosen(chosen);
         self.until(|| self.is_idle()).await;

@@ -355,7 +355,8 @@ impl Session {
         self.check_not_called(handler)?;
         let (item, question) = question_of(&*entry(&run, error)?, error, choice)?;
         let refused = question.remedies.get(choice) == Some(&Remedy::Refuse);
-        self.shared().host.answer(handler, item, question, choice);
+        let changes = self.shared().host.answer(handler, item, question, choice);
+        self.shared().host.store_all(changes);
         if !refused {
             run.events().delete(syncmgr_core::id::ErrorScope::One(error));
         }

@@ -12,7 +12,7 @@ use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::port::RunInfo;
 use syncmgr_core::register::{RequestError, check_cookie};
 use syncmgr_core::request::{RunRequest, RunRequestError};
-use syncmgr_core::store::StoreInUse;
+use syncmgr_core::store::{StateChange, StoreInUse};
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use tokio::runtime::Handle;
 
@@ -56,6 +56,7 @@ pub struct SessionRequest {
     deadline: Option<SystemTime>,
     reason: StartReason,
     requested_by: Option<RequestedBy>,
+    changes: Vec<StateChange>,
 }
 
 impl SessionRequest {
@@ -73,6 +74,7 @@ impl SessionRequest {
             deadline: None,
             reason: StartReason::Requested,
             requested_by: None,
+            changes: Vec::new(),
         }
     }
 
@@ -224,6 +226,12 @@ impl SessionRequest {
         self
     }
 
+    /// Stores these changes atomically with the start of the session, or alone if the session cannot be started.
+    pub(crate) fn storing(mut self, changes: Vec<StateChange>) -> Self {
+        self.changes = changes;
+        self
+    }
+
     /// Starts the session on the current tokio runtime, which needs its time driver enabled. Returns immediately.
     ///
     /// A handler may start a session inside one of its calls and wait for it, but not one that needs its own handler or a
@@ -233,7 +241,19 @@ impl SessionRequest {
     ///
     /// # Errors
     /// Returns a [`StartError`]. In that case, no handler was called.
-    pub fn start(self) -> Result<Session, StartError> {
+    pub fn start(mut self) -> Result<Session, StartError> {
+        let (host, changes) = (self.host().clone(), std::mem::take(&mut self.changes));
+        match self.open() {
+            Ok(opened) => Ok(opened.begin(changes)),
+            Err(error) => {
+                host.store_all(changes);
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens the session, and creates its runs.
+    fn open(self) -> Result<Opened, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         self.host().check_store()?;
         check_cookie(self.cookie.as_deref())?;
@@ -253,8 +273,7 @@ impl SessionRequest {
             let run_info = RunInfo::new(registered.info.id(), session.id, self.trigger, self.flags);
             Run::new(session.scope(), registered, run_info.with_cookie(self.cookie.clone()))
         });
-        session.begin(runs.collect(), to_record);
-        Ok(Session::new(session, self.manager))
+        Ok(Opened { runs: runs.collect(), to_record, session, manager: self.manager })
     }
 
     /// Returns the runs to record. A run without items leaves nothing unfinished and is left out.
@@ -310,6 +329,21 @@ impl SessionRequest {
         };
         let find = |handler| state.handlers.get(&handler).cloned().ok_or(RequestError::NotRegistered { handler });
         wanted.union(&self.items.keys().copied().collect()).copied().map(find).collect()
+    }
+}
+
+/// A session that has not begun.
+struct Opened {
+    manager: Arc<Owner>,
+    session: Arc<SessionShared>,
+    runs: Vec<Arc<Run>>,
+    to_record: Vec<RunRequest>,
+}
+
+impl Opened {
+    fn begin(self, changes: Vec<StateChange>) -> Session {
+        self.session.begin(self.runs, self.to_record, changes);
+        Session::new(self.session, self.manager)
     }
 }
 

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::FutureExt;
 use syncmgr::anyhow::bail;
 use syncmgr::log::Question;
-use syncmgr::store::{MemoryStore, StateStore};
+use syncmgr::store::{MemoryStore, StateChange, StateStore};
 use syncmgr::{ItemContext, NeedsUser, Outcome, SyncManager, SyncResult, Trigger};
 
 use crate::asking::stored_log::{asking_handler, question};
 use crate::persistence::settings::with_store;
 use crate::support::awaitable_host::{begin, within};
+use crate::support::recording_store::RecordingStore;
 use crate::support::steps::{assert_succeeds, outcome, wait_until_idle};
 use crate::support::{HANDLER, Scripted, id};
 
@@ -213,6 +214,19 @@ async fn an_answer_survives_a_crash_between_reading_it_and_the_success() {
     let handler = Scripted::new(&["a"]).on_item(|item| async move { ask_side(item).map(drop) }.boxed());
     assert_succeeds(begin(&with_store(&store, &handler))).await;
     assert_eq!(stored_answer(&store, "a"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_stored_atomically_with_the_start_of_its_session() {
+    let store = RecordingStore::default();
+    let manager = store.manager(&asking_handler());
+    within(begin(&manager).finish()).await;
+    within(manager.answer(HANDLER, question(&manager), 1).expect("the question is open").finish()).await;
+    let writes = store.writes();
+    let answered =
+        writes.iter().find(|write| write.iter().any(|change| matches!(change, StateChange::Answered { .. })));
+    let began = |change: &StateChange| matches!(change, StateChange::SessionBegan(_));
+    assert!(answered.is_some_and(|write| write.iter().any(began)), "{writes:#?}");
 }
 
 #[tokio::test(start_paused = true)]
