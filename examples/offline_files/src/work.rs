@@ -37,8 +37,7 @@ impl Work {
     }
 
     pub(crate) fn prepare(&self, mut plan: Plan) -> Result<Plan, Stopped> {
-        mirror::remove_leftovers(&self.pair.to, &plan.leftovers, self)?;
-        mirror::make_directories(&self.pair.to, &mut plan, self)?;
+        mirror::prepare(&self.pair.to, &mut plan, self)?;
         self.part.plan(plan.bytes());
         Ok(plan)
     }

@@ -1,16 +1,30 @@
 //! Execution of a plan, in this order: directories, changes, deletions, and last the permissions and times of directories.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::io;
 use std::path::PathBuf;
 
 use super::copy::{Buffer, copy_file, copy_link};
 use super::delete::{locate, remove_tree};
 use super::directory::{Directory, Pair};
 use super::monitor::{Done, Failure, FileContext, FileError, Monitor, Stopped, tolerate};
-use super::plan::{Action, Change, Deletion, Plan, PlannedDirectory};
+use super::plan::{Action, Change, Deletion, Occupant, Plan, PlannedDirectory, Respelling};
 
-/// Removes the temporary files of a killed run.
-pub(crate) fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &dyn Monitor) -> Result<(), Stopped> {
+/// Removes the temporary files of a killed run, corrects the spelling of names, and creates the missing directories in TO.
+pub(crate) fn prepare(to: &Directory, plan: &mut Plan, monitor: &dyn Monitor) -> Result<(), Stopped> {
+    remove_leftovers(to, &plan.leftovers, monitor)?;
+    for Respelling { directory, from, to: name } in &plan.respellings {
+        monitor.advance(0)?;
+        let respelled = to.descend(directory).and_then(|directory| directory.respell(from, name));
+        if tolerate(monitor, respelled.file_context("cannot be renamed in TO", &directory.join(name)))?.is_some() {
+            monitor.done(Done::Adjusted);
+        }
+    }
+    make_directories(to, plan, monitor)
+}
+
+fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &dyn Monitor) -> Result<(), Stopped> {
     for path in leftovers {
         monitor.advance(0)?;
         let removed = locate(to, path)
@@ -22,7 +36,7 @@ pub(crate) fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &
 
 /// Creates the missing directories in TO, and makes existing ones writable for their owner until they are finalized. If a
 /// directory cannot be created, reports one error and removes it from the plan with everything below it.
-pub(crate) fn make_directories(to: &Directory, plan: &mut Plan, monitor: &dyn Monitor) -> Result<(), Stopped> {
+fn make_directories(to: &Directory, plan: &mut Plan, monitor: &dyn Monitor) -> Result<(), Stopped> {
     let mut failed = HashSet::new();
     for directory in std::mem::take(&mut plan.directories) {
         monitor.advance(0)?;
@@ -86,7 +100,10 @@ fn make_directory(to: &Directory, planned: &PlannedDirectory, monitor: &dyn Moni
     if planned.to.is_some() {
         parent.remove(name).file_context("cannot be replaced in TO", path)?;
     }
-    parent.create_directory(name).file_context("cannot be created in TO", path)?;
+    parent
+        .create_directory(name)
+        .map_err(|cause| explain(&parent, name, cause))
+        .file_context("cannot be created in TO", path)?;
     monitor.done(Done::Created);
     Ok(())
 }
@@ -104,12 +121,28 @@ fn make_change(
         Action::SetPermissions(_) | Action::CopyFile => copy_file(pair, name, &path, buffer, monitor)?,
         Action::MakeLink(from) => copy_link(pair, name, &path, &from)?,
     };
-    match change.displaced {
-        0 => {}
+    match change.occupant {
+        Occupant::None | Occupant::Entry => {}
         // Without `--delete` only an empty directory may be replaced. Fails if entries were added since the scan.
-        1 => pair.to.remove_directory(name).file_context("cannot be replaced in TO", &path)?,
-        _ => remove_tree(&root.to, &path, monitor)?,
+        Occupant::Directory(1) => pair.to.remove_directory(name).file_context("cannot be replaced in TO", &path)?,
+        Occupant::Directory(_) => remove_tree(&root.to, &path, monitor)?,
     }
-    copy.publish(name).file_context("cannot be replaced in TO", &path)?;
+    let published = copy.publish(name, change.occupant).map_err(|cause| explain(&pair.to, name, cause));
+    published.file_context("cannot be written in TO", &path)?;
     Ok(Done::Copied)
+}
+
+/// Names the entry that has the free name `name` after all, if it has another spelling.
+fn explain(directory: &Directory, name: &OsStr, cause: io::Error) -> io::Error {
+    let spelling = || directory.spelling(name, &directory.entry(name).ok()??).ok()?;
+    match (cause.kind() == io::ErrorKind::AlreadyExists).then(spelling).flatten() {
+        Some(other) => collision(&other),
+        None => cause,
+    }
+}
+
+/// The error for a name that TO does not distinguish from `other`.
+pub(super) fn collision(other: &OsStr) -> io::Error {
+    let text = format!("TO does not distinguish it from {}", other.display());
+    io::Error::new(io::ErrorKind::AlreadyExists, text)
 }

@@ -1,32 +1,74 @@
 //! Comparison of one name on both sides.
 
-use std::ffi::OsStr;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
 
+use super::apply::collision;
 use super::delete::count_tree;
 use super::entry::{Entry, Kind};
 use super::monitor::{Failure, FileContext, FileError};
-use super::plan::{Action, Change, Deletion, PlannedDirectory};
+use super::plan::{Action, Change, Deletion, Occupant, PlannedDirectory, Respelling};
 use super::scan::{ExtraEntries, Scan};
+use super::scan_cache::SourceEntries;
 use super::temporary::is_leftover;
 use super::visit::{TargetEntry, Visit};
 
 impl Scan<'_> {
     /// Plans the changes that make the entry `name` in TO equal to the one in FROM.
-    pub(super) fn compare(&mut self, visit: &mut Visit, name: &OsStr, from: Option<Entry>) -> Result<(), Failure> {
+    pub(super) fn compare(
+        &mut self,
+        visit: &mut Visit,
+        name: &OsStr,
+        from: Entry,
+        source: &SourceEntries,
+        listed: &mut BTreeSet<OsString>,
+    ) -> Result<(), Failure> {
         let target = visit.find(name)?;
-        match from.map(|from| (from.kind, from)) {
+        if target.to.is_some() && !listed.contains(name) {
+            self.respell(visit, &target, from, source, listed)?;
+        }
+        match from.kind {
             // At the top level, each directory in FROM is an item of its own.
-            Some((Kind::Directory, _)) if visit.is_top() => return Ok(()),
-            Some((Kind::Directory, from)) => self.directory(visit, &target, from),
-            Some((Kind::File, from)) => self.file(visit, &target, from)?,
-            Some((Kind::Link, from)) => self.link(visit, &target, from)?,
-            Some((Kind::Special(what), _)) => self.skip_special(visit, name, what),
-            None => return self.only_in_target(visit, &target),
+            Kind::Directory if visit.is_top() => return Ok(()),
+            Kind::Directory => self.directory(visit, &target, from),
+            Kind::File => self.file(visit, &target, from)?,
+            Kind::Link => self.link(visit, &target, from)?,
+            Kind::Special(what) => self.skip_special(visit, name, what),
         }
         self.plan.existing += u64::from(target.to.is_some());
         Ok(())
+    }
+
+    /// Plans to rename an entry that TO lists in another spelling. The other spelling is no longer an extra entry.
+    fn respell(
+        &mut self,
+        visit: &mut Visit,
+        target: &TargetEntry<'_>,
+        from: Entry,
+        source: &SourceEntries,
+        listed: &mut BTreeSet<OsString>,
+    ) -> Result<(), Failure> {
+        let Some(spelling) = visit.spelling(target)? else { return Ok(()) };
+        if source.contains_key(&spelling) || !listed.remove(&spelling) {
+            return Err(collides(visit, target, &spelling).into());
+        }
+        // Another item may be at work in a directory at the top level.
+        if !visit.is_top() || from.kind != Kind::Directory {
+            visit.touched = true;
+            let (directory, to) = (visit.path.clone(), target.name.to_owned());
+            self.plan.respellings.push(Respelling { directory, from: spelling, to });
+        }
+        Ok(())
+    }
+
+    /// Fails if TO lists an item's directory as the directory of another item.
+    pub(super) fn refuse_collision(&self, top: &Visit, target: &TargetEntry<'_>) -> Result<(), FileError> {
+        match top.spelling(target)? {
+            Some(other) if top.find_from(&other)?.is_some() => Err(collides(top, target, &other)),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn skip_special(&self, visit: &Visit, name: &OsStr, what: &str) {
@@ -65,17 +107,18 @@ impl Scan<'_> {
     }
 
     fn change(&mut self, visit: &mut Visit, target: &TargetEntry, action: Action, size: u64) -> Result<(), Failure> {
-        let displaced = match target.to {
-            Some(to) if to.kind == Kind::Directory => self.count_displaced(visit, target.name)?,
-            _ => 0,
+        let occupant = match target.to {
+            None => Occupant::None,
+            Some(to) if to.kind == Kind::Directory => Occupant::Directory(self.count_displaced(visit, target.name)?),
+            Some(_) => Occupant::Entry,
         };
         visit.touched = true;
-        match target.to {
-            None => self.plan.creates += 1,
-            Some(_) => self.plan.updates += 1,
+        match occupant {
+            Occupant::None => self.plan.creates += 1,
+            _ => self.plan.updates += 1,
         }
         let (directory, name) = (visit.path.clone(), target.name.to_owned());
-        self.plan.changes.push(Change { directory, name, action, size, displaced });
+        self.plan.changes.push(Change { directory, name, action, size, occupant });
         Ok(())
     }
 
@@ -95,10 +138,11 @@ impl Scan<'_> {
         Err(FileError { path, action: "cannot be replaced in TO", cause }.into())
     }
 
-    fn only_in_target(&mut self, visit: &mut Visit, target: &TargetEntry) -> Result<(), Failure> {
-        let Some(to) = target.to else { return Ok(()) };
-        let path = visit.path.join(target.name);
-        if to.kind != Kind::Directory && is_leftover(target.name) {
+    /// Plans the deletion of the entry `name`, which only TO has.
+    pub(super) fn only_in_target(&mut self, visit: &mut Visit, name: &OsStr) -> Result<(), Failure> {
+        let Some(to) = visit.find(name)?.to else { return Ok(()) };
+        let path = visit.path.join(name);
+        if to.kind != Kind::Directory && is_leftover(name) {
             visit.touched = true;
             self.plan.leftovers.push(path);
         } else if self.options.extra_entries == ExtraEntries::Delete {
@@ -131,4 +175,9 @@ impl Scan<'_> {
         self.plan.deletions.push(Deletion { path, entries });
         Ok(())
     }
+}
+
+/// The error for a name that TO does not distinguish from `other`, which FROM also has.
+fn collides(visit: &Visit, target: &TargetEntry<'_>, other: &OsStr) -> FileError {
+    FileError { path: visit.path.join(target.name), action: "is not copied", cause: collision(other) }
 }

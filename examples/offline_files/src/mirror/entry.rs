@@ -45,6 +45,12 @@ impl Entry {
         times.map(i64::to_le_bytes).into_iter().chain(others.map(u64::to_le_bytes)).flatten()
     }
 
+    /// Compares two entries that may be one: 2 if they have the same inode, 1 if they differ in nothing else, otherwise 0.
+    pub(super) fn likeness(&self, other: &Entry) -> u8 {
+        let same = |inode| Self { inode, ..*self }.bytes().eq(other.bytes());
+        u8::from(same(other.inode)) + u8::from(same(self.inode))
+    }
+
     /// Returns `true` if any change at `moment` or later would alter the modification time.
     pub(super) fn was_modified_before(&self, moment: SystemTime) -> bool {
         is_before(self.modified, moment)

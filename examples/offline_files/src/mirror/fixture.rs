@@ -65,8 +65,7 @@ impl Trees {
 
 /// Carries out `plan` in the order the program uses.
 pub(crate) fn carry_out(pair: &Pair, mut plan: Plan, monitor: &dyn Monitor) -> Result<(), Stopped> {
-    remove_leftovers(&pair.to, &plan.leftovers, monitor)?;
-    make_directories(&pair.to, &mut plan, monitor)?;
+    prepare(&pair.to, &mut plan, monitor)?;
     for batch in plan.take_batches() {
         make_changes(pair, &batch, monitor)?;
     }

@@ -17,6 +17,7 @@ mod own_files;
 mod plan;
 mod scan;
 mod scan_cache;
+mod spelling;
 mod temporary;
 mod visit;
 
@@ -29,7 +30,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) mod trees;
 
-pub(crate) use apply::{delete_entries, finalize_directories, make_changes, make_directories, remove_leftovers};
+pub(crate) use apply::{delete_entries, finalize_directories, make_changes, prepare};
 pub(crate) use directory::{Directory, Pair};
 pub(crate) use extent::{Extent, directories_of};
 pub(crate) use monitor::{Done, FileError, Monitor, Quiet, Stopped};

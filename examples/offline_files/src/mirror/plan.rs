@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) deletions: Vec<Deletion>,
     /// Temporary files of a killed run.
     pub(crate) leftovers: Vec<PathBuf>,
+    /// Entries to rename before everything else.
+    pub(crate) respellings: Vec<Respelling>,
     /// The number of entries that are equal on both sides.
     pub(crate) unchanged: u64,
     /// The number of entries of the item in TO.
@@ -54,8 +56,26 @@ pub(crate) struct Change {
     pub(crate) action: Action,
     /// The bytes to write, as of the scan.
     pub(crate) size: u64,
-    /// The number of entries of a directory in TO that is replaced, including the directory; 0 if there is none.
-    pub(crate) displaced: u64,
+    pub(crate) occupant: Occupant,
+}
+
+/// The entry that had the name of a change in TO at the time of the scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Occupant {
+    /// The name was free.
+    None,
+    /// A file, link or special file.
+    Entry,
+    /// A directory. It and everything in it is this number of entries.
+    Directory(u64),
+}
+
+/// An entry in TO whose name differs from the one in FROM only in its spelling.
+#[derive(Debug)]
+pub(crate) struct Respelling {
+    pub(crate) directory: Arc<Path>,
+    pub(crate) from: OsString,
+    pub(crate) to: OsString,
 }
 
 /// The action of a change.
@@ -77,20 +97,24 @@ pub(crate) struct Deletion {
 impl Plan {
     /// The number of entries in TO to delete.
     pub(crate) fn deletes(&self) -> u64 {
-        let displaced = self.changes.iter().map(|change| change.displaced);
+        let displaced = self.changes.iter().map(|change| change.occupant.displaced());
         self.deletions.iter().map(|deletion| deletion.entries).chain(displaced).sum()
     }
 
     /// Returns `true` if TO needs no change.
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { directories, changes, deletions, leftovers, .. } = self;
-        directories.is_empty() && changes.is_empty() && deletions.is_empty() && leftovers.is_empty()
+        let Self { directories, changes, deletions, leftovers, respellings, .. } = self;
+        directories.is_empty()
+            && changes.is_empty()
+            && deletions.is_empty()
+            && leftovers.is_empty()
+            && respellings.is_empty()
     }
 
     /// Removes every deletion from the plan, and every change that requires one.
     pub(crate) fn discard_deletions(&mut self) {
         self.deletions.clear();
-        self.changes.retain(|change| change.displaced == 0);
+        self.changes.retain(|change| change.occupant.displaced() == 0);
     }
 
     /// The number of bytes to write.
@@ -132,6 +156,13 @@ impl PlannedDirectory {
     }
 }
 
+impl Occupant {
+    /// The number of entries that a replacement removes in addition to the replaced one.
+    fn displaced(self) -> u64 {
+        if let Self::Directory(entries) = self { entries } else { 0 }
+    }
+}
+
 impl Change {
     /// The path relative to FROM and TO.
     pub(crate) fn path(&self) -> PathBuf {
@@ -144,7 +175,8 @@ mod tests {
     use super::*;
 
     fn change(size: u64, displaced: u64) -> Change {
-        Change { directory: Path::new("").into(), name: "x".into(), action: Action::CopyFile, size, displaced }
+        let occupant = Occupant::Directory(displaced);
+        Change { directory: Path::new("").into(), name: "x".into(), action: Action::CopyFile, size, occupant }
     }
 
     fn plan_with_deletion(entries: u64, existing: u64) -> Plan {

@@ -13,6 +13,7 @@ use super::monitor::{Failure, FileContext, Monitor, Stopped, tolerate};
 use super::own_files::OwnFiles;
 use super::plan::{Plan, PlannedDirectory};
 use super::scan_cache::{CachedDirectory, ScanCache, SourceEntries, digest};
+use super::spelling::swap_case;
 use super::visit::Visit;
 
 /// The handling of entries that only TO has.
@@ -68,6 +69,9 @@ impl Scan<'_> {
                 let from = top.find_from(name)?.filter(|from| from.kind == Kind::Directory);
                 let from = from.ok_or(Errno::NOTDIR).file_context("cannot be opened in FROM", Path::new(name))?;
                 let target = top.find(name)?;
+                if swap_case(name).is_some_and(|swapped| top.find(&swapped).is_ok_and(|target| target.to.is_some())) {
+                    self.refuse_collision(&top, &target)?;
+                }
                 self.directory(&mut top, &target, from);
                 Ok(())
             }
@@ -126,16 +130,17 @@ impl Scan<'_> {
     }
 
     fn compare_all(&mut self, visit: &mut Visit, source: &SourceEntries) -> Result<(), Failure> {
-        for name in visit.names(source, self.options.own_files)? {
+        let mut listed = visit.names(self.options.own_files)?;
+        for (name, from) in source {
             self.monitor.advance(0)?;
-            let from = match source.get(&name) {
-                Some(None) => continue,
-                Some(from) => *from,
-                None => None,
-            };
-            if tolerate(self.monitor, self.compare(visit, &name, from))?.is_none() {
-                visit.failed = true;
-            }
+            let Some(from) = *from else { continue };
+            let compared = self.compare(visit, name, from, source, &mut listed);
+            visit.failed |= tolerate(self.monitor, compared)?.is_none();
+        }
+        for name in listed.iter().filter(|name| !source.contains_key(*name)) {
+            self.monitor.advance(0)?;
+            let compared = self.only_in_target(visit, name);
+            visit.failed |= tolerate(self.monitor, compared)?.is_none();
         }
         Ok(())
     }

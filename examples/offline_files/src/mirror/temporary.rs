@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 
 use super::directory::Directory;
+use super::plan::Occupant;
 
 const PREFIX: &str = ".offline-files-";
 const SUFFIX: &str = ".partial";
@@ -34,9 +35,13 @@ impl<'a> Temporary<'a> {
         &self.name
     }
 
-    /// Renames the entry to `name` atomically: other programs see the old entry or the new one.
-    pub(crate) fn publish(mut self, name: &OsStr) -> io::Result<()> {
-        self.directory.rename(&self.name, name)?;
+    /// Renames the entry to `name` atomically: other programs see the old entry or the new one. With `Occupant::None` the name
+    /// must be free.
+    pub(crate) fn publish(mut self, name: &OsStr, occupant: Occupant) -> io::Result<()> {
+        match occupant {
+            Occupant::None => self.directory.rename_new(&self.name, name)?,
+            _ => self.directory.rename(&self.name, name)?,
+        }
         self.published = true;
         Ok(())
     }
@@ -58,7 +63,7 @@ pub(crate) fn is_leftover(name: &OsStr) -> bool {
 }
 
 /// An unpredictable name, because each `RandomState` has random keys.
-fn random_name() -> OsString {
+pub(super) fn random_name() -> OsString {
     format!("{PREFIX}{:0RANDOM_DIGITS$x}{SUFFIX}", RandomState::new().build_hasher().finish()).into()
 }
 
@@ -89,7 +94,7 @@ mod tests {
         let tree = tempfile::tempdir().unwrap();
         let directory = Directory::open(tree.path()).unwrap();
         let (temporary, _) = Temporary::create(&directory, |name| directory.create_file(name)).unwrap();
-        temporary.publish(OsStr::new("a")).unwrap();
+        temporary.publish(OsStr::new("a"), Occupant::None).unwrap();
         assert_eq!(directory.names().unwrap(), ["a"]);
     }
 }

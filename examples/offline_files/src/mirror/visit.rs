@@ -78,12 +78,11 @@ impl Visit {
         Ok(source)
     }
 
-    /// Returns the names on either side, sorted, without those of `own_files`.
-    pub(super) fn names(&self, source: &SourceEntries, own_files: &OwnFiles) -> Result<BTreeSet<OsString>, FileError> {
-        let mut names: BTreeSet<_> = source.keys().cloned().collect();
-        if let Some(to) = &self.to {
-            names.extend(to.names().file_context("cannot be listed in TO", &self.path)?);
-        }
+    /// Returns the names in TO, without those of `own_files`.
+    pub(super) fn names(&self, own_files: &OwnFiles) -> Result<BTreeSet<OsString>, FileError> {
+        let Some(to) = &self.to else { return Ok(BTreeSet::new()) };
+        let mut names: BTreeSet<_> =
+            to.names().file_context("cannot be listed in TO", &self.path)?.into_iter().collect();
         for own in own_files.names_in(&self.path) {
             names.remove(own);
         }
@@ -102,6 +101,12 @@ impl Visit {
         let failed = |cause| FileError { path: self.path.join(name), action: "cannot read the metadata in TO", cause };
         let to = self.to.as_ref().map(|to| to.entry(name)).transpose().map_err(failed)?;
         Ok(TargetEntry { name, to: to.flatten() })
+    }
+
+    /// Returns the name that TO lists for an entry that it finds under `target`'s name; `None` if it lists that name.
+    pub(super) fn spelling(&self, target: &TargetEntry<'_>) -> Result<Option<OsString>, FileError> {
+        let spelling = self.to.as_ref().zip(target.to).map(|(to, entry)| to.spelling(target.name, &entry)).transpose();
+        Ok(spelling.file_context("cannot be listed in TO", &self.path)?.flatten())
     }
 
     /// Returns `true` if the links on both sides have the same target.

@@ -10,6 +10,7 @@ mod incremental;
 mod mirror;
 mod output;
 mod program;
+mod quirks;
 mod running;
 mod state;
 mod stop;

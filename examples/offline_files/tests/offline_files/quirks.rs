@@ -1,0 +1,97 @@
+//! A TO with the limits of other file systems. `quirks.py` mounts it; it needs Python with `fusepy`, and the right to mount.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::trees::{Trees, file, snapshot};
+
+/// A mounted file system; unmounted on drop.
+struct Quirks {
+    mount_point: PathBuf,
+    server: Child,
+}
+
+/// Trees whose TO is in a file system with these options; `None` if this machine cannot mount it.
+fn trees_with(options: &[&str]) -> Option<(Quirks, Trees)> {
+    let mut trees = Trees::new();
+    let (store, mount_point) = (trees.base.path().join("store"), trees.base.path().join("mount"));
+    fs::create_dir_all(store.join("to")).unwrap();
+    fs::create_dir(&mount_point).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/offline_files/quirks.py");
+    let mut command = Command::new("python3");
+    command.arg(script).arg(store).arg(&mount_point).args(options).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut server = command.spawn().ok()?;
+    trees.to = mount_point.join("to");
+    while !trees.to.exists() {
+        if server.try_wait().unwrap().is_some() {
+            let mut error = String::new();
+            server.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+            eprintln!("skipped: no file system with quirks: {}", error.lines().last().unwrap_or_default());
+            return None;
+        }
+        std::thread::yield_now();
+    }
+    Some((Quirks { mount_point, server }, trees))
+}
+
+impl Drop for Quirks {
+    fn drop(&mut self) {
+        let _ = Command::new("fusermount").arg("-uz").arg(&self.mount_point).status();
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn an_entry_renamed_by_case_alone_is_renamed_in_the_target() {
+    let Some((_quirks, trees)) = trees_with(&["case=ignore"]) else { return };
+    for name in ["docs/README", "docs/Photos/a", "Top", "Item/b"] {
+        file(&trees.from.join(name), "text", 1);
+    }
+    trees.run(&["--delete"]);
+    for (old, new) in [("docs/README", "docs/ReadMe"), ("docs/Photos", "docs/PHOTOS"), ("Top", "TOP"), ("Item", "ITEM")]
+    {
+        fs::rename(trees.from.join(old), trees.from.join(new)).unwrap();
+    }
+    let output = trees.run(&["--delete", "--yes", "--json"]);
+    assert_eq!(output.code, Some(0), "{}", output.stdout);
+    assert_eq!(names(&trees.to.join("docs")), ["PHOTOS", "ReadMe"]);
+    assert!(
+        trees.to.join("docs/PHOTOS/a").exists() && trees.to.join("ITEM/b").exists() && trees.to.join("TOP").exists()
+    );
+    assert_eq!(trees.run(&["--delete"]).code, Some(0));
+    assert_eq!(names(&trees.to.join("docs")), ["PHOTOS", "ReadMe"]);
+}
+
+#[test]
+fn names_that_the_target_does_not_distinguish_are_an_error() {
+    let Some((_quirks, trees)) = trees_with(&["case=ignore"]) else { return };
+    for name in ["docs/README", "docs/readme", "docs/Deep/a", "docs/deep/b", "Item/c", "item/d"] {
+        file(&trees.from.join(name), name, 1);
+    }
+    for _ in 0..2 {
+        let output = trees.run(&["--delete", "--json"]);
+        assert_eq!(output.code, Some(1));
+        let docs = output.item("docs");
+        let errors: Vec<_> = docs["errors"].as_array().unwrap().iter().map(|error| error.to_string()).collect();
+        assert_eq!(errors.len(), 2, "{errors:?}");
+        assert!(errors.iter().all(|error| error.contains("TO does not distinguish it from ")), "{errors:?}");
+        let failed = ["Item", "item"].map(|item| output.item(item)["errors"].as_array().unwrap().len());
+        assert_eq!(failed.iter().sum::<usize>(), 1);
+    }
+    // Each file in TO has the contents of the file that has its name in FROM.
+    for (path, (.., contents)) in snapshot(&trees.to) {
+        if trees.to.join(&path).is_file() {
+            assert_eq!(fs::read(trees.from.join(&path)).unwrap(), contents, "{}", path.display());
+        }
+    }
+}
