@@ -9,7 +9,7 @@ use clap::Parser;
 
 use crate::guard::Deletions;
 use crate::handler::Options;
-use crate::mirror::OwnFiles;
+use crate::mirror::{Kept, OwnFiles};
 use crate::record::RecordMode;
 use crate::state::StateChoice;
 
@@ -44,6 +44,18 @@ pub(crate) struct Args {
     /// Store no state, and compare everything
     #[arg(long)]
     no_state: bool,
+
+    /// Copy no access control lists; without them, a copy gives its group the permissions of the group alone
+    #[arg(long)]
+    no_acls: bool,
+
+    /// Copy owner and group, which needs the rights of root
+    #[arg(short = 'o', long)]
+    owners: bool,
+
+    /// Copy the extended attributes of users
+    #[arg(short = 'X', long)]
+    xattrs: bool,
 
     /// Maximum number of parallel file operations [default: two per processor]
     #[arg(long, value_name = "N")]
@@ -94,6 +106,11 @@ impl Args {
             _ => RecordMode::Use,
         };
         Options { deletions: self.deletions(), record_mode, jobs: self.jobs(), own_files: own_files.into() }
+    }
+
+    /// The attributes to copy.
+    pub(crate) fn kept(&self) -> Kept {
+        Kept { acls: !self.no_acls, owners: self.owners, extended: self.xattrs }
     }
 
     /// The location of the state.

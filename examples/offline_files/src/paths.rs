@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::escape::EscapedPath;
-use crate::mirror::{Directory, Pair};
+use crate::mirror::{Directory, Kept, Pair};
 
 /// Two directories, neither of which contains the other.
 #[derive(Debug)]
@@ -47,16 +47,18 @@ pub(crate) fn check(from: &Path, to: &Path) -> Result<CheckedPaths, PathError> {
 
 impl CheckedPaths {
     /// Opens both directories. A missing TO is created with the permission bits of FROM and full access for its owner.
-    pub(crate) fn open(&self) -> Result<Pair, PathError> {
+    pub(crate) fn open(&self, kept: Kept) -> Result<Pair, PathError> {
         let unusable = |cause| PathError::Unusable(self.to.clone(), cause);
         if let Some(mode) = self.create_mode {
-            DirBuilder::new().mode(mode).create(&self.to).map_err(unusable)?;
+            // The state may be in TO, and then it exists by now.
+            DirBuilder::new().recursive(true).mode(mode).create(&self.to).map_err(unusable)?;
         }
         let copy = Directory::open(&self.to).map_err(unusable)?;
         if !copy.try_lock() {
             return Err(PathError::Locked(self.to.clone()));
         }
-        Ok(Pair { from: self.from_directory.clone(), to: copy })
+        let kept = kept.storable_in(&copy);
+        Ok(Pair { from: self.from_directory.clone(), to: copy, kept })
     }
 }
 
@@ -166,7 +168,7 @@ mod tests {
     }
 
     fn open(from: &Path, to: &Path) -> Result<Pair, PathError> {
-        check(from, to)?.open()
+        check(from, to)?.open(Kept::default())
     }
 
     fn usage_error(from: &str, to: &str) -> PathError {

@@ -38,7 +38,7 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
     // The state is opened first: if another run has it open, TO must not change.
     let store = state::open(&args.state(), &paths.from, &paths.to)?;
     let own_files = OwnFiles::of(store.as_ref().map(SqliteStore::path), [&paths.from, &paths.to]);
-    let pair = paths.open()?;
+    let pair = paths.open(args.kept())?;
     let roots = Roots::of(&pair, &paths.from, &paths.to);
     let handler = OfflineFiles::new(pair, roots, args.options(own_files)).context("cannot list FROM")?;
     let runtime = Runtime::new()?;

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
 
+use super::attributes::Attributes;
 use super::copy::{Buffer, copy_file, copy_link};
 use super::delete::{locate, remove_tree};
 use super::directory::{Directory, Pair};
@@ -74,15 +75,18 @@ pub(crate) fn delete_entries(to: &Directory, deletions: &[Deletion], monitor: &d
     Ok(())
 }
 
-/// Sets the permissions and times of the planned directories, children first, so that no later change inside a directory modifies them.
+/// Sets the attributes and times of the planned directories, children first, so that no later change inside a directory modifies them.
 pub(crate) fn finalize_directories(
-    to: &Directory,
+    root: &Pair,
     directories: &[PlannedDirectory],
     monitor: &dyn Monitor,
 ) -> Result<(), Stopped> {
-    for PlannedDirectory { path, from, .. } in directories.iter().rev() {
+    for PlannedDirectory { path, from, attributes, .. } in directories.iter().rev() {
         monitor.advance(0)?;
-        let result = to.descend(path).and_then(|directory| directory.set_attributes(from));
+        let result = root.to.descend(path).and_then(|directory| {
+            attributes.iter().try_for_each(|attributes| attributes.apply(&directory, root.kept))?;
+            directory.date(from)
+        });
         tolerate(monitor, result.file_context("cannot set the permissions and time in TO", path))?;
     }
     Ok(())
@@ -116,10 +120,12 @@ fn make_change(
     monitor: &dyn Monitor,
 ) -> Result<Done, Failure> {
     let (name, path) = (&change.name, change.path());
-    let copy = match change.action {
-        Action::SetPermissions(from) if pair.to.set_permissions(name, &from).is_ok() => return Ok(Done::Adjusted),
-        Action::SetPermissions(_) | Action::CopyFile => copy_file(pair, name, &path, buffer, monitor)?,
-        Action::MakeLink(from) => copy_link(pair, name, &path, &from)?,
+    let copy = match &change.action {
+        Action::SetAttributes(attributes) if set_attributes(pair, name, attributes).is_ok() => {
+            return Ok(Done::Adjusted);
+        }
+        Action::SetAttributes(_) | Action::CopyFile => copy_file(pair, name, &path, buffer, monitor)?,
+        Action::MakeLink(from) => copy_link(pair, name, &path, from)?,
     };
     match change.occupant {
         Occupant::None | Occupant::Entry => {}
@@ -130,6 +136,10 @@ fn make_change(
     let published = copy.publish(name, change.occupant).map_err(|cause| explain(&pair.to, name, cause));
     published.file_context("cannot be written in TO", &path)?;
     Ok(Done::Copied)
+}
+
+fn set_attributes(pair: &Pair, name: &OsStr, attributes: &Attributes) -> io::Result<()> {
+    attributes.apply(pair.to.open_file(name)?, pair.kept)
 }
 
 /// Names the entry that has the free name `name` after all, if it has another spelling.

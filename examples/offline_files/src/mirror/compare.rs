@@ -76,18 +76,19 @@ impl Scan<'_> {
     }
 
     pub(super) fn directory(&mut self, visit: &mut Visit, target: &TargetEntry, from: Entry) {
-        let planned = PlannedDirectory { path: visit.path.join(target.name), from, to: target.to };
+        let planned = PlannedDirectory { path: visit.path.join(target.name), from, to: target.to, attributes: None };
         visit.touched |= !planned.exists();
         self.plan.creates += u64::from(!planned.exists());
         self.pending.push_back(planned);
     }
 
     fn file(&mut self, visit: &mut Visit, target: &TargetEntry, from: Entry) -> Result<(), Failure> {
-        match target.to {
-            Some(to) if !to.looks_like(&from) => self.change(visit, target, Action::CopyFile, from.size),
-            None => self.change(visit, target, Action::CopyFile, from.size),
-            Some(to) if !to.has_permissions_of(&from) => self.change(visit, target, Action::SetPermissions(from), 0),
-            Some(_) => {
+        let Some(to) = target.to.filter(|to| to.looks_like(&from)) else {
+            return self.change(visit, target, Action::CopyFile, from.size);
+        };
+        match visit.new_attributes(target.name, &from, &to, self.root.kept)? {
+            Some(attributes) => self.change(visit, target, Action::SetAttributes(attributes), 0),
+            None => {
                 self.count_unchanged();
                 Ok(())
             }
@@ -95,7 +96,8 @@ impl Scan<'_> {
     }
 
     fn link(&mut self, visit: &mut Visit, target: &TargetEntry, from: Entry) -> Result<(), Failure> {
-        if target.to.is_some_and(|to| to.looks_like(&from)) && visit.same_target(target.name)? {
+        let owned = |to: &Entry| !self.root.kept.owners || to.owner == from.owner;
+        if target.to.is_some_and(|to| to.looks_like(&from) && owned(&to)) && visit.same_target(target.name)? {
             self.count_unchanged();
             return Ok(());
         }
@@ -135,7 +137,7 @@ impl Scan<'_> {
             return Ok(entries);
         };
         let cause = io::Error::new(io::ErrorKind::DirectoryNotEmpty, reason);
-        Err(FileError { path, action: "cannot be replaced in TO", cause }.into())
+        Err(FileError::new(path, "cannot be replaced in TO", cause).into())
     }
 
     /// Plans the deletion of the entry `name`, which only TO has.
@@ -179,5 +181,5 @@ impl Scan<'_> {
 
 /// The error for a name that TO does not distinguish from `other`, which FROM also has.
 fn collides(visit: &Visit, target: &TargetEntry<'_>, other: &OsStr) -> FileError {
-    FileError { path: visit.path.join(target.name), action: "is not copied", cause: collision(other) }
+    FileError::new(visit.path.join(target.name), "is not copied", collision(other))
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use rustix::fs;
 use rustix::io::{Errno, read, retry_on_intr};
 
+use super::attributes::Attributes;
 use super::directory::Pair;
 use super::entry::{Entry, Kind, modified_at};
 use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped};
@@ -39,7 +40,8 @@ pub(crate) fn copy_file<'a>(
         Temporary::create(&pair.to, |name| pair.to.create_file(name)).file_context("cannot be written in TO", path)?;
     let by_kernel = if before.size < LARGE { 0 } else { copy_in_kernel(&source, &target, before.size, monitor)? };
     copy_through(&source, &target, before.size - by_kernel, path, buffer, monitor)?;
-    fs::fchmod(&target, before.permissions()).file_context("cannot set the permissions in TO", path)?;
+    let attributes = Attributes::of(&source, &before, pair.kept).file_context("cannot be read in FROM", path)?;
+    attributes.for_copy(pair.kept).apply(&target, pair.kept).file_context("cannot set the permissions in TO", path)?;
     fs::futimens(&target, &modified_at(before.modified)).file_context("cannot set the time in TO", path)?;
     // The copy has the earlier time, so that the next run sees a difference.
     if !regular_metadata(&source).file_context("cannot be read in FROM", path)?.looks_like(&before) {
@@ -58,6 +60,9 @@ pub(crate) fn copy_link<'a>(
     let target = pair.from.link_target(name).file_context("cannot read the link in FROM", path)?;
     let (temporary, ()) = Temporary::create(&pair.to, |name| pair.to.create_link(name, &target))
         .file_context("cannot be written in TO", path)?;
+    if pair.kept.owners {
+        pair.to.own_link(temporary.name(), entry).file_context("cannot set the owner in TO", path)?;
+    }
     pair.to.date_link(temporary.name(), entry).file_context("cannot set the time in TO", path)?;
     Ok(temporary)
 }

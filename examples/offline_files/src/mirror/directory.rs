@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rustix::fs::{self, AtFlags, Dir, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::attributes::Kept;
 use super::entry::{Entry, modified_at};
 
 /// A handle of an open directory. Cheap to clone.
@@ -22,6 +23,7 @@ pub(crate) struct Directory(Arc<OwnedFd>);
 pub(crate) struct Pair {
     pub(crate) from: Directory,
     pub(crate) to: Directory,
+    pub(crate) kept: Kept,
 }
 
 impl Directory {
@@ -110,9 +112,10 @@ impl Directory {
         Ok(fs::utimensat(&self.0, name, &modified_at(entry.modified), AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
-    /// Sets the permission bits of the file `name` to those of `entry`.
-    pub(crate) fn set_permissions(&self, name: &OsStr, entry: &Entry) -> io::Result<()> {
-        Ok(fs::fchmod(self.open_file(name)?, entry.permissions())?)
+    /// Sets the owner and group of the symbolic link `name` to those of `entry`.
+    pub(crate) fn own_link(&self, name: &OsStr, entry: &Entry) -> io::Result<()> {
+        let (user, group) = entry.owner;
+        Ok(fs::chownat(&self.0, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
     /// Renames within this directory. A file or link at `to` is replaced atomically.
@@ -152,9 +155,8 @@ impl Directory {
         Ok(())
     }
 
-    /// Sets the permission bits and the modification time of this directory to those of `entry`.
-    pub(crate) fn set_attributes(&self, entry: &Entry) -> io::Result<()> {
-        fs::fchmod(&self.0, entry.permissions())?;
+    /// Sets the modification time of this directory to that of `entry`.
+    pub(crate) fn date(&self, entry: &Entry) -> io::Result<()> {
         Ok(fs::futimens(&self.0, &modified_at(entry.modified))?)
     }
 
@@ -165,6 +167,12 @@ impl Directory {
     }
 }
 
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 impl Pair {
     /// Opens the directory at `path` on both sides.
     pub(crate) fn descend(&self, path: &Path) -> Result<Self, super::FileError> {
@@ -172,6 +180,7 @@ impl Pair {
         Ok(Self {
             from: self.from.descend(path).file_context("cannot be opened in FROM", path)?,
             to: self.to.descend(path).file_context("cannot be opened in TO", path)?,
+            kept: self.kept,
         })
     }
 }

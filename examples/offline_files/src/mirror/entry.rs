@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{FileType, Mode, Stat, Timespec, Timestamps, UTIME_OMIT};
+use rustix::fs::{FileType, Gid, Mode, Stat, Timespec, Timestamps, UTIME_OMIT, Uid};
 
 /// The metadata of a directory entry, without following links.
 #[derive(Clone, Copy, Debug)]
@@ -10,7 +10,8 @@ pub(crate) struct Entry {
     pub(crate) kind: Kind,
     pub(crate) size: u64,
     pub(crate) modified: Timespec,
-    mode: Mode,
+    pub(super) mode: Mode,
+    pub(super) owner: (Uid, Gid),
     /// The time of the last change of the contents or metadata. Programs cannot set it.
     changed: Timespec,
     device: u64,
@@ -28,14 +29,8 @@ pub(crate) enum Kind {
 }
 
 impl Entry {
-    /// The mode bits of a copy: permissions and sticky bit, without set-user-id and set-group-id.
-    pub(crate) fn permissions(&self) -> Mode {
-        self.mode & (Mode::RWXU | Mode::RWXG | Mode::RWXO | Mode::SVTX)
-    }
-
-    /// Returns `true` if this entry has the mode bits of a copy of `from`.
-    pub(crate) fn has_permissions_of(&self, from: &Entry) -> bool {
-        self.mode == from.permissions()
+    pub(super) fn is_directory(&self) -> bool {
+        self.kind == Kind::Directory
     }
 
     /// All metadata as bytes.
@@ -74,6 +69,7 @@ impl From<Stat> for Entry {
             size: u64::try_from(stat.st_size).unwrap_or(0),
             modified: Timespec { tv_sec: stat.st_mtime as _, tv_nsec: stat.st_mtime_nsec as _ },
             mode: Mode::from_raw_mode(stat.st_mode),
+            owner: (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid)),
             changed: Timespec { tv_sec: stat.st_ctime as _, tv_nsec: stat.st_ctime_nsec as _ },
             device: stat.st_dev as _,
             inode: stat.st_ino as _,

@@ -30,7 +30,8 @@ pub(crate) fn scan_with_cache(
 
 impl Trees {
     pub(crate) fn pair(&self) -> Pair {
-        Pair { from: Directory::open(&self.from).unwrap(), to: Directory::open(&self.to).unwrap() }
+        let kept = Kept { acls: true, ..Kept::default() };
+        Pair { from: Directory::open(&self.from).unwrap(), to: Directory::open(&self.to).unwrap(), kept }
     }
 
     /// Mirrors one extent as the program does.
@@ -70,7 +71,7 @@ pub(crate) fn carry_out(pair: &Pair, mut plan: Plan, monitor: &dyn Monitor) -> R
         make_changes(pair, &batch, monitor)?;
     }
     delete_entries(&pair.to, &plan.deletions, monitor)?;
-    finalize_directories(&pair.to, &plan.directories, monitor)
+    finalize_directories(pair, &plan.directories, monitor)
 }
 
 /// A monitor that records its calls.

@@ -6,11 +6,13 @@
 //! a [`monitor`] observes and stops it.
 
 mod apply;
+mod attributes;
 mod compare;
 mod copy;
 mod delete;
 mod directory;
 mod entry;
+mod extended;
 mod extent;
 mod monitor;
 mod own_files;
@@ -31,6 +33,7 @@ mod tests;
 pub(crate) mod trees;
 
 pub(crate) use apply::{delete_entries, finalize_directories, make_changes, prepare};
+pub(crate) use attributes::Kept;
 pub(crate) use directory::{Directory, Pair};
 pub(crate) use extent::{Extent, directories_of};
 pub(crate) use monitor::{Done, FileError, Monitor, Quiet, Stopped};

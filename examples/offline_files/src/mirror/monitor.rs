@@ -76,6 +76,12 @@ pub(crate) struct FileError {
     pub(crate) cause: io::Error,
 }
 
+impl FileError {
+    pub(crate) fn new(path: PathBuf, action: &'static str, cause: io::Error) -> Self {
+        Self { path, action, cause }
+    }
+}
+
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.action, self.cause)
@@ -110,7 +116,7 @@ pub(crate) trait FileContext<T> {
 
 impl<T, E: Into<io::Error>> FileContext<T> for Result<T, E> {
     fn file_context(self, action: &'static str, path: &Path) -> Result<T, FileError> {
-        self.map_err(|cause| FileError { path: path.to_owned(), action, cause: cause.into() })
+        self.map_err(|cause| FileError::new(path.to_owned(), action, cause.into()))
     }
 }
 

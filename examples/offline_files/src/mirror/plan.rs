@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::attributes::Attributes;
 use super::entry::{Entry, Kind};
 use super::scan_cache::ScanCache;
 
@@ -46,6 +47,8 @@ pub(crate) struct PlannedDirectory {
     pub(crate) from: Entry,
     /// The entry of this name in TO, if any. A file or link is replaced.
     pub(crate) to: Option<Entry>,
+    /// The attributes of the copy; `None` before the directory is scanned.
+    pub(crate) attributes: Option<Attributes>,
 }
 
 /// A file or link to update.
@@ -79,11 +82,11 @@ pub(crate) struct Respelling {
 }
 
 /// The action of a change.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Action {
     CopyFile,
     MakeLink(Entry),
-    SetPermissions(Entry),
+    SetAttributes(Attributes),
 }
 
 /// An entry in TO to remove recursively.
@@ -148,11 +151,9 @@ impl PlannedDirectory {
         self.to.is_some_and(|to| to.kind == Kind::Directory)
     }
 
-    /// Returns `true` if TO has this directory with the permissions and the time of FROM.
-    pub(crate) fn is_up_to_date(&self) -> bool {
-        self.to.is_some_and(|to| {
-            to.kind == Kind::Directory && to.modified == self.from.modified && to.has_permissions_of(&self.from)
-        })
+    /// Returns `true` if TO has this directory with the time of FROM.
+    pub(crate) fn has_same_time(&self) -> bool {
+        self.to.is_some_and(|to| to.kind == Kind::Directory && to.modified == self.from.modified)
     }
 }
 

@@ -79,10 +79,11 @@ impl Scan<'_> {
     }
 
     /// Scans a directory, and adds the directory itself to the plan if it changes.
-    fn visit(&mut self, directory: PlannedDirectory) -> Result<(), Failure> {
+    fn visit(&mut self, mut directory: PlannedDirectory) -> Result<(), Failure> {
         let mut visit = Visit::open(self.root, &directory)?;
+        let has_same_attributes = visit.compare_attributes(&mut directory, self.root.kept)?;
         self.scan_directory(&mut visit)?;
-        if visit.touched || !directory.is_up_to_date() {
+        if visit.touched || !directory.has_same_time() || !has_same_attributes {
             self.plan.updates += u64::from(directory.exists());
             self.plan.directories.push(directory);
         }

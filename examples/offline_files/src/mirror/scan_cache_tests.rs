@@ -82,7 +82,7 @@ fn a_change_is_found_even_if_the_modification_time_is_reset() {
     let (docs, entry) = (trees.pair().to.descend(Path::new("docs")).unwrap(), OsStr::new("docs"));
     let before = trees.pair().to.entry(entry).unwrap().unwrap();
     fs::remove_file(trees.to.join("docs/plan.txt")).unwrap();
-    docs.set_attributes(&before).unwrap();
+    docs.date(&before).unwrap();
     assert_eq!(changed_paths(&scan_cached(&trees, &cache, ExtraEntries::Keep)), ["docs/plan.txt"]);
 }
 

@@ -86,7 +86,7 @@ fn a_changed_directory_keeps_the_time_of_its_source() {
     ];
     for change in changes {
         change();
-        docs.set_attributes(&before).unwrap();
+        docs.date(&before).unwrap();
         trees.mirror_all(ExtraEntries::Delete);
         assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
     }

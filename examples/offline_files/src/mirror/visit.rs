@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::attributes::{Attributes, Kept};
 use super::directory::{Directory, Pair};
 use super::entry::Entry;
 use super::monitor::{Failure, FileContext, FileError, Monitor, tolerate};
@@ -91,16 +92,40 @@ impl Visit {
 
     /// Looks up a name in FROM.
     pub(super) fn find_from(&self, name: &OsStr) -> Result<Option<Entry>, FileError> {
-        let failed =
-            |cause| FileError { path: self.path.join(name), action: "cannot read the metadata in FROM", cause };
+        let failed = |cause| FileError::new(self.path.join(name), "cannot read the metadata in FROM", cause);
         self.from.entry(name).map_err(failed)
     }
 
     /// Looks up a name in TO.
     pub(super) fn find<'a>(&self, name: &'a OsStr) -> Result<TargetEntry<'a>, FileError> {
-        let failed = |cause| FileError { path: self.path.join(name), action: "cannot read the metadata in TO", cause };
+        let failed = |cause| FileError::new(self.path.join(name), "cannot read the metadata in TO", cause);
         let to = self.to.as_ref().map(|to| to.entry(name)).transpose().map_err(failed)?;
         Ok(TargetEntry { name, to: to.flatten() })
+    }
+
+    /// Reads the attributes of the directory. Returns `true` if TO has them.
+    pub(super) fn compare_attributes(&self, directory: &mut PlannedDirectory, kept: Kept) -> Result<bool, FileError> {
+        let from =
+            Attributes::of(&self.from, &directory.from, kept).file_context("cannot be read in FROM", &self.path)?;
+        let to = self.to.as_ref().zip(directory.to).map(|(to, entry)| Attributes::of(to, &entry, kept)).transpose();
+        let from = directory.attributes.insert(from.for_copy(kept));
+        Ok(to.file_context("cannot be read in TO", &self.path)?.as_ref() == Some(from))
+    }
+
+    /// Returns the attributes of the file `name` in FROM; `None` if the one in TO has them.
+    pub(super) fn new_attributes(
+        &self,
+        name: &OsStr,
+        from: &Entry,
+        to: &Entry,
+        kept: Kept,
+    ) -> Result<Option<Attributes>, FileError> {
+        let Some(target) = &self.to else { return Ok(None) };
+        let read = |directory, entry| Attributes::of_name(directory, name, entry, kept);
+        let path = || self.path.join(name);
+        let from = read(&self.from, from).map_err(|cause| FileError::new(path(), "cannot be read in FROM", cause))?;
+        let to = read(target, to).map_err(|cause| FileError::new(path(), "cannot be read in TO", cause))?;
+        Ok(Some(from.for_copy(kept)).filter(|from| *from != to))
     }
 
     /// Returns the name that TO lists for an entry that it finds under `target`'s name; `None` if it lists that name.

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot create its trees has failed")]
 
 mod answer;
+mod attributes;
 mod bad_input;
 mod deletion;
 mod incremental;

@@ -170,6 +170,15 @@ fn a_state_in_the_target_survives_delete() {
 }
 
 #[test]
+fn a_state_in_a_target_that_does_not_exist_yet_is_created_with_it() {
+    let trees = Trees::full();
+    fs::remove_dir(&trees.to).unwrap();
+    let output = trees.run(&["--state", trees.to.join("state").to_str().unwrap()]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(trees.to.join("state").exists() && trees.to.join("docs/plan.txt").exists());
+}
+
+#[test]
 fn a_default_state_in_the_target_survives_delete() {
     let trees = Trees::full();
     let run = || -> RunOutput {

@@ -1,0 +1,135 @@
+//! Access control lists, owners and extended attributes.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown, lchown};
+use std::path::Path;
+
+use rustix::fs::{XattrFlags, getxattr, lremovexattr, setxattr};
+use rustix::io::Errno;
+
+use crate::trees::{Trees, chmod, file, link};
+
+const ACL: &str = "system.posix_acl_access";
+const DEFAULT_ACL: &str = "system.posix_acl_default";
+
+/// An ACL that gives user 4711 the permissions `user` and the owning group none.
+fn acl(user: u8) -> Vec<u8> {
+    let entry = |tag, permissions, id: u32| [[tag, 0, permissions, 0].as_slice(), &id.to_le_bytes()].concat();
+    let anyone = u32::MAX;
+    let entries = [
+        entry(1, 6, anyone),
+        entry(2, user, 4711),
+        entry(4, 0, anyone),
+        entry(0x10, user, anyone),
+        entry(0x20, 0, anyone),
+    ];
+    [&[2, 0, 0, 0], entries.concat().as_slice()].concat()
+}
+
+fn attribute(path: &Path, name: &str) -> Option<Vec<u8>> {
+    let mut buffer = vec![0; 1024];
+    let size = getxattr(path, name, &mut buffer).ok()?;
+    Some(buffer[..size].to_vec())
+}
+
+fn set(path: &Path, name: &str, value: &[u8]) {
+    setxattr(path, name, value, XattrFlags::empty()).unwrap();
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+/// A private file and a directory with ACLs; `None` if the file system has no ACLs.
+fn trees_with_acls() -> Option<Trees> {
+    let trees = Trees::new();
+    let secret = trees.from.join("docs/secret");
+    file(&secret, "secret", 1);
+    chmod(&secret, 0o600);
+    if setxattr(&secret, ACL, &acl(4), XattrFlags::empty()) == Err(Errno::NOTSUP) {
+        eprintln!("skipped: the file system of the temporary directory has no ACLs");
+        return None;
+    }
+    set(&trees.from.join("docs"), ACL, &acl(5));
+    set(&trees.from.join("docs"), DEFAULT_ACL, &acl(7));
+    Some(trees)
+}
+
+#[test]
+fn acls_are_copied_and_updated() {
+    let Some(trees) = trees_with_acls() else { return };
+    file(&trees.from.join("docs/plain"), "no ACL", 1);
+    let _ = lremovexattr(trees.from.join("docs/plain"), ACL);
+    for _ in 0..2 {
+        trees.run(&[]);
+        for (path, name) in [("docs/secret", ACL), ("docs", ACL), ("docs", DEFAULT_ACL), ("docs/plain", ACL)] {
+            let of = |root: &Path| attribute(&root.join(path), name);
+            assert_eq!(of(&trees.to), of(&trees.from), "{path} {name}");
+        }
+        // The mask and so the permission bits stay equal, but not the user's permissions.
+        let mut less = acl(4);
+        less[4 + 8 + 2] = 0;
+        set(&trees.from.join("docs/secret"), ACL, &less);
+        set(&trees.from.join("docs"), DEFAULT_ACL, &acl(1));
+    }
+    assert_eq!(trees.run(&["--json"]).item("docs")["counts"]["permissions_set"], 0);
+}
+
+#[test]
+fn a_copy_without_acls_gives_the_group_no_more_than_the_original() {
+    let Some(trees) = trees_with_acls() else { return };
+    assert_eq!(mode(&trees.from.join("docs/secret")), 0o640);
+    trees.run(&["--no-acls"]);
+    assert_eq!((mode(&trees.to.join("docs/secret")), mode(&trees.to.join("docs"))), (0o600, 0o600));
+    assert_eq!(attribute(&trees.to.join("docs/secret"), ACL), None);
+    assert_eq!(trees.run(&["--no-acls", "--no-state", "--json"]).item("docs")["counts"]["permissions_set"], 0);
+}
+
+#[test]
+fn an_acl_that_the_target_would_add_is_removed() {
+    let Some(trees) = trees_with_acls() else { return };
+    set(&trees.to, DEFAULT_ACL, &acl(7));
+    file(&trees.from.join("tools/plain"), "no ACL", 1);
+    trees.run(&[]);
+    assert_eq!(attribute(&trees.to.join("tools/plain"), ACL), None);
+    assert_eq!(attribute(&trees.to.join("tools"), DEFAULT_ACL), None);
+}
+
+#[test]
+fn extended_attributes_are_copied_with_their_option_alone() {
+    let trees = Trees::full();
+    let (from, to) = (trees.from.join("docs/plan.txt"), trees.to.join("docs/plan.txt"));
+    if setxattr(&from, "user.colour", b"red", XattrFlags::empty()) == Err(Errno::NOTSUP) {
+        return eprintln!("skipped: the file system of the temporary directory has no extended attributes");
+    }
+    trees.run(&[]);
+    assert_eq!(attribute(&to, "user.colour"), None);
+    trees.run(&["-X", "--full"]);
+    assert_eq!(attribute(&to, "user.colour").unwrap(), b"red");
+    set(&from, "user.colour", b"blue");
+    set(&to, "user.size", b"large");
+    trees.run(&["-X"]);
+    assert_eq!((attribute(&to, "user.colour").unwrap(), attribute(&to, "user.size")), (b"blue".to_vec(), None));
+}
+
+#[test]
+fn owners_are_copied_with_their_option_alone() {
+    let trees = Trees::full();
+    if fs::metadata(trees.base.path()).unwrap().uid() != 0 {
+        return eprintln!("skipped: only root can change owners");
+    }
+    link(&trees.from.join("docs/link"), "plan.txt");
+    let owner = |name: &str| {
+        let about = fs::symlink_metadata(trees.to.join(name)).unwrap();
+        (about.uid(), about.gid())
+    };
+    let names = ["docs", "docs/plan.txt", "docs/link"];
+    names.iter().for_each(|name| lchown(trees.from.join(name), Some(12), Some(34)).unwrap());
+    trees.run(&[]);
+    assert_eq!(names.map(owner), [(0, 0); 3]);
+    trees.run(&["-o", "--full"]);
+    assert_eq!(names.map(owner), [(12, 34); 3]);
+    chown(trees.from.join("docs/plan.txt"), Some(56), None).unwrap();
+    trees.run(&["-o"]);
+    assert_eq!(owner("docs/plan.txt"), (56, 34));
+}
