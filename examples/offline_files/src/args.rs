@@ -27,10 +27,10 @@ pub(crate) struct Args {
     #[arg(long)]
     delete: bool,
 
-    /// Delete even if it looks like a mistake: more than 10 entries and more than half of an item's entries in TO, an empty
-    /// FROM, or a different disk than last time
+    /// Continue even if it looks like a mistake: TO is on another disk than last time, or --delete would remove more than 10
+    /// entries and more than half of those in TO
     #[arg(long)]
-    yes: bool,
+    pub(crate) yes: bool,
 
     /// Compare everything, as in the first run
     #[arg(long)]

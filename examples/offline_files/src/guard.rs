@@ -1,10 +1,19 @@
 //! Rules for deletions, and the plan that the host checks against them.
 
+use std::path::Path;
+
+use syncmgr::HandlerId;
 use syncmgr::guard::{GuardPolicy, GuardViolation, Side, UnattendedPolicy};
 use syncmgr::prelude::*;
+use syncmgr::store::{SqliteStore, StateStore};
 
-use crate::mirror::{self, ExtraEntries};
-use crate::roots::Roots;
+use crate::mirror::{self, Extent, ExtraEntries};
+use crate::part::Part;
+use crate::paths::PathError;
+use crate::roots::{Roots, disk};
+
+/// The id of the handler, as in its attribute.
+const HANDLER: HandlerId = HandlerId::from_u128(0x6f0d_8a52_3c1b_4d0e_9a57_52b1_c6f4_e8d3);
 
 /// The names of the sides.
 const FROM: &str = "FROM";
@@ -30,6 +39,18 @@ impl Deletions {
     pub(crate) fn policy(self) -> GuardPolicy {
         let policy = if self == Self::Guarded { UnattendedPolicy::Refuse } else { UnattendedPolicy::Allow };
         GuardPolicy::DEFAULT.with_unattended(policy)
+    }
+}
+
+/// Fails if TO, located at `to`, is on another disk than in the last run of this pair: the right one may not be mounted.
+pub(crate) fn refuse_other_disk(store: &SqliteStore, to: &Path) -> SyncResult {
+    let record = store.record(HANDLER, Part::new(Extent::TopLevel).item().id())?;
+    let records = if record.is_some() { Vec::new() } else { store.records(HANDLER)?.into_values().collect() };
+    let sides = record.iter().chain(&records).flat_map(|record| &record.sides);
+    let known = sides.filter(|side| &*side.name == TO).find_map(|side| side.identity.as_deref());
+    match (known, disk(to)) {
+        (Some(known), Some(disk)) if known != disk => Err(PathError::OtherDisk(to.to_owned()).into()),
+        _ => Ok(()),
     }
 }
 

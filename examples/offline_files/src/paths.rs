@@ -81,12 +81,14 @@ pub(crate) enum PathError {
     Unusable(PathBuf, io::Error),
     /// Another run is writing to TO.
     Locked(PathBuf),
+    /// TO is on another disk than in the last run.
+    OtherDisk(PathBuf),
 }
 
 impl PathError {
     /// Returns `true` if the arguments are invalid.
     pub(crate) fn is_usage_error(&self) -> bool {
-        !matches!(self, Self::Unusable(..) | Self::Locked(_))
+        !matches!(self, Self::Unusable(..) | Self::Locked(_) | Self::OtherDisk(_))
     }
 }
 
@@ -104,6 +106,11 @@ impl fmt::Display for PathError {
             Self::ToInsideFrom => f.write_str("TO is inside FROM"),
             Self::FromInsideTo => f.write_str("FROM is inside TO"),
             Self::Unusable(path, cause) => write!(f, "cannot use {}: {cause}", EscapedPath(path)),
+            Self::OtherDisk(path) => write!(
+                f,
+                "nothing was done: TO is on another disk than in the last run: {}; mount that disk, or use --yes to mirror to this one",
+                EscapedPath(path)
+            ),
             Self::Locked(path) => write!(f, "another run is writing to {}; wait until it ends", EscapedPath(path)),
         }
     }

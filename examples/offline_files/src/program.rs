@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Args;
+use crate::guard::refuse_other_disk;
 use crate::handler::OfflineFiles;
 use crate::mirror::OwnFiles;
 use crate::paths::{self, PathError};
@@ -37,6 +38,9 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
     let paths = paths::check(&args.from, &args.to)?;
     // The state is opened first: if another run has it open, TO must not change.
     let store = state::open(&args.state(), &paths.from, &paths.to)?;
+    if let Some(store) = store.as_ref().filter(|_| !args.yes) {
+        refuse_other_disk(store, &paths.to)?;
+    }
     let own_files = OwnFiles::of(store.as_ref().map(SqliteStore::path), [&paths.from, &paths.to]);
     let pair = paths.open(args.kept())?;
     let roots = Roots::of(&pair, &paths.from, &paths.to);

@@ -52,10 +52,11 @@ fn directory_id(directory: &Directory) -> Option<String> {
     Some(format!("{}:{}", about.dev(), creation(&about)?))
 }
 
-/// The identity of the disk that contains `path`, independent of its device number: the inode and creation time of its topmost
-/// directory, or the file system id if the creation time is unknown.
-fn disk(path: &Path) -> Option<String> {
+/// The identity of the disk that contains `path` or would contain it, independent of its device number: the inode and creation
+/// time of its topmost directory, or the file system id if the creation time is unknown.
+pub(crate) fn disk(path: &Path) -> Option<String> {
     let about = |path: &Path| fs::metadata(path).ok();
+    let path = path.ancestors().find(|path| path.exists())?;
     let device = about(path)?.dev();
     let on_disk = path.ancestors().map_while(|path| about(path).filter(|about| about.dev() == device));
     let file_system_id =

@@ -179,30 +179,40 @@ fn without_a_state_file_everything_is_compared() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn deletions_on_another_disk_are_held_until_yes_is_given() {
+fn a_target_on_another_disk_holds_the_whole_run_until_yes_is_given() {
     let disk = Path::new("/dev/shm");
     let trees = synced_trees();
     let device = |path: &Path| fs::metadata(path).map(|about| about.dev()).ok();
     if device(disk).is_none() || device(disk) == device(&trees.to) {
-        eprintln!("skipped: there is no second file system in /dev/shm");
-        return;
+        return eprintln!("skipped: there is no second file system in /dev/shm");
     }
     let state = trees.run(&["--json"]).json()["state"]["path"].as_str().unwrap().to_owned();
     let other = tempfile::tempdir_in(disk).unwrap();
     fs::rename(&trees.to, trees.base.path().join("away")).unwrap();
-    link(&trees.to, other.path());
-    file(&other.path().join("docs/foreign"), "precious", 1);
+    link(&trees.to, other.path().join("new"));
+    file(&trees.from.join("new-item/file"), "new", 1);
     let run = |flags: &[&str]| trees.run(&[&["--json", "--state", &state], flags].concat());
-    assert_eq!(scan_scope(&run(&["--delete"])), full_scan("TO is a different directory than before"));
-    // The deletion is still held in a second run on the new disk.
-    let output = run(&["--delete"]);
-    assert_eq!((output.code, scan_scope(&output)), (Some(1), changes_only()));
-    let message = "nothing was deleted: TO has a different identity than before, and 1 of 8 entries in TO would be deleted; \
-                   use --yes to delete them";
-    assert_eq!(output.item("docs")["errors"], json!([{"path": "docs", "message": message}]));
-    assert_eq!(output.item("tools")["status"], "not_done");
-    assert!(other.path().join("docs/foreign").exists() && other.path().join("tools/run.sh").exists());
-    assert_eq!(run(&["--delete", "--yes"]).code, Some(0));
+    fs::create_dir(other.path().join("new")).unwrap();
+    for flags in [&[][..], &["--delete"]] {
+        let output = run(flags);
+        assert_eq!((output.code, output.stdout.as_str()), (Some(1), ""));
+        let start = "offline_files: nothing was done: TO is on another disk than in the last run: ";
+        assert!(output.stderr.starts_with(start) && output.stderr.lines().count() == 1, "{}", output.stderr);
+        assert_eq!(fs::read_dir(other.path().join("new")).unwrap().count(), 0);
+    }
+    // A missing TO is not created on the wrong disk either.
+    fs::remove_file(&trees.to).unwrap();
+    let missing = other.path().join("missing");
+    let output: RunOutput = crate::program::command_with_home(crate::program::PROGRAM, trees.base.path())
+        .args(["--state", &state])
+        .arg(&trees.from)
+        .arg(&missing)
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!((output.code, missing.exists()), (Some(1), false));
+    link(&trees.to, other.path().join("new"));
+    assert_eq!(run(&["--yes"]).code, Some(0));
     assert_eq!(run(&["--delete"]).code, Some(0));
-    assert_eq!(snapshot(other.path()), snapshot(&trees.from));
+    assert_eq!(snapshot(&other.path().join("new")), snapshot(&trees.from));
 }
