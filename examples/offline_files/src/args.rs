@@ -18,8 +18,8 @@ use crate::state::StateChoice;
 /// Each directory in FROM is one item. All other entries at the top level form one more item, shown as `.`.
 ///
 /// The program stores which directories are in sync. A later run reads all names, sizes and times in FROM, but only the times of
-/// directories in TO. The times show that an entry was created, renamed or removed, but not that the contents of a file in TO
-/// changed or were lost in a power failure. Use --full to compare everything.
+/// directories in TO. The times show that an entry was created, renamed or removed, but not that a file in TO changed. --full
+/// compares all sizes and times, --checksum also all contents.
 #[derive(Debug, Parser)]
 #[command(name = "offline_files", version)]
 pub(crate) struct Args {
@@ -32,9 +32,13 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) yes: bool,
 
-    /// Compare everything, as in the first run
+    /// Compare the names, sizes, times and attributes of everything on both sides, as in the first run
     #[arg(long)]
     full: bool,
+
+    /// Compare the contents of all files too
+    #[arg(short, long)]
+    checksum: bool,
 
     /// Store the state in FILE, which is never mirrored or deleted itself [default: a file for each pair of directories, in
     /// $XDG_STATE_HOME/offline_files or ~/.local/state/offline_files, on macOS ~/Library/Application Support/offline_files]
@@ -100,9 +104,10 @@ impl Args {
 
     /// The options of the handler.
     pub(crate) fn options(&self, own_files: OwnFiles) -> Options {
-        let record_mode = match (self.no_state, self.full) {
-            (true, _) => RecordMode::Off,
-            (_, true) => RecordMode::Rebuild,
+        let record_mode = match self {
+            Self { checksum: true, .. } => RecordMode::Checksum,
+            Self { no_state: true, .. } => RecordMode::Off,
+            Self { full: true, .. } => RecordMode::Rebuild,
             _ => RecordMode::Use,
         };
         Options { deletions: self.deletions(), record_mode, jobs: self.jobs(), own_files: own_files.into() }

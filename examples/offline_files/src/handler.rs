@@ -50,11 +50,19 @@ impl SyncHandler for OfflineFiles {
         let _stopwatch = part.measure();
         let record = LoadedRecord::load(item, self.options.record_mode, &self.roots.ids)?;
         part.result().scan_scope = Some(record.scan_scope);
-        let cache = record.cache.clone();
-        let mut plan = self.blocking(item, move |work| work.scan(&cache)).await?;
+        let (cache, changed_since) = (record.cache.clone(), record.changed_since());
+        let mut plan = self.blocking(item, move |work| work.scan(&cache, changed_since)).await?;
+        let began = plan.began;
         self.guard(item, &mut plan);
         let in_sync = self.carry_out(item, plan).await?;
-        self.record(record, in_sync).await
+        // A file that failed may have changed since an earlier run.
+        let as_of = began.filter(|_| part.result().errors.is_empty());
+        match self.options.record_mode {
+            RecordMode::Off => Ok(()),
+            // The record is written last, so that it never covers a file that is not written yet. Batches need no records of
+            // their own: the run after a kill finds the copied files unchanged.
+            _ => record.save(&self.roots.ids, in_sync, as_of).await,
+        }
     }
 }
 
@@ -92,7 +100,7 @@ impl OfflineFiles {
 
     /// Carries out the plan. Returns the directories that are in sync afterwards.
     async fn carry_out(&self, item: &ItemContext, mut plan: Plan) -> SyncResult<ScanCache> {
-        let in_sync = std::mem::take(&mut plan.in_sync);
+        let (in_sync, began) = (std::mem::take(&mut plan.in_sync), plan.began);
         if plan.is_empty() {
             return Ok(in_sync);
         }
@@ -105,16 +113,7 @@ impl OfflineFiles {
         if self.options.record_mode == RecordMode::Off {
             return Ok(in_sync);
         }
-        self.blocking(item, move |work| work.scan_again(&in_sync)).await
-    }
-
-    /// Records the directories that are in sync. The record is written last, so that it never covers a file that is not written
-    /// yet. Batches need no records of their own: the run after a kill finds the copied files unchanged.
-    async fn record(&self, record: LoadedRecord, in_sync: ScanCache) -> SyncResult {
-        match self.options.record_mode {
-            RecordMode::Off => Ok(()),
-            _ => record.save(&self.roots.ids, in_sync).await,
-        }
+        self.blocking(item, move |work| work.scan_again(&in_sync, began)).await
     }
 
     /// Runs a blocking operation once a permit is free.

@@ -1,6 +1,7 @@
 //! The record of an item between runs.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use syncmgr::Saved;
@@ -17,18 +18,23 @@ use crate::scan_scope::{FullScanReason, ScanScope};
 pub(crate) enum RecordMode {
     /// Reads and writes no records.
     Off,
-    /// Ignores existing records and writes new ones.
+    /// Compares everything and writes new records.
     Rebuild,
+    /// The same, and also compares the contents of all files.
+    Checksum,
     /// Reads the records of the same two directories, and writes new ones.
     Use,
 }
 
-/// The checkpoint of an item: the ids of the two directories, and the directories that were in sync.
+/// The checkpoint of an item: the ids of the two directories, the directories that were in sync, and the start of the last run
+/// that mirrored everything, in nanoseconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
     roots: RootIds,
     #[serde(rename = "settled")]
     in_sync: ScanCache,
+    #[serde(default)]
+    as_of: Option<u64>,
 }
 
 /// The record of an item that is running.
@@ -37,32 +43,50 @@ pub(crate) struct LoadedRecord {
     /// The directories that need no comparison.
     pub(crate) cache: Arc<ScanCache>,
     pub(crate) scan_scope: ScanScope,
+    record_mode: RecordMode,
 }
 
 impl LoadedRecord {
     /// Loads the record of `item`. A record for other `roots` is ignored. A record that cannot be read, such as one of a newer
     /// version of the program, is an error and is not overwritten.
     pub(crate) fn load(item: &ItemContext, record_mode: RecordMode, roots: &RootIds) -> SyncResult<Self> {
-        let saved = item
+        let mut saved = item
             .saved::<Record>()
             .context("cannot use the record of this item in the state; --no-state runs without it")?;
         let scan_scope = match (record_mode, saved.origin()) {
             (RecordMode::Off, _) => ScanScope::All(FullScanReason::NoState),
             (RecordMode::Rebuild, _) => ScanScope::All(FullScanReason::Requested),
+            (RecordMode::Checksum, _) => ScanScope::All(FullScanReason::Checksum),
             (RecordMode::Use, Origin::Fresh) => ScanScope::All(FullScanReason::NoRecord),
             (RecordMode::Use, _) => roots.mismatch(&saved.roots).map_or(ScanScope::Changes, ScanScope::All),
         };
         let cache = if scan_scope == ScanScope::Changes { saved.in_sync.clone() } else { ScanCache::default() };
-        Ok(Self { saved, cache: Arc::new(cache), scan_scope })
+        if roots.mismatch(&saved.roots).is_some() {
+            saved.as_of = None;
+        }
+        Ok(Self { saved, cache: Arc::new(cache), scan_scope, record_mode })
     }
 
-    /// Records the directories that are in sync. Writes nothing if the record would not change.
-    pub(crate) async fn save(mut self, roots: &RootIds, in_sync: ScanCache) -> SyncResult {
-        let record = Record { roots: roots.clone(), in_sync };
+    /// The time since which files in FROM may have changed without a difference in size and time.
+    pub(crate) fn changed_since(&self) -> Option<SystemTime> {
+        match self.record_mode {
+            RecordMode::Off => None,
+            RecordMode::Checksum => Some(UNIX_EPOCH),
+            _ => self.saved.as_of.map(|nanos| UNIX_EPOCH + Duration::from_nanos(nanos)),
+        }
+    }
+
+    /// Records the directories that are in sync, and the start of a run that mirrored everything. Writes nothing if no directory
+    /// has changed.
+    pub(crate) async fn save(mut self, roots: &RootIds, in_sync: ScanCache, as_of: Option<SystemTime>) -> SyncResult {
+        let record = Record { roots: roots.clone(), in_sync, as_of: self.saved.as_of };
         if *self.saved == record && self.saved.origin() != Origin::Fresh {
             return Ok(());
         }
         *self.saved = record;
+        if let Some(since) = as_of.and_then(|as_of| as_of.duration_since(UNIX_EPOCH).ok()) {
+            self.saved.as_of = u64::try_from(since.as_nanos()).ok();
+        }
         self.saved.commit().await
     }
 }

@@ -19,6 +19,8 @@ pub(crate) enum ScanScope {
 pub(crate) enum FullScanReason {
     /// `--full` was given.
     Requested,
+    /// `--checksum` was given.
+    Checksum,
     /// `--no-state` was given.
     NoState,
     /// There is no record of an earlier run.
@@ -35,6 +37,7 @@ impl fmt::Display for FullScanReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Requested => "--full was given",
+            Self::Checksum => "--checksum was given",
             Self::NoState => "no state is stored",
             Self::NoRecord => "there is no record of an earlier run",
             Self::FromReplaced => "FROM is a different directory than before",

@@ -20,20 +20,23 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    pub(crate) fn scan(&self, cache: &ScanCache) -> Result<Plan, Stopped> {
-        let plan = mirror::scan(&self.pair, &self.part.extent, self.scan_options(cache), self)?;
+    pub(crate) fn scan(&self, cache: &ScanCache, changed_since: Option<SystemTime>) -> Result<Plan, Stopped> {
+        let options = self.scan_options(cache, changed_since);
+        let plan = mirror::scan(&self.pair, &self.part.extent, options, self)?;
         self.part.result().counts.unchanged = plan.unchanged;
         Ok(plan)
     }
 
     /// Compares the changed directories again and returns those that are in sync. This finds changes that other programs made in
     /// the meantime.
-    pub(crate) fn scan_again(&self, cache: &ScanCache) -> Result<ScanCache, Stopped> {
-        Ok(mirror::scan(&self.pair, &self.part.extent, self.scan_options(cache), &Quiet(self))?.in_sync)
+    pub(crate) fn scan_again(&self, cache: &ScanCache, began: Option<SystemTime>) -> Result<ScanCache, Stopped> {
+        let options = self.scan_options(cache, began);
+        Ok(mirror::scan(&self.pair, &self.part.extent, options, &Quiet(self))?.in_sync)
     }
 
-    fn scan_options<'a>(&'a self, cache: &'a ScanCache) -> ScanOptions<'a> {
-        ScanOptions { extra_entries: self.options.deletions.extra_entries(), cache, own_files: &self.options.own_files }
+    fn scan_options<'a>(&'a self, cache: &'a ScanCache, changed_since: Option<SystemTime>) -> ScanOptions<'a> {
+        let extra_entries = self.options.deletions.extra_entries();
+        ScanOptions { extra_entries, cache, changed_since, own_files: &self.options.own_files }
     }
 
     pub(crate) fn prepare(&self, mut plan: Plan) -> Result<Plan, Stopped> {

@@ -56,10 +56,10 @@ fn make_directories(to: &Directory, plan: &mut Plan, monitor: &dyn Monitor) -> R
 pub(crate) fn make_changes(root: &Pair, batch: &[Change], monitor: &dyn Monitor) -> Result<(), Stopped> {
     let mut buffer = Buffer::new();
     for group in batch.chunk_by(|one, next| one.directory == next.directory) {
-        let Some(pair) = tolerate(monitor, root.descend(&group[0].directory))? else { continue };
+        let Some(pair) = root.tolerate(monitor, root.descend(&group[0].directory))? else { continue };
         for change in group {
             monitor.advance(0)?;
-            if let Some(done) = tolerate(monitor, make_change(root, &pair, change, &mut buffer, monitor))? {
+            if let Some(done) = root.tolerate(monitor, make_change(root, &pair, change, &mut buffer, monitor))? {
                 monitor.done(done);
             }
         }

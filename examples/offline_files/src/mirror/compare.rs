@@ -86,6 +86,10 @@ impl Scan<'_> {
         let Some(to) = target.to.filter(|to| to.looks_like(&from)) else {
             return self.change(visit, target, Action::CopyFile, from.size);
         };
+        let is_suspect = self.options.changed_since.is_some_and(|moment| !from.was_changed_before(moment));
+        if is_suspect && !visit.same_contents(target.name, self.monitor)? {
+            return self.change(visit, target, Action::CopyFile, from.size);
+        }
         match visit.new_attributes(target.name, &from, &to, self.root.kept)? {
             Some(attributes) => self.change(visit, target, Action::SetAttributes(attributes), 0),
             None => {

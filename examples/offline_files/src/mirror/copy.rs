@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
+use std::thread;
 
 use rustix::fs;
 use rustix::io::{Errno, read, retry_on_intr};
@@ -26,7 +27,7 @@ impl Buffer {
     }
 }
 
-/// Copies the file `name` with its permission bits and modification time.
+/// Copies the file `name` with its attributes and modification time. A file that changes meanwhile is copied again.
 pub(crate) fn copy_file<'a>(
     pair: &'a Pair,
     name: &OsStr,
@@ -34,8 +35,41 @@ pub(crate) fn copy_file<'a>(
     buffer: &mut Buffer,
     monitor: &dyn Monitor,
 ) -> Result<Temporary<'a>, Failure> {
+    /// The number of copies of a file that changes all the time.
+    const ATTEMPTS: usize = 3;
+    for _ in 1..ATTEMPTS {
+        if let (temporary, Version::Whole) = copy_once(pair, name, path, buffer, monitor)? {
+            return Ok(temporary);
+        }
+    }
+    let (temporary, version) = copy_once(pair, name, path, buffer, monitor)?;
+    if version == Version::Mixed {
+        // The copy has the earlier time, so that the next run sees a difference.
+        monitor.warn(path, "changed while it was copied; the next run copies it again");
+    }
+    Ok(temporary)
+}
+
+/// The contents of a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    /// The contents that the file had at one time.
+    Whole,
+    /// The file changed while it was copied.
+    Mixed,
+}
+
+fn copy_once<'a>(
+    pair: &'a Pair,
+    name: &OsStr,
+    path: &Path,
+    buffer: &mut Buffer,
+    monitor: &dyn Monitor,
+) -> Result<(Temporary<'a>, Version), Failure> {
     let source = pair.from.open_file(name).file_context("cannot be opened in FROM", path)?;
     let before = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
+    // Until the clock of the file system advances, a change would not show.
+    thread::sleep(before.settling_time(monitor.now()));
     let (temporary, target) =
         Temporary::create(&pair.to, |name| pair.to.create_file(name)).file_context("cannot be written in TO", path)?;
     let by_kernel = if before.size < LARGE { 0 } else { copy_in_kernel(&source, &target, before.size, monitor)? };
@@ -43,11 +77,8 @@ pub(crate) fn copy_file<'a>(
     let attributes = Attributes::of(&source, &before, pair.kept).file_context("cannot be read in FROM", path)?;
     attributes.for_copy(pair.kept).apply(&target, pair.kept).file_context("cannot set the permissions in TO", path)?;
     fs::futimens(&target, &modified_at(before.modified)).file_context("cannot set the time in TO", path)?;
-    // The copy has the earlier time, so that the next run sees a difference.
-    if !regular_metadata(&source).file_context("cannot be read in FROM", path)?.looks_like(&before) {
-        monitor.warn(path, "changed while it was copied; the next run copies it again");
-    }
-    Ok(temporary)
+    let after = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
+    Ok((temporary, if after.is_same_version(&before) { Version::Whole } else { Version::Mixed }))
 }
 
 /// Copies the link `name` with its modification time.

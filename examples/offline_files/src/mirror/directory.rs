@@ -13,6 +13,7 @@ use rustix::io::Errno;
 
 use super::attributes::Kept;
 use super::entry::{Entry, modified_at};
+use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, tolerate};
 
 /// A handle of an open directory. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -66,6 +67,15 @@ impl Directory {
             Ok(stat) => Ok(Some(Entry::from(stat))),
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Returns `true` if nothing is at `path`, according to one of its parents.
+    fn lacks(&self, path: &Path) -> bool {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        match self.descend(parent) {
+            Ok(parent) => matches!(parent.entry(name), Ok(None)),
+            Err(error) => error.kind() == io::ErrorKind::NotFound && self.lacks(parent),
         }
     }
 
@@ -167,6 +177,20 @@ impl Directory {
     }
 }
 
+impl Pair {
+    /// Reports an entry that failed, as `tolerate` does, unless it no longer exists in FROM: that is no error.
+    pub(super) fn tolerate<T>(
+        &self,
+        monitor: &dyn Monitor,
+        result: Result<T, impl Into<Failure>>,
+    ) -> Result<Option<T>, Stopped> {
+        match result.map_err(Into::into) {
+            Err(Failure::File(error)) if self.from.lacks(&error.path) => Ok(None),
+            result => tolerate(monitor, result),
+        }
+    }
+}
+
 impl AsFd for Directory {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
@@ -175,8 +199,7 @@ impl AsFd for Directory {
 
 impl Pair {
     /// Opens the directory at `path` on both sides.
-    pub(crate) fn descend(&self, path: &Path) -> Result<Self, super::FileError> {
-        use super::monitor::FileContext;
+    pub(crate) fn descend(&self, path: &Path) -> Result<Self, FileError> {
         Ok(Self {
             from: self.from.descend(path).file_context("cannot be opened in FROM", path)?,
             to: self.to.descend(path).file_context("cannot be opened in TO", path)?,

@@ -51,9 +51,20 @@ impl Entry {
         is_before(self.modified, moment)
     }
 
-    /// Returns `true` if any change at `moment` or later would alter the change time.
+    /// Returns `true` if no change that was still in progress at `moment`, or began later, could have this change time.
     pub(super) fn was_changed_before(&self, moment: SystemTime) -> bool {
-        is_before(self.changed, moment)
+        is_before(self.changed, moment - WRITE)
+    }
+
+    /// The time from `moment` until every change alters the change time; zero if that time is in the distant future.
+    pub(super) fn settling_time(&self, moment: SystemTime) -> Duration {
+        let time = settled_at(self.changed).and_then(|settled| (UNIX_EPOCH + settled).duration_since(moment).ok());
+        time.filter(|time| *time <= COARSE).unwrap_or_default()
+    }
+
+    /// Returns `true` if both are one file that has not changed in between.
+    pub(super) fn is_same_version(&self, other: &Entry) -> bool {
+        self.bytes().eq(other.bytes())
     }
 
     /// Returns `true` if kind, size and modification time are equal.
@@ -94,15 +105,22 @@ impl From<FileType> for Kind {
 /// The maximum lag of the clock that file systems use for timestamps.
 const TICK: Duration = Duration::from_millis(10);
 
+/// The maximum duration of a write. Its timestamp is that of its start.
+const WRITE: Duration = Duration::from_millis(250);
+
 /// The resolution of timestamps on file systems that store multiples of one or two seconds.
 const COARSE: Duration = Duration::from_secs(2);
 
 /// Returns `true` if the timestamp `time` is certainly earlier than that of any change at `moment` or later.
 fn is_before(time: Timespec, moment: SystemTime) -> bool {
-    let (Ok(seconds), Ok(nanos)) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec)) else { return true };
-    let precision = if nanos == 0 { COARSE } else { TICK };
     let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Duration::new(seconds, nanos).saturating_add(precision) < since
+    settled_at(time).is_none_or(|settled| settled < since)
+}
+
+/// The time since the epoch until which a change may have the timestamp `time`; `None` if it is before the epoch.
+fn settled_at(time: Timespec) -> Option<Duration> {
+    let (seconds, nanos) = (u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?);
+    Some(Duration::new(seconds, nanos).saturating_add(if nanos == 0 { COARSE } else { TICK }))
 }
 
 /// Timestamps that set only the modification time.

@@ -25,7 +25,12 @@ pub(crate) fn scan_with_cache(
     cache: &ScanCache,
     monitor: &dyn Monitor,
 ) -> Result<Plan, Stopped> {
-    super::scan(pair, extent, ScanOptions { extra_entries, cache, own_files: &OwnFiles::default() }, monitor)
+    super::scan(
+        pair,
+        extent,
+        ScanOptions { extra_entries, cache, changed_since: None, own_files: &OwnFiles::default() },
+        monitor,
+    )
 }
 
 impl Trees {

@@ -8,6 +8,7 @@
 mod apply;
 mod attributes;
 mod compare;
+mod contents;
 mod copy;
 mod delete;
 mod directory;

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::attributes::Attributes;
 use super::entry::{Entry, Kind};
@@ -38,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) updates: u64,
     /// The directories that need no change.
     pub(crate) in_sync: ScanCache,
+    /// The start of the scan.
+    pub(crate) began: Option<SystemTime>,
 }
 
 /// A directory to create or to finalize.

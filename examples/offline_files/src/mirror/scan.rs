@@ -29,6 +29,8 @@ pub(crate) struct ScanOptions<'a> {
     pub(crate) extra_entries: ExtraEntries,
     /// The directories that need no comparison.
     pub(crate) cache: &'a ScanCache,
+    /// Files that may have changed since this time are compared by their contents if sizes and times are equal.
+    pub(crate) changed_since: Option<SystemTime>,
     /// The files to leave alone on both sides.
     pub(crate) own_files: &'a OwnFiles,
 }
@@ -41,11 +43,12 @@ pub(crate) fn scan(
     options: ScanOptions<'_>,
     monitor: &dyn Monitor,
 ) -> Result<Plan, Stopped> {
-    let (plan, pending, began) = (Plan::default(), VecDeque::new(), monitor.now());
+    let (pending, began) = (VecDeque::new(), monitor.now());
+    let plan = Plan { began: Some(began), ..Plan::default() };
     let mut scan = Scan { root, options, monitor, began, plan, pending };
-    tolerate(monitor, scan.start(extent))?;
+    root.tolerate(monitor, scan.start(extent))?;
     while let Some(directory) = scan.pending.pop_front() {
-        tolerate(monitor, scan.visit(directory))?;
+        root.tolerate(monitor, scan.visit(directory))?;
     }
     Ok(scan.plan)
 }
@@ -136,7 +139,7 @@ impl Scan<'_> {
             self.monitor.advance(0)?;
             let Some(from) = *from else { continue };
             let compared = self.compare(visit, name, from, source, &mut listed);
-            visit.failed |= tolerate(self.monitor, compared)?.is_none();
+            visit.failed |= self.root.tolerate(self.monitor, compared)?.is_none();
         }
         for name in listed.iter().filter(|name| !source.contains_key(*name)) {
             self.monitor.advance(0)?;

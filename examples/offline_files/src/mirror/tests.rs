@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::fixture::{Hook, Recorder, carry_out, scan};
 use super::trees::{Trees, chmod, file, link, snapshot};
@@ -259,19 +260,27 @@ fn a_name_of_maximum_length_and_an_overlong_path_are_mirrored() {
 }
 
 #[test]
-fn a_file_removed_after_the_scan_is_an_error_and_others_are_copied() {
+fn what_vanishes_after_the_scan_is_no_error() {
     let trees = Trees::full();
     let (pair, run) = (trees.pair(), Recorder::default());
     let plan = scan(&pair, &docs(), ExtraEntries::Keep, &run).unwrap();
     fs::remove_file(trees.from.join("docs/plan.txt")).unwrap();
+    fs::remove_file(trees.from.join("docs/latest")).unwrap();
+    fs::remove_dir_all(trees.from.join("docs/deep")).unwrap();
     carry_out(&pair, plan, &run).unwrap();
-    assert_eq!(run.errors(), ["docs/plan.txt: cannot be opened in FROM: No such file or directory (os error 2)"]);
-    assert!(trees.to.join("docs/deep/er/empty").exists());
+    assert_eq!(run.errors(), [""; 0]);
+    assert!(trees.to.join("docs/dangling").is_symlink());
     assert!(!trees.to.join("docs/plan.txt").exists());
 }
 
 #[test]
-fn a_file_removed_during_its_copy_is_copied_completely() {
+fn an_item_that_has_vanished_is_no_error() {
+    let run = Trees::new().mirror(&docs(), ExtraEntries::Keep);
+    assert_eq!(run.errors(), [""; 0]);
+}
+
+#[test]
+fn a_file_removed_during_its_copy_is_no_error() {
     let trees = Trees::new();
     let path = trees.from.join("docs/big");
     file(&path, &"x".repeat(300_000), 1);
@@ -281,7 +290,33 @@ fn a_file_removed_during_its_copy_is_copied_completely() {
     });
     trees.mirror_with_monitor(&hook, &docs(), ExtraEntries::Keep).unwrap();
     assert_eq!(hook.0.errors(), [""; 0]);
-    assert_eq!(fs::read(trees.to.join("docs/big")).unwrap().len(), 300_000);
+    assert_eq!(fs::read_dir(trees.to.join("docs")).unwrap().count(), 0);
+}
+
+/// Writes to an existing file, and keeps its size and time.
+fn rewrite(path: &Path, text: &str) {
+    let file = fs::File::options().write(true).open(path).unwrap();
+    let date = file.metadata().unwrap().modified().unwrap();
+    fs::write(path, text).unwrap();
+    file.set_modified(date).unwrap();
+}
+
+#[test]
+fn a_file_rewritten_in_place_during_its_copy_is_copied_again_at_once() {
+    for size in [200_000, 3_000_000] {
+        let trees = Trees::new();
+        let (path, calls) = (trees.from.join("docs/big"), AtomicUsize::new(0));
+        file(&path, &"x".repeat(size), 1);
+        let hook = Hook(Recorder::default(), |_| {
+            if calls.fetch_add(1, Ordering::Relaxed) == 0 {
+                rewrite(&path, &"y".repeat(size));
+            }
+            Ok(())
+        });
+        trees.mirror_with_monitor(&hook, &docs(), ExtraEntries::Keep).unwrap();
+        assert_eq!(hook.0.warnings(), [""; 0]);
+        assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+    }
 }
 
 #[test]

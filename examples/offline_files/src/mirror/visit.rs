@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::attributes::{Attributes, Kept};
+use super::contents;
 use super::directory::{Directory, Pair};
 use super::entry::Entry;
 use super::monitor::{Failure, FileContext, FileError, Monitor, tolerate};
@@ -132,6 +133,12 @@ impl Visit {
     pub(super) fn spelling(&self, target: &TargetEntry<'_>) -> Result<Option<OsString>, FileError> {
         let spelling = self.to.as_ref().zip(target.to).map(|(to, entry)| to.spelling(target.name, &entry)).transpose();
         Ok(spelling.file_context("cannot be listed in TO", &self.path)?.flatten())
+    }
+
+    /// Returns `true` if the files on both sides have the same contents.
+    pub(super) fn same_contents(&self, name: &OsStr, monitor: &dyn Monitor) -> Result<bool, Failure> {
+        let Some(to) = &self.to else { return Ok(false) };
+        contents::are_equal(&self.from, to, name, &self.path.join(name), monitor)
     }
 
     /// Returns `true` if the links on both sides have the same target.

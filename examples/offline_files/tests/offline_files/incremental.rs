@@ -4,19 +4,27 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
 use crate::program::RunOutput;
 use crate::trees::{Trees, file, link, snapshot};
 
-/// Trees in sync, with a complete record. One run is not enough: the second run compares the directories that the first has just changed.
+/// Trees in sync, with a complete record. It is complete once the trees are older than the longest write, and it takes a second
+/// run, which compares the directories that the first has just changed.
 fn synced_trees() -> Trees {
     let trees = Trees::full();
-    for _ in 0..3 {
+    run_until_settled(&trees);
+    trees
+}
+
+fn run_until_settled(trees: &Trees) {
+    let settled = SystemTime::now() + Duration::from_millis(300);
+    while SystemTime::now() < settled {
         assert_eq!(trees.run(&[]).code, Some(0));
     }
-    trees
+    trees.run(&[]);
 }
 
 /// The scope of a run, and the reason for a full scan.
@@ -63,6 +71,34 @@ fn changed_target_files_are_corrected_only_with_full() {
 }
 
 #[test]
+fn a_twin_of_equal_size_and_time_is_copied() {
+    let trees = synced_trees();
+    let path = trees.from.join("docs/plan.txt");
+    fs::remove_file(&path).unwrap();
+    file(&path, "nalp", 2);
+    assert_eq!(trees.run(&["--json"]).item("docs")["counts"]["copied"], 1);
+    file(&path, "palm", 2);
+    assert_eq!(trees.run(&["--full", "--json"]).item("docs")["counts"]["copied"], 1);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn contents_are_compared_with_checksum_alone() {
+    let trees = synced_trees();
+    let path = trees.to.join("docs/plan.txt");
+    file(&path, "palm", 2);
+    trees.run(&["--full"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "palm");
+    for flags in [&["--checksum", "--json"][..], &["--checksum", "--no-state", "--json"]] {
+        file(&path, "palm", 2);
+        let output = trees.run(flags);
+        assert_eq!((output.code, scan_scope(&output)), (Some(0), full_scan("--checksum was given")));
+        assert_eq!(output.item("docs")["counts"]["copied"], 1);
+        assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+    }
+}
+
+#[test]
 fn target_entries_created_renamed_or_removed_are_corrected() {
     let trees = synced_trees();
     fs::remove_file(trees.to.join("docs/deep/er/empty")).unwrap();
@@ -93,9 +129,7 @@ fn only_changes_in_the_source_are_copied() {
 fn extra_entries_are_deleted_by_a_later_run_with_delete() {
     let trees = Trees::full();
     file(&trees.to.join("docs/old"), "old", 1);
-    for _ in 0..3 {
-        trees.run(&[]);
-    }
+    run_until_settled(&trees);
     assert_eq!(trees.run(&["--delete"]).code, Some(0));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
