@@ -68,8 +68,7 @@ fn copy_once<'a>(
 ) -> Result<(Temporary<'a>, Version), Failure> {
     let source = pair.from.open_file(name).file_context("cannot be opened in FROM", path)?;
     let before = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
-    // Until the clock of the file system advances, a change would not show.
-    thread::sleep(before.settling_time(monitor.now()));
+    wait_until_settled(&before, monitor);
     let (temporary, target) =
         Temporary::create(&pair.to, |name| pair.to.create_file(name)).file_context("cannot be written in TO", path)?;
     let by_kernel = if before.size < LARGE { 0 } else { copy_in_kernel(&source, &target, before.size, monitor)? };
@@ -79,6 +78,15 @@ fn copy_once<'a>(
     fs::futimens(&target, &modified_at(before.modified)).file_context("cannot set the time in TO", path)?;
     let after = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
     Ok((temporary, if after.is_same_version(&before) { Version::Whole } else { Version::Mixed }))
+}
+
+/// Waits for the clock of the file system: until it advances, a change would not show.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "blocking code may wait, for 10 ms unless the file system has coarse times"
+)]
+fn wait_until_settled(entry: &Entry, monitor: &dyn Monitor) {
+    thread::sleep(entry.settling_time(monitor.now()));
 }
 
 /// Copies the link `name` with its modification time.
