@@ -1,5 +1,6 @@
 //! Rules for deletions, and the plan that the host checks against them.
 
+use std::ops::Add;
 use std::path::Path;
 
 use syncmgr::HandlerId;
@@ -54,8 +55,52 @@ pub(crate) fn refuse_other_disk(store: &SqliteStore, to: &Path) -> SyncResult {
     }
 }
 
-/// Converts `plan` into the plan to propose to the host. It offers no remedies, because a mirror cannot copy back to FROM.
-pub(crate) fn host_plan(plan: &mirror::Plan, roots: &Roots) -> Plan {
+/// The numbers by which deletions are judged, of one item or of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// The number of entries in TO to delete.
+    pub(crate) deletes: u64,
+    /// The number of these whose names FROM does not have.
+    extra: u64,
+    /// The number of entries in TO.
+    existing: u64,
+    /// The number of files in FROM.
+    files: u64,
+}
+
+impl Tally {
+    pub(crate) fn of(plan: &mirror::Plan) -> Self {
+        Self { deletes: plan.deletes(), extra: plan.extra(), existing: plan.existing, files: plan.files }
+    }
+
+    /// Returns `true` if fewer than half of the entries in TO would be left. In a run that loses most entries, at least one item does.
+    pub(crate) fn loses_most(self) -> bool {
+        self.deletes > self.existing / 2
+    }
+
+    /// Returns `true` if the host holds a plan with these numbers.
+    pub(crate) fn is_large_loss(self) -> bool {
+        self.deletes > GuardPolicy::DEFAULT.max_deletions && self.loses_most()
+    }
+
+    /// Returns `true` if nothing of TO would be left, although FROM `is_known` to have had it or has no file at all.
+    pub(crate) fn is_emptied(self, is_known: bool) -> bool {
+        self.extra > 0 && self.extra == self.existing && (is_known || self.files == 0)
+    }
+}
+
+impl Add for Tally {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let (deletes, existing) = (self.deletes + other.deletes, self.existing + other.existing);
+        Self { deletes, extra: self.extra + other.extra, existing, files: self.files + other.files }
+    }
+}
+
+/// Converts `plan` into the plan to propose to the host, which judges the deletions of `judged`. It offers no remedies, because a
+/// mirror cannot copy back to FROM.
+pub(crate) fn host_plan(plan: &mirror::Plan, judged: Tally, roots: &Roots) -> Plan {
     let side = |name, entries, disk: &Option<String>| match disk {
         Some(disk) => Side::new(name, entries).with_identity(disk.as_str()),
         None => Side::new(name, entries),
@@ -63,27 +108,40 @@ pub(crate) fn host_plan(plan: &mirror::Plan, roots: &Roots) -> Plan {
     Plan::new()
         .with_creates(plan.creates)
         .with_updates(plan.updates)
-        .with_deletes(plan.deletes(), plan.existing)
+        .with_deletes(judged.deletes, judged.existing)
         .with_bytes(plan.bytes())
         .with_side(side(FROM, plan.entries, &roots.from_disk))
         // Filling an empty TO is harmless, so the entries to create count as entries of TO.
         .with_side(side(TO, plan.existing + plan.creates, &roots.to_disk))
 }
 
-/// The error for a held plan that deletes `deletes` of `existing` entries in TO.
-pub(crate) fn held_message(deletes: u64, existing: u64, violation: &GuardViolation) -> String {
-    match (violation, deletes) {
-        (GuardViolation::TooManyDeletions { .. }, _) => {
+/// The error for a held plan with the numbers `own`, in a run with the numbers `whole`.
+pub(crate) fn held_message(own: Tally, whole: Tally, violation: &GuardViolation) -> String {
+    let Tally { deletes, existing, .. } = own;
+    match violation {
+        GuardViolation::TooManyDeletions { .. } if own.is_large_loss() => {
             format!(
                 "nothing was deleted: {deletes} of {existing} entries in TO would be deleted; use --yes to delete them"
             )
         }
-        (violation, 0) => format!("{violation}; no entry would be deleted; use --yes to continue"),
-        (violation, _) => format!(
+        GuardViolation::TooManyDeletions { .. } => format!(
+            "nothing was deleted: {} of all {} entries in TO would be deleted; use --yes to delete them",
+            whole.deletes, whole.existing
+        ),
+        violation if deletes == 0 => format!("{violation}; no entry would be deleted; use --yes to continue"),
+        violation => format!(
             "nothing was deleted: {violation}, and {deletes} of {existing} entries in TO would be deleted; \
              use --yes to delete them"
         ),
     }
+}
+
+/// Asks the user about the deletion of everything in TO. Returns the error unless the user allows it.
+pub(crate) fn emptied_message(item: &ItemContext, own: Tally) -> Option<String> {
+    const CHOICES: [&str; 2] = ["delete them", "keep them"];
+    let question = format!("FROM has none of the {} entries in TO", own.existing);
+    let answer = item.decide("emptied", &question, &CHOICES);
+    (answer != Some(CHOICES[0])).then(|| format!("nothing was deleted: {question}; use --yes to delete them"))
 }
 
 #[cfg(test)]
@@ -101,16 +159,19 @@ mod tests {
     #[test]
     fn a_held_plan_reports_the_violation_and_the_flag_that_allows_it() {
         let many = GuardViolation::TooManyDeletions { deletes: 11, existing: 20 };
+        let tally = |deletes, existing| Tally { deletes, extra: deletes, existing, files: 1 };
         let plain = "nothing was deleted: 11 of 20 entries in TO would be deleted; use --yes to delete them";
-        assert_eq!(held_message(11, 20, &many), plain);
+        assert_eq!(held_message(tally(11, 20), tally(11, 30), &many), plain);
+        let whole = "nothing was deleted: 40 of all 50 entries in TO would be deleted; use --yes to delete them";
+        assert_eq!(held_message(tally(8, 8), tally(40, 50), &many), whole);
         let empty = GuardViolation::SideEmpty { side: "FROM".into(), before: 20 };
         assert_eq!(
-            held_message(11, 20, &empty),
+            held_message(tally(11, 20), tally(11, 20), &empty),
             "nothing was deleted: FROM is empty but had 20 entries, and 11 of 20 entries in TO would be deleted; \
              use --yes to delete them"
         );
         let changed = GuardViolation::PeerChanged { side: "TO".into() };
         let nothing = "TO has a different identity than before; no entry would be deleted; use --yes to continue";
-        assert_eq!(held_message(0, 0, &changed), nothing);
+        assert_eq!(held_message(tally(0, 0), tally(0, 0), &changed), nothing);
     }
 }

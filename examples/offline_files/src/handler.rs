@@ -7,7 +7,7 @@ use std::sync::Arc;
 use syncmgr::prelude::*;
 use tokio::sync::Semaphore;
 
-use crate::guard::{Deletions, held_message, host_plan};
+use crate::guard::{Deletions, Tally, emptied_message, held_message, host_plan};
 use crate::mirror::{self, Extent, OwnFiles, Pair, Plan, ScanCache, Stopped};
 use crate::part::{Diagnostic, Part};
 use crate::record::{LoadedRecord, RecordMode};
@@ -53,7 +53,7 @@ impl SyncHandler for OfflineFiles {
         let (cache, changed_since) = (record.cache.clone(), record.changed_since());
         let mut plan = self.blocking(item, move |work| work.scan(&cache, changed_since)).await?;
         let began = plan.began;
-        self.guard(item, &mut plan);
+        self.guard(item, &record, &mut plan).await?;
         let in_sync = self.carry_out(item, plan).await?;
         // A file that failed may have changed since an earlier run.
         let as_of = began.filter(|_| part.result().errors.is_empty());
@@ -87,15 +87,36 @@ impl OfflineFiles {
 
     /// Proposes the plan to the host and removes the deletions that the host does not allow. The item of a held plan ends as
     /// *needs user* until the user allows the deletions.
-    fn guard(&self, item: &ItemContext, plan: &mut Plan) {
-        let Err(error) = item.propose(&host_plan(plan, &self.roots)) else { return };
-        let message = match &error {
-            PlanError::Held(violation) => held_message(plan.deletes(), plan.existing, violation),
-            error => error.to_string(),
+    async fn guard(&self, item: &ItemContext, record: &LoadedRecord, plan: &mut Plan) -> SyncResult {
+        let own = Tally::of(plan);
+        let whole = match self.options.deletions {
+            Deletions::Guarded if own.loses_most() => self.whole_run(item).await?,
+            _ => own,
+        };
+        let judged = if own.is_large_loss() { own } else { whole };
+        let proposed = item.propose(&host_plan(plan, judged, &self.roots));
+        let is_emptied =
+            plan.entries == 0 && own.deletes > 0 && record.is_known() || whole.is_emptied(record.is_known());
+        let message = match proposed {
+            Err(PlanError::Held(violation)) => held_message(own, whole, &violation),
+            Err(error) => error.to_string(),
+            Ok(()) if self.options.deletions == Deletions::Guarded && is_emptied => match emptied_message(item, own) {
+                None => return Ok(()),
+                Some(message) => message,
+            },
+            Ok(()) => return Ok(()),
         };
         let part = self.part(item);
         part.result().errors.push(Diagnostic::new(part.path(), message));
         plan.discard_deletions();
+        Ok(())
+    }
+
+    /// The numbers of all items together. Scans the items that have not been scanned yet.
+    async fn whole_run(&self, item: &ItemContext) -> SyncResult<Tally> {
+        let parts: Vec<_> = self.parts.values().cloned().collect();
+        let add = move |work: &Work| parts.iter().try_fold(Tally::default(), |sum, part| Ok(sum + work.tally(part)?));
+        self.blocking(item, add).await
     }
 
     /// Carries out the plan. Returns the directories that are in sync afterwards.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
 use syncmgr::prelude::*;
@@ -13,6 +13,7 @@ use syncmgr::text::Escaped;
 use tokio::time::{Duration, Instant};
 
 use crate::escape::EscapedPath;
+use crate::guard::Tally;
 use crate::mirror::{Done, Extent};
 use crate::scan_scope::ScanScope;
 
@@ -22,6 +23,8 @@ pub(crate) struct Part {
     pub(crate) extent: Extent,
     written: AtomicU64,
     planned: AtomicU64,
+    /// The numbers of its plan, once it is scanned.
+    pub(crate) tally: OnceLock<Tally>,
     result: Mutex<PartResult>,
 }
 
@@ -62,7 +65,8 @@ pub(crate) struct Diagnostic {
 
 impl Part {
     pub(crate) fn new(extent: Extent) -> Self {
-        Self { extent, written: AtomicU64::new(0), planned: AtomicU64::new(0), result: Mutex::default() }
+        let (written, planned) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { extent, written, planned, tally: OnceLock::new(), result: Mutex::default() }
     }
 
     /// The path relative to FROM and TO. The top level is `.`, which is not a valid directory name.

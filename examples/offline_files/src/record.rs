@@ -67,6 +67,11 @@ impl LoadedRecord {
         Ok(Self { saved, cache: Arc::new(cache), scan_scope, record_mode })
     }
 
+    /// Returns `true` if an earlier run has mirrored this item.
+    pub(crate) fn is_known(&self) -> bool {
+        self.saved.origin() != Origin::Fresh
+    }
+
     /// The time since which files in FROM may have changed without a difference in size and time.
     pub(crate) fn changed_since(&self) -> Option<SystemTime> {
         match self.record_mode {

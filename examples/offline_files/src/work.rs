@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::prelude::*;
 
+use crate::guard::Tally;
 use crate::handler::Options;
 use crate::mirror::{self, Done, FileError, Monitor, Pair, Plan, Quiet, ScanCache, ScanOptions, Stopped};
 use crate::part::{Diagnostic, Part};
@@ -24,7 +25,18 @@ impl Work {
         let options = self.scan_options(cache, changed_since);
         let plan = mirror::scan(&self.pair, &self.part.extent, options, self)?;
         self.part.result().counts.unchanged = plan.unchanged;
+        self.part.tally.get_or_init(|| Tally::of(&plan));
         Ok(plan)
+    }
+
+    /// Counts the entries of another part, unless it is scanned already.
+    pub(crate) fn tally(&self, part: &Part) -> Result<Tally, Stopped> {
+        if let Some(tally) = part.tally.get() {
+            return Ok(*tally);
+        }
+        let (cache, monitor) = (ScanCache::default(), Quiet(self));
+        let plan = mirror::scan(&self.pair, &part.extent, self.scan_options(&cache, None), &monitor)?;
+        Ok(*part.tally.get_or_init(|| Tally::of(&plan)))
     }
 
     /// Compares the changed directories again and returns those that are in sync. This finds changes that other programs made in

@@ -33,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) existing: u64,
     /// The number of entries of the item in FROM.
     pub(crate) entries: u64,
+    /// The number of these that are not directories.
+    pub(crate) files: u64,
     /// The number of entries to create in TO.
     pub(crate) creates: u64,
     /// The number of entries to update in TO.
@@ -103,8 +105,12 @@ pub(crate) struct Deletion {
 impl Plan {
     /// The number of entries in TO to delete.
     pub(crate) fn deletes(&self) -> u64 {
-        let displaced = self.changes.iter().map(|change| change.occupant.displaced());
-        self.deletions.iter().map(|deletion| deletion.entries).chain(displaced).sum()
+        self.extra() + self.changes.iter().map(|change| change.occupant.displaced()).sum::<u64>()
+    }
+
+    /// The number of these whose names FROM does not have.
+    pub(crate) fn extra(&self) -> u64 {
+        self.deletions.iter().map(|deletion| deletion.entries).sum()
     }
 
     /// Returns `true` if TO needs no change.

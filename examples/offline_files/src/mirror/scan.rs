@@ -100,6 +100,7 @@ impl Scan<'_> {
             source.remove(own);
         }
         self.plan.entries += source.len() as u64;
+        self.plan.files += source.values().flatten().filter(|entry| !entry.is_directory()).count() as u64;
         let existing = self.plan.existing;
         let digest = digest(&visit.path, &source, visit.stamp, self.began);
         let cached = digest.and_then(|digest| self.options.cache.get(digest));

@@ -139,3 +139,76 @@ fn an_empty_source_is_held() {
     assert_eq!(trees.run(&["--delete", "--yes"]).code, Some(0));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
+
+/// Five items of eight files each, mirrored.
+fn mirrored_items() -> Trees {
+    let trees = Trees::new();
+    for number in 0..40 {
+        file(&trees.from.join(format!("{}/{number}", number / 8)), "same", 1);
+    }
+    assert_eq!(trees.run(&["--delete"]).code, Some(0));
+    trees
+}
+
+/// Removes everything in the directories `names` of FROM.
+fn empty(trees: &Trees, names: &[&str]) {
+    for name in names {
+        fs::remove_dir_all(trees.from.join(name)).unwrap();
+        fs::create_dir(trees.from.join(name)).unwrap();
+    }
+}
+
+#[test]
+fn the_deletions_of_all_items_are_judged_together() {
+    for flags in [&["--delete", "--json"][..], &["--delete", "--json", "--no-state"]] {
+        let trees = mirrored_items();
+        empty(&trees, &["0", "1", "2", "3"]);
+        for name in ["0", "1", "2", "3"] {
+            file(&trees.from.join(name).join("desktop.ini"), "new", 1);
+        }
+        let output = trees.run(flags);
+        let message = "nothing was deleted: 32 of all 40 entries in TO would be deleted; use --yes to delete them";
+        for name in ["0", "1", "2", "3"] {
+            assert_eq!(output.item(name)["errors"], json!([{"path": name, "message": message}]));
+        }
+        assert_eq!((output.code, &output.item("4")["status"]), (Some(1), &json!("succeeded")));
+        assert!((0..40).all(|number| trees.to.join(format!("{}/{number}", number / 8)).exists()));
+        assert_eq!(trees.run(&["--delete", "--yes"]).code, Some(0));
+        assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+    }
+}
+
+#[test]
+fn an_item_of_any_size_that_became_empty_is_a_question() {
+    let trees = mirrored_items();
+    empty(&trees, &["1"]);
+    let output = trees.run(&["--delete", "--json"]);
+    let message = "nothing was deleted: FROM has none of the 8 entries in TO; use --yes to delete them";
+    let item = output.item("1");
+    assert_eq!((&item["status"], &item["errors"]), (&json!("not_done"), &json!([{"path": "1", "message": message}])));
+    assert!(trees.to.join("1/8").exists());
+    assert_eq!(trees.run(&["--delete", "--yes"]).code, Some(0));
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_source_of_which_nothing_known_is_left_is_a_question() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/a"), "a", 1);
+    file(&trees.from.join("b"), "b", 1);
+    assert_eq!(trees.run(&["--delete"]).code, Some(0));
+    fs::remove_file(trees.from.join("docs/a")).unwrap();
+    fs::rename(trees.from.join("b"), trees.from.join("desktop.ini")).unwrap();
+    file(&trees.from.join("docs/desktop.ini"), "new", 1);
+    let output = trees.run(&["--delete", "--json"]);
+    assert_eq!((&output.item("docs")["status"], &output.item(".")["status"]), (&json!("not_done"), &json!("not_done")));
+    assert!(trees.to.join("docs/a").exists() && trees.to.join("b").exists());
+}
+
+#[test]
+fn an_empty_source_is_a_question_without_a_state_too() {
+    let trees = Trees::new();
+    file(&trees.to.join("docs/a"), "a", 1);
+    let output = trees.run(&["--delete", "--no-state"]);
+    assert_eq!((output.code, trees.to.join("docs/a").exists()), (Some(1), true));
+}
