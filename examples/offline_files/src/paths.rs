@@ -57,8 +57,7 @@ impl CheckedPaths {
         if !copy.try_lock() {
             return Err(PathError::Locked(self.to.clone()));
         }
-        let kept = kept.storable_in(&copy);
-        Ok(Pair { from: self.from_directory.clone(), to: copy, kept })
+        Ok(Pair::new(self.from_directory.clone(), copy, kept))
     }
 }
 

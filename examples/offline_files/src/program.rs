@@ -43,12 +43,14 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
     }
     let own_files = OwnFiles::of(store.as_ref().map(SqliteStore::path), [&paths.from, &paths.to]);
     let pair = paths.open(args.kept())?;
+    let sample = pair.sample.clone();
     let roots = Roots::of(&pair, &paths.from, &paths.to);
     let handler = OfflineFiles::new(pair, roots, args.options(own_files)).context("cannot list FROM")?;
     let runtime = Runtime::new()?;
     let report = runtime.block_on(run(handler, args.deletions().policy(), store));
     // Dropping the runtime would wait for blocking work, even for abandoned work that is stuck.
     runtime.shutdown_background();
+    sample.remove();
     let report = report?;
     let text = if args.json { report.to_json()? } else { report.to_string() };
     io::stdout().write_all(text.as_bytes())?;

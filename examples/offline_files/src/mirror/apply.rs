@@ -83,10 +83,8 @@ pub(crate) fn finalize_directories(
 ) -> Result<(), Stopped> {
     for PlannedDirectory { path, from, attributes, .. } in directories.iter().rev() {
         monitor.advance(0)?;
-        let result = root.to.descend(path).and_then(|directory| {
-            attributes.iter().try_for_each(|attributes| attributes.apply(&directory, root.kept))?;
-            directory.date(from)
-        });
+        let Some(attributes) = attributes else { continue };
+        let result = root.to.descend(path).and_then(|directory| root.finalize(&directory, attributes, from));
         tolerate(monitor, result.file_context("cannot set the permissions and time in TO", path))?;
     }
     Ok(())

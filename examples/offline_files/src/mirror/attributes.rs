@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use super::directory::Directory;
 use super::entry::Entry;
 use super::extended::{self, Place};
+use super::sample::Sample;
 
 /// The access control list (ACL) of a file or directory.
 const ACL: &CStr = c"system.posix_acl_access";
@@ -85,6 +86,11 @@ impl Attributes {
             self.mode &= !Mode::RWXG | Mode::from_raw_mode(u32::from(group_permissions(&acl)) << 3);
         }
         self
+    }
+
+    /// Compares with the attributes of an entry in TO, as far as it stores permissions.
+    pub(super) fn equal(&self, to: &Self, sample: &Sample) -> bool {
+        self == to || Self { mode: to.mode, ..self.clone() } == *to && !sample.keeps_modes()
     }
 
     /// Sets the attributes of an open file or directory in TO. It is never more accessible than with these attributes.

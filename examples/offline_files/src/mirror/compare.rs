@@ -83,14 +83,14 @@ impl Scan<'_> {
     }
 
     fn file(&mut self, visit: &mut Visit, target: &TargetEntry, from: Entry) -> Result<(), Failure> {
-        let Some(to) = target.to.filter(|to| to.looks_like(&from)) else {
+        let Some(to) = target.to.filter(|to| self.is_alike(&from, to)) else {
             return self.change(visit, target, Action::CopyFile, from.size);
         };
         let is_suspect = self.options.changed_since.is_some_and(|moment| !from.was_changed_before(moment));
         if is_suspect && !visit.same_contents(target.name, self.monitor)? {
             return self.change(visit, target, Action::CopyFile, from.size);
         }
-        match visit.new_attributes(target.name, &from, &to, self.root.kept)? {
+        match visit.new_attributes(target.name, &from, &to, self.root)? {
             Some(attributes) => self.change(visit, target, Action::SetAttributes(attributes), 0),
             None => {
                 self.count_unchanged();
@@ -101,11 +101,16 @@ impl Scan<'_> {
 
     fn link(&mut self, visit: &mut Visit, target: &TargetEntry, from: Entry) -> Result<(), Failure> {
         let owned = |to: &Entry| !self.root.kept.owners || to.owner == from.owner;
-        if target.to.is_some_and(|to| to.looks_like(&from) && owned(&to)) && visit.same_target(target.name)? {
+        if target.to.is_some_and(|to| self.is_alike(&from, &to) && owned(&to)) && visit.same_target(target.name)? {
             self.count_unchanged();
             return Ok(());
         }
         self.change(visit, target, Action::MakeLink(from), 0)
+    }
+
+    /// Returns `true` if kind, size and time are equal, as far as TO stores times.
+    fn is_alike(&self, from: &Entry, to: &Entry) -> bool {
+        to.resembles(from) && self.root.sample.same_time(from, to)
     }
 
     pub(super) fn count_unchanged(&mut self) {

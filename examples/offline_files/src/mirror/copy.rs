@@ -11,7 +11,7 @@ use rustix::io::{Errno, read, retry_on_intr};
 
 use super::attributes::Attributes;
 use super::directory::Pair;
-use super::entry::{Entry, Kind, modified_at};
+use super::entry::{Entry, Kind};
 use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped};
 use super::temporary::Temporary;
 
@@ -74,8 +74,8 @@ fn copy_once<'a>(
     let by_kernel = if before.size < LARGE { 0 } else { copy_in_kernel(&source, &target, before.size, monitor)? };
     copy_through(&source, &target, before.size - by_kernel, path, buffer, monitor)?;
     let attributes = Attributes::of(&source, &before, pair.kept).file_context("cannot be read in FROM", path)?;
-    attributes.for_copy(pair.kept).apply(&target, pair.kept).file_context("cannot set the permissions in TO", path)?;
-    fs::futimens(&target, &modified_at(before.modified)).file_context("cannot set the time in TO", path)?;
+    let finalized = pair.finalize(&target, &attributes.for_copy(pair.kept), &before);
+    finalized.file_context("cannot set the permissions and time in TO", path)?;
     let after = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
     Ok((temporary, if after.is_same_version(&before) { Version::Whole } else { Version::Mixed }))
 }
@@ -102,7 +102,10 @@ pub(crate) fn copy_link<'a>(
     if pair.kept.owners {
         pair.to.own_link(temporary.name(), entry).file_context("cannot set the owner in TO", path)?;
     }
-    pair.to.date_link(temporary.name(), entry).file_context("cannot set the time in TO", path)?;
+    match pair.to.date_link(temporary.name(), entry) {
+        Err(_) if !pair.sample.keeps_times() => {}
+        result => result.file_context("cannot set the time in TO", path)?,
+    }
     Ok(temporary)
 }
 

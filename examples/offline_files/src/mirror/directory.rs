@@ -11,9 +11,10 @@ use std::sync::Arc;
 use rustix::fs::{self, AtFlags, Dir, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::attributes::Kept;
+use super::attributes::{Attributes, Kept};
 use super::entry::{Entry, modified_at};
 use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, tolerate};
+use super::sample::Sample;
 
 /// A handle of an open directory. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -25,6 +26,7 @@ pub(crate) struct Pair {
     pub(crate) from: Directory,
     pub(crate) to: Directory,
     pub(crate) kept: Kept,
+    pub(crate) sample: Arc<Sample>,
 }
 
 impl Directory {
@@ -165,11 +167,6 @@ impl Directory {
         Ok(())
     }
 
-    /// Sets the modification time of this directory to that of `entry`.
-    pub(crate) fn date(&self, entry: &Entry) -> io::Result<()> {
-        Ok(fs::futimens(&self.0, &modified_at(entry.modified))?)
-    }
-
     /// Locks this directory until the handle is closed. Returns `false` if another process holds the lock, and `true` on a file
     /// system without locks.
     pub(crate) fn try_lock(&self) -> bool {
@@ -178,6 +175,24 @@ impl Directory {
 }
 
 impl Pair {
+    /// Opens a pair of directories, without the attributes that TO cannot store.
+    pub(crate) fn new(from: Directory, to: Directory, kept: Kept) -> Self {
+        let (kept, sample) = (kept.storable_in(&to), Arc::new(Sample::new(to.clone())));
+        Self { from, to, kept, sample }
+    }
+
+    /// Sets the attributes and the modification time of an open file or directory in TO, as far as it stores them.
+    pub(super) fn finalize(&self, file: impl AsFd, attributes: &Attributes, entry: &Entry) -> io::Result<()> {
+        match attributes.apply(&file, self.kept) {
+            Err(_) if !self.sample.keeps_modes() => {}
+            result => result?,
+        }
+        match fs::futimens(&file, &modified_at(entry.modified)) {
+            Err(_) if !self.sample.keeps_times() => Ok(()),
+            result => Ok(result?),
+        }
+    }
+
     /// Reports an entry that failed, as `tolerate` does, unless it no longer exists in FROM: that is no error.
     pub(super) fn tolerate<T>(
         &self,
@@ -204,6 +219,7 @@ impl Pair {
             from: self.from.descend(path).file_context("cannot be opened in FROM", path)?,
             to: self.to.descend(path).file_context("cannot be opened in TO", path)?,
             kept: self.kept,
+            sample: self.sample.clone(),
         })
     }
 }

@@ -13,7 +13,7 @@ pub(crate) struct Entry {
     pub(super) mode: Mode,
     pub(super) owner: (Uid, Gid),
     /// The time of the last change of the contents or metadata. Programs cannot set it.
-    changed: Timespec,
+    pub(super) changed: Timespec,
     device: u64,
     inode: u64,
 }
@@ -67,9 +67,9 @@ impl Entry {
         self.bytes().eq(other.bytes())
     }
 
-    /// Returns `true` if kind, size and modification time are equal.
-    pub(crate) fn looks_like(&self, other: &Entry) -> bool {
-        self.kind == other.kind && self.size == other.size && self.modified == other.modified
+    /// Returns `true` if kind and size are equal.
+    pub(crate) fn resembles(&self, other: &Entry) -> bool {
+        self.kind == other.kind && self.size == other.size
     }
 }
 

@@ -18,6 +18,7 @@ mod extent;
 mod monitor;
 mod own_files;
 mod plan;
+mod sample;
 mod scan;
 mod scan_cache;
 mod spelling;
@@ -40,5 +41,6 @@ pub(crate) use extent::{Extent, directories_of};
 pub(crate) use monitor::{Done, FileError, Monitor, Quiet, Stopped};
 pub(crate) use own_files::OwnFiles;
 pub(crate) use plan::Plan;
+
 pub(crate) use scan::{ExtraEntries, ScanOptions, scan};
 pub(crate) use scan_cache::ScanCache;

@@ -159,11 +159,6 @@ impl PlannedDirectory {
     pub(crate) fn exists(&self) -> bool {
         self.to.is_some_and(|to| to.kind == Kind::Directory)
     }
-
-    /// Returns `true` if TO has this directory with the time of FROM.
-    pub(crate) fn has_same_time(&self) -> bool {
-        self.to.is_some_and(|to| to.kind == Kind::Directory && to.modified == self.from.modified)
-    }
 }
 
 impl Occupant {

@@ -50,6 +50,9 @@ pub(crate) fn scan(
     while let Some(directory) = scan.pending.pop_front() {
         root.tolerate(monitor, scan.visit(directory))?;
     }
+    if let Some(text) = root.sample.report() {
+        monitor.warn(Path::new("."), text);
+    }
     Ok(scan.plan)
 }
 
@@ -84,9 +87,10 @@ impl Scan<'_> {
     /// Scans a directory, and adds the directory itself to the plan if it changes.
     fn visit(&mut self, mut directory: PlannedDirectory) -> Result<(), Failure> {
         let mut visit = Visit::open(self.root, &directory)?;
-        let has_same_attributes = visit.compare_attributes(&mut directory, self.root.kept)?;
+        let has_same_attributes = visit.compare_attributes(&mut directory, self.root)?;
+        let has_same_time = directory.to.is_some_and(|to| self.root.sample.same_time(&directory.from, &to));
         self.scan_directory(&mut visit)?;
-        if visit.touched || !directory.has_same_time() || !has_same_attributes {
+        if visit.touched || !has_same_time || !has_same_attributes {
             self.plan.updates += u64::from(directory.exists());
             self.plan.directories.push(directory);
         }
@@ -135,7 +139,7 @@ impl Scan<'_> {
     }
 
     fn compare_all(&mut self, visit: &mut Visit, source: &SourceEntries) -> Result<(), Failure> {
-        let mut listed = visit.names(self.options.own_files)?;
+        let mut listed = visit.names(self.options.own_files, &self.root.sample)?;
         for (name, from) in source {
             self.monitor.advance(0)?;
             let Some(from) = *from else { continue };

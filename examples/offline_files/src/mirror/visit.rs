@@ -5,13 +5,14 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::attributes::{Attributes, Kept};
+use super::attributes::Attributes;
 use super::contents;
 use super::directory::{Directory, Pair};
 use super::entry::Entry;
 use super::monitor::{Failure, FileContext, FileError, Monitor, tolerate};
 use super::own_files::OwnFiles;
 use super::plan::PlannedDirectory;
+use super::sample::Sample;
 use super::scan_cache::SourceEntries;
 
 /// A directory that is being compared.
@@ -81,10 +82,11 @@ impl Visit {
     }
 
     /// Returns the names in TO, without those of `own_files`.
-    pub(super) fn names(&self, own_files: &OwnFiles) -> Result<BTreeSet<OsString>, FileError> {
+    pub(super) fn names(&self, own_files: &OwnFiles, sample: &Sample) -> Result<BTreeSet<OsString>, FileError> {
         let Some(to) = &self.to else { return Ok(BTreeSet::new()) };
         let mut names: BTreeSet<_> =
             to.names().file_context("cannot be listed in TO", &self.path)?.into_iter().collect();
+        names.remove(sample.name());
         for own in own_files.names_in(&self.path) {
             names.remove(own);
         }
@@ -105,12 +107,13 @@ impl Visit {
     }
 
     /// Reads the attributes of the directory. Returns `true` if TO has them.
-    pub(super) fn compare_attributes(&self, directory: &mut PlannedDirectory, kept: Kept) -> Result<bool, FileError> {
+    pub(super) fn compare_attributes(&self, directory: &mut PlannedDirectory, root: &Pair) -> Result<bool, FileError> {
+        let kept = root.kept;
         let from =
             Attributes::of(&self.from, &directory.from, kept).file_context("cannot be read in FROM", &self.path)?;
         let to = self.to.as_ref().zip(directory.to).map(|(to, entry)| Attributes::of(to, &entry, kept)).transpose();
         let from = directory.attributes.insert(from.for_copy(kept));
-        Ok(to.file_context("cannot be read in TO", &self.path)?.as_ref() == Some(from))
+        Ok(to.file_context("cannot be read in TO", &self.path)?.is_some_and(|to| from.equal(&to, &root.sample)))
     }
 
     /// Returns the attributes of the file `name` in FROM; `None` if the one in TO has them.
@@ -119,14 +122,14 @@ impl Visit {
         name: &OsStr,
         from: &Entry,
         to: &Entry,
-        kept: Kept,
+        root: &Pair,
     ) -> Result<Option<Attributes>, FileError> {
         let Some(target) = &self.to else { return Ok(None) };
-        let read = |directory, entry| Attributes::of_name(directory, name, entry, kept);
+        let read = |directory, entry| Attributes::of_name(directory, name, entry, root.kept);
         let path = || self.path.join(name);
         let from = read(&self.from, from).map_err(|cause| FileError::new(path(), "cannot be read in FROM", cause))?;
         let to = read(target, to).map_err(|cause| FileError::new(path(), "cannot be read in TO", cause))?;
-        Ok(Some(from.for_copy(kept)).filter(|from| *from != to))
+        Ok(Some(from.for_copy(root.kept)).filter(|from| !from.equal(&to, &root.sample)))
     }
 
     /// Returns the name that TO lists for an entry that it finds under `target`'s name; `None` if it lists that name.

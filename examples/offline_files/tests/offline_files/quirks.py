@@ -17,6 +17,7 @@ options = dict(argument.split("=", 1) for argument in sys.argv[3:])
 
 class Quirks(Operations):
     use_ns = True
+    flag_utime_omit_ok = True
 
     def __init__(self, root):
         self.root = root

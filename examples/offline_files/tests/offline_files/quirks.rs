@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::trees::{Trees, file, snapshot};
+use crate::trees::{Trees, chmod, file, link, snapshot};
 
 /// A mounted file system; unmounted on drop.
 struct Quirks {
@@ -93,5 +93,47 @@ fn names_that_the_target_does_not_distinguish_are_an_error() {
         if trees.to.join(&path).is_file() {
             assert_eq!(fs::read(trees.from.join(&path)).unwrap(), contents, "{}", path.display());
         }
+    }
+}
+
+/// Asserts that a second run copies nothing, with a state and without, and that a change is copied.
+fn assert_settles(options: &[&str], warning: Option<&str>) {
+    let Some((_quirks, trees)) = trees_with(options) else { return };
+    for name in ["docs/a", "docs/deep/b", "c"] {
+        file(&trees.from.join(name), name, 1);
+        chmod(&trees.from.join(name), 0o640);
+    }
+    file(&trees.from.join("docs/future"), "future", 3_000_000_000);
+    link(&trees.from.join("docs/link"), "a");
+    for flags in [&["--json"][..], &["--json"], &["--json", "--no-state"], &["--json", "--full"]] {
+        let output = trees.run(flags);
+        assert_eq!(output.code, Some(0), "{options:?} {}", output.stdout);
+        let copied = ["docs", "."].map(|item| output.item(item)["counts"]["copied"].as_u64().unwrap());
+        let expected = if flags.len() == 1 && !trees.base.path().join("ran").exists() { [4, 1] } else { [0, 0] };
+        assert_eq!(copied, expected, "{options:?} {flags:?}");
+        fs::write(trees.base.path().join("ran"), "").unwrap();
+        let warnings = output.stdout.matches("TO stores no ").count();
+        assert!(warnings <= usize::from(warning.is_some()), "{}", output.stdout);
+        assert_eq!(names(&trees.to), ["c", "docs"]);
+    }
+    assert!(warning.is_none_or(|text| trees.run(&["--no-state"]).stdout.contains(text)), "{options:?}");
+    file(&trees.from.join("docs/a"), "another", 5);
+    assert_eq!(trees.run(&["--json"]).item("docs")["counts"]["copied"], 1);
+    assert_eq!(fs::read_to_string(trees.to.join("docs/a")).unwrap(), "another");
+}
+
+#[test]
+fn a_target_with_coarse_or_limited_times_settles() {
+    assert_settles(&["grain=1000000000"], None);
+    assert_settles(&["grain=2000000000"], None);
+    assert_settles(&["latest=2147483647"], None);
+}
+
+#[test]
+fn a_target_without_permissions_or_times_settles() {
+    for mode in ["ignore", "refuse"] {
+        assert_settles(&[&format!("chmod={mode}")], Some("TO stores no permissions"));
+        assert_settles(&[&format!("utime={mode}")], Some("TO stores no modification times"));
+        assert_settles(&[&format!("utime={mode}"), &format!("chmod={mode}")], Some("TO stores no permissions"));
     }
 }
