@@ -58,7 +58,7 @@ impl Work {
     }
 
     pub(crate) fn finish(&self, plan: &Plan) -> Result<(), Stopped> {
-        mirror::delete_entries(&self.pair.to, &plan.deletions, self)?;
+        mirror::delete_entries(&self.pair, &plan.deletions, self)?;
         mirror::finalize_directories(&self.pair, &plan.directories, self)
     }
 }

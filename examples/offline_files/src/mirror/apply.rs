@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::attributes::Attributes;
 use super::copy::{Buffer, copy_file, copy_link};
@@ -28,11 +28,19 @@ pub(crate) fn prepare(to: &Directory, plan: &mut Plan, monitor: &dyn Monitor) ->
 fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &dyn Monitor) -> Result<(), Stopped> {
     for path in leftovers {
         monitor.advance(0)?;
-        let removed = locate(to, path)
-            .and_then(|(parent, name)| parent.remove(name).file_context("cannot be deleted in TO", path));
-        tolerate(monitor, removed)?;
+        if !has_other_run(to, path) {
+            let removed = locate(to, path)
+                .and_then(|(parent, name)| parent.remove(name).file_context("cannot be deleted in TO", path));
+            tolerate(monitor, removed)?;
+        }
     }
     Ok(())
+}
+
+/// Returns `true` if another run mirrors into a directory of TO that contains `path`.
+fn has_other_run(to: &Directory, path: &Path) -> bool {
+    let inner = path.ancestors().skip(1).filter(|ancestor| !ancestor.as_os_str().is_empty());
+    inner.into_iter().any(|ancestor| to.descend(ancestor).is_ok_and(|directory| !directory.try_lock()))
 }
 
 /// Creates the missing directories in TO, and makes existing ones writable for their owner until they are finalized. If a
@@ -68,9 +76,9 @@ pub(crate) fn make_changes(root: &Pair, batch: &[Change], monitor: &dyn Monitor)
 }
 
 /// Removes the entries that only TO has.
-pub(crate) fn delete_entries(to: &Directory, deletions: &[Deletion], monitor: &dyn Monitor) -> Result<(), Stopped> {
+pub(crate) fn delete_entries(root: &Pair, deletions: &[Deletion], monitor: &dyn Monitor) -> Result<(), Stopped> {
     for deletion in deletions {
-        tolerate(monitor, remove_tree(to, &deletion.path, monitor))?;
+        tolerate(monitor, remove_tree(root, &deletion.path, monitor))?;
     }
     Ok(())
 }
@@ -129,7 +137,7 @@ fn make_change(
         Occupant::None | Occupant::Entry => {}
         // Without `--delete` only an empty directory may be replaced. Fails if entries were added since the scan.
         Occupant::Directory(1) => pair.to.remove_directory(name).file_context("cannot be replaced in TO", &path)?,
-        Occupant::Directory(_) => remove_tree(&root.to, &path, monitor)?,
+        Occupant::Directory(_) => remove_tree(root, &path, monitor)?,
     }
     let published = copy.publish(name, change.occupant).map_err(|cause| explain(&pair.to, name, cause));
     published.file_context("cannot be written in TO", &path)?;

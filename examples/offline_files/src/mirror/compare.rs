@@ -76,6 +76,9 @@ impl Scan<'_> {
     }
 
     pub(super) fn directory(&mut self, visit: &mut Visit, target: &TargetEntry, from: Entry) {
+        if self.root.is_to(&from) {
+            return self.monitor.warn(&visit.path.join(target.name), "is TO itself, and is not copied into itself");
+        }
         let planned = PlannedDirectory { path: visit.path.join(target.name), from, to: target.to, attributes: None };
         visit.touched |= !planned.exists();
         self.plan.creates += u64::from(!planned.exists());
@@ -136,7 +139,7 @@ impl Scan<'_> {
     /// Counts the entries of the directory `name` in TO, which a file or link of FROM replaces.
     fn count_displaced(&mut self, visit: &Visit, name: &OsStr) -> Result<u64, Failure> {
         let path = visit.path.join(name);
-        let entries = count_tree(&self.root.to, &path, self.monitor)?;
+        let entries = count_tree(self.root, &path, self.monitor)?;
         self.plan.existing += entries - 1;
         let reason = if self.options.own_files.are_in(&path) {
             "a directory with the state has this name"
@@ -168,12 +171,12 @@ impl Scan<'_> {
 
     /// Plans the deletion of an entry in TO, except for the program's own files and the directories that contain them.
     fn delete(&mut self, path: PathBuf, kind: Kind) -> Result<(), Failure> {
-        let (to, own_files) = (&self.root.to, self.options.own_files);
+        let own_files = self.options.own_files;
         if own_files.are_in(&path) {
             if own_files.contains(&path) {
                 return Ok(());
             }
-            let directory = to.descend(&path).file_context("cannot be opened in TO", &path)?;
+            let directory = self.root.to.descend(&path).file_context("cannot be opened in TO", &path)?;
             for name in directory.names().file_context("cannot be listed in TO", &path)? {
                 let path = path.join(&name);
                 let entry = directory.entry(&name).file_context("cannot read the metadata in TO", &path)?;
@@ -181,7 +184,7 @@ impl Scan<'_> {
             }
             return Ok(());
         }
-        let entries = if kind == Kind::Directory { count_tree(to, &path, self.monitor)? } else { 1 };
+        let entries = if kind == Kind::Directory { count_tree(self.root, &path, self.monitor)? } else { 1 };
         self.plan.existing += entries;
         self.plan.deletions.push(Deletion { path, entries });
         Ok(())

@@ -3,14 +3,14 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::directory::Directory;
+use super::directory::{Directory, Pair};
 use super::entry::Kind;
 use super::monitor::{Done, Failure, FileContext, FileError, Monitor};
 
 /// Counts the entries of the directory at `path` recursively, including the directory.
-pub(crate) fn count_tree(to: &Directory, path: &Path, monitor: &dyn Monitor) -> Result<u64, Failure> {
+pub(crate) fn count_tree(root: &Pair, path: &Path, monitor: &dyn Monitor) -> Result<u64, Failure> {
     let mut others = 0;
-    let directories = walk(to, path, monitor, |_, _, names| {
+    let directories = walk(root, path, monitor, |_, _, names| {
         others += names.len();
         Ok(())
     })?;
@@ -18,23 +18,23 @@ pub(crate) fn count_tree(to: &Directory, path: &Path, monitor: &dyn Monitor) -> 
 }
 
 /// Removes `path` from TO recursively. Stops at the first entry that cannot be removed.
-pub(crate) fn remove_tree(to: &Directory, path: &Path, monitor: &dyn Monitor) -> Result<(), Failure> {
-    let (parent, name) = locate(to, path)?;
+pub(crate) fn remove_tree(root: &Pair, path: &Path, monitor: &dyn Monitor) -> Result<(), Failure> {
+    let (parent, name) = locate(&root.to, path)?;
     match parent.entry(name).file_context("cannot read the metadata in TO", path)?.map(|entry| entry.kind) {
         None => Ok(()),
-        Some(Kind::Directory) => remove_directory(to, path, monitor),
+        Some(Kind::Directory) => remove_directory(root, path, monitor),
         Some(_) => remove_file(&parent, name, path, monitor),
     }
 }
 
 /// Removes the files below `path`, then the empty directories from the bottom up.
-fn remove_directory(to: &Directory, path: &Path, monitor: &dyn Monitor) -> Result<(), Failure> {
-    let directories = walk(to, path, monitor, |directory, path, names| {
+fn remove_directory(root: &Pair, path: &Path, monitor: &dyn Monitor) -> Result<(), Failure> {
+    let directories = walk(root, path, monitor, |directory, path, names| {
         directory.unlock().file_context("cannot add write permission in TO", path)?;
         names.iter().try_for_each(|name| remove_file(directory, name, &path.join(name), monitor))
     })?;
     for path in directories.iter().rev() {
-        let (parent, name) = locate(to, path)?;
+        let (parent, name) = locate(&root.to, path)?;
         parent.remove_directory(name).file_context("cannot be deleted in TO", path)?;
         monitor.done(Done::Deleted);
         monitor.advance(0)?;
@@ -51,7 +51,7 @@ fn remove_file(parent: &Directory, name: &OsStr, path: &Path, monitor: &dyn Moni
 /// Calls `visit` for each directory from `path` down, with the names of its entries that are not directories. Returns the
 /// directories, parents before their children.
 fn walk(
-    to: &Directory,
+    root: &Pair,
     path: &Path,
     monitor: &dyn Monitor,
     mut visit: impl FnMut(&Directory, &Path, Vec<OsString>) -> Result<(), Failure>,
@@ -59,7 +59,8 @@ fn walk(
     let mut directories = vec![path.to_owned()];
     let mut next = 0;
     while let Some(path) = directories.get(next).cloned() {
-        let directory = to.descend(&path).file_context("cannot be opened in TO", &path)?;
+        let directory = root.to.unlock_and_descend(&path).file_context("cannot be opened in TO", &path)?;
+        root.refuse_from(&directory).file_context("cannot be deleted in TO", &path)?;
         let mut others = Vec::new();
         for name in directory.names().file_context("cannot be listed in TO", &path)? {
             monitor.advance(0)?;

@@ -3,12 +3,12 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use rustix::fs::{self, AtFlags, Dir, FlockOperation, Mode, OFlags};
+use rustix::fs::{self, Access, AtFlags, Dir, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::attributes::{Attributes, Kept};
@@ -43,6 +43,23 @@ impl Directory {
             Component::Normal(name) => directory.enter(name),
             _ => Err(Errno::INVAL.into()),
         })
+    }
+
+    /// Opens a directory in TO like `descend`. If it is locked, adds all permissions for its owner.
+    pub(super) fn unlock_and_descend(&self, path: &Path) -> io::Result<Self> {
+        let directory = match (self.descend(path), path.parent(), path.file_name()) {
+            (Err(error), Some(parent), Some(name)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let unlocked = self.descend(parent).and_then(|parent| parent.unlock_entry(name));
+                unlocked.and_then(|()| self.descend(path)).map_err(|_| error)?
+            }
+            (result, ..) => result?,
+        };
+        let is_locked =
+            || fs::accessat(&directory.0, ".", Access::READ_OK | Access::EXEC_OK, AtFlags::EACCESS).is_err();
+        if !directory.about()?.mode.contains(Mode::RUSR | Mode::XUSR) && is_locked() {
+            directory.unlock()?;
+        }
+        Ok(directory)
     }
 
     fn enter(&self, name: &OsStr) -> io::Result<Self> {
@@ -167,6 +184,21 @@ impl Directory {
         Ok(())
     }
 
+    /// Adds all permissions for the owner of the directory `name`, which cannot be opened.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn unlock_entry(&self, name: &OsStr) -> io::Result<()> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = fs::openat(&self.0, name, flags, Mode::empty())?;
+        let mode = Mode::from_raw_mode(fs::fstat(&handle)?.st_mode);
+        Ok(fs::chmod(format!("/proc/self/fd/{}", handle.as_raw_fd()), mode | Mode::RWXU)?)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn unlock_entry(&self, name: &OsStr) -> io::Result<()> {
+        let mode = Mode::from_raw_mode(fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode);
+        Ok(fs::chmodat(&self.0, name, mode | Mode::RWXU, AtFlags::SYMLINK_NOFOLLOW)?)
+    }
+
     /// Locks this directory until the handle is closed. Returns `false` if another process holds the lock, and `true` on a file
     /// system without locks.
     pub(crate) fn try_lock(&self) -> bool {
@@ -191,6 +223,19 @@ impl Pair {
             Err(_) if !self.sample.keeps_times() => Ok(()),
             result => Ok(result?),
         }
+    }
+
+    /// Returns `true` if `entry` is the root of TO, which may also be mounted in FROM.
+    pub(super) fn is_to(&self, entry: &Entry) -> bool {
+        self.to.about().is_ok_and(|to| to.id() == entry.id())
+    }
+
+    /// Fails if `directory` in TO is the root of FROM, which may also be mounted in TO.
+    pub(super) fn refuse_from(&self, directory: &Directory) -> io::Result<()> {
+        if directory.about()?.id() == self.from.about()?.id() {
+            return Err(io::Error::other("it is FROM itself"));
+        }
+        Ok(())
     }
 
     /// Reports an entry that failed, as `tolerate` does, unless it no longer exists in FROM: that is no error.

@@ -40,6 +40,11 @@ impl Entry {
         times.map(i64::to_le_bytes).into_iter().chain(others.map(u64::to_le_bytes)).flatten()
     }
 
+    /// The identity of the file or directory in this system.
+    pub(super) fn id(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+
     /// Compares two entries that may be one: 2 if they have the same inode, 1 if they differ in nothing else, otherwise 0.
     pub(super) fn likeness(&self, other: &Entry) -> u8 {
         let same = |inode| Self { inode, ..*self }.bytes().eq(other.bytes());

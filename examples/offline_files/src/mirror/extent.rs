@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::io;
 
 use super::directory::Directory;
-use super::entry::Kind;
 
 /// The part of the two trees that belongs to an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,11 +14,12 @@ pub(crate) enum Extent {
     TopLevel,
 }
 
-/// Returns the names of the directories directly in `from`.
+/// Returns the names of the directories directly in `from`. An entry without metadata, such as a dead mount, is left to the top
+/// level, which reports it.
 pub(crate) fn directories_of(from: &Directory) -> io::Result<Vec<OsString>> {
     let mut directories = Vec::new();
     for name in from.names()? {
-        if from.entry(&name)?.is_some_and(|entry| entry.kind == Kind::Directory) {
+        if matches!(from.entry(&name), Ok(Some(entry)) if entry.is_directory()) {
             directories.push(name);
         }
     }

@@ -49,8 +49,9 @@ impl Visit {
         let from = root.from.descend(&path).file_context("cannot be opened in FROM", &path)?;
         let to = directory
             .exists()
-            .then(|| root.to.descend(&path).file_context("cannot be opened in TO", &path))
-            .transpose()?;
+            .then(|| root.to.unlock_and_descend(&path).and_then(|to| root.refuse_from(&to).map(|()| to)))
+            .transpose()
+            .file_context("cannot be opened in TO", &path)?;
         Ok(Self::of(path, from, to))
     }
 

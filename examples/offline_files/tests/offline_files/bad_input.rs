@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
@@ -112,6 +113,75 @@ fn an_unreadable_source_entry_is_an_error_and_its_copy_is_unchanged() {
     assert_eq!(fs::read_to_string(trees.to.join("docs/secret/b")).unwrap(), "kept");
     assert!(trees.to.join("docs/deep/er/empty").exists());
     assert_eq!((output.code, &output.item("tools")["status"]), (Some(1), &json!("succeeded")));
+}
+
+#[test]
+fn a_target_directory_without_permissions_is_mirrored_and_deleted() {
+    let trees = Trees::full();
+    trees.run(&[]);
+    file(&trees.to.join("docs/gone/file"), "old", 1);
+    fs::remove_file(trees.to.join("docs/deep/er/empty")).unwrap();
+    for (name, mode) in [("docs/deep/er", 0o000), ("docs/deep", 0o600), ("docs/gone", 0o000), ("docs", 0o000)] {
+        chmod(&trees.to.join(name), mode);
+    }
+    let output = run_without_privileges(&trees, &["--delete"]);
+    assert_eq!(output.code, Some(0), "{}", output.stdout);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+/// Mounts the directory `what` at `place` too, while `work` runs. Returns `false` if this machine cannot.
+fn with_mount(what: &Path, place: &Path, work: impl FnOnce()) -> bool {
+    if !Command::new("mount").arg("--bind").args([what, place]).status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no right to mount");
+        return false;
+    }
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    assert!(Command::new("umount").arg(place).status().unwrap().success());
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    true
+}
+
+#[test]
+fn a_target_that_is_also_mounted_in_the_source_is_not_copied_into_itself() {
+    for place in ["mnt", "docs/empty"] {
+        let trees = Trees::full();
+        let place = trees.from.join(place);
+        fs::create_dir_all(&place).unwrap();
+        with_mount(&trees.to, &place, || {
+            for _ in 0..3 {
+                let output = trees.run(&["--json"]);
+                assert_eq!(output.code, Some(0), "{}", output.stdout);
+                assert!(output.stdout.contains("is TO itself, and is not copied into itself"), "{}", output.stdout);
+            }
+        });
+        assert!(!trees.to.join("mnt").exists() && !trees.to.join("docs/empty/docs").exists());
+    }
+}
+
+#[test]
+fn a_source_that_is_also_mounted_in_the_target_is_not_deleted() {
+    let trees = Trees::full();
+    fs::create_dir(trees.to.join("mnt")).unwrap();
+    let before = snapshot(&trees.from);
+    with_mount(&trees.from, &trees.to.join("mnt"), || {
+        assert_eq!(trees.run(&["--delete", "--yes"]).code, Some(1));
+        fs::create_dir(trees.from.join("mnt")).unwrap();
+        assert_eq!(trees.run(&["--delete", "--yes"]).code, Some(1));
+        fs::remove_dir(trees.from.join("mnt")).unwrap();
+    });
+    assert!(before.into_keys().eq(snapshot(&trees.from).into_keys()));
+}
+
+#[test]
+fn a_run_leaves_the_temporary_files_of_a_run_into_an_inner_directory() {
+    let trees = Trees::full();
+    let temporary = trees.to.join("docs/deep/.offline-files-00112233445566ff.partial");
+    file(&temporary, "half", 1);
+    let lock = fs::File::open(trees.to.join("docs")).unwrap();
+    lock.lock().unwrap();
+    assert_eq!((trees.run(&[]).code, temporary.exists()), (Some(0), true));
+    drop(lock);
+    assert_eq!((trees.run(&[]).code, temporary.exists()), (Some(0), false));
 }
 
 #[test]

@@ -17,14 +17,19 @@ struct Quirks {
 fn trees_with(options: &[&str]) -> Option<(Quirks, Trees)> {
     let mut trees = Trees::new();
     let (store, mount_point) = (trees.base.path().join("store"), trees.base.path().join("mount"));
+    trees.to = mount_point.join("to");
     fs::create_dir_all(store.join("to")).unwrap();
     fs::create_dir(&mount_point).unwrap();
+    Some((mount(&store, mount_point, options)?, trees))
+}
+
+/// Mounts `store`, which is not empty.
+fn mount(store: &Path, mount_point: PathBuf, options: &[&str]) -> Option<Quirks> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/offline_files/quirks.py");
     let mut command = Command::new("python3");
     command.arg(script).arg(store).arg(&mount_point).args(options).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut server = command.spawn().ok()?;
-    trees.to = mount_point.join("to");
-    while !trees.to.exists() {
+    while fs::read_dir(&mount_point).is_ok_and(|mut entries| entries.next().is_none()) {
         if server.try_wait().unwrap().is_some() {
             let mut error = String::new();
             server.stderr.take().unwrap().read_to_string(&mut error).unwrap();
@@ -33,7 +38,7 @@ fn trees_with(options: &[&str]) -> Option<(Quirks, Trees)> {
         }
         std::thread::yield_now();
     }
-    Some((Quirks { mount_point, server }, trees))
+    Some(Quirks { mount_point, server })
 }
 
 impl Drop for Quirks {
@@ -136,4 +141,21 @@ fn a_target_without_permissions_or_times_settles() {
         assert_settles(&[&format!("utime={mode}")], Some("TO stores no modification times"));
         assert_settles(&[&format!("utime={mode}"), &format!("chmod={mode}")], Some("TO stores no permissions"));
     }
+}
+
+#[test]
+fn a_dead_mount_at_the_top_is_one_error() {
+    let trees = Trees::full();
+    let dead = trees.from.join("dead");
+    fs::create_dir(&dead).unwrap();
+    file(&trees.to.join("dead/copy"), "kept", 1);
+    let Some(mut quirks) = mount(&trees.from.join("docs"), dead, &[]) else { return };
+    quirks.server.kill().unwrap();
+    quirks.server.wait().unwrap();
+    let output = trees.run(&["--delete", "--json"]);
+    assert_eq!((output.code, &output.item("docs")["status"]), (Some(1), &"succeeded".into()));
+    let top = output.item(".");
+    let errors = top["errors"].as_array().unwrap();
+    assert!(errors.len() == 1 && errors[0]["path"] == "dead", "{top}");
+    assert!(trees.to.join("dead/copy").exists() && trees.to.join("top.txt").exists());
 }
