@@ -101,4 +101,4 @@ class Quirks(Operations):
         os.rename(self.real(old), self.real(new))
 
 
-FUSE(Quirks(sys.argv[1]), sys.argv[2], foreground=True, attr_timeout=0, entry_timeout=0)
+FUSE(Quirks(sys.argv[1]), sys.argv[2], foreground=True, hard_remove=True, attr_timeout=0, entry_timeout=0)
