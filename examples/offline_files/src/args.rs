@@ -1,16 +1,16 @@
 //! The command line.
 
-use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 
-use clap::Parser;
+use clap::{Parser, value_parser};
 
 use crate::guard::Deletions;
 use crate::handler::Options;
 use crate::mirror::{Kept, OwnFiles};
 use crate::record::RecordMode;
+use crate::report::Detail;
 use crate::state::StateChoice;
 
 /// Mirrors the directory FROM into the directory TO.
@@ -20,6 +20,10 @@ use crate::state::StateChoice;
 /// The program stores which directories are in sync. A later run reads all names, sizes and times in FROM, but only the times of
 /// directories in TO. The times show that an entry was created, renamed or removed, but not that a file in TO changed. --full
 /// compares all sizes and times, --checksum also all contents.
+///
+/// Copied are files, directories, symbolic links, their times, permissions and access control lists. Not copied are special files,
+/// the bits set-user-id and set-group-id, creation times, the fact that two names are hard links of one file, and, without -o and
+/// -X, owners and extended attributes.
 #[derive(Debug, Parser)]
 #[command(name = "offline_files", version)]
 pub(crate) struct Args {
@@ -62,12 +66,16 @@ pub(crate) struct Args {
     xattrs: bool,
 
     /// Maximum number of parallel file operations [default: two per processor]
-    #[arg(long, value_name = "N")]
-    jobs: Option<NonZeroU16>,
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
 
-    /// Print the report as one JSON document instead of a table
+    /// Print the report as one JSON document instead of a table, and nothing else
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Print a line for each item, also for those without changes
+    #[arg(short, long)]
+    verbose: bool,
 
     /// The directory to mirror
     #[arg(value_name = "FROM")]
@@ -113,6 +121,11 @@ impl Args {
         Options { deletions: self.deletions(), record_mode, jobs: self.jobs(), own_files: own_files.into() }
     }
 
+    /// The items to show in the table.
+    pub(crate) fn detail(&self) -> Detail {
+        if self.verbose { Detail::All } else { Detail::Changes }
+    }
+
     /// The attributes to copy.
     pub(crate) fn kept(&self) -> Kept {
         Kept { acls: !self.no_acls, owners: self.owners, extended: self.xattrs }
@@ -131,7 +144,7 @@ impl Args {
     fn jobs(&self) -> usize {
         // While one operation waits for the disk or for its async task, another one uses the processor.
         let default = || 2 * available_parallelism().map_or(1, usize::from);
-        self.jobs.map_or_else(default, |jobs| jobs.get().into())
+        self.jobs.map_or_else(default, |jobs| jobs.into())
     }
 }
 
@@ -188,7 +201,7 @@ mod tests {
     fn an_error_is_printed_in_one_line() {
         for (line, start) in [
             ("from", "the following required arguments were not provided: <TO>"),
-            ("--jobs 0 from to", "invalid value '0' for '--jobs <N>'"),
+            ("--jobs 0 from to", "invalid value '0' for '--jobs <N>': 0 is not in 1..=65535"),
             ("--nonsense from to", "unexpected argument '--nonsense' found"),
             ("--no-state --state x a b", "the argument '--no-state' cannot be used with '--state <FILE>'"),
             ("a b c", "unexpected argument 'c' found"),

@@ -107,6 +107,11 @@ impl OfflineFiles {
             Ok(()) => return Ok(()),
         };
         let part = self.part(item);
+        let largest = plan.deletions.iter().max_by_key(|deletion| deletion.entries);
+        let message = match largest.filter(|_| part.extent == Extent::TopLevel) {
+            Some(largest) => format!("{message} (among them {})", largest.path.display()),
+            None => message,
+        };
         part.result().errors.push(Diagnostic::new(part.path(), message));
         plan.discard_deletions();
         Ok(())

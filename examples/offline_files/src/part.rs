@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::ops::Add;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -143,9 +144,28 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            copied: self.copied + other.copied,
+            directories_made: self.directories_made + other.directories_made,
+            permissions_set: self.permissions_set + other.permissions_set,
+            deleted: self.deleted + other.deleted,
+            unchanged: self.unchanged + other.unchanged,
+        }
+    }
+}
+
 impl Counts {
+    /// Returns `true` if an entry was changed.
+    pub(crate) fn has_changes(self) -> bool {
+        Self { unchanged: 0, ..self } != Self::default()
+    }
+
     /// Counts one entry.
-    pub(crate) fn add(&mut self, done: Done) {
+    pub(crate) fn count(&mut self, done: Done) {
         *match done {
             Done::Copied => &mut self.copied,
             Done::Created => &mut self.directories_made,

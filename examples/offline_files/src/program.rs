@@ -2,14 +2,15 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 use syncmgr::Session;
 use syncmgr::anyhow::Context;
 use syncmgr::guard::GuardPolicy;
 use syncmgr::prelude::*;
 use syncmgr::store::SqliteStore;
-use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::args::Args;
 use crate::guard::refuse_other_disk;
@@ -18,7 +19,8 @@ use crate::mirror::OwnFiles;
 use crate::paths::{self, PathError};
 use crate::report::{Interrupted, Report};
 use crate::roots::Roots;
-use crate::screen::{Screen, screen};
+use crate::screen::{Blank, Screen, screen};
+use crate::signals::Signals;
 use crate::state;
 
 /// Runs the program. An error that prevents the run is printed in one line.
@@ -46,22 +48,39 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
     let sample = pair.sample.clone();
     let roots = Roots::of(&pair, &paths.from, &paths.to);
     let handler = OfflineFiles::new(pair, roots, args.options(own_files)).context("cannot list FROM")?;
-    let runtime = Runtime::new()?;
-    let report = runtime.block_on(run(handler, args.deletions().policy(), store));
+    let runtime = runtime().context("cannot start")?;
+    let mut screen = if args.json { Box::new(Blank) } else { screen(handler.parts()) };
+    let report = runtime.block_on(run(handler, args.deletions().policy(), store, screen.as_mut()));
     // Dropping the runtime would wait for blocking work, even for abandoned work that is stuck.
     runtime.shutdown_background();
     sample.remove();
-    let report = report?;
+    let report = report?.with_detail(args.detail());
     let text = if args.json { report.to_json()? } else { report.to_string() };
     io::stdout().write_all(text.as_bytes())?;
     Ok(report.exit_code())
 }
 
+/// A runtime with a thread for blocking work, which stays. If the system allows no more threads, that one does all the work.
+fn runtime() -> SyncResult<Runtime> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    // The runtime would panic if it cannot make a thread.
+    let attempt = thread::Builder::new().spawn(|| ()).context("no thread can be made")?;
+    attempt.join().expect("an empty thread does not panic");
+    let runtime = Builder::new_current_thread().enable_all().thread_keep_alive(DAY).build()?;
+    runtime.block_on(runtime.spawn_blocking(|| ()))?;
+    Ok(runtime)
+}
+
 /// Runs one session with this handler and shows its progress.
-async fn run(handler: OfflineFiles, guards: GuardPolicy, store: Option<SqliteStore>) -> SyncResult<Report> {
+async fn run(
+    handler: OfflineFiles,
+    guards: GuardPolicy,
+    store: Option<SqliteStore>,
+    screen: &mut dyn Screen,
+) -> SyncResult<Report> {
     let parts = handler.parts();
     let state = store.as_ref().map(|store| store.path().to_owned());
-    let ctrl_c = signal(SignalKind::interrupt())?;
+    let signals = Signals::new()?;
     let builder = SyncManager::builder().guards(guards);
     let manager = match store {
         Some(store) => builder.store(store),
@@ -70,19 +89,19 @@ async fn run(handler: OfflineFiles, guards: GuardPolicy, store: Option<SqliteSto
     .build();
     manager.register(handler)?;
     let session = manager.session(Trigger::Manual).start()?;
-    let interrupted = watch(&session, screen().as_mut(), ctrl_c).await;
+    let interrupted = watch(&session, screen, signals).await;
     Ok(Report::new(&session.finish().await, &parts, interrupted, state))
 }
 
-/// Shows events until the session is idle. Ctrl-C stops the session, whose items then end within their grace period.
-async fn watch(session: &Session, screen: &mut dyn Screen, mut ctrl_c: Signal) -> Interrupted {
+/// Shows events until the session is idle. A signal stops the session, whose items then end within their grace period.
+async fn watch(session: &Session, screen: &mut dyn Screen, mut signals: Signals) -> Interrupted {
     let mut events = session.events();
-    let mut interrupted = Interrupted::No;
+    let mut interrupted = None;
     loop {
         let event = tokio::select! {
             biased;
-            _ = ctrl_c.recv() => {
-                interrupted = Interrupted::Yes;
+            signal = signals.next() => {
+                interrupted = Some(signal);
                 session.stop();
                 continue;
             }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use indicatif::HumanBytes;
 use serde::Serialize;
 use syncmgr::{Outcome, Report as SessionReport};
+use tokio::signal::unix::SignalKind;
 
 use crate::escape::{EscapedPath, escape_json};
 use crate::handler::Parts;
@@ -23,14 +24,23 @@ pub(crate) struct Report {
     scan_scope: Option<ScanScope>,
     duration_seconds: f64,
     items: Vec<Row>,
+    #[serde(skip)]
+    detail: Detail,
+    #[serde(skip)]
+    interrupted: Interrupted,
 }
 
-/// An interruption of the run by the user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Interrupted {
-    No,
-    Yes,
+/// The items that the table shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Those that changed, failed or were not done.
+    #[default]
+    Changes,
+    All,
 }
+
+/// An interruption of the run by the signal of this number, such as that of Ctrl-C.
+pub(crate) type Interrupted = Option<SignalKind>;
 
 /// The status of the run or of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -76,12 +86,13 @@ impl Report {
             })
             .collect();
         let status = match interrupted {
-            Interrupted::Yes => Status::Stopped,
-            Interrupted::No if session.is_success() => Status::Succeeded,
-            Interrupted::No => Status::Failed,
+            Some(_) => Status::Stopped,
+            None if session.is_success() => Status::Succeeded,
+            None => Status::Failed,
         };
         let (state, scan_scope) = (state.map(EscapedPath), scan_scope(&items));
-        Self { status, state, scan_scope, duration_seconds: session.duration.as_secs_f64(), items }
+        let duration_seconds = session.duration.as_secs_f64();
+        Self { status, state, scan_scope, duration_seconds, items, detail: Detail::default(), interrupted }
     }
 
     /// The JSON document.
@@ -89,13 +100,38 @@ impl Report {
         Ok(escape_json(&serde_json::to_string_pretty(self)?) + "\n")
     }
 
-    /// The exit code of the program.
+    /// Shows the items of this `detail` in the table.
+    pub(crate) fn with_detail(self, detail: Detail) -> Self {
+        Self { detail, ..self }
+    }
+
+    /// The exit code of the program: that of a shell for a program that a signal ended.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self.status {
-            Status::Succeeded => 0,
-            Status::Failed | Status::NotDone => 1,
-            Status::Stopped => 130,
+        ExitCode::from(match (self.interrupted, self.status) {
+            (Some(signal), _) => u8::try_from(128 + signal.as_raw_value()).unwrap_or(1),
+            (None, Status::Succeeded) => 0,
+            (None, _) => 1,
         })
+    }
+
+    /// What was done, in one line.
+    fn summary(&self) -> String {
+        let total = self.items.iter().fold(Counts::default(), |total, row| total + row.counts);
+        let bytes = HumanBytes(self.items.iter().map(|row| row.bytes).sum());
+        let with_status = |status| self.items.iter().filter(|row| row.status == status).count() as u64;
+        let parts = [
+            (total.copied, format!("copied ({bytes})")),
+            (total.directories_made, "directories made".into()),
+            (total.permissions_set, "permissions set".into()),
+            (total.deleted, "deleted".into()),
+            (total.unchanged, "unchanged".into()),
+            (with_status(Status::Failed), "failed".into()),
+            (with_status(Status::NotDone), "not done".into()),
+        ];
+        let parts: Vec<_> =
+            parts.iter().filter(|(count, _)| *count > 0).map(|(count, text)| format!("{count} {text}")).collect();
+        let what = if parts.is_empty() { "nothing to do".into() } else { parts.join(", ") };
+        format!("{} in {:.2} s: {what}", items(self.items.len()), self.duration_seconds)
     }
 }
 
@@ -119,6 +155,11 @@ impl Row {
             errors: result.errors,
             warnings: result.warnings,
         }
+    }
+
+    /// Returns `true` if something was changed, failed or was not done.
+    fn is_notable(&self) -> bool {
+        self.counts.has_changes() || self.status != Status::Succeeded
     }
 }
 
@@ -146,14 +187,26 @@ impl fmt::Display for Status {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "status       copied   deleted unchanged       bytes       time  item")?;
-        self.items.iter().try_for_each(|row| writeln!(f, "{row}"))?;
+        let rows = || self.items.iter().filter(|row| self.detail == Detail::All || row.is_notable());
+        if rows().next().is_some() {
+            writeln!(f, "status       copied   deleted unchanged       bytes       time  item")?;
+        }
+        rows().try_for_each(|row| writeln!(f, "{row}"))?;
         for row in &self.items {
             row.warnings.iter().try_for_each(|diagnostic| writeln!(f, "warning: {diagnostic}"))?;
             row.errors.iter().try_for_each(|diagnostic| writeln!(f, "error: {diagnostic}"))?;
         }
+        writeln!(f, "{}", self.summary())?;
+        if self.interrupted.is_some() {
+            writeln!(f, "stopped; the same command continues")?;
+        }
         Ok(())
     }
+}
+
+/// A number of items, in words.
+fn items(count: usize) -> String {
+    if count == 1 { "1 item".into() } else { format!("{count} items") }
 }
 
 impl fmt::Display for Row {
@@ -181,7 +234,7 @@ mod tests {
         let mut result = part.result();
         result.scan_scope = Some(ScanScope::Changes);
         result.duration = Duration::from_millis(1500);
-        result.counts.add(Done::Copied);
+        result.counts.count(Done::Copied);
         result.errors.push(Diagnostic::new(Path::new("docs/a\u{7}"), "cannot be read in FROM: no"));
         result.warnings.push(Diagnostic::new(Path::new("docs/pipe"), "a FIFO"));
         drop(result);
@@ -194,7 +247,8 @@ mod tests {
 
     fn report(items: Vec<Row>) -> Report {
         let (state, scan_scope) = (Some(EscapedPath("/state/x.db".into())), scan_scope(&items));
-        Report { status: Status::Failed, state, scan_scope, duration_seconds: 2.0, items }
+        let (status, detail) = (Status::Failed, Detail::default());
+        Report { status, state, scan_scope, duration_seconds: 2.0, items, detail, interrupted: None }
     }
 
     #[test]
@@ -208,6 +262,7 @@ mod tests {
                 "failed            1         0         0    2.00 KiB     1.50 s  docs",
                 "warning: docs/pipe: a FIFO",
                 "error: docs/a\\u{7}: cannot be read in FROM: no",
+                "2 items in 2.00 s: 1 copied (2.00 KiB), 1 failed, 1 not done",
             ]
         );
     }

@@ -8,6 +8,9 @@ use syncmgr::ItemId;
 use syncmgr::prelude::*;
 use syncmgr::text::Escaped;
 
+use crate::handler::Parts;
+use crate::report::Status;
+
 /// Shows the items that are running.
 pub(crate) trait Screen: Send {
     fn began(&mut self, item: ItemId, name: &str);
@@ -28,13 +31,22 @@ pub(crate) trait Screen: Send {
     }
 }
 
-/// Returns bars if standard error is a terminal, and plain lines otherwise.
-pub(crate) fn screen() -> Box<dyn Screen> {
+/// Returns bars if standard error is a terminal, and otherwise plain lines about the changes in `parts`.
+pub(crate) fn screen(parts: Parts) -> Box<dyn Screen> {
     if io::stderr().is_terminal() {
         Box::new(Bars::default())
     } else {
-        Box::new(Lines { output: io::stderr(), items: BTreeMap::new() })
+        Box::new(Lines { output: io::stderr(), parts, items: BTreeMap::new() })
     }
+}
+
+/// Shows nothing.
+pub(crate) struct Blank;
+
+impl Screen for Blank {
+    fn began(&mut self, _: ItemId, _: &str) {}
+    fn progressed(&mut self, _: ItemId, _: u64, _: u64) {}
+    fn ended(&mut self, _: ItemId, _: Outcome) {}
 }
 
 /// A bar for each item that is running.
@@ -56,6 +68,9 @@ impl Screen for Bars {
             bar.set_style(style("{prefix:24!} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec}"));
             bar.set_length(planned);
         }
+        if planned > 0 && written >= planned {
+            bar.set_style(style("{prefix:24!} [{bar:30}] {total_bytes} {spinner} deleting, setting times, recording"));
+        }
         bar.set_position(written);
     }
 
@@ -71,9 +86,10 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the template is valid").progress_chars("=> ")
 }
 
-/// Prints a line when an item starts, after each tenth of its bytes, and when it ends.
+/// Prints a line after each tenth of an item's bytes, and when an item ends that has changed something or did not succeed.
 struct Lines<W> {
     output: W,
+    parts: Parts,
     items: BTreeMap<ItemId, Line>,
 }
 
@@ -86,9 +102,7 @@ struct Line {
 
 impl<W: Write + Send> Screen for Lines<W> {
     fn began(&mut self, item: ItemId, name: &str) {
-        let name = Escaped(name).to_string();
-        self.write_line(&name, "started");
-        self.items.insert(item, Line { name, tenths: None });
+        self.items.insert(item, Line { name: Escaped(name).to_string(), tenths: None });
     }
 
     fn progressed(&mut self, item: ItemId, written: u64, planned: u64) {
@@ -103,8 +117,10 @@ impl<W: Write + Send> Screen for Lines<W> {
     }
 
     fn ended(&mut self, item: ItemId, outcome: Outcome) {
-        if let Some(line) = self.items.remove(&item) {
-            self.write_line(&line.name, &outcome.to_string());
+        let (line, status) = (self.items.remove(&item), Status::from(outcome));
+        let has_changes = || self.parts.get(&item).is_some_and(|part| part.result().counts.has_changes());
+        if let Some(line) = line.filter(|_| status != Status::Succeeded || has_changes()) {
+            self.write_line(&line.name, &status.to_string());
         }
     }
 }
@@ -118,25 +134,36 @@ impl<W: Write> Lines<W> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::mirror::{Done, Extent};
+    use crate::part::Part;
 
     #[test]
-    fn plain_lines_show_start_tenths_and_end() {
-        let mut lines = Lines { output: Vec::new(), items: BTreeMap::new() };
+    fn plain_lines_show_tenths_and_ends_of_items_that_did_something() {
         let item = ItemId::from_name("docs");
+        let part = Part::new(Extent::Directory("docs".into()));
+        part.result().counts.count(Done::Copied);
+        let parts = BTreeMap::from([(item, Arc::new(part))]);
+        let mut lines = Lines { output: Vec::new(), parts, items: BTreeMap::new() };
         lines.began(item, "do\u{1b}cs");
         for (written, planned) in [(0, 0), (0, 4096), (1024, 4096), (1100, 4096), (4096, 4096)] {
             lines.progressed(item, written, planned);
         }
         lines.ended(item, Outcome::Succeeded);
+        for (name, outcome) in [("quiet", Outcome::Succeeded), ("held", Outcome::NeedsUser)] {
+            lines.began(ItemId::from_name(name), name);
+            lines.ended(ItemId::from_name(name), outcome);
+        }
         let text = String::from_utf8(lines.output).unwrap();
         assert_eq!(
             text.lines().collect::<Vec<_>>(),
             [
-                "do\\u{1b}cs: started",
                 "do\\u{1b}cs: 20% of 4.00 KiB",
                 "do\\u{1b}cs: 100% of 4.00 KiB",
-                "do\\u{1b}cs: succeeded"
+                "do\\u{1b}cs: succeeded",
+                "held: not done",
             ]
         );
     }

@@ -53,7 +53,12 @@ impl fmt::Display for StateError {
             Self::CreateDirectory(file, error) => {
                 write!(f, "cannot create the directory of the state file {}: {error}", EscapedPath(file))
             }
-            Self::Open(error) => write!(f, "cannot use the state: {}", Escaped(&error.to_string())),
+            Self::Open(error) => {
+                // The store can only advise to choose another file.
+                let text =
+                    error.to_string().replace(", or choose another file", "").replace("; choose another file", "");
+                write!(f, "cannot use the state: {}", Escaped(&text))
+            }
         }?;
         f.write_str("; choose a file with --state FILE, or use --no-state")
     }

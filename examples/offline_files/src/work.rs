@@ -70,7 +70,7 @@ impl Monitor for Work {
     }
 
     fn done(&self, done: Done) {
-        self.part.result().counts.add(done);
+        self.part.result().counts.count(done);
     }
 
     fn warn(&self, path: &Path, text: &str) {

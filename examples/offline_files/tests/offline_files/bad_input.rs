@@ -11,6 +11,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::program::{PROGRAM, RunOutput, command_with_home};
+use crate::running::Running;
 use crate::trees::{Trees, chmod, file, link, snapshot};
 
 #[test]
@@ -202,7 +203,7 @@ fn a_fifo_is_a_warning_and_is_not_opened() {
     assert_eq!((output.code, &output.item("docs")["status"]), (Some(0), &json!("succeeded")));
     assert_eq!(output.item("docs")["warnings"], json!([{"path": "docs/pipe", "message": "a FIFO is not copied"}]));
     assert!(!trees.to.join("docs/pipe").exists());
-    assert!(trees.run(&[]).stdout.contains("\nwarning: docs/pipe: a FIFO"));
+    assert!(trees.run(&[]).stdout.starts_with("warning: docs/pipe: a FIFO"));
 }
 
 #[test]
@@ -219,6 +220,34 @@ fn temporary_files_of_a_killed_run_are_removed() {
     file(&trees.to.join("docs/.offline-files-00112233445566ff.partial"), "half", 1);
     assert_eq!(trees.run(&[]).code, Some(0));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_run_ends_with_any_number_of_threads() {
+    let trees = Trees::full();
+    trees.run(&[]);
+    file(&trees.from.join("docs/new"), "new", 1);
+    // A run without limits gives both trees to the user.
+    run_without_privileges(&trees, &[]);
+    if !trees.base.path().join("program").exists() || Command::new("prlimit").arg("--version").output().is_err() {
+        return eprintln!("skipped: this needs root and prlimit");
+    }
+    let mut codes = Vec::new();
+    for threads in 1..6 {
+        let limit = format!("--nproc={threads}:{threads}");
+        let mut command = command_with_home("prlimit", trees.base.path());
+        command
+            .arg(limit)
+            .arg(trees.base.path().join("program"))
+            .args([&trees.from, &trees.to])
+            .uid(64_321)
+            .gid(64_321);
+        assert!(Command::new("chown").arg("-R").arg("64321").arg(trees.base.path()).status().unwrap().success());
+        codes.push(Running::start(command).end().code);
+    }
+    assert!(codes.iter().all(|code| *code == Some(0) || *code == Some(1)), "{codes:?}");
+    assert_eq!(codes.last(), Some(&Some(0)), "{codes:?}");
 }
 
 /// Runs the program as an unprivileged user who owns both trees.

@@ -87,7 +87,8 @@ fn an_extra_directory_counts_with_all_its_entries() {
         file(&trees.to.join(format!("gone/{number}")), "old", 1);
     }
     let output = trees.run(&["--delete", "--json"]);
-    let message = "nothing was deleted: 11 of 11 entries in TO would be deleted; use --yes to delete them";
+    let message =
+        "nothing was deleted: 11 of 11 entries in TO would be deleted; use --yes to delete them (among them gone)";
     assert_eq!(output.item(".")["errors"], json!([{"path": ".", "message": message}]));
     assert!(trees.to.join("gone/9").exists());
 }

@@ -33,16 +33,38 @@ fn the_report_is_a_table_of_items_and_all_errors_with_paths() {
         assert!(lines[line].starts_with(status) && lines[line].ends_with(item), "{}", output.stdout);
     }
     assert!(lines[4].starts_with("error: docs/plan.txt: cannot be replaced in TO: "), "{}", output.stdout);
-    assert_eq!(lines.len(), 5);
+    assert!(lines[5].starts_with("3 items in "), "{}", output.stdout);
+    assert!(lines[5].ends_with(": 6 copied (12 B), 4 directories made, 1 failed"), "{}", output.stdout);
+    assert_eq!(lines.len(), 6);
+}
+
+#[test]
+fn the_table_has_only_items_that_changed_unless_all_are_asked_for() {
+    let trees = Trees::full();
+    trees.run(&[]);
+    let lines = |flags| trees.run(flags).stdout.lines().map(str::to_owned).collect::<Vec<_>>();
+    let quiet = lines(&[]);
+    assert!(
+        quiet.len() == 1 && quiet[0].starts_with("3 items in ") && quiet[0].ends_with(": 7 unchanged"),
+        "{quiet:?}"
+    );
+    assert_eq!(lines(&["-v"]).len(), 5);
+    file(&trees.from.join("docs/new"), "new", 1);
+    let one = lines(&[]);
+    assert!(one.len() == 3 && one[1].ends_with("  docs"), "{one:?}");
 }
 
 #[test]
 fn without_a_terminal_progress_is_plain_lines_on_standard_error() {
-    let output = Trees::full().run(&["--json"]);
-    for line in ["docs: started", "docs: succeeded", ".: started", "tools: succeeded"] {
+    let trees = Trees::full();
+    let output = trees.run(&[]);
+    for line in ["docs: succeeded", "tools: succeeded"] {
         assert!(output.stderr.lines().any(|printed| printed == line), "{}", output.stderr);
     }
     assert!(!output.stderr.contains(['\r', '\u{1b}']));
+    assert_eq!(trees.run(&[]).stderr, "");
+    file(&trees.from.join("docs/new"), "new", 1);
+    assert_eq!(trees.run(&["--json"]).stderr, "");
 }
 
 #[test]

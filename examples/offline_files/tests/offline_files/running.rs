@@ -41,6 +41,20 @@ impl Running {
         }
     }
 
+    /// Waits until `condition` is true. Panics if the program ends before.
+    pub(crate) fn wait_until(&mut self, condition: impl Fn() -> bool) {
+        while !condition() {
+            assert!(self.child.try_wait().unwrap().is_none(), "the program has ended");
+            thread::yield_now();
+        }
+    }
+
+    /// Sends the signal of this name.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
     /// Waits until the program ends. Panics if it prints nothing for the grace period.
     pub(crate) fn end(mut self) -> RunOutput {
         while self.receive() {}

@@ -69,6 +69,8 @@ fn a_state_in_use_is_refused_and_another_pair_may_run() {
     let owner = syncmgr::store::SqliteStore::open(&state).unwrap();
     let owner_process = format!("(process {}) since ", std::process::id());
     assert_unusable(&trees, &state, &owner_process);
+    let error = trees.run(&[]).stderr;
+    assert_eq!(error.matches("choose ").count(), 1, "{error}");
     // Another pair may run, and this pair once the state is closed.
     assert_eq!(Trees::full().run(&[]).code, Some(0));
     drop(owner);

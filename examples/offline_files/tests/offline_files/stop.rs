@@ -13,11 +13,11 @@ use crate::trees::{Trees, snapshot};
 fn ctrl_c_exits_with_130_and_the_next_run_completes_the_mirror() {
     let trees = trees_with_huge_file();
     let mut running = Running::start(trees.command(&["--json"]));
-    running.wait_for("huge: 0% of 1.00 TiB");
-    let interrupt = format!("kill -INT {}", running.child.id());
-    assert!(Command::new("sh").args(["-c", &interrupt]).status().unwrap().success());
+    running.wait_until(|| trees.to.join("huge").read_dir().is_ok_and(|mut entries| entries.next().is_some()));
+    running.signal("INT");
     let output = running.end();
     assert_eq!((output.code, &output.json()["status"]), (Some(130), &json!("stopped")), "{}", output.stderr);
+    assert_eq!(output.stderr, "");
     assert_eq!((&output.item("huge")["status"], &output.item("huge")["errors"]), (&json!("stopped"), &json!([])));
     assert_eq!(fs::read_dir(trees.to.join("huge")).unwrap().count(), 0);
     assert_only_whole_files(&trees);
@@ -25,6 +25,32 @@ fn ctrl_c_exits_with_130_and_the_next_run_completes_the_mirror() {
     resize(&trees.from.join("huge/file"), 3 * 1024 * 1024 + 1);
     assert_eq!(trees.run(&[]).code, Some(0));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn termination_and_hangup_leave_no_temporary_files() {
+    for (signal, code) in [("TERM", 143), ("HUP", 129)] {
+        let trees = trees_with_huge_file();
+        let mut running = Running::start(trees.command(&[]));
+        running.wait_for("huge: 0% of 1.00 TiB");
+        running.signal(signal);
+        let output = running.end();
+        assert_eq!(output.code, Some(code), "{}", output.stderr);
+        assert!(output.stdout.ends_with("\nstopped; the same command continues\n"), "{}", output.stdout);
+        assert_eq!(fs::read_dir(trees.to.join("huge")).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn an_ignored_hangup_stays_ignored() {
+    let trees = trees_with_huge_file();
+    let mut command = Command::new("nohup");
+    command.arg(crate::program::PROGRAM).args([&trees.from, &trees.to]).env("XDG_STATE_HOME", trees.base.path());
+    let mut running = Running::start(command);
+    running.wait_for("huge: 0% of 1.00 TiB");
+    running.signal("HUP");
+    running.signal("INT");
+    assert_eq!(running.end().code, Some(130));
 }
 
 #[test]
