@@ -2,7 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::Path;
 use std::thread;
 
@@ -71,8 +72,11 @@ fn copy_once<'a>(
     wait_until_settled(&before, monitor);
     let (temporary, target) =
         Temporary::create(&pair.to, |name| pair.to.create_file(name)).file_context("cannot be written in TO", path)?;
-    let by_kernel = if before.size < LARGE { 0 } else { copy_in_kernel(&source, &target, before.size, monitor)? };
-    copy_through(&source, &target, before.size - by_kernel, path, buffer, monitor)?;
+    if before.size < LARGE {
+        copy_through(&source, &target, before.size, path, buffer, monitor)?;
+    } else {
+        copy_large(&source, &target, before.size, path, buffer, monitor)?;
+    }
     let attributes = Attributes::of(&source, &before, pair.kept).file_context("cannot be read in FROM", path)?;
     let finalized = pair.finalize(&target, &attributes.for_copy(pair.kept), &before);
     finalized.file_context("cannot set the permissions and time in TO", path)?;
@@ -113,6 +117,49 @@ pub(crate) fn copy_link<'a>(
 fn regular_metadata(file: &File) -> io::Result<Entry> {
     let entry = Entry::from(fs::fstat(file)?);
     if entry.kind == Kind::File { Ok(entry) } else { Err(Errno::INVAL.into()) }
+}
+
+/// Copies a file of `size` bytes, without its holes.
+fn copy_large(
+    source: &File,
+    mut target: &File,
+    size: u64,
+    path: &Path,
+    buffer: &mut Buffer,
+    monitor: &dyn Monitor,
+) -> Result<(), Failure> {
+    let mut copied = 0;
+    while let Some(data) = data_after(source, copied, size).file_context("cannot be read in FROM", path)? {
+        monitor.advance(data.start - copied)?;
+        target.seek(SeekFrom::Start(data.start)).file_context("cannot be written in TO", path)?;
+        let length = data.end - data.start;
+        let by_kernel = copy_in_kernel(source, target, length, monitor)?;
+        copy_through(source, target, length - by_kernel, path, buffer, monitor)?;
+        copied = data.end;
+    }
+    monitor.advance(size - copied)?;
+    target.set_len(size).file_context("cannot be written in TO", path).map_err(Failure::from)
+}
+
+/// Returns the next data at `offset` or later, with the position of the file at its start; `None` if only a hole is left.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn data_after(mut file: &File, offset: u64, size: u64) -> io::Result<Option<Range<u64>>> {
+    if offset >= size {
+        return Ok(None);
+    }
+    let data = match fs::seek(file, fs::SeekFrom::Data(offset)) {
+        Err(Errno::NXIO) => return Ok(None),
+        // A file system without holes.
+        Err(Errno::INVAL) => offset..size,
+        start => start?..fs::seek(file, fs::SeekFrom::Hole(start?))?.min(size),
+    };
+    file.seek(SeekFrom::Start(data.start))?;
+    Ok((data.start < data.end).then_some(data))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn data_after(_: &File, offset: u64, size: u64) -> io::Result<Option<Range<u64>>> {
+    Ok((offset < size).then_some(offset..size))
 }
 
 /// Copies up to `size` bytes inside the kernel. An error only ends this attempt: the rest is copied through the buffer, and that

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -331,6 +331,20 @@ fn a_file_changed_during_its_copy_is_copied_again_by_the_next_run() {
     assert_eq!(hook.0.warnings(), ["docs/big: changed while it was copied; the next run copies it again"]);
     trees.mirror_all(ExtraEntries::Keep);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_sparse_file_stays_sparse() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/holes"), "start", 1);
+    let holes = fs::File::options().write(true).open(trees.from.join("docs/holes")).unwrap();
+    holes.write_all_at(b"middle", 5_000_000).unwrap();
+    holes.set_len(64 << 20).unwrap();
+    let run = trees.mirror(&docs(), ExtraEntries::Keep);
+    assert_eq!(run.errors(), [""; 0]);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+    let blocks = |root: &Path| fs::metadata(root.join("docs/holes")).unwrap().blocks();
+    assert!(blocks(&trees.to) <= blocks(&trees.from) + 8, "{} {}", blocks(&trees.to), blocks(&trees.from));
 }
 
 #[test]

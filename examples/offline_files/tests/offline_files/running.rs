@@ -1,6 +1,8 @@
 //! A running program and its output.
 
+use std::fs::{self, File};
 use std::io::Read;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -10,6 +12,21 @@ use crate::program::RunOutput;
 
 /// The grace period of an item, within which a stopped program must end.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// The number of files in a huge item.
+const FILES: u64 = 256;
+
+/// Fills the directory of a huge item with 16 GiB: links of one file, which is smaller.
+pub(crate) fn huge(directory: &Path) {
+    fs::create_dir_all(directory).unwrap();
+    fs::write(directory.join("0"), vec![b'x'; 64 << 20]).unwrap();
+    (1..FILES).for_each(|number| fs::hard_link(directory.join("0"), directory.join(number.to_string())).unwrap());
+}
+
+/// Shrinks each file of a huge item to this number of bytes.
+pub(crate) fn shrink(directory: &Path, bytes: u64) {
+    File::options().write(true).open(directory.join("0")).unwrap().set_len(bytes).unwrap();
+}
 
 /// A program that is running. It is killed when dropped, so that a failing test does not fill the disk.
 pub(crate) struct Running {

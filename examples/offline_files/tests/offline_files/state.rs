@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::program::RunOutput;
-use crate::running::Running;
+use crate::running::{Running, huge, shrink};
 use crate::trees::{Trees, chmod, file, snapshot};
 
 /// The state file that a run reports.
@@ -196,24 +196,25 @@ fn a_default_state_in_the_target_survives_delete() {
 fn the_run_after_a_kill_copies_no_finished_file_again() {
     let trees = Trees::full();
     for number in 0..300 {
-        file(&trees.from.join(format!("huge/{number:03}")), "small", 1);
+        file(&trees.from.join(format!("huge/{number:03}-small")), "small", 1);
     }
-    let huge = fs::File::create(trees.from.join("huge/x")).unwrap();
-    huge.set_len(1 << 40).unwrap();
+    huge(&trees.from.join("huge"));
     let mut running = Running::start(trees.command(&[]));
     running.wait_for("docs: succeeded");
-    running.wait_for("huge: 0% of 1.00 TiB");
+    running.wait_for("huge: 0% of 16.00 GiB");
     drop(running);
     let finished = || {
-        let names = (0..300).map(|number| trees.to.join(format!("huge/{number:03}")));
-        names.filter_map(|path| Some((path.metadata().ok()?.ino(), path))).collect::<Vec<_>>()
+        let names = fs::read_dir(trees.to.join("huge")).unwrap().map(|entry| entry.unwrap());
+        let whole = names.filter(|entry| !entry.file_name().to_str().unwrap().ends_with(".partial"));
+        whole.map(|entry| (entry.metadata().unwrap().ino(), entry.path())).collect::<Vec<_>>()
     };
     let before = finished();
-    huge.set_len(4096).unwrap();
+    let small: Vec<_> = before.iter().filter(|(_, path)| path.to_str().unwrap().ends_with("-small")).collect();
+    shrink(&trees.from.join("huge"), 4096);
     let output = trees.run(&["--json"]);
     assert_eq!(output.code, Some(0));
-    assert!(before.iter().all(|file| finished().contains(file)));
-    assert_eq!(output.item("huge")["counts"]["unchanged"], before.len());
+    assert!(small.iter().all(|file| finished().contains(file)));
+    assert_eq!(output.item("huge")["counts"]["unchanged"], small.len());
     assert_eq!(output.item("docs")["counts"]["copied"], 0);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }

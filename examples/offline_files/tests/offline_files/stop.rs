@@ -1,28 +1,27 @@
-//! Ctrl-C during the copy of a huge file.
+//! Signals during the copy of a huge item.
 
-use std::fs::{self, File};
-use std::path::Path;
+use std::fs;
 use std::process::Command;
 
 use serde_json::json;
 
-use crate::running::Running;
+use crate::running::{Running, huge, shrink};
 use crate::trees::{Trees, snapshot};
 
 #[test]
 fn ctrl_c_exits_with_130_and_the_next_run_completes_the_mirror() {
-    let trees = trees_with_huge_file();
+    let trees = trees_with_huge_item();
     let mut running = Running::start(trees.command(&["--json"]));
-    running.wait_until(|| trees.to.join("huge").read_dir().is_ok_and(|mut entries| entries.next().is_some()));
+    running.wait_until(|| is_copying(&trees));
     running.signal("INT");
     let output = running.end();
     assert_eq!((output.code, &output.json()["status"]), (Some(130), &json!("stopped")), "{}", output.stderr);
     assert_eq!(output.stderr, "");
     assert_eq!((&output.item("huge")["status"], &output.item("huge")["errors"]), (&json!("stopped"), &json!([])));
-    assert_eq!(fs::read_dir(trees.to.join("huge")).unwrap().count(), 0);
+    assert!(!is_copying(&trees));
     assert_only_whole_files(&trees);
 
-    resize(&trees.from.join("huge/file"), 3 * 1024 * 1024 + 1);
+    shrink(&trees.from.join("huge"), 300_001);
     assert_eq!(trees.run(&[]).code, Some(0));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
@@ -30,24 +29,24 @@ fn ctrl_c_exits_with_130_and_the_next_run_completes_the_mirror() {
 #[test]
 fn termination_and_hangup_leave_no_temporary_files() {
     for (signal, code) in [("TERM", 143), ("HUP", 129)] {
-        let trees = trees_with_huge_file();
+        let trees = trees_with_huge_item();
         let mut running = Running::start(trees.command(&[]));
-        running.wait_for("huge: 0% of 1.00 TiB");
+        running.wait_for("huge: 0% of 16.00 GiB");
         running.signal(signal);
         let output = running.end();
         assert_eq!(output.code, Some(code), "{}", output.stderr);
         assert!(output.stdout.ends_with("\nstopped; the same command continues\n"), "{}", output.stdout);
-        assert_eq!(fs::read_dir(trees.to.join("huge")).unwrap().count(), 0);
+        assert!(!is_copying(&trees));
     }
 }
 
 #[test]
 fn an_ignored_hangup_stays_ignored() {
-    let trees = trees_with_huge_file();
+    let trees = trees_with_huge_item();
     let mut command = Command::new("nohup");
     command.arg(crate::program::PROGRAM).args([&trees.from, &trees.to]).env("XDG_STATE_HOME", trees.base.path());
     let mut running = Running::start(command);
-    running.wait_for("huge: 0% of 1.00 TiB");
+    running.wait_for("huge: 0% of 16.00 GiB");
     running.signal("HUP");
     running.signal("INT");
     assert_eq!(running.end().code, Some(130));
@@ -55,13 +54,13 @@ fn an_ignored_hangup_stays_ignored() {
 
 #[test]
 fn temporary_files_of_a_killed_run_are_removed_by_the_next() {
-    let trees = trees_with_huge_file();
+    let trees = trees_with_huge_item();
     let mut running = Running::start(trees.command(&[]));
-    running.wait_for("huge: 0% of 1.00 TiB");
+    running.wait_until(|| is_copying(&trees));
     drop(running);
-    assert_eq!(fs::read_dir(trees.to.join("huge")).unwrap().count(), 1);
+    assert!(is_copying(&trees));
 
-    resize(&trees.from.join("huge/file"), 4096);
+    shrink(&trees.from.join("huge"), 4096);
     assert_eq!(trees.run(&[]).code, Some(0));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
@@ -73,12 +72,12 @@ fn a_terminal_shows_bars_and_ctrl_c_stops_the_run() {
         eprintln!("skipped: `script`, which creates the terminal, is not installed");
         return;
     }
-    let trees = trees_with_huge_file();
+    let trees = trees_with_huge_item();
     let mut command = Command::new("script");
     let line = format!("{:?}", trees.command(&[]));
     command.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]);
     let mut running = Running::start(command);
-    running.wait_for("/1.00 TiB");
+    running.wait_for("/16.00 GiB");
     let keyboard = running.child.stdin.as_mut().expect("standard input is piped");
     std::io::Write::write_all(keyboard, b"\x03").unwrap();
     let output = running.end();
@@ -88,17 +87,17 @@ fn a_terminal_shows_bars_and_ctrl_c_stops_the_run() {
     assert_only_whole_files(&trees);
 }
 
-/// A tree whose item `huge` has a sparse file of one TiB.
-fn trees_with_huge_file() -> Trees {
+/// A tree whose item `huge` takes a long time.
+fn trees_with_huge_item() -> Trees {
     let trees = Trees::full();
-    fs::create_dir(trees.from.join("huge")).unwrap();
-    resize(&trees.from.join("huge/file"), 1 << 40);
+    huge(&trees.from.join("huge"));
     trees
 }
 
-fn resize(path: &Path, bytes: u64) {
-    let file = File::options().create(true).truncate(false).write(true).open(path).unwrap();
-    file.set_len(bytes).unwrap();
+/// Returns `true` if a file in the item `huge` is being copied.
+fn is_copying(trees: &Trees) -> bool {
+    let mut entries = fs::read_dir(trees.to.join("huge")).into_iter().flatten();
+    entries.any(|entry| entry.unwrap().file_name().to_str().unwrap().ends_with(".partial"))
 }
 
 /// Asserts that every file in TO has a counterpart in FROM with the same contents.
