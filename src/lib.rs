@@ -367,7 +367,7 @@ pub mod store {
 /// its own, a manager keeps secrets in memory; the feature `keyring` adds a store in the keyring of the operating system.
 ///
 /// ```
-/// use syncmgr::environment::{Asker, Confirmation, Secret};
+/// use syncmgr::environment::{Asker, Secret};
 /// use syncmgr::prelude::*;
 /// use syncmgr::{Interaction, async_trait};
 ///
@@ -375,14 +375,6 @@ pub mod store {
 ///
 /// #[async_trait]
 /// impl Interaction for Dialogs {
-///     async fn confirm(&self, _: &Asker, _question: &str) -> SyncResult<Confirmation> {
-///         Ok(Confirmation::Refuse)
-///     }
-///
-///     async fn choose(&self, _: &Asker, _question: &str, _choices: &[String]) -> SyncResult<Option<usize>> {
-///         Ok(None)
-///     }
-///
 ///     async fn secret(&self, asker: &Asker, prompt: &str) -> SyncResult<Option<Secret>> {
 ///         println!("{asker}: {prompt}"); // "Mail: Password for ann@example.org"
 ///         Ok(Some(Secret::new("correct horse"))) // .. as the user entered it

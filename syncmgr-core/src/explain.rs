@@ -87,7 +87,7 @@ pub enum Condition {
         /// The session.
         session: SessionId,
     },
-    /// Interrupted: the process exited before the session ended.
+    /// Interrupted: the manager was shut down, or its process exited, before the session ended. The session is resumed.
     Interrupted {
         /// The interrupted session.
         session: SessionId,

@@ -178,7 +178,7 @@ impl ItemFlags {
     pub const MASK: u32 = 0x007F;
 }
 
-/// The default selection of an item: `SYNCMGRITEMSTATE`.
+/// The selection of an item, by default or by choice: `SYNCMGRITEMSTATE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "an item is selected or not")]

@@ -12,9 +12,9 @@ use crate::text::MAX_COOKIE;
 use crate::trigger::Trigger;
 
 bitflags! {
-    /// The events that create a handler: `SYNCMGRREGISTERFLAGS`.
+    /// The events at which a handler runs: `SYNCMGRREGISTERFLAGS`.
     ///
-    /// Manual, invoked and scheduled sessions have no flag. Such sessions create every registered handler.
+    /// Manual, invoked and scheduled sessions have no flag: they include every registered handler.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct RegisterFlags: u32 {
         /// The network comes up: `SYNCMGRREGISTERFLAG_CONNECT`.

@@ -5,6 +5,14 @@ use serde::{Deserialize, Serialize};
 
 /// The trigger of a session: the event value in the low byte of `SYNCMGRFLAG`.
 ///
+/// | trigger | handlers | backoff |
+/// |---|---|---|
+/// | `Manual`, `Invoke` | all | ended: the items run |
+/// | `Scheduled` | all | respected: the items are left out |
+/// | the others | those that are registered for it | respected |
+///
+/// A time that a peer has set is respected by every session that is not forced.
+///
 /// The value is an ordinal, not a set of bits: `Manual` (3) is not `Connect | PendingDisconnect`.
 ///
 /// ```

@@ -145,7 +145,9 @@ impl SyncManager {
         self.host().id
     }
 
-    /// Returns a request for a session. By default, the session runs the handlers that are registered for this trigger.
+    /// Returns a request for a session. By default, the session runs the handlers that are registered for this trigger:
+    /// every handler for [`Trigger::Manual`], [`Trigger::Invoke`] and [`Trigger::Scheduled`]. The session asks the user only
+    /// after [`may_bother_user`](SessionRequest::may_bother_user).
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -275,7 +277,8 @@ impl SyncManager {
     /// [`environment`](SyncManagerBuilder::environment) reports the network or power source that they wait for.
     ///
     /// Call this method once, after registering the handlers. Every session starts the scheduler too, so the call is only
-    /// needed for work that is due before the first session.
+    /// needed for work that is due before the first session. A manager that has started neither calls no handler: a program
+    /// can register its handlers, read [`items`](Self::items) or change a choice, and exit.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -298,7 +301,7 @@ impl SyncManager {
             return Err(StartError::ShutDown);
         }
         self.host().check_store()?;
-        self.host().run_scheduler();
+        self.host().start_scheduler();
         Ok(())
     }
 

@@ -59,7 +59,8 @@ impl Report {
         }
     }
 
-    /// Returns `true` if every run was a success.
+    /// Returns `true` if every run was a success: all of its items succeeded. An item that was left out, for example because
+    /// it backs off in a scheduled session, has not succeeded.
     pub fn is_success(&self) -> bool {
         self.runs.iter().all(RunReport::is_success)
     }

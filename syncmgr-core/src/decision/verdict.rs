@@ -26,7 +26,7 @@ pub enum Outcome {
     Succeeded,
     /// The item is not done, or only in part: `SYNCMGRSTATUS_FAILED`.
     Failed,
-    /// The item was skipped on request: `SYNCMGRSTATUS_SKIPPED`.
+    /// The item was skipped on request, or left out because of a hold, such as its backoff: `SYNCMGRSTATUS_SKIPPED`.
     Skipped,
     /// The item ended because its handler or session was stopped: `SYNCMGRSTATUS_STOPPED`.
     Stopped,

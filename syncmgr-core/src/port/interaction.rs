@@ -15,7 +15,8 @@ use crate::text::Escaped;
 /// The user interface of a host. It replaces the dialogs that handlers of the Windows contract show themselves.
 ///
 /// Handlers use it through [`RunContext::interaction`](crate::context::RunContext::interaction), one handler at a time.
-/// If the handler is stopped, the future of its question is dropped: close the dialog then. If a method returns an error, the
+/// Implement the methods that the application needs. If the handler is stopped, the future of its question is dropped: close
+/// the dialog then. If a method returns an error, the
 /// handler receives it as the result of its question. The host stores the entered secrets in its [`SecretStore`](super::SecretStore).
 ///
 /// An implementation for a terminal:
@@ -55,14 +56,32 @@ use crate::text::Escaped;
 /// ```
 #[async_trait]
 pub trait Interaction: Send + Sync + 'static {
-    /// Asks a yes-or-no question.
-    async fn confirm(&self, asker: &Asker, question: &str) -> SyncResult<Confirmation>;
+    /// Asks a yes-or-no question. The default refuses.
+    ///
+    /// # Errors
+    /// An error if the user cannot be asked.
+    async fn confirm(&self, asker: &Asker, question: &str) -> SyncResult<Confirmation> {
+        let _ = (asker, question);
+        Ok(Confirmation::Refuse)
+    }
 
-    /// Asks the user to choose one of several options. `None` if the user chose none.
-    async fn choose(&self, asker: &Asker, question: &str, choices: &[String]) -> SyncResult<Option<usize>>;
+    /// Asks the user to choose one of several options, and returns its index. `None` if the user chose none, as by default.
+    ///
+    /// # Errors
+    /// An error if the user cannot be asked.
+    async fn choose(&self, asker: &Asker, question: &str, choices: &[String]) -> SyncResult<Option<usize>> {
+        let _ = (asker, question, choices);
+        Ok(None)
+    }
 
-    /// Asks for a secret, such as a password. `None` if the user gave none.
-    async fn secret(&self, asker: &Asker, prompt: &str) -> SyncResult<Option<Secret>>;
+    /// Asks for a secret, such as a password. `None` if the user gave none, as by default.
+    ///
+    /// # Errors
+    /// An error if the user cannot be asked.
+    async fn secret(&self, asker: &Asker, prompt: &str) -> SyncResult<Option<Secret>> {
+        let _ = (asker, prompt);
+        Ok(None)
+    }
 }
 
 /// The handler that asks the user, and the item that it asks for.
@@ -123,13 +142,11 @@ pub enum Confirmation {
 /// ```
 /// # use std::sync::Arc;
 /// # use syncmgr_core::{error::SyncResult, id::HandlerId};
-/// # use syncmgr_core::port::{Asker, Confirmation, Interaction, InteractionPermit, Secret};
+/// # use syncmgr_core::port::{Asker, Confirmation, Interaction, InteractionPermit};
 /// # struct Agrees;
 /// # #[async_trait::async_trait]
 /// # impl Interaction for Agrees {
 /// #     async fn confirm(&self, _: &Asker, _: &str) -> SyncResult<Confirmation> { Ok(Confirmation::Confirm) }
-/// #     async fn choose(&self, _: &Asker, _: &str, _: &[String]) -> SyncResult<Option<usize>> { Ok(None) }
-/// #     async fn secret(&self, _: &Asker, _: &str) -> SyncResult<Option<Secret>> { Ok(None) }
 /// # }
 /// let turn = Arc::new(()); // a host's lock on the user's attention
 /// let mail = Asker::new(HandlerId::from_u128(1), "Mail");

@@ -16,8 +16,10 @@ use super::SyncManager;
 use crate::host::Registered;
 
 impl SyncManager {
-    /// Registers a handler without events, for sessions that are started explicitly: `RegisterSyncMgrHandler` with
-    /// flags 0.
+    /// Registers a handler, for sessions that are started explicitly, and for the retries of its items.
+    ///
+    /// Every manual, invoked and scheduled session includes the handler, unless the session names other handlers. On Windows
+    /// this is `RegisterSyncMgrHandler` with flags 0.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -39,7 +41,7 @@ impl SyncManager {
         self.register_for(Arc::new(handler), RegisterFlags::empty())
     }
 
-    /// Registers a handler that also runs at these events.
+    /// Registers a handler that also runs at these events, in addition to the sessions of [`register`](Self::register).
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;

@@ -18,8 +18,8 @@ use syncmgr_core::log::LogEntry;
 use syncmgr_core::store::StateChange;
 use syncmgr_core::sync::Mutex;
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 
+use self::task::SchedulerTask;
 use crate::host::Host;
 use crate::nesting::Call;
 
@@ -28,7 +28,7 @@ pub(crate) struct Scheduler {
     ledger: Mutex<RetryLedger>,
     /// Notified when the task is to check the ledger again.
     wake: Notify,
-    task: Mutex<Option<AbortHandle>>,
+    task: Mutex<SchedulerTask>,
 }
 
 /// Starts scheduled sessions.
@@ -97,12 +97,6 @@ impl Host {
     pub(crate) fn apply(self: &Arc<Self>, effects: Vec<Effect>) {
         let changes = self.perform(effects, &NoLog);
         self.store_all(changes);
-    }
-
-    /// Wakes the scheduler, and starts it if it is not running. Has no effect outside a runtime.
-    fn wake_scheduler(self: &Arc<Self>) {
-        self.scheduler.wake.notify_one();
-        self.run_scheduler();
     }
 
     fn launch(&self, start: Start) {

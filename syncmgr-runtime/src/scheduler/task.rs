@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use futures::StreamExt;
 use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock::later;
@@ -15,16 +16,44 @@ use crate::host::Host;
 /// not.
 const CLOCK_CHECK: Duration = Duration::from_secs(60);
 
+/// The task of a scheduler. It runs once it is both allowed and needed.
+#[derive(Debug, Default)]
+pub(super) struct SchedulerTask {
+    /// `true` once the application has started the scheduler or a session.
+    is_allowed: bool,
+    /// `true` once something may become due.
+    is_needed: bool,
+    running: Option<AbortHandle>,
+}
+
 impl Host {
-    /// Starts the scheduler, unless it is running, the manager has shut down, or there is no current runtime.
-    pub(crate) fn run_scheduler(self: &Arc<Self>) {
-        let Ok(runtime) = Handle::try_current() else { return };
-        let mut running = self.scheduler.task.lock();
-        if self.tracker.is_closed() || running.as_ref().is_some_and(|task| !task.is_finished()) {
+    /// Starts the scheduler at the request of the application.
+    pub(crate) fn start_scheduler(self: &Arc<Self>) {
+        self.run_scheduler(|task| (task.is_allowed, task.is_needed) = (true, true));
+    }
+
+    /// Starts the scheduler with a session, if it has anything to do.
+    pub(crate) fn allow_scheduler(self: &Arc<Self>) {
+        self.run_scheduler(|task| task.is_allowed = true);
+    }
+
+    /// Wakes the scheduler. Also starts it, if the application has started it or a session before.
+    pub(super) fn wake_scheduler(self: &Arc<Self>) {
+        self.scheduler.wake.notify_one();
+        self.run_scheduler(|task| task.is_needed = true);
+    }
+
+    /// Starts the task, unless it is running, not allowed or not needed, the manager has shut down, or there is no runtime.
+    fn run_scheduler(self: &Arc<Self>, update: impl FnOnce(&mut SchedulerTask)) {
+        let mut task = self.scheduler.task.lock();
+        update(&mut task);
+        let is_running = task.running.as_ref().is_some_and(|task| !task.is_finished());
+        if !task.is_allowed || !task.is_needed || is_running || self.tracker.is_closed() {
             return;
         }
-        let task = Task { host: self.clone(), deadline: None };
-        *running = Some(self.tracker.spawn_on(task.run(), &runtime).abort_handle());
+        let Ok(runtime) = Handle::try_current() else { return };
+        let waiting = Task { host: self.clone(), deadline: None };
+        task.running = Some(self.tracker.spawn_on(waiting.run(), &runtime).abort_handle());
     }
 }
 

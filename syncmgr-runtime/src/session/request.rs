@@ -269,6 +269,7 @@ impl SessionRequest {
         let (host, open) = (self.host().clone(), self.manager.sessions.clone());
         let session = SessionShared::open(host, open, tasks, self.terms()).ok_or(StartError::ShutDown)?;
         self.manager.watch();
+        self.host().allow_scheduler();
         let runs = handlers.into_iter().map(|registered| {
             let run_info = RunInfo::new(registered.info.id(), session.id, self.trigger, self.flags);
             Run::new(session.scope(), registered, run_info.with_cookie(self.cookie.clone()))

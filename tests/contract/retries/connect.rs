@@ -22,6 +22,7 @@ fn set(environment: &ManualEnvironment, network: Network) {
 fn manager(environment: &ManualEnvironment, handler: Scripted, flags: RegisterFlags) -> SyncManager {
     let manager = builder_with_clock(&TestClock::new()).environment(environment.clone()).build();
     manager.register_for(Arc::new(handler), flags).expect("the handler is new");
+    manager.start_scheduler().expect("there is a runtime");
     manager
 }
 

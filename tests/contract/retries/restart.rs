@@ -58,6 +58,22 @@ async fn an_overdue_retry_runs_immediately_after_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_manager_calls_no_handler_before_its_scheduler_or_a_session_starts() {
+    let (began, clock, store) = (StartTimes::new(), TestClock::new(), MemoryStore::new());
+    let first = register_all(builder_with_store(&clock, &store).build(), [failing_handler(&began, 1)]);
+    within(start_manual(&first, 1).finish()).await;
+    drop(first);
+    sleep(DAY).await;
+    let other = began.handler(2, &["b"], |_, _| Ok(()));
+    let second = register_all(builder_with_store(&clock, &store).build(), [failing_handler(&began, 1), other]);
+    sleep(DAY).await;
+    assert_eq!(began.of("a"), [0]);
+    within(start_manual(&second, 2).finish()).await;
+    wait_until_idle().await;
+    assert_eq!(began.of("a"), [0, 2 * 24 * 3600], "the session did not start the scheduler");
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_shutdown_nothing_is_retried_and_no_task_remains() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let alive = Handle::current().metrics().num_alive_tasks();
