@@ -22,8 +22,8 @@ use crate::state::StateChoice;
 /// compares all sizes and times, --checksum also all contents.
 ///
 /// Copied are files, directories, symbolic links, their times, permissions and access control lists. Not copied are special files,
-/// the bits set-user-id and set-group-id, creation times, the fact that two names are hard links of one file, and, without -o and
-/// -X, owners and extended attributes.
+/// the bits set-user-id and set-group-id, creation times, and, without -H, -o and -X, the fact that two names are hard links of one
+/// file, owners, and extended attributes.
 #[derive(Debug, Parser)]
 #[command(name = "offline_files", version)]
 pub(crate) struct Args {
@@ -56,6 +56,10 @@ pub(crate) struct Args {
     /// Copy no access control lists; without them, a copy gives its group the permissions of the group alone
     #[arg(long)]
     no_acls: bool,
+
+    /// Make names in TO hard links of one file if they are in FROM, within each item
+    #[arg(short = 'H', long)]
+    hard_links: bool,
 
     /// Copy owner and group, which needs the rights of root
     #[arg(short = 'o', long)]
@@ -128,7 +132,7 @@ impl Args {
 
     /// The attributes to copy.
     pub(crate) fn kept(&self) -> Kept {
-        Kept { acls: !self.no_acls, owners: self.owners, extended: self.xattrs }
+        Kept { acls: !self.no_acls, owners: self.owners, extended: self.xattrs, hard_links: self.hard_links }
     }
 
     /// The location of the state.

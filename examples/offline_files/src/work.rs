@@ -58,6 +58,7 @@ impl Work {
     }
 
     pub(crate) fn finish(&self, plan: &Plan) -> Result<(), Stopped> {
+        mirror::make_changes(&self.pair, &plan.changes, self)?;
         mirror::delete_entries(&self.pair, &plan.deletions, self)?;
         mirror::finalize_directories(&self.pair, &plan.directories, self)
     }

@@ -11,6 +11,7 @@ use super::delete::{locate, remove_tree};
 use super::directory::{Directory, Pair};
 use super::monitor::{Done, Failure, FileContext, FileError, Monitor, Stopped, tolerate};
 use super::plan::{Action, Change, Deletion, Occupant, Plan, PlannedDirectory, Respelling};
+use super::temporary::Temporary;
 
 /// Removes the temporary files of a killed run, corrects the spelling of names, and creates the missing directories in TO.
 pub(crate) fn prepare(to: &Directory, plan: &mut Plan, monitor: &dyn Monitor) -> Result<(), Stopped> {
@@ -132,6 +133,10 @@ fn make_change(
         }
         Action::SetAttributes(_) | Action::CopyFile => copy_file(pair, name, &path, buffer, monitor)?,
         Action::MakeLink(from) => copy_link(pair, name, &path, from)?,
+        Action::LinkTo(first) => match link_file(root, pair, first) {
+            Ok(link) => link,
+            Err(_) => copy_file(pair, name, &path, buffer, monitor)?,
+        },
     };
     match change.occupant {
         Occupant::None | Occupant::Entry => {}
@@ -142,6 +147,12 @@ fn make_change(
     let published = copy.publish(name, change.occupant).map_err(|cause| explain(&pair.to, name, cause));
     published.file_context("cannot be written in TO", &path)?;
     Ok(Done::Copied)
+}
+
+/// Gives the file at `first` in TO a temporary name in the directory of `pair`.
+fn link_file<'a>(root: &Pair, pair: &'a Pair, first: &Path) -> io::Result<Temporary<'a>> {
+    let (parent, name) = locate(&root.to, first).map_err(|error| error.cause)?;
+    Ok(Temporary::create(&pair.to, |temporary| parent.link(name, &pair.to, temporary))?.0)
 }
 
 fn set_attributes(pair: &Pair, name: &OsStr, attributes: &Attributes) -> io::Result<()> {

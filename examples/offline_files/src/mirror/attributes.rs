@@ -26,6 +26,8 @@ pub(crate) struct Kept {
     pub(crate) owners: bool,
     /// The extended attributes of users, in the namespace `user`.
     pub(crate) extended: bool,
+    /// The fact that several names in an item are one file.
+    pub(crate) hard_links: bool,
 }
 
 /// The attributes of a copy.
@@ -33,6 +35,7 @@ pub(crate) struct Kept {
 pub(crate) struct Attributes {
     mode: Mode,
     owner: Option<(Uid, Gid)>,
+    is_directory: bool,
     /// ACLs and extended attributes, as the kernel represents them.
     extended: BTreeMap<CString, Vec<u8>>,
 }
@@ -67,7 +70,8 @@ impl Attributes {
     fn read(place: Place<'_>, entry: &Entry, kept: Kept) -> io::Result<Self> {
         let mut extended = BTreeMap::new();
         let names = if kept.extended { extended::user_names(place)? } else { Vec::new() };
-        let default_acl = entry.is_directory().then(|| DEFAULT_ACL.to_owned());
+        let is_directory = entry.is_directory();
+        let default_acl = is_directory.then(|| DEFAULT_ACL.to_owned());
         for name in names.into_iter().chain([ACL.to_owned()]).chain(default_acl) {
             match extended::get(place, &name) {
                 Ok(value) => drop(extended.insert(name, value)),
@@ -75,7 +79,7 @@ impl Attributes {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Self { mode: entry.mode, owner: kept.owners.then_some(entry.owner), extended })
+        Ok(Self { mode: entry.mode, owner: kept.owners.then_some(entry.owner), is_directory, extended })
     }
 
     /// The attributes in a place without ACLs, where they give no one more access. With an ACL, the group bits are its mask, which
@@ -100,7 +104,7 @@ impl Attributes {
             fchown(&file, Some(user), Some(group))?;
         }
         let stale = if kept.extended { extended::user_names(place)? } else { Vec::new() };
-        for name in stale.iter().map(CString::as_c_str).chain([ACL, DEFAULT_ACL]) {
+        for name in stale.iter().map(CString::as_c_str).chain([ACL]).chain(self.is_directory.then_some(DEFAULT_ACL)) {
             if !self.extended.contains_key(name) && extended::get(place, name).is_ok() {
                 extended::remove(file.as_fd(), name)?;
             }

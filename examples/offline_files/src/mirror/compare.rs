@@ -1,6 +1,7 @@
 //! Comparison of one name on both sides.
 
 use std::collections::BTreeSet;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use super::delete::count_tree;
 use super::entry::{Entry, Kind};
 use super::monitor::{Failure, FileContext, FileError};
 use super::plan::{Action, Change, Deletion, Occupant, PlannedDirectory, Respelling};
-use super::scan::{ExtraEntries, Scan};
+use super::scan::{ExtraEntries, Linked, Scan};
 use super::scan_cache::SourceEntries;
 use super::temporary::is_leftover;
 use super::visit::{TargetEntry, Visit};
@@ -86,6 +87,18 @@ impl Scan<'_> {
     }
 
     fn file(&mut self, visit: &mut Visit, target: &TargetEntry, from: Entry) -> Result<(), Failure> {
+        if self.root.kept.hard_links && from.names > 1 {
+            let is_alike = |to: &Entry| self.is_alike(&from, to);
+            let to = target.to.filter(is_alike).map(|to| to.id());
+            match self.linked.entry(from.id()) {
+                Vacant(entry) => drop(entry.insert(Linked { path: visit.path.join(target.name), to })),
+                Occupied(first) if to.is_some() && first.get().to == to => {}
+                Occupied(first) => {
+                    let action = Action::LinkTo(first.get().path.clone());
+                    return self.change(visit, target, action, 0);
+                }
+            }
+        }
         let Some(to) = target.to.filter(|to| self.is_alike(&from, to)) else {
             return self.change(visit, target, Action::CopyFile, from.size);
         };
@@ -94,6 +107,10 @@ impl Scan<'_> {
             return self.change(visit, target, Action::CopyFile, from.size);
         }
         match visit.new_attributes(target.name, &from, &to, self.root)? {
+            // Another name of the file in TO, as in a snapshot, keeps its attributes.
+            Some(_) if to.names > 1 && !self.root.kept.hard_links => {
+                self.change(visit, target, Action::CopyFile, from.size)
+            }
             Some(attributes) => self.change(visit, target, Action::SetAttributes(attributes), 0),
             None => {
                 self.count_unchanged();

@@ -130,6 +130,11 @@ impl Directory {
         Ok(fs::symlinkat(target, &self.0, name)?)
     }
 
+    /// Gives the file `name` the new name `other` in the directory `to`.
+    pub(super) fn link(&self, name: &OsStr, to: &Self, other: &OsStr) -> io::Result<()> {
+        Ok(fs::linkat(&self.0, name, &to.0, other, AtFlags::empty())?)
+    }
+
     /// Returns the unresolved target of the symbolic link `name`.
     pub(crate) fn link_target(&self, name: &OsStr) -> io::Result<OsString> {
         let target = fs::readlinkat(&self.0, name, Vec::new())?;

@@ -16,6 +16,15 @@ pub(crate) struct Entry {
     pub(super) changed: Timespec,
     device: u64,
     inode: u64,
+    /// The number of its names.
+    pub(super) names: u64,
+}
+
+/// The identity of a file or directory in this system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FileId {
+    device: u64,
+    inode: u64,
 }
 
 /// The kind of an entry.
@@ -40,9 +49,8 @@ impl Entry {
         times.map(i64::to_le_bytes).into_iter().chain(others.map(u64::to_le_bytes)).flatten()
     }
 
-    /// The identity of the file or directory in this system.
-    pub(super) fn id(&self) -> (u64, u64) {
-        (self.device, self.inode)
+    pub(super) fn id(&self) -> FileId {
+        FileId { device: self.device, inode: self.inode }
     }
 
     /// Compares two entries that may be one: 2 if they have the same inode, 1 if they differ in nothing else, otherwise 0.
@@ -89,6 +97,7 @@ impl From<Stat> for Entry {
             changed: Timespec { tv_sec: stat.st_ctime as _, tv_nsec: stat.st_ctime_nsec as _ },
             device: stat.st_dev as _,
             inode: stat.st_ino as _,
+            names: stat.st_nlink as _,
         }
     }
 }

@@ -75,6 +75,7 @@ pub(crate) fn carry_out(pair: &Pair, mut plan: Plan, monitor: &dyn Monitor) -> R
     for batch in plan.take_batches() {
         make_changes(pair, &batch, monitor)?;
     }
+    make_changes(pair, &plan.changes, monitor)?;
     delete_entries(pair, &plan.deletions, monitor)?;
     finalize_directories(pair, &plan.directories, monitor)
 }

@@ -92,6 +92,8 @@ pub(crate) enum Action {
     CopyFile,
     MakeLink(Entry),
     SetAttributes(Attributes),
+    /// Gives the file at this path in TO another name.
+    LinkTo(PathBuf),
 }
 
 /// An entry in TO to remove recursively.
@@ -134,11 +136,15 @@ impl Plan {
         self.changes.iter().map(|change| change.size).sum()
     }
 
-    /// Removes the changes from the plan, and returns them in batches that are large enough for one blocking call each.
+    /// Removes the changes from the plan, and returns them in batches that are large enough for one blocking call each. New names
+    /// of files stay in the plan, because they follow the copies of these files.
     pub(crate) fn take_batches(&mut self) -> Vec<Vec<Change>> {
         let mut batches: Vec<Vec<Change>> = Vec::new();
         let mut bytes = u64::MAX;
-        for change in std::mem::take(&mut self.changes) {
+        let is_link = |change: &Change| matches!(change.action, Action::LinkTo(_));
+        let (links, changes) = std::mem::take(&mut self.changes).into_iter().partition(is_link);
+        self.changes = links;
+        for change in changes {
             match batches.last_mut() {
                 Some(batch) if bytes < BATCH_BYTES && batch.len() < BATCH_ENTRIES => {
                     bytes += change.size;

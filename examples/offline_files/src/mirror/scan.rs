@@ -1,13 +1,13 @@
 //! Comparison of the two sides of an item.
 
-use std::collections::VecDeque;
-use std::path::Path;
+use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rustix::io::Errno;
 
 use super::directory::Pair;
-use super::entry::Kind;
+use super::entry::{FileId, Kind};
 use super::extent::Extent;
 use super::monitor::{Failure, FileContext, Monitor, Stopped, tolerate};
 use super::own_files::OwnFiles;
@@ -45,7 +45,7 @@ pub(crate) fn scan(
 ) -> Result<Plan, Stopped> {
     let (pending, began) = (VecDeque::new(), monitor.now());
     let plan = Plan { began: Some(began), ..Plan::default() };
-    let mut scan = Scan { root, options, monitor, began, plan, pending };
+    let mut scan = Scan { root, options, monitor, began, plan, pending, linked: HashMap::new() };
     root.tolerate(monitor, scan.start(extent))?;
     while let Some(directory) = scan.pending.pop_front() {
         root.tolerate(monitor, scan.visit(directory))?;
@@ -64,6 +64,16 @@ pub(super) struct Scan<'a> {
     began: SystemTime,
     pub(super) plan: Plan,
     pub(super) pending: VecDeque<PlannedDirectory>,
+    /// The files in FROM with several names.
+    pub(super) linked: HashMap<FileId, Linked>,
+}
+
+/// A file with several names.
+pub(super) struct Linked {
+    /// The path with the first of its names.
+    pub(super) path: PathBuf,
+    /// The file in TO, if it needs no copy.
+    pub(super) to: Option<FileId>,
 }
 
 impl Scan<'_> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::fs::{XattrFlags, getxattr, lremovexattr, setxattr};
 use rustix::io::Errno;
 
-use crate::trees::{Trees, chmod, file, link};
+use crate::trees::{Trees, chmod, file, link, snapshot};
 
 const ACL: &str = "system.posix_acl_access";
 const DEFAULT_ACL: &str = "system.posix_acl_default";
@@ -132,4 +132,40 @@ fn owners_are_copied_with_their_option_alone() {
     chown(trees.from.join("docs/plan.txt"), Some(56), None).unwrap();
     trees.run(&["-o"]);
     assert_eq!(owner("docs/plan.txt"), (56, 34));
+}
+
+#[test]
+fn hard_links_are_kept_with_their_option_alone() {
+    let trees = Trees::full();
+    let add = |name: &str| fs::hard_link(trees.from.join("docs/plan.txt"), trees.from.join(name)).unwrap();
+    add("docs/second");
+    add("docs/deep/third");
+    let inodes = || {
+        ["docs/plan.txt", "docs/second", "docs/deep/third"].map(|name| fs::metadata(trees.to.join(name)).unwrap().ino())
+    };
+    trees.run(&[]);
+    assert_ne!(inodes()[0], inodes()[1]);
+    for flags in [&["-H", "--full"][..], &["-H"]] {
+        assert_eq!(trees.run(flags).code, Some(0));
+        assert_eq!(inodes(), [inodes()[0]; 3]);
+    }
+    assert_eq!(trees.run(&["-H", "--full", "--json"]).item("docs")["counts"]["copied"], 0);
+    // The first path is now another one.
+    add("docs/a-fourth");
+    file(&trees.from.join("docs/second"), "changed", 7);
+    assert_eq!(trees.run(&["-H"]).code, Some(0));
+    assert_eq!(inodes(), [fs::metadata(trees.to.join("docs/a-fourth")).unwrap().ino(); 3]);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn another_name_of_a_target_file_keeps_its_permissions() {
+    let trees = Trees::full();
+    trees.run(&[]);
+    let snapshot = trees.base.path().join("snapshot");
+    fs::hard_link(trees.to.join("docs/plan.txt"), &snapshot).unwrap();
+    let before = mode(&snapshot);
+    chmod(&trees.from.join("docs/plan.txt"), 0o600);
+    trees.run(&[]);
+    assert_eq!((mode(&snapshot), mode(&trees.to.join("docs/plan.txt"))), (before, 0o600));
 }
