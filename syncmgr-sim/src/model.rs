@@ -39,6 +39,9 @@ pub(crate) struct Model {
     /// Handlers that the user may have requested while they were held. Sessions the manager starts for them later count as
     /// forced.
     pub(crate) deferred: BTreeSet<HandlerId>,
+    /// The handlers that were registered again, each with the last session requested before. Requests merge within one
+    /// registration.
+    pub(crate) registered_after: BTreeSet<(HandlerId, SessionId)>,
     /// The handlers and items that the process has disabled, each with the time.
     pub(crate) disabled: BTreeMap<(HandlerId, Subject), Duration>,
     /// `true` if the wall clock was set back, which may shorten waits.

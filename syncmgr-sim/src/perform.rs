@@ -164,7 +164,11 @@ impl Process<'_> {
     pub(crate) fn reregister(&self, handler: HandlerId) {
         let Some(instance) = self.handlers.get(&handler) else { return };
         if self.register(instance.clone()) {
-            self.sim.try_with(|state| state.model.mark_unknown(|key| key.0 == handler));
+            self.sim.try_with(|state| {
+                state.model.mark_unknown(|key| key.0 == handler);
+                let last = state.model.sessions.keys().next_back();
+                state.model.registered_after.extend(last.map(|last| (handler, *last)));
+            });
         }
     }
 

@@ -30,8 +30,13 @@ impl Process<'_> {
             self.check_stored_record(key, &record);
             let (wait, failures) = self.stored_wait(&record);
             let (wait, failures) = if unfinished.contains(&key) { (Wait::Unknown, 0) } else { (wait, failures) };
-            let was_interrupted = record.retry.is_some_and(|retry| retry.status == RetryStatus::Interrupted);
+            let has_status = |status| record.retry.is_some_and(|retry| retry.status == status);
+            let was_interrupted = has_status(RetryStatus::Interrupted);
             self.sim.try_with(|state| {
+                // The item may have ended the process, so it does not continue by itself.
+                if has_status(RetryStatus::NeedsAttention) {
+                    state.model.to_resume.remove(&key);
+                }
                 state.model.suspects.extend((was_interrupted || unfinished.contains(&key)).then_some(key));
                 let item = state.model.item(key);
                 (item.wait, item.failures) = (wait, failures);

@@ -8,7 +8,7 @@ use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::error::{FailureClass, RetryAt};
-use syncmgr_core::id::SessionId;
+use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::retry::RetryPolicy;
 
 use super::{Model, TICK, Wait};
@@ -130,7 +130,7 @@ impl Model {
     }
 
     /// Checks that the attempt is needed. It is not needed if, after the request, another attempt at the item started in an older
-    /// session with equal terms and has ended.
+    /// session with equal terms and the same registration of the handler, and has ended.
     fn check_merge(&self, key: Key, session: SessionId) -> Option<Finding> {
         let request = self.sessions.get(&session)?;
         let since = self.attempts.iter().skip(request.attempts_before).filter(|attempt| attempt.key == key);
@@ -145,6 +145,7 @@ impl Model {
             is_complete
                 && !self.is_suspect(key)
                 && attempt.session < session
+                && !self.was_registered_between(key.0, attempt.session, session)
                 && other.is_some_and(|other| other.terms == request.terms)
         };
         let other = since.iter().find(is_equivalent)?;
@@ -152,6 +153,11 @@ impl Model {
             "duplicate requests merge",
             format!("{key:?} runs in session {session} after it ran in {}", other.session),
         ))
+    }
+
+    /// Returns `true` if the handler was registered again between the requests for these sessions.
+    fn was_registered_between(&self, handler: HandlerId, earlier: SessionId, later: SessionId) -> bool {
+        self.registered_after.range((handler, earlier)..(handler, later)).next().is_some()
     }
 
     /// Ends the running attempt at an item.

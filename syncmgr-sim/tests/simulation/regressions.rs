@@ -109,6 +109,16 @@ const REGRESSIONS: &[(u64, &str, &str)] = &[
         "0,3-6,9-10,12-13,15-16,22,24-26,28-30,48-49,53,61-62,65-66",
         "a retry was lost when its handler was still backing off",
     ),
+    (
+        7_029_226,
+        "0-10,12,19,21-22,24-26,28,30,33-37",
+        "the model expected an interrupted item to be resumed although it needs attention",
+    ),
+    (
+        7_126_044,
+        "0,4-5,8-9,27,32,38",
+        "the model did not know that requests merge only within one registration of their handler",
+    ),
 ];
 
 #[test]
