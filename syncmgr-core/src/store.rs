@@ -145,7 +145,10 @@ pub trait StateStore: Send + Sync + 'static {
     /// Fails if the store cannot be read.
     fn interrupted(&self) -> SyncResult<Vec<SessionRecord>>;
 
-    /// Returns the highest session number so far; 0 if there is none.
+    /// Returns the highest session number so far, of a session or of a [fence](crate::record::Fence); 0 if there is none.
+    ///
+    /// A session that was not stored may have a number that is part of a stored fence. If a later manager used the number again,
+    /// its attempts would not be ordered after those that are stored.
     ///
     /// # Errors
     /// Fails if the store cannot be read.

@@ -12,6 +12,7 @@ cases! {
     an_end_is_stored_with_its_outcomes,
     the_end_of_an_unknown_session_changes_nothing,
     the_last_session_number_increases,
+    the_session_number_of_a_fence_counts_as_used,
     clean_sessions_are_deleted_first,
     an_open_session_is_never_deleted,
 }
@@ -59,6 +60,13 @@ fn the_last_session_number_increases(store: &dyn StateStore) {
         put(store, [StateChange::SessionBegan(new_session(session)), ended_as(session, SessionOutcome::Clean)]);
     }
     assert_eq!(store.last_session().expect("the read succeeds"), SessionId(250));
+}
+
+fn the_session_number_of_a_fence_counts_as_used(store: &dyn StateStore) {
+    put(store, [commit_change(ITEM, fence(3, 1), "state")]);
+    assert_eq!(store.last_session().expect("the read succeeds"), SessionId(3));
+    put(store, [end_change(5, [(ITEM, item_end(Outcome::Succeeded))]), StateChange::SessionBegan(new_session(4))]);
+    assert_eq!(store.last_session().expect("the read succeeds"), SessionId(5));
 }
 
 fn clean_sessions_are_deleted_first(store: &dyn StateStore) {

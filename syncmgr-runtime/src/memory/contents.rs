@@ -77,9 +77,11 @@ impl Contents {
                 set_or_remove(&mut self.stored(handler).disabled, [(subject, reason)]);
             }
             StateChange::Committed { handler, item, fence, checkpoint, sides, consumed } => {
+                self.sessions.count(fence.session);
                 self.stored(handler).commit(item, fence, checkpoint, sides, &consumed);
             }
             StateChange::Ended { handler, fence, time, items } => {
+                self.sessions.count(fence.session);
                 items.into_iter().for_each(|(item, end)| self.stored(handler).end(item, fence, time, end));
             }
             StateChange::Retry { handler, item, retry } => {

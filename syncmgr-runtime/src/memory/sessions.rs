@@ -52,8 +52,13 @@ impl Sessions {
         self.last
     }
 
+    /// Counts the number of a session as used.
+    pub(super) fn count(&mut self, session: SessionId) {
+        self.last = self.last.max(session);
+    }
+
     pub(super) fn begin(&mut self, record: SessionRecord) {
-        self.last = self.last.max(record.session);
+        self.count(record.session);
         self.known.insert((record.session, record.manager), record);
     }
 

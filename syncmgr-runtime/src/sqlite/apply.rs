@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, OptionalExtension, Params};
 use syncmgr_core::error::SyncResult;
-use syncmgr_core::id::HandlerId;
+use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::store::StateChange;
 
 use super::error::StoreError;
@@ -34,6 +34,8 @@ pub(super) struct Applier {
     keys: HashMap<HandlerId, i64>,
     /// The last value of `items.place` per handler key.
     last_places: HashMap<i64, i64>,
+    /// The highest session number that this transaction or an earlier one has stored.
+    last_session: SessionId,
     /// The handlers whose log has grown in this transaction.
     grown: BTreeSet<i64>,
 }
@@ -81,6 +83,7 @@ impl Applier {
             failpoints,
             keys: HashMap::new(),
             last_places: HashMap::new(),
+            last_session: SessionId::default(),
             grown: BTreeSet::new(),
         }
     }
@@ -103,7 +106,7 @@ impl Applier {
     fn store_once(&mut self, batch: &[Write], scope: RollbackScope) -> ApplyResult<Vec<SyncResult>> {
         let stored = self.attempt(batch, scope);
         if stored.is_err() {
-            self.keys.clear();
+            self.drop_cached();
             self.roll_back();
         }
         self.grown.clear();
@@ -147,7 +150,7 @@ impl Applier {
         self.run("SAVEPOINT one", [])?;
         let result = match self.apply_all(changes) {
             Err(ApplyError::Refused(reason)) => {
-                self.keys.clear();
+                self.drop_cached();
                 self.run("ROLLBACK TO one", [])?;
                 Err(reason)
             }
@@ -185,6 +188,12 @@ impl Applier {
             StateChange::ForgetItem { handler, item } => self.forget_item(*handler, *item),
             change => self.change_item(change),
         }
+    }
+
+    /// Drops what was cached of a transaction that is rolled back.
+    fn drop_cached(&mut self) {
+        self.keys.clear();
+        self.last_session = SessionId::default();
     }
 
     /// Rolls the transaction back, unless SQLite has done so.

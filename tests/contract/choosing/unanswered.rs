@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use syncmgr::choice::{Chooser, Chosen, Offer};
-use syncmgr::{RunEnding, Session, SyncManager, Trigger, async_trait};
+use syncmgr::store::{MemoryStore, StateStore};
+use syncmgr::{Outcome, RunEnding, Session, SyncManager, Trigger, async_trait};
 use tokio::time::{Instant, sleep};
 
 use crate::support::awaitable_host::{begin, within};
-use crate::support::steps::wait_until_idle;
+use crate::support::steps::{nth, register_all, start_manual, wait_until_idle};
+use crate::support::test_clock::{StartTimes, transient_failure};
 use crate::support::window::ran;
-use crate::support::{HANDLER, Scripted};
+use crate::support::{HANDLER, Scripted, id};
 
 /// A chooser that never answers. Counts its calls that were dropped.
 #[derive(Clone, Default)]
@@ -109,4 +111,23 @@ async fn a_session_closed_while_a_handler_lists_offers_nothing() {
     wait_until_idle().await;
     within(session.close()).await;
     assert_eq!(chooser.0.load(Ordering::Relaxed), 0, "the chooser was called");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_before_the_choice_does_not_hide_later_results() {
+    let began = StartTimes::new();
+    let process = |store: &MemoryStore| {
+        let handler = began.handler(1, &["a"], |_, times| if times == 1 { Ok(()) } else { transient_failure() });
+        let builder = SyncManager::builder().store(store.clone()).chooser(Silent::default());
+        register_all(builder.build(), [handler, Scripted::new(&["b"])])
+    };
+    let store = MemoryStore::new();
+    let first = process(&store);
+    let running = start_manual(&first, 1);
+    let _choosing = first.session(Trigger::Manual).handlers([HANDLER]).may_bother_user().start().unwrap();
+    within(running.finish()).await;
+    let store = store.after_crash();
+    within(start_manual(&process(&store), 1).finish()).await;
+    let record = store.record(nth(1), id("a")).unwrap().expect("the item has run");
+    assert_eq!(record.outcome, Some(Outcome::Failed), "the result of the second process was not stored");
 }

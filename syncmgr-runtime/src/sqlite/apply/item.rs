@@ -65,11 +65,15 @@ impl Applier {
     pub(super) fn change_item(&mut self, change: &StateChange) -> ApplyResult {
         match change {
             StateChange::Committed { handler, item, fence, checkpoint, sides, consumed } => {
+                self.count_session(fence.session)?;
                 let target = ItemKey { handler: self.key(*handler)?, item: *item };
                 self.commit(target, *fence, checkpoint, sides.as_ref())?;
                 self.consume(target, consumed)
             }
-            StateChange::Ended { handler, fence, time, items } => self.end(*handler, *fence, *time, items),
+            StateChange::Ended { handler, fence, time, items } => {
+                self.count_session(fence.session)?;
+                self.end(*handler, *fence, *time, items)
+            }
             StateChange::Retry { handler, item, retry } => self.set_retry(*handler, *item, *retry),
             StateChange::Resource { claim, retry } => self.set_resource(claim, *retry),
             StateChange::Absent { handler, items } => self.set_absent(*handler, items),

@@ -28,17 +28,26 @@ impl Applier {
         }
     }
 
-    fn begin_session(&self, begun: &SessionRecord) -> ApplyResult {
+    fn begin_session(&mut self, begun: &SessionRecord) -> ApplyResult {
         let (session, manager, began) = (begun.session.0, begun.manager, Time(begun.began));
         self.run(
             BEGIN,
             params![session, manager, self.opened.epoch, EnumName(begun.trigger), began, Json(&begun.runs)],
         )?;
-        self.run(SET_LAST_SESSION, [session])?;
+        self.count_session(begun.session)?;
         match &begun.end {
             Some(end) => self.end_session(begun.session, begun.manager, end),
             None => Ok(()),
         }
+    }
+
+    /// Counts the number of a session as used, so that no later process uses it.
+    pub(super) fn count_session(&mut self, session: SessionId) -> ApplyResult {
+        if session > self.last_session {
+            self.run(SET_LAST_SESSION, [session.0])?;
+            self.last_session = session;
+        }
+        Ok(())
     }
 
     fn end_session(&self, session: SessionId, manager: Uuid, end: &SessionEnd) -> ApplyResult {

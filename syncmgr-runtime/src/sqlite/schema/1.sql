@@ -4,7 +4,7 @@ CREATE TABLE meta (
   -- end in _shown display ids and times as text.
   -- The rows of this table:
   --   epoch: the number of times the store was opened for writing. A writer with another epoch has lost the store.
-  --   last_session: the highest session number so far.
+  --   last_session: the highest session number so far, of a session or of an attempt.
   name TEXT NOT NULL PRIMARY KEY,
   value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
