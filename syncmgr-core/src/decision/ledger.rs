@@ -164,8 +164,8 @@ impl RetryLedger {
     ) -> Vec<Effect> {
         let now = self.time(now);
         items.values_mut().for_each(|state| *state = begun_by(*state, now));
-        let registered = Some(capabilities);
-        self.handlers.insert(handler, Handler { items, generation, registered, ..Handler::default() });
+        let (registered, failed_to_begin) = (Some(capabilities), items.contains_key(&HANDLER_ITSELF));
+        self.handlers.insert(handler, Handler { items, generation, registered, failed_to_begin, ..Handler::default() });
         self.make_due(handler, |_| true);
         if self.has_pending() { vec![Effect::Wake] } else { Vec::new() }
     }

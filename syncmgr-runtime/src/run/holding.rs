@@ -212,19 +212,18 @@ impl Run {
         let policy = self.retry_policy();
         let attempted = self.attempted(HANDLER_ITSELF, verdict, AttemptProgress::None, &policy);
         let Some((retry, effects)) = self.decide(|ledger, _| ledger.began(&attempted, &self.request())) else { return };
-        self.apply(effects);
-        let end = ItemEnd::new(verdict.outcome).with_retry(retry);
+        let mut changes = self.host().perform(effects, self);
+        let items = vec![(HANDLER_ITSELF, ItemEnd::new(verdict.outcome).with_retry(retry))];
         let (fence, time) = (self.attempt().fence(), self.host().now().wall);
-        self.store(StateChange::Ended { handler: self.id.handler, fence, time, items: vec![(HANDLER_ITSELF, end)] });
+        changes.push(StateChange::Ended { handler: self.id.handler, fence, time, items });
+        changes.extend(self.unsaved_log(|_| true));
+        self.store_all(changes);
     }
 
     /// Applies effects of the ledger, and stores their changes.
     pub(super) fn apply(&self, effects: Vec<Effect>) {
         let changes = self.host().perform(effects, self);
-        let _reporting = self.reporting.lock();
-        if !self.is_forgotten() {
-            self.host().store_all(changes);
-        }
+        self.store_all(changes);
     }
 
     /// Passes an event to the ledger, with the current time. Nothing happens if the handler was forgotten: the ledger may

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
-use syncmgr::store::MemoryStore;
-use syncmgr::{Classify, Hold, LogLevel, NeedsUser, Participation, RunEnding, SyncManager, SyncResult};
+use syncmgr::store::{MemoryStore, StateChange};
+use syncmgr::{
+    Classify, Hold, ItemId, LogLevel, NeedsUser, Participation, RunEnding, SyncManager, SyncResult, Trigger,
+};
 use tokio::time::sleep;
 
 use crate::support::awaitable_host::{items_named, within};
+use crate::support::recording_store::RecordingStore;
 use crate::support::steps::{nth, register_all, start_background, start_manual};
 use crate::support::test_clock::{
     DAY, EXACT, HOUR, StartTimes, TestClock, builder_with_clock, builder_with_store, fail_until, transient_failure,
@@ -196,4 +199,47 @@ async fn a_recovered_handler_has_no_hold_in_its_explanation() {
         !matches!(explanation.condition, syncmgr::explain::Condition::Absent | syncmgr::explain::Condition::Unknown),
         "{explanation}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_keeps_the_retry_of_an_item_whose_handler_needs_attention() {
+    let (began, lists) = (StartTimes::new(), StartTimes::new());
+    let process = |store: &MemoryStore| {
+        let listing = lists.clone();
+        let handler =
+            began.handler(1, &[], |item, times| fail_until(times, usize::from(item.name() == "a"))).items(move || {
+                match listing.note("items") {
+                    2 | 3 => Err(anyhow!("no luck")),
+                    _ => Ok(items_named(&["a", "b"])),
+                }
+            });
+        register_all(builder_with_store(&TestClock::new(), store).retry(EXACT.with_budget(2, 50)).build(), [handler])
+    };
+    let store = MemoryStore::new();
+    let first = process(&store);
+    within(start_manual(&first, 1).finish()).await;
+    sleep(DAY).await;
+    assert_eq!((lists.of("items").len(), began.of("a").len()), (3, 1), "the handler needs attention");
+    let store = store.after_crash();
+    drop(first);
+    let second = process(&store);
+    sleep(DAY).await;
+    assert_eq!((lists.of("items").len(), began.of("a").len()), (3, 1), "the handler still needs attention");
+    within(second.session(Trigger::Manual).items(nth(1), [id("b")]).start().unwrap().finish()).await;
+    sleep(DAY).await;
+    assert_eq!(began.of("a").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_failure_of_a_handler_to_begin_is_stored_with_its_log_entry() {
+    let store = RecordingStore::default();
+    let failing = Scripted::new(&[]).items(|| Err(anyhow!("no luck")));
+    within(store.manager(&failing).session(Trigger::Manual).start().unwrap().finish()).await;
+    let of_handler = |change: &StateChange| match change {
+        StateChange::Ended { items, .. } => items.iter().any(|(item, _)| *item == ItemId::from_u128(0)),
+        _ => false,
+    };
+    let writes = store.writes();
+    let write = writes.iter().find(|changes| changes.iter().any(of_handler)).expect("the failure is stored");
+    assert!(write.iter().any(|change| matches!(change, StateChange::Logged { .. })), "{write:?}");
 }
