@@ -2,9 +2,10 @@
 
 use syncmgr::environment::{Environment, ManualEnvironment, Network, Power, Presence};
 use syncmgr::handler::Capabilities;
+use syncmgr::item::ItemState;
 use syncmgr::retry::StartReason;
 use syncmgr::store::{MemoryStore, SessionOutcome};
-use syncmgr::{HandlerInfo, Hold, Report, RunEnding, SyncManagerBuilder, Trigger};
+use syncmgr::{HandlerInfo, Hold, Report, RunEnding, SyncItem, SyncManagerBuilder, Trigger};
 use tokio::time::sleep;
 
 use crate::support::awaitable_host::within;
@@ -99,6 +100,21 @@ async fn waiting_explicit_items_run_together_without_the_other_items() {
     environment.set_network(Network::Online);
     sleep(MINUTE).await;
     assert_eq!(["a", "b", "c"].map(|name| began.of(name).len()), [1, 1, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_item_runs_although_a_run_that_leaves_it_out_waits_too() {
+    let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
+    let handler = needing(began.handler(1, &[], |_, _| Ok(())), NEEDS);
+    let listed = || [SyncItem::named("a").with_state(ItemState::Unchecked), SyncItem::named("b")];
+    let manager = register_all(builder.build(), [handler.items(move || Ok(listed().into_iter().collect()))]);
+    for trigger in [Trigger::Manual, Trigger::Scheduled] {
+        within(manager.session(trigger).items(nth(1), [id("a")]).start().unwrap().finish()).await;
+        within(start_session(&manager, trigger, 1).finish()).await;
+    }
+    environment.set_network(Network::Online);
+    sleep(MINUTE).await;
+    assert_eq!(["a", "b"].map(|name| began.of(name).len()), [1, 1]);
 }
 
 #[tokio::test(start_paused = true)]

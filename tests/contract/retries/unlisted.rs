@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use syncmgr::SyncManager;
+use syncmgr::environment::{Environment, ManualEnvironment, Network};
 use syncmgr::store::{MemoryStore, SessionOutcome};
 use tokio::time::sleep;
 
@@ -69,4 +70,18 @@ async fn an_item_that_is_listed_again_is_retried() {
     .await;
     sleep(HOUR).await;
     assert_eq!(began.of("a").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_returning_network_starts_no_retry_for_an_unlisted_item() {
+    let (began, lists) = (StartTimes::new(), Arc::new(AtomicBool::new(true)));
+    let environment = ManualEnvironment::new(Environment::UNKNOWN.with_network(Network::Offline));
+    let builder = builder_with_store(&TestClock::new(), &MemoryStore::new()).environment(environment.clone());
+    let manager = register_all(builder.build(), [handler(&began, &lists)]);
+    within(start_manual(&manager, 1).finish()).await;
+    lists.store(false, Ordering::Relaxed);
+    within(start_background(&manager, 1).finish()).await;
+    environment.set_network(Network::Online);
+    sleep(HOUR).await;
+    assert_eq!(manager.history().unwrap().len(), 2, "a session was started for the item");
 }

@@ -29,53 +29,61 @@ impl HeldRun {
     }
 }
 
-/// The held run of each handler. It starts once the environment allows it.
+/// The items that a held run runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Scope {
+    Preferred,
+    Given,
+}
+
+/// The held runs of each handler: one for the preferred items, and one for given items, which may be others. Each starts once the
+/// environment allows it. The preferred items are first, so that given items among them do not run twice.
 #[derive(Clone, Debug, Default)]
-pub(super) struct HeldRuns(BTreeMap<HandlerId, HeldRun>);
+pub(super) struct HeldRuns(BTreeMap<(HandlerId, Scope), HeldRun>);
 
 impl HeldRuns {
-    /// Adds a held run. A run of the same handler that already waits is merged into it.
+    /// Adds a held run. A run of the same handler with the same scope that already waits is merged into it.
     pub(super) fn add(&mut self, mut run: HeldRun) {
-        let handler = run.request.handler;
-        if let Some(earlier) = self.0.remove(&handler) {
+        let scope = if run.request.items.is_some() { Scope::Given } else { Scope::Preferred };
+        let key = (run.request.handler, scope);
+        if let Some(earlier) = self.0.remove(&key) {
             run.requested_by = run.requested_by.max(earlier.requested_by);
             // A run with the reason `Resumed` runs only interrupted items, which would leave out other items of the merged request.
             run.reason = if earlier.reason == run.reason { run.reason } else { StartReason::Requested };
-            run.request.items = union(earlier.request.items, run.request.items);
+            run.request.items.iter_mut().for_each(|items| items.extend(earlier.request.items.iter().flatten()));
         }
-        self.0.insert(handler, run);
+        self.0.insert(key, run);
     }
 
-    /// Removes from the held run everything that this request covers. A request for the preferred items does not name them, so
-    /// it covers a held run only if that run is for the preferred items too.
+    /// Removes from the held runs everything that this request covers. A request for the preferred items does not name them, so
+    /// it covers only a held run for the preferred items.
     pub(super) fn begins(&mut self, request: &RunRequest) {
         match &request.items {
             Some(items) => self.runs(request.handler, items.iter().copied()),
-            None if self.0.get(&request.handler).is_some_and(|held| held.request.items.is_none()) => {
-                self.remove(request.handler);
-            }
-            None => {}
+            None => drop(self.0.remove(&(request.handler, Scope::Preferred))),
         }
     }
 
-    /// Removes items that run now from the held run.
+    /// Removes items that run now from the held run for given items.
     pub(super) fn runs(&mut self, handler: HandlerId, running: impl IntoIterator<Item = ItemId>) {
-        let held = self.0.get_mut(&handler).and_then(|held| held.request.items.as_mut());
+        let key = (handler, Scope::Given);
+        let held = self.0.get_mut(&key).and_then(|held| held.request.items.as_mut());
         let Some(held) = held else { return };
         let running: BTreeSet<_> = running.into_iter().collect();
         held.retain(|item| !running.contains(item));
         if held.is_empty() {
-            self.remove(handler);
+            self.0.remove(&key);
         }
     }
 
     pub(super) fn remove(&mut self, handler: HandlerId) {
-        self.0.remove(&handler);
+        self.0.retain(|(of, _), _| *of != handler);
     }
 
     /// Returns the reason why the handler's next run waits, if one does.
     pub(super) fn hold_of(&self, handler: HandlerId) -> Option<&Hold> {
-        self.0.get(&handler).map(|held| &held.hold)
+        let mut of_handler = self.0.range((handler, Scope::Preferred)..=(handler, Scope::Given));
+        of_handler.next().map(|(_, held)| &held.hold)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -83,16 +91,9 @@ impl HeldRuns {
     }
 
     /// Removes and returns the runs that may start.
-    pub(super) fn take_lifted(&mut self, is_lifted: impl Fn(&HeldRun) -> bool) -> Vec<HeldRun> {
+    pub(super) fn take_lifted(&mut self, mut is_lifted: impl FnMut(&HeldRun) -> bool) -> Vec<HeldRun> {
         let (lifted, held) = std::mem::take(&mut self.0).into_iter().partition(|(_, held)| is_lifted(held));
         self.0 = held;
         BTreeMap::into_values(lifted).collect()
     }
-}
-
-/// Returns the items of both requests; `None` stands for the preferred items.
-fn union(one: Option<BTreeSet<ItemId>>, other: Option<BTreeSet<ItemId>>) -> Option<BTreeSet<ItemId>> {
-    let mut both = one?;
-    both.append(&mut other?);
-    Some(both)
 }

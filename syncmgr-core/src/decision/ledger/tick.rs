@@ -139,7 +139,10 @@ impl RetryLedger {
         for (id, handler) in self.handlers.iter_mut().filter(|(_, handler)| handler.registered.is_some()) {
             // A disabled item keeps its state, which makes it due once it is enabled.
             let is_enabled = |item: &ItemId| disabled.hold_of(*id, *item).is_none();
-            let is_cleared = |item: &ItemId| !failed_since.items.contains(&(*id, *item)) && is_enabled(item);
+            // So does an item that is not listed, until it is listed again.
+            let is_listed = |item: &ItemId| !handler.unlisted.contains(item);
+            let has_failed_since = |item: &ItemId| failed_since.items.contains(&(*id, *item));
+            let is_cleared = |item: &ItemId| !has_failed_since(item) && is_enabled(item) && is_listed(item);
             let items = handler.items.iter().filter(|(item, state)| backs_off(state) && is_cleared(item));
             let items: BTreeSet<_> = items.map(|(item, _)| *item).collect();
             handler.items.retain(|item, _| !items.contains(item));
@@ -205,23 +208,24 @@ impl RetryLedger {
 
     /// Starts the held runs that the environment now allows. A run whose handler no longer exists starts too, and fails.
     fn start_lifted(&mut self, environment: Environment) -> Vec<Effect> {
-        let is_lifted = |held: &HeldRun| {
-            if held.is_automatic() && self.retry_queue.is_running(held.request.handler) {
-                return false;
-            }
-            if !self.disabled.allows(&held.request) {
-                return false;
-            }
-            let handler = self.handlers.get(&held.request.handler);
+        let (handlers, disabled, retry_queue) = (&self.handlers, &self.disabled, &mut self.retry_queue);
+        let is_allowed = |held: &HeldRun| {
+            let handler = handlers.get(&held.request.handler);
             let capabilities = handler.and_then(|handler| handler.registered);
-            capabilities.is_none_or(|capabilities| {
-                holds(environment, capabilities, held.request.trigger, held.requested_by).is_none()
-            })
+            disabled.allows(&held.request)
+                && capabilities.is_none_or(|capabilities| {
+                    holds(environment, capabilities, held.request.trigger, held.requested_by).is_none()
+                })
         };
-        let lifted = self.held.take_lifted(is_lifted);
-        let automatic = lifted.iter().filter(|held| held.is_automatic());
-        automatic.for_each(|held| self.retry_queue.start(held.request.handler));
-        lifted.into_iter().map(start_held).collect()
+        let starts = |held: &HeldRun| {
+            let waits = held.is_automatic() && retry_queue.is_running(held.request.handler);
+            let starts = !waits && is_allowed(held);
+            if starts && held.is_automatic() {
+                retry_queue.start(held.request.handler);
+            }
+            starts
+        };
+        self.held.take_lifted(starts).into_iter().map(start_held).collect()
     }
 }
 
