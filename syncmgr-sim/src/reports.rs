@@ -82,7 +82,9 @@ fn check_outcome(state: &mut State, report: &Report, key: Key, outcome: Outcome,
             format!("{key:?} is reported as {outcome} but is still running"),
         ),
         // An automatic run takes an item along again once its wait is over, and may be stopped before that attempt.
-        Some(Some(_)) if outcome == Outcome::Stopped && !state.model.sessions.contains_key(&report.session) => {}
+        Some(Some(_))
+            if matches!(outcome, Outcome::Stopped | Outcome::Skipped)
+                && !state.model.sessions.contains_key(&report.session) => {}
         Some(Some(end)) if end.outcome().is_some_and(|expected| expected != outcome) => {
             state.report_violation(
                 "an outcome matches the handler's result",

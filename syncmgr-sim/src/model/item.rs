@@ -25,6 +25,8 @@ pub(crate) struct Item {
     pub(crate) failures: u32,
     /// All states that a commit tried to save.
     pub(crate) written: Vec<String>,
+    /// The number of states in `written` before the item was last forgotten.
+    forgotten: usize,
     /// The index in `written` of the last acknowledged state.
     pub(crate) acknowledged_index: Option<usize>,
     /// The number of deletions in the last proposed plan.
@@ -74,6 +76,7 @@ impl Item {
     pub(crate) fn forget(&mut self) {
         self.mark_unknown();
         (self.acknowledged_index, self.reported) = (None, None);
+        self.forgotten = self.written.len();
     }
 
     /// Records that a commit of a state starts.
@@ -83,7 +86,7 @@ impl Item {
 
     /// Records that a commit of a state was acknowledged.
     pub(crate) fn acknowledge(&mut self, state: &str) {
-        let index = self.written.iter().rposition(|saved| saved == state);
+        let index = self.written.iter().rposition(|saved| saved == state).filter(|index| *index >= self.forgotten);
         // The state of an item that is being forgotten need not be stored.
         if self.pending_forgets == 0 {
             self.acknowledged_index = self.acknowledged_index.max(index);

@@ -119,6 +119,41 @@ const REGRESSIONS: &[(u64, &str, &str)] = &[
         "0,4-5,8-9,27,32,38",
         "the model did not know that requests merge only within one registration of their handler",
     ),
+    (
+        8_000_123,
+        "0,4-5,7-9,11-13,15-16,24-25,37",
+        "the model did not know that the user may skip an item that an automatic run takes along twice",
+    ),
+    (
+        8_025_342,
+        "0,2-4,7,9,11-13,17-19,21,24",
+        "a fence named a session whose start was not stored, so later processes could not store the item's end",
+    ),
+    (
+        8_027_367,
+        "0,2-6,12-13,19-21,23-24,30,32-33,37,41-42,45",
+        "a retry was lost that was due in a new process while its handler needed attention",
+    ),
+    (
+        8_033_032,
+        "0,3-4,12,14,16,23,26,28-29,31-32",
+        "the failure of a handler to begin was stored before its log entry",
+    ),
+    (
+        8_089_313,
+        "0-1,4-5,9-10,14,16,24,26,29,34-35,38,41-42,44-48,50-51,53-55,58,61,64,66",
+        "a new process used the number of a session again whose start could not be stored, so its ends were not stored",
+    ),
+    (
+        8_139_635,
+        "0-5,7,11,13,15-16,19,22-25,27,30,32,34,37,41-42,44",
+        "the model expected a state that was saved before the item was reset and acknowledged afterwards",
+    ),
+    (
+        8_160_023,
+        "0,4-7,9-10,12-13,18,22,32,35",
+        "a retry that waited for the network was lost when a run waited too whose preferences excluded it",
+    ),
 ];
 
 #[test]
