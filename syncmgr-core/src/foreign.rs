@@ -72,13 +72,21 @@ impl Wakers {
         None
     }
 
-    /// Adds wakers that are not among these.
+    /// Adds other wakers. A task that is among both is woken twice: a waker that is left out would have to be dropped, which
+    /// may not happen while a lock is held.
     pub fn append(&mut self, mut other: Self) {
         self.0.append(&mut other.0);
     }
 
     /// Wakes every task. A panic of a waker is ignored: it concerns only its own task.
+    #[inline]
     pub fn wake(self) {
+        if !self.0.is_empty() {
+            self.wake_all();
+        }
+    }
+
+    fn wake_all(self) {
         self.0.into_iter().for_each(|waker| _ = call(|| waker.wake()));
     }
 }
@@ -146,6 +154,7 @@ impl<T> DerefMut for Foreign<T> {
 }
 
 impl<T> Drop for Foreign<T> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(value) = self.0.take() {
             // The panic hook has reported a panic.

@@ -3,6 +3,8 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -11,7 +13,9 @@ use syncmgr_core::id::ItemId;
 use uuid::Uuid;
 
 thread_local! {
-    static CURRENT: Cell<Option<Call>> = const { Cell::new(None) };
+    /// The call that polls the current code. Never dropped, because it is empty again before its thread ends; a value
+    /// without a destructor needs no registration and can be read while the thread ends.
+    static CURRENT: Cell<Option<ManuallyDrop<Arc<dyn Calling>>>> = const { Cell::new(None) };
 }
 
 /// A call of a handler's method.
@@ -24,45 +28,69 @@ pub(crate) struct Call {
     pub(crate) item: Option<ItemId>,
 }
 
-impl Call {
-    /// Returns the call that polls the current code, if any.
-    pub(crate) fn current() -> Option<Self> {
-        CURRENT.get()
-    }
+/// A source of calls, which says only when it is asked which call it is in.
+pub(crate) trait Calling: Send + Sync {
+    /// Returns the call in progress.
+    fn call(&self) -> Call;
+}
 
-    /// Returns the same call for an item.
-    pub(crate) fn of_item(self, item: ItemId) -> Self {
-        Self { item: Some(item), ..self }
+impl Calling for Call {
+    fn call(&self) -> Call {
+        *self
     }
 }
 
-/// Runs a part of a call.
-pub(crate) fn within<T>(call: Option<Call>, part: impl FnOnce() -> T) -> T {
-    let _restore = Restore(CURRENT.replace(call));
+/// The source of the calls of one piece of code. `None` in a host that is not ours.
+pub(crate) type CallSource = Option<Arc<dyn Calling>>;
+
+impl Call {
+    /// Returns the call that polls the current code, if any.
+    pub(crate) fn current() -> Option<Self> {
+        let current = CURRENT.take()?;
+        let source = Arc::clone(&current);
+        CURRENT.set(Some(current));
+        Some(source.call())
+    }
+
+    /// Returns this call as the source of the calls of a piece of code.
+    pub(crate) fn source(self) -> Arc<dyn Calling> {
+        Arc::new(self)
+    }
+}
+
+/// Runs a part of a call. Moves the source and does not copy it, because this runs at every poll of an item.
+pub(crate) fn within<T>(source: &mut CallSource, part: impl FnOnce() -> T) -> T {
+    let outer = CURRENT.replace(source.take().map(ManuallyDrop::new));
+    let _restore = Restore { source, outer };
     part()
 }
 
 /// Makes a task part of the call that spawns it.
 pub(crate) fn spawned(mut task: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
-    match Call::current() {
-        Some(call) => poll_fn(move |cx| within(Some(call), || task.poll_unpin(cx))).boxed(),
-        None => task,
+    let mut source = Call::current().map(Call::source);
+    if source.is_none() {
+        return task;
     }
+    poll_fn(move |cx| within(&mut source, || task.poll_unpin(cx))).boxed()
 }
 
 /// Makes blocking work part of the call that starts it.
 pub(crate) fn blocking(job: Box<dyn FnOnce() + Send>) -> Box<dyn FnOnce() + Send> {
-    match Call::current() {
-        Some(call) => Box::new(move || within(Some(call), job)),
-        None => job,
+    let mut source = Call::current().map(Call::source);
+    if source.is_none() {
+        return job;
     }
+    Box::new(move || within(&mut source, job))
 }
 
-/// Restores the outer call when it is dropped.
-struct Restore(Option<Call>);
+/// Restores the outer call when it is dropped, and returns the inner one to its owner.
+struct Restore<'a> {
+    source: &'a mut CallSource,
+    outer: Option<ManuallyDrop<Arc<dyn Calling>>>,
+}
 
-impl Drop for Restore {
+impl Drop for Restore<'_> {
     fn drop(&mut self) {
-        CURRENT.set(self.0);
+        *self.source = CURRENT.replace(self.outer.take()).map(ManuallyDrop::into_inner);
     }
 }

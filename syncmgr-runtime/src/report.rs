@@ -149,7 +149,16 @@ impl RunReport {
             Some(RunEnding::Held) => is_disabled(self.hold.as_ref()),
             Some(_) => false,
         };
-        without_fault && self.items().all(|item| item.outcome == Outcome::Succeeded || is_disabled(item.hold.as_ref()))
+        without_fault
+            && (self.is_plain_success()
+                || self.items().all(|item| item.outcome == Outcome::Succeeded || is_disabled(item.hold.as_ref())))
+    }
+
+    /// Returns `true` if there was one attempt, nothing was left out, and every item succeeded. Creates no item's report.
+    fn is_plain_success(&self) -> bool {
+        let succeeded =
+            |attempt: &AttemptReport| attempt.phases.iter().all(|phase| *phase == Phase::Ended(Outcome::Succeeded));
+        self.not_run.is_empty() && matches!(&*self.attempts, [attempt] if succeeded(attempt))
     }
 
     /// Returns the items in the order of their first attempt, each with the outcome of its last attempt.

@@ -62,7 +62,7 @@ impl Attempt {
 
     /// Returns `true` if a worker may take the next item: it has its claims or needs none.
     pub(super) fn may_assign(&self, state: &mut State) -> bool {
-        !self.is_claiming()
+        !state.claiming
             || state.items.has_ready()
             || state.items.peek_next().is_none_or(|index| !self.claims_any(index))
     }
@@ -91,7 +91,7 @@ impl Attempt {
 
     /// Returns `true` if so many items wait for claims that the items behind them are not checked yet.
     pub(super) fn has_enough_waiting(&self, state: &State) -> bool {
-        self.is_claiming() && state.items.waiting_for_claims() >= self.limits.items().max(MIN_WINDOW)
+        state.claiming && state.items.waiting_for_claims() >= self.limits.items().max(MIN_WINDOW)
     }
 
     fn hold_next(&self) -> Option<usize> {

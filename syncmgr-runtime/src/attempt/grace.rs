@@ -15,11 +15,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::Attempt;
 use crate::call::{destructor_panicked, panicked};
 use crate::clock::later;
-use crate::nesting::{self, Call};
+use crate::nesting::{self, CallSource};
 
 /// The end of an item's work.
 pub(super) enum WorkEnd {
-    Returned(Foreign<SyncResult>),
+    Succeeded,
+    /// Returned an error.
+    Failed(Foreign<SyncResult>),
     /// Panicked, with the text for the log.
     Panicked(String),
     /// Dropped after the soft grace; all work that the item started has ended.
@@ -34,6 +36,8 @@ pub(super) struct PollState {
     pub(super) waker: Waker,
     /// `true` if the worker has been pending since the last check.
     pub(super) suspended: bool,
+    /// The source of the item's calls.
+    pub(super) source: CallSource,
 }
 
 /// Polls an item's work to its end.
@@ -45,57 +49,71 @@ pub(super) struct PollState {
 /// soft grace (hard, while uninterrupted) ── over ──▶ dropped, with its tasks ──▶ ended
 ///                                                     └── hard grace over ──▶ abandoned
 /// ```
-pub(super) struct Supervised<'a> {
+pub(super) struct Supervised<'a, B> {
     attempt: &'a Attempt,
     slot: usize,
     item: &'a ItemContext,
-    work: Option<Foreign<BoxFuture<'a, SyncResult>>>,
+    /// Begins the work, at the first poll.
+    begin: Option<B>,
+    /// The work, from its begin to its end.
+    work: Option<BoxFuture<'a, SyncResult>>,
     ended: Option<WorkEnd>,
     grace: Option<Grace>,
     poll_state: &'a mut PollState,
     span: tracing::Span,
-    call: Option<Call>,
 }
 
-impl<'a> Supervised<'a> {
+impl<'a, B: FnOnce() -> BoxFuture<'a, SyncResult>> Supervised<'a, B> {
     pub(super) fn new(
         attempt: &'a Attempt,
         slot: usize,
         item: &'a ItemContext,
         poll_state: &'a mut PollState,
-        begin: impl FnOnce() -> BoxFuture<'a, SyncResult>,
+        begin: B,
     ) -> Self {
         let span = crate::trace::item(&attempt.span, &attempt.run_info, item.id());
-        let (mut work, mut ended) = (None, None);
-        item.cell().record_poll_boundary();
-        let call = attempt.nesting.map(|call| call.of_item(item.id()));
-        let begun = nesting::within(call, || foreign::call(begin));
-        item.cell().record_poll_boundary();
-        match begun {
-            Ok(future) => work = Some(Foreign::new(future)),
-            Err(panic) => ended = Some(WorkEnd::Panicked(panicked(&panic))),
-        }
-        Self { attempt, slot, item, work, ended, grace: None, poll_state, span, call }
+        Self { attempt, slot, item, begin: Some(begin), work: None, ended: None, grace: None, poll_state, span }
     }
 
-    /// Polls the work, if it has not ended.
+    /// Polls the work, if it has not ended. Begins it before its first poll, and drops it after its last.
     fn poll_work(&mut self, cx: &mut Context<'_>) {
-        let Some(work) = &mut self.work else { return };
-        let cell = self.item.cell();
-        cell.record_poll_boundary();
-        let polled = self.span.in_scope(|| nesting::within(self.call, || foreign::call(|| work.poll_unpin(cx))));
-        cell.record_poll_boundary();
-        let ended = match polled {
-            Ok(Poll::Pending) => return,
-            Ok(Poll::Ready(result)) => WorkEnd::Returned(Foreign::new(result)),
-            Err(panic) => WorkEnd::Panicked(panicked(&panic)),
+        let Self { item, begin, work, span, poll_state, .. } = self;
+        if begin.is_none() && work.is_none() {
+            return;
+        }
+        let mut returned = None;
+        // One guarded call, because each costs some thirty instructions.
+        let poll = || {
+            if let Some(begin) = begin.take() {
+                *work = Some(begin());
+            }
+            if let Some(Poll::Ready(result)) = work.as_mut().map(|work| work.poll_unpin(cx)) {
+                returned = Some(result);
+                drop(work.take());
+            }
         };
-        self.end_work(ended);
+        item.cell().record_poll_boundary();
+        let source = &mut poll_state.source;
+        let polled = span.in_scope(|| nesting::within(source, || foreign::call(poll)));
+        item.cell().record_poll_boundary();
+        match (polled, returned) {
+            (Ok(()), None) => {}
+            (Ok(()), Some(Ok(()))) => self.ended = Some(WorkEnd::Succeeded),
+            (Ok(()), Some(result)) => self.ended = Some(WorkEnd::Failed(Foreign::new(result))),
+            (Err(panic), returned) => self.end_panicked(&panic, returned.map(Foreign::new)),
+        }
+    }
+
+    /// Ends work that has panicked, or whose destructor has panicked after it returned.
+    #[cold]
+    fn end_panicked(&mut self, panic: &str, returned: Option<Foreign<SyncResult>>) {
+        let text = if returned.is_some() { destructor_panicked(panic) } else { panicked(panic) };
+        self.end_work(WorkEnd::Panicked(text));
     }
 
     /// Drops the work, and catches a panic of the drop.
     fn end_work(&mut self, ended: WorkEnd) {
-        let dropped = self.work.take().map_or(Ok(()), Foreign::discard);
+        let dropped = self.work.take().map_or(Ok(()), foreign::discard);
         self.ended = Some(match dropped {
             Ok(()) => ended,
             Err(panic) => WorkEnd::Panicked(destructor_panicked(&panic)),
@@ -138,7 +156,7 @@ impl<'a> Supervised<'a> {
     /// Polls an item after its soft grace: drops its tasks and waits for its blocking work.
     fn poll_dropped(&mut self, cx: &mut Context<'_>) -> Poll<WorkEnd> {
         let cell = self.item.cell();
-        if cell.is_working() && matches!(&self.ended, Some(WorkEnd::Returned(result)) if result.is_ok()) {
+        if cell.is_working() && matches!(self.ended, Some(WorkEnd::Succeeded)) {
             // The work that the item spawned is dropped before that work has ended, so the item's success does not
             // count.
             self.ended = Some(WorkEnd::Dropped);
@@ -157,26 +175,38 @@ impl<'a> Supervised<'a> {
     }
 }
 
-impl Future for Supervised<'_> {
+impl<B> Drop for Supervised<'_, B> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(work) = self.work.take() {
+            // The panic hook has reported a panic.
+            let _ = foreign::discard(work);
+        }
+    }
+}
+
+impl<'a, B: FnOnce() -> BoxFuture<'a, SyncResult> + Unpin> Future for Supervised<'a, B> {
     type Output = WorkEnd;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<WorkEnd> {
         let this = &mut *self;
         this.poll_work(cx);
-        let cell = this.item.cell();
-        if cell.cancel().reason() == Some(CancelReason::Ended) {
-            // The worker was evicted; the item's running work is in quarantine.
-            this.end_work(WorkEnd::Dropped);
-            return Poll::Ready(this.take_ended());
+        let (cell, pending) = (this.item.cell(), this.work.is_some());
+        let unfinished = pending || cell.is_working();
+        if unfinished {
+            // Before the check, so that no cancellation is missed.
+            this.update_waker(cx.waker());
         }
-        if this.work.is_none() && !cell.is_working() {
-            return Poll::Ready(this.take_ended());
+        match cell.cancel().reason() {
+            None if pending => Poll::Pending,
+            Some(CancelReason::Ended) => {
+                // The worker was evicted; the item's running work is in quarantine.
+                this.end_work(WorkEnd::Dropped);
+                Poll::Ready(this.take_ended())
+            }
+            _ if !unfinished => Poll::Ready(this.take_ended()),
+            _ => this.poll_rest(cx),
         }
-        this.update_waker(cx.waker());
-        if this.work.is_some() && this.item.cell().cancel().reason().is_none() {
-            return Poll::Pending;
-        }
-        this.poll_rest(cx)
     }
 }
 

@@ -36,7 +36,7 @@ use syncmgr_core::record::Fence;
 use syncmgr_core::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::nesting::{self, Call};
+use crate::nesting::{self, Call, CallSource};
 
 pub(crate) use self::link::HostLink;
 pub(crate) use self::records::Usage;
@@ -73,8 +73,8 @@ pub(crate) struct Attempt {
     /// Counts the polls of the handler's methods.
     call: ItemCell,
     span: tracing::Span,
-    /// The identity of the handler's calls.
-    nesting: Option<Call>,
+    /// The source of the handler's calls.
+    source: CallSource,
     kept: Arc<Kept>,
     link: Arc<dyn HostLink>,
     state: Mutex<State>,
@@ -84,8 +84,6 @@ pub(crate) struct Attempt {
 /// The selection of an attempt.
 struct Selected {
     run_info: RunInfo,
-    /// `true` if any item has claims.
-    claiming: bool,
     suspects: Suspects,
     /// The index of each item in the selection, created at the first lookup by id.
     indices: OnceLock<BTreeMap<ItemId, usize>>,
@@ -127,7 +125,7 @@ impl Attempt {
             cancel: Cancel::default(),
             call: ItemCell::default(),
             span: link.span(),
-            nesting: link.call(),
+            source: link.call().map(Call::source),
             kept,
             link,
             state: Mutex::default(),
@@ -144,7 +142,7 @@ impl Attempt {
         let items = selection.len();
         let run_info = self.run_info.clone().with_selection(selection).with_attempt(self.number + 1).with_fence(fence);
         self.change(|state| {
-            let first = self.selected.set(Selected { run_info, claiming, suspects, indices: OnceLock::new() }).is_ok();
+            let first = self.selected.set(Selected { run_info, suspects, indices: OnceLock::new() }).is_ok();
             assert!(first, "the items of an attempt are selected once");
             state.claiming = claiming;
             state.items.select(items);
@@ -167,11 +165,6 @@ impl Attempt {
     /// Returns the run info of the attempt.
     fn run_info(&self) -> &RunInfo {
         self.selected.get().map_or(&self.run_info, |selected| &selected.run_info)
-    }
-
-    /// Returns `true` if any item has claims.
-    fn is_claiming(&self) -> bool {
-        self.selected.get().is_some_and(|selected| selected.claiming)
     }
 
     /// Returns the number of the attempt in its run, from 0.
@@ -327,20 +320,22 @@ impl Attempt {
     ) -> (Vec<ItemEnded>, usize) {
         let mut state = self.lock();
         let State { items, failures, used, held_back, .. } = &mut *state;
+        let selection = self.selection();
         let entries = items.journal(from).take(max);
         let next = from + entries.len();
-        let ended = entries.filter_map(|entry| {
-            let Change::Ended(outcome) = entry.change else { return None };
+        let mut ended = Vec::new();
+        for entry in entries {
+            let Change::Ended(outcome) = entry.change else { continue };
             let index = entry.item as usize;
-            if held_back.contains_key(&index) {
-                return None;
-            }
-            let item = self.selection()[index].id();
-            let verdict = failures.get(&index).copied().unwrap_or(Verdict::plain(outcome));
+            let item = selection[index].id();
             let known = Candidate { item, outcome, used: used.get(&item) };
-            filter(known).then(|| ItemEnded { item, verdict, used: used.remove(&item).unwrap_or_default() })
-        });
-        (ended.collect(), next)
+            if held_back.contains_key(&index) || !filter(known) {
+                continue;
+            }
+            let verdict = failures.get(&index).copied().unwrap_or(Verdict::plain(outcome));
+            ended.push(ItemEnded { item, verdict, used: used.remove(&item).unwrap_or_default() });
+        }
+        (ended, next)
     }
 
     /// Returns the length of the journal.
@@ -351,7 +346,7 @@ impl Attempt {
     /// Polls a method of the handler.
     pub(crate) fn observe_poll<T>(&self, poll: impl FnOnce() -> T) -> T {
         self.call.record_poll_boundary();
-        let polled = self.span.in_scope(|| nesting::within(self.nesting, poll));
+        let polled = self.span.in_scope(|| nesting::within(&mut self.source.clone(), poll));
         self.call.record_poll_boundary();
         polled
     }

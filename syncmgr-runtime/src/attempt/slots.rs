@@ -70,7 +70,7 @@ impl Attempt {
         }
         let mut state = self.lock();
         let cancelled_at = ended.as_ref().and_then(|ended| state.end_in_slot(slot, ended));
-        if self.is_claiming() {
+        if state.claiming {
             self.report_claims(state);
             ended.iter().for_each(|ended| self.release(ended.index));
             state = self.claim_next();
@@ -90,6 +90,12 @@ impl Attempt {
             self.link.return_workers(1);
         }
         self.assign(assignment, context)
+    }
+
+    /// Returns the item of a worker.
+    pub(super) fn item_in_slot(&self, slot: usize) -> Option<ItemId> {
+        let index = self.lock().slots[slot].index?;
+        Some(self.selection()[index].id())
     }
 
     /// Points a worker's context to its item. Returns `false` if the worker has left.

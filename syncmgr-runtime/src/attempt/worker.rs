@@ -26,6 +26,7 @@ use super::records::entry_of_failure;
 use super::slots::Granted;
 use super::state::Ended;
 use crate::call::destructor_panicked;
+use crate::nesting::{Call, CallSource, Calling};
 
 /// Runs `synchronize_item` for each item, on workers in their own tasks.
 pub(super) async fn run_spawned(attempt: Arc<Attempt>) -> SyncResult {
@@ -159,6 +160,26 @@ struct SlotGuard {
     dropped: Dropped,
 }
 
+/// The calls of a worker: each synchronizes the worker's current item.
+struct WorkerCalls {
+    of_run: Call,
+    attempt: Arc<Attempt>,
+    slot: usize,
+}
+
+impl WorkerCalls {
+    fn source(attempt: &Arc<Attempt>, slot: usize) -> CallSource {
+        let of_run = attempt.source.as_ref()?.call();
+        Some(Arc::new(Self { of_run, attempt: attempt.clone(), slot }))
+    }
+}
+
+impl Calling for WorkerCalls {
+    fn call(&self) -> Call {
+        Call { item: self.attempt.item_in_slot(self.slot), ..self.of_run }
+    }
+}
+
 /// The reason a worker is dropped before it has left.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dropped {
@@ -177,7 +198,8 @@ enum Left {
 
 impl SlotGuard {
     fn new(attempt: Arc<Attempt>, slot: usize, dropped: Dropped) -> Self {
-        let poll_state = PollState { waker: Waker::noop().clone(), suspended: false };
+        let source = WorkerCalls::source(&attempt, slot);
+        let poll_state = PollState { waker: Waker::noop().clone(), suspended: false, source };
         Self { attempt, slot, context: None, poll_state, left: Left::No, dropped }
     }
 
@@ -237,9 +259,7 @@ fn end_item(attempt: &Attempt, item: &ItemContext, end: WorkEnd) -> Ended {
     attempt.link.item_ends(item.id(), item.cell());
     let verdict = match &end {
         // Faults of the item were logged when they happened.
-        WorkEnd::Returned(result) if result.is_ok() => {
-            verdict_of(&Ending::Returned(&Ok(())), None, item.cell().signals())
-        }
+        WorkEnd::Succeeded => verdict_of(&Ending::Returned(&Ok(())), None, item.cell().signals()),
         _ => decide_and_log(attempt, item, end),
     };
     Ended { index: item.index(), verdict }
@@ -249,7 +269,8 @@ fn end_item(attempt: &Attempt, item: &ItemContext, end: WorkEnd) -> Ended {
 fn decide_and_log(attempt: &Attempt, item: &ItemContext, end: WorkEnd) -> Verdict {
     let cancel = item.cell().cancel().reason();
     let (ending, text) = match &end {
-        WorkEnd::Returned(result) => (Ending::Returned(result), result.as_ref().err().map(one_line)),
+        WorkEnd::Succeeded => (Ending::Returned(&Ok(())), None),
+        WorkEnd::Failed(result) => (Ending::Returned(result), result.as_ref().err().map(one_line)),
         WorkEnd::Panicked(text) => (Ending::Panicked, Some(text.clone())),
         WorkEnd::Dropped => (Ending::Dropped, cancel.is_none().then(|| UNAWAITED.to_string())),
         WorkEnd::Abandoned => (Ending::Abandoned, Some(abandoned_text(attempt))),
@@ -259,7 +280,7 @@ fn decide_and_log(attempt: &Attempt, item: &ItemContext, end: WorkEnd) -> Verdic
     }
     let verdict = verdict_of(&ending, cancel, item.cell().signals());
     let is_cancelled = |result: &SyncResult| result.as_ref().err().is_some_and(is_cancelled);
-    let only_cancelled = matches!(&end, WorkEnd::Returned(result) if cancel.is_some() && is_cancelled(result));
+    let only_cancelled = matches!(&end, WorkEnd::Failed(result) if cancel.is_some() && is_cancelled(result));
     if let (Some(level), Some(text), false) = (verdict.level, text, only_cancelled) {
         attempt.link.log(entry_of_failure(LogEntry::new(level, text), verdict.class, item.id()));
     }
@@ -268,7 +289,7 @@ fn decide_and_log(attempt: &Attempt, item: &ItemContext, end: WorkEnd) -> Verdic
 
 /// Drops the error of an item. Returns the verdict on the item if the error's destructor panics.
 fn discard_end(attempt: &Attempt, item: &ItemContext, end: WorkEnd) -> Option<Verdict> {
-    let WorkEnd::Returned(result) = end else { return None };
+    let WorkEnd::Failed(result) = end else { return None };
     let text = destructor_panicked(&result.discard().err()?);
     attempt.link.log(LogEntry::new(LogLevel::Error, text).with_item(item.id()));
     Some(verdict_of(&Ending::Panicked, None, item.cell().signals()))
