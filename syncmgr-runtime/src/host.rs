@@ -32,6 +32,7 @@ use crate::latency::LatencyHistogram;
 use crate::random::{Randomness, random_id, random_number};
 use crate::scheduler::admission::Admission;
 use crate::scheduler::{Launcher, Scheduler};
+use crate::turns::Turns;
 use crate::watchdog::Watchdog;
 
 /// The ports through which a manager uses its environment.
@@ -105,6 +106,7 @@ pub(crate) struct Registered {
     /// Its description at registration.
     pub(crate) info: HandlerInfo,
     pub(crate) generation: Generation,
+    pub(crate) turns: Arc<Turns>,
     /// Its latest listing.
     pub(crate) listing: Option<Listing>,
 }

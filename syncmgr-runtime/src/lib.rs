@@ -40,6 +40,7 @@ pub mod session;
 pub mod sqlite;
 mod tasks;
 pub mod trace;
+mod turns;
 pub mod watchdog;
 
 pub use ending::{RunChange, RunEnding, RunFault};

@@ -42,7 +42,8 @@ pub struct HostState {
     permits: BTreeMap<RunId, usize>,
     priorities: BTreeMap<RunId, RunPriority>,
     current: BTreeMap<HandlerId, RunId>,
-    starts: FairQueue<RunId>,
+    /// The runs of each handler that wait for its active run.
+    starts: BTreeMap<HandlerId, FairQueue<RunId>>,
     permit_requests: FairQueue<PermitRequest>,
     /// The runs of sessions that an item started and may wait for.
     nested: BTreeSet<RunId>,
@@ -91,7 +92,7 @@ impl HostState {
             permits: BTreeMap::new(),
             priorities: BTreeMap::new(),
             current: BTreeMap::new(),
-            starts: FairQueue::default(),
+            starts: BTreeMap::new(),
             permit_requests: FairQueue::default(),
             nested: BTreeSet::new(),
             lent: BTreeSet::new(),
@@ -130,24 +131,26 @@ impl HostState {
     #[must_use = "perform the grants"]
     pub fn request(&mut self, run: RunId, priority: Priority) -> Vec<Grant> {
         self.priorities.insert(run, RunPriority { own: priority, effective: priority });
-        self.starts.push(run, priority);
-        let mut grants = self.inherit_priority(run.handler);
-        grants.extend(self.start_waiting());
-        grants
+        self.starts.entry(run.handler).or_default().push(run, priority);
+        match self.start_next(run.handler) {
+            Some(start) => vec![start],
+            None => self.raise_priority(run.handler, priority),
+        }
     }
 
     /// Removes a run that has ended or has given up waiting. Releases the claims of the run; its permits are returned separately.
     #[must_use = "perform the grants"]
     pub fn leave(&mut self, run: RunId) -> Vec<Grant> {
-        self.starts.retain(|waiting| *waiting != run);
         self.cancel_permit_request(run);
         self.priorities.remove(&run);
         self.nested.remove(&run);
         if self.is_current(run) {
             self.current.remove(&run.handler);
+        } else if let Some(waiting) = self.starts.get_mut(&run.handler) {
+            waiting.retain(|waiting| *waiting != run);
         }
         let mut grants = begin(self.claims.release_run(run));
-        grants.extend(self.start_waiting());
+        grants.extend(self.start_next(run.handler));
         grants.extend(self.inherit_priority(run.handler));
         grants
     }
@@ -155,12 +158,6 @@ impl HostState {
     /// Returns `true` if this is the active run of its handler.
     pub fn is_current(&self, run: RunId) -> bool {
         self.current.get(&run.handler) == Some(&run)
-    }
-
-    /// Returns the runs of a handler that are active or waiting, the active one first.
-    pub fn runs_of(&self, handler: HandlerId) -> Vec<RunId> {
-        let waiting = self.starts.iter().map(|(run, _)| *run).filter(|run| run.handler == handler);
-        self.current.get(&handler).copied().into_iter().chain(waiting).collect()
     }
 
     /// Requests permits for this many workers and replaces an earlier request. Waiting runs receive free permits in rotation, one
@@ -254,7 +251,8 @@ impl HostState {
 
     /// Returns all runs and items that wait or are in quarantine, with the reason.
     pub fn held(&self) -> Vec<Held> {
-        let behind = self.starts.iter().filter_map(|(run, _)| {
+        let waiting = self.starts.values().flat_map(FairQueue::iter);
+        let behind = waiting.filter_map(|(run, _)| {
             let hold = Hold::Behind { session: self.current.get(&run.handler)?.session };
             Some(Held::new(run.handler, hold).with_session(run.session))
         });
@@ -271,29 +269,37 @@ impl HostState {
         behind.chain(no_worker).chain(claimed).chain(quarantined).collect()
     }
 
-    fn start_waiting(&mut self) -> Vec<Grant> {
-        let mut started = Vec::new();
-        let mut passed_over = BTreeSet::new();
-        let current = &self.current;
-        self.starts.retain(|run| {
-            let waits = current.contains_key(&run.handler) || !passed_over.insert(run.handler);
-            if !waits {
-                started.push(*run);
-            }
-            waits
-        });
-        for run in &started {
-            self.current.insert(run.handler, *run);
+    /// Starts the next run of a handler, unless one is active.
+    fn start_next(&mut self, handler: HandlerId) -> Option<Grant> {
+        if self.current.contains_key(&handler) {
+            return None;
         }
-        started.into_iter().map(Grant::Start).collect()
+        let next = self.starts.get_mut(&handler).and_then(|waiting| waiting.pop_first(|_| true));
+        let Some((run, _)) = next else {
+            self.starts.remove(&handler);
+            return None;
+        };
+        self.current.insert(handler, run);
+        Some(Grant::Start(run))
+    }
+
+    /// Raises the effective priority of a handler's active run to that of a run that waits for it.
+    fn raise_priority(&mut self, handler: HandlerId, waiting: Priority) -> Vec<Grant> {
+        let Some(current) = self.current.get(&handler).copied() else { return Vec::new() };
+        let effective = self.priority(current).max(waiting);
+        self.set_effective(current, effective)
     }
 
     /// Sets the effective priority of a handler's active run: the highest of its own and those of the runs that wait for it.
     fn inherit_priority(&mut self, handler: HandlerId) -> Vec<Grant> {
         let Some(current) = self.current.get(&handler).copied() else { return Vec::new() };
-        let waiting = self.starts.iter().filter(|(run, _)| run.handler == handler).map(|(_, priority)| priority).max();
+        let waiting = self.starts.get(&handler).and_then(|waiting| waiting.iter().map(|(_, priority)| priority).max());
+        let Some(RunPriority { own, .. }) = self.priorities.get(&current).copied() else { return Vec::new() };
+        self.set_effective(current, waiting.map_or(own, |waiting| waiting.max(own)))
+    }
+
+    fn set_effective(&mut self, current: RunId, effective: Priority) -> Vec<Grant> {
         let Some(priority) = self.priorities.get_mut(&current) else { return Vec::new() };
-        let effective = waiting.map_or(priority.own, |waiting| waiting.max(priority.own));
         if std::mem::replace(&mut priority.effective, effective) == effective {
             return Vec::new();
         }

@@ -92,7 +92,7 @@ impl SyncManager {
             effective.flags = events;
             state.registry.register(id, effective)?;
             let generation = state.next_generation();
-            state.handlers.insert(id, Registered { handler, info, generation, listing: None });
+            state.handlers.insert(id, Registered { handler, info, generation, turns: Arc::default(), listing: None });
             // Stored under the lock, like the deletion of the handler's data: the order of both decides what is stored.
             self.host().store(StateChange::Registered { handler: id, registration });
             self.host().decide(|ledger, now| {

@@ -94,12 +94,21 @@ impl Run {
     async fn enter(self: &Arc<Self>, attempt: &Attempt) -> bool {
         let admission = &self.host().admission;
         // The token is created only if the run has to wait.
-        if admission.is_current(self.id) && attempt.stopped().is_none() {
-            return true;
+        if !admission.is_current(self.id) {
+            attempt.token().run_until_cancelled_owned(admission.wait(self.id, &self.started)).await;
         }
-        let admitted = attempt.token().run_until_cancelled_owned(admission.wait(self.id, &self.started)).await;
         // A stop of the earlier run may have admitted this run, which was stopped with it.
-        admitted.is_some() && attempt.stopped().is_none()
+        let enters = attempt.stopped().is_none();
+        if enters {
+            self.begin_turn();
+        }
+        enters
+    }
+
+    /// Lets the next run of the handler begin.
+    fn leave(&self) {
+        self.end_turn();
+        self.host().admission.leave(self.id);
     }
 
     /// Lists the handler's items.
@@ -205,8 +214,9 @@ impl Run {
         let again = self.retry_items(items.unwrap_or_default());
         if !again.is_empty() && attempt.stopped().is_none() {
             let admission = &self.host().admission;
-            admission.request(std::slice::from_ref(self), self.scope.terms.priority, |_, _| {});
+            admission.request(std::slice::from_ref(self), self.scope.terms.priority);
             attempt.token().run_until_cancelled_owned(admission.wait(self.id, &self.started)).await;
+            self.begin_turn();
         }
         let any_requested = !again.is_empty();
         let any = if any_requested { self.set_next_items(again) } else { ItemSet::Empty };
@@ -217,7 +227,7 @@ impl Run {
         }
         let step = self.complete(window, Event::ErrorCompleted(code, any), Event::ErrorReturned);
         if step != Step::Do(Action::Prepare) {
-            self.host().admission.leave(self.id);
+            self.leave();
         }
         step
     }
@@ -313,13 +323,12 @@ impl Run {
 
     /// Marks the run as ended. Pending requests fail.
     fn finish(&self) {
-        let commands = {
+        let (commands, turns) = {
             let mut state = self.lock();
             (state.idle, state.ended) = (false, true);
-            state.earlier.clear();
-            std::mem::take(&mut state.commands)
+            (std::mem::take(&mut state.commands), state.turns_since.take())
         };
-        drop(commands);
+        drop((commands, turns));
         self.scope.changed();
     }
 
@@ -364,7 +373,7 @@ impl Run {
         self.finish_resumed(&resumed, &unfinished);
         self.requeue_unstarted();
         self.attention.revoke_all();
-        self.host().admission.leave(self.id);
+        self.leave();
         if first {
             let outcomes = self.attempt().with_phases(meter::outcomes);
             meter::items(self.id.handler, outcomes);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::hold::Hold;
+use syncmgr_core::decision::host::RunId;
 use syncmgr_core::decision::merge::Terms;
-use syncmgr_core::decision::protocol::Stage;
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::id::{ItemId, SessionId};
 use syncmgr_core::item::SyncItem;
@@ -14,35 +14,38 @@ use syncmgr_core::log::{LogEntry, LogLevel};
 
 use super::Run;
 use super::events::{NotRun, RunEvent};
-use super::state::Earlier;
+use crate::turns::{Position, Since, TakesTurns};
 
 impl Run {
-    /// Adds earlier runs of the same handler. This run leaves out the items that an earlier run begins from now on.
-    pub(crate) fn add_earlier_runs(&self, earlier: impl Iterator<Item = Arc<Run>>) {
-        for run in earlier {
-            if run.generation == self.generation && run.terms().cover(&self.terms()) {
-                let (attempt, entry) = run.position();
-                self.lock().earlier.push(Earlier { run: run.clone(), attempt, entry });
-            }
-            run.add_overtaking_run(self.this.upgrade());
-        }
+    /// Remembers the current turn. The run leaves out the items that other runs begin from now on.
+    pub(crate) fn observe_turns(&self) {
+        let since = self.turns.since_now();
+        self.lock().turns_since = Some(since);
     }
 
-    /// Adds a run that was requested after this run but may begin before it.
-    fn add_overtaking_run(&self, later: Option<Arc<Run>>) {
-        let Some(run) = later.filter(|later| later.generation == self.generation && later.terms().cover(&self.terms()))
-        else {
-            return;
-        };
-        if self.lock().protocol.stage() == Stage::Created {
-            self.lock().earlier.push(Earlier { run, attempt: 0, entry: 0 });
-        }
+    /// Takes the turn.
+    pub(super) fn begin_turn(self: &Arc<Self>) {
+        let turn = self.turns.add(self.clone());
+        let before = self.lock().turn.replace(turn);
+        drop(before);
     }
 
-    /// Returns the position of the run: its attempt, and the length of the journal.
-    fn position(&self) -> (u32, usize) {
-        let attempt = self.attempt();
-        (attempt.number(), attempt.journal_len())
+    /// Gives the turn up, if the run has it.
+    pub(super) fn end_turn(&self) {
+        let turn = self.lock().turn.take();
+        drop(turn);
+    }
+
+    /// Returns the items that other runs have covered since this run was requested, each with its last verdict and the
+    /// session of that run.
+    fn merged(&self, since: &Since) -> BTreeMap<ItemId, (SessionId, Verdict)> {
+        let (own, terms) = (self.id, self.terms());
+        let others = since.runs().filter(|(run, _)| run.id() != own && run.covers(&terms));
+        let covered = others.flat_map(|(run, position)| {
+            let session = run.id().session;
+            run.covered_since(position).into_iter().map(move |(item, verdict)| (item, (session, verdict)))
+        });
+        covered.collect()
     }
 
     fn terms(&self) -> Terms<'_> {
@@ -55,11 +58,11 @@ impl Run {
 
     /// Returns the items that this run may run. Adds an event for each item that is left out, with the reason.
     pub(super) fn runnable(&self, items: Arc<[SyncItem]>) -> Arc<[SyncItem]> {
-        let (earlier, skipped) = {
+        let (since, skipped) = {
             let mut state = self.lock();
-            (std::mem::take(&mut state.earlier), std::mem::take(&mut state.skipped))
+            (state.turns_since.take(), std::mem::take(&mut state.skipped))
         };
-        let merged = merged(&earlier);
+        let merged = since.map(|since| self.merged(&since)).unwrap_or_default();
         let quarantined = self.host().admission.quarantined();
         let clean = self.host().ledger().is_clean(self.id.handler);
         let held = self.claims_of_callers();
@@ -89,6 +92,9 @@ impl Run {
                 runs.push(item.clone());
             }
         }
+        if not_run.is_empty() {
+            return items;
+        }
         not_run.into_iter().for_each(|item| self.add_event(RunEvent::NotRun(Arc::new(item))));
         runs.into()
     }
@@ -109,22 +115,32 @@ impl Run {
     }
 }
 
-/// Returns the items covered by earlier runs, each with its last verdict and the session of the earlier run.
-fn merged(earlier: &[Earlier]) -> BTreeMap<ItemId, (SessionId, Verdict)> {
-    let mut merged = BTreeMap::new();
-    for Earlier { run, attempt: first, entry } in earlier {
-        for attempt in run.attempts().iter().filter(|attempt| attempt.number() >= *first) {
-            let from = if attempt.number() == *first { *entry } else { 0 };
-            let covered = attempt.covered(from);
-            for (index, outcome) in covered {
+impl TakesTurns for Run {
+    fn id(&self) -> RunId {
+        self.id
+    }
+
+    fn position(&self) -> Position {
+        let attempt = self.attempt();
+        Position { attempt: attempt.number(), entry: attempt.journal_len() }
+    }
+
+    fn covers(&self, later: &Terms<'_>) -> bool {
+        self.terms().cover(later)
+    }
+
+    fn covered_since(&self, Position { attempt: first, entry }: Position) -> Vec<(ItemId, Verdict)> {
+        let mut covered = Vec::new();
+        for attempt in self.attempts().iter().filter(|attempt| attempt.number() >= first) {
+            let from = if attempt.number() == first { entry } else { 0 };
+            for (index, outcome) in attempt.covered(from) {
                 let (item, verdict) = (attempt.selection()[index].id(), attempt.failure(index));
-                // An item that was stopped and abandoned in the earlier run does not count as failed for the caller of
-                // this run.
+                // An item that was stopped and abandoned in this run does not count as failed for the caller of the other.
                 if !attempt.was_abandoned(item) {
-                    merged.insert(item, (run.id.session, verdict.unwrap_or(Verdict::plain(outcome))));
+                    covered.push((item, verdict.unwrap_or(Verdict::plain(outcome))));
                 }
             }
         }
+        covered
     }
-    merged
 }

@@ -48,6 +48,7 @@ use crate::ending::{RunChange, RunEnding};
 use crate::host::{Host, Registered};
 use crate::scheduler::admission::Admitted;
 use crate::session::scope::SessionScope;
+use crate::turns::Turns;
 use crate::watchdog::WatchedRun;
 
 /// The run of one handler in one session.
@@ -57,6 +58,7 @@ pub(crate) struct Run {
     handler: Foreign<Arc<dyn SyncHandler>>,
     /// The registration of the handler that the run belongs to.
     generation: Generation,
+    turns: Arc<Turns>,
     /// The state shared with the session and its other runs.
     scope: Arc<SessionScope>,
     run_info: RunInfo,
@@ -77,7 +79,7 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn new(
         scope: &Arc<SessionScope>,
-        Registered { handler, info, generation, .. }: Registered,
+        Registered { handler, info, generation, turns, .. }: Registered,
         run_info: RunInfo,
     ) -> Arc<Self> {
         let id = RunId { session: run_info.session, handler: run_info.handler };
@@ -86,6 +88,7 @@ impl Run {
             info,
             handler,
             generation,
+            turns,
             scope: scope.clone(),
             state: Mutex::new(RunState::new(purpose(scope, &run_info), scope.terms.reason, scope.terms.requested_by)),
             run_info,

@@ -18,10 +18,10 @@ use syncmgr_core::port::RunInfo;
 use syncmgr_core::trigger::RunFlags;
 use tokio::sync::oneshot;
 
-use super::Run;
 use crate::attempt::Attempt;
 use crate::ending::RunEnding;
 use crate::session::scope::{Choosing, SessionScope};
+use crate::turns::{Since, Turn};
 
 /// The state of a run.
 pub(super) struct RunState {
@@ -31,8 +31,10 @@ pub(super) struct RunState {
     pub(super) preferences: Preferences,
     /// The items of the next attempt.
     pub(super) next_items: Arc<[SyncItem]>,
-    /// The earlier runs of the same handler, until the items are chosen.
-    pub(super) earlier: Vec<Earlier>,
+    /// The turns of other runs of the handler since this run was requested, until the items are chosen.
+    pub(super) turns_since: Option<Since>,
+    /// The run's own turn, while it has one.
+    pub(super) turn: Option<Arc<Turn>>,
     /// The items skipped before their attempt began.
     pub(super) skipped: BTreeSet<ItemId>,
     pub(super) stop: Option<CancelReason>,
@@ -83,13 +85,6 @@ pub(crate) enum IdleRequest {
     Close,
 }
 
-/// An earlier run and its position when this run was requested.
-pub(super) struct Earlier {
-    pub(super) run: Arc<Run>,
-    pub(super) attempt: u32,
-    pub(super) entry: usize,
-}
-
 /// The position of the recording in an attempt, and the pending writes.
 #[derive(Default)]
 pub(super) struct Recorded {
@@ -121,7 +116,8 @@ impl RunState {
             listing: Listing::check(nothing).0,
             preferences: Preferences::default(),
             next_items: Arc::default(),
-            earlier: Vec::new(),
+            turns_since: None,
+            turn: None,
             skipped: BTreeSet::new(),
             stop: None,
             attempts: Vec::new(),

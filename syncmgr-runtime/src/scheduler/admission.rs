@@ -56,19 +56,12 @@ impl Admission {
     }
 
     /// Queues all runs of a session under one lock: sessions that wait for each other's handlers would otherwise deadlock.
-    /// For each run, calls `before` with the earlier runs of its handler.
-    pub(crate) fn request<R: Admitted + 'static>(
-        &self,
-        runs: &[Arc<R>],
-        priority: Priority,
-        mut before: impl FnMut(&R, Vec<RunId>),
-    ) {
+    pub(crate) fn request<R: Admitted + 'static>(&self, runs: &[Arc<R>], priority: Priority) {
         let grants = {
             let mut inner = self.inner.lock();
             let mut grants = Vec::new();
             for run in runs {
                 let id = run.id();
-                before(run, inner.host.runs_of(id.handler));
                 let run: Weak<dyn Admitted> = Arc::<R>::downgrade(run);
                 inner.runs.insert(id, run);
                 grants.extend(inner.host.request(id, priority));

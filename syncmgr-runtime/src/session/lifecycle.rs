@@ -115,14 +115,8 @@ impl SessionShared {
             runs.iter().for_each(|run| run.stop(reason));
         }
         self.stop_forgotten(&runs);
-        // Dropping the last reference to a session drops its handlers. This must happen outside the host's lock.
-        let mut earlier_sessions = Vec::new();
-        self.host.admission.request(&runs, self.terms.priority, |run, earlier| {
-            let sessions: Vec<_> = earlier.iter().filter_map(|run| self.open.get(run.session)).collect();
-            run.add_earlier_runs(sessions.iter().filter_map(|session| session.run(run.id().handler)));
-            earlier_sessions.extend(sessions);
-        });
-        drop(earlier_sessions);
+        runs.iter().for_each(|run| run.observe_turns());
+        self.host.admission.request(&runs, self.terms.priority);
         let mut tasks = Vec::new();
         for run in runs {
             tasks.push(self.tasks.spawn(Box::pin(RunTask(run).drive())));
