@@ -29,6 +29,7 @@ use crate::chooser::Chooser;
 use crate::clock::{Clock, Now};
 use crate::environment::EnvironmentSource;
 use crate::latency::LatencyHistogram;
+use crate::nesting::Waits;
 use crate::random::{Randomness, random_id, random_number};
 use crate::scheduler::admission::Admission;
 use crate::scheduler::{Launcher, Scheduler};
@@ -76,6 +77,8 @@ pub(crate) struct Host {
     /// The user's attention: one permit.
     pub(crate) attention: Arc<Semaphore>,
     pub(crate) admission: Arc<Admission>,
+    /// The sessions that calls of handlers await.
+    pub(crate) waits: Waits,
     pub(crate) tracker: TaskTracker,
     /// The times from the request to stop a running item to its end.
     pub(crate) stop_latencies: LatencyHistogram,
@@ -164,6 +167,7 @@ impl Host {
             id: random_id(&*ports.randomness),
             attention: Arc::new(Semaphore::new(1)), // R133
             admission: Arc::new(Admission::new(rules.max_concurrent_items, rules.capacities)),
+            waits: Waits::default(),
             tracker: TaskTracker::new(),
             stop_latencies: LatencyHistogram::new(),
             session_durations: LatencyHistogram::new(),

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::decision::host::RunId;
-use syncmgr_core::id::ItemId;
+use syncmgr_core::id::{ItemId, SessionId};
+use syncmgr_core::sync::Mutex;
 use uuid::Uuid;
 
 thread_local! {
@@ -81,6 +82,48 @@ pub(crate) fn blocking(job: Box<dyn FnOnce() + Send>) -> Box<dyn FnOnce() + Send
         return job;
     }
     Box::new(move || within(&mut source, job))
+}
+
+/// The sessions that calls await, each with the call. Only the methods of `Session` are known: a call that waits in another
+/// way, such as for an event or for a channel, is not.
+#[derive(Default)]
+pub(crate) struct Waits(Mutex<Vec<(SessionId, Call)>>);
+
+impl Waits {
+    pub(crate) fn begin(&self, session: SessionId, call: Call) -> Waiting<'_> {
+        self.0.lock().push((session, call));
+        Waiting(Some((self, session, call)))
+    }
+
+    pub(crate) fn all(&self) -> Vec<(SessionId, Call)> {
+        self.0.lock().clone()
+    }
+
+    /// Returns the calls that await a session.
+    pub(crate) fn of(&self, session: SessionId) -> Vec<Call> {
+        self.0.lock().iter().filter(|(awaited, _)| *awaited == session).map(|(_, call)| *call).collect()
+    }
+}
+
+/// A call's wait for a session, until it is dropped.
+#[must_use = "the wait is over once this is dropped"]
+pub(crate) struct Waiting<'a>(Option<(&'a Waits, SessionId, Call)>);
+
+impl Waiting<'_> {
+    /// Returns the wait of code that is part of no call, for which no call can wait.
+    pub(crate) fn of_no_call() -> Self {
+        Self(None)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let Some((waits, session, call)) = self.0 else { return };
+        let mut waits = waits.0.lock();
+        if let Some(index) = waits.iter().position(|wait| *wait == (session, call)) {
+            waits.swap_remove(index);
+        }
+    }
 }
 
 /// Restores the outer call when it is dropped, and returns the inner one to its owner.

@@ -1,6 +1,7 @@
 //! Sessions and the manager: concurrency, merging, pausing, events and shutdown.
 
 mod closing;
+mod crosswise;
 mod described;
 mod embedding;
 mod events;

@@ -386,6 +386,14 @@ impl Attempt {
         waiting.map(|(item, _)| item.id()).collect()
     }
 
+    /// Returns `true` if an item that has not begun needs this claim.
+    pub(crate) fn has_waiting_with(&self, claim: &Claim) -> bool {
+        let waits = |phase: &Phase| matches!(phase, Phase::Queued | Phase::Held);
+        let state = self.lock();
+        let mut items = self.selection().iter().zip(state.items.phases());
+        items.any(|(item, phase)| waits(phase) && item.claims().contains(claim))
+    }
+
     /// Returns `true` if an item is running.
     pub(crate) fn is_running(&self) -> bool {
         self.lock().running().next().is_some()

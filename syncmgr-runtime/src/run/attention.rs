@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use syncmgr_core::foreign;
+use syncmgr_core::id::ItemId;
 use syncmgr_core::sync::Mutex;
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -17,7 +18,11 @@ pub(super) struct AttentionPermits {
 }
 
 /// One slot: the permit, until it is given back or revoked.
-type PermitSlot = Mutex<Option<OwnedSemaphorePermit>>;
+struct PermitSlot {
+    permit: Mutex<Option<OwnedSemaphorePermit>>,
+    /// The item whose call requested the permit. `None` for another call of the handler.
+    item: Option<ItemId>,
+}
 
 /// The time in which the run had the user's attention or waited for it. No deadline counts this time.
 #[derive(Default)]
@@ -36,12 +41,29 @@ impl AttentionPermits {
         AttentionRequest(self.time.clone())
     }
 
-    pub(super) fn hold(&self, request: AttentionRequest, permit: OwnedSemaphorePermit) -> HeldPermit {
-        let slot = Arc::new(Mutex::new(Some(permit)));
+    pub(super) fn hold(
+        &self,
+        item: Option<ItemId>,
+        request: AttentionRequest,
+        permit: OwnedSemaphorePermit,
+    ) -> HeldPermit {
+        let slot = Arc::new(PermitSlot { permit: Mutex::new(Some(permit)), item });
         let mut permits = self.permits.lock();
-        permits.retain(|slot| slot.lock().is_some());
+        permits.retain(|slot| slot.is_held());
         permits.push(slot.clone());
         HeldPermit { slot, _request: request }
+    }
+
+    /// Returns `true` if this item or a call of the handler itself holds a permit.
+    pub(super) fn is_held_by(&self, item: Option<ItemId>) -> bool {
+        let may_be = |slot: &PermitSlot| slot.item.is_none() || slot.item == item;
+        self.permits.lock().iter().any(|slot| slot.is_held() && may_be(slot))
+    }
+
+    /// Returns `true` if the run waits for a permit.
+    pub(super) fn is_awaited(&self) -> bool {
+        let held = self.permits.lock().iter().filter(|slot| slot.is_held()).count();
+        self.time.lock().requests > held
     }
 
     /// Returns how long the run has had attention or waited for it.
@@ -54,7 +76,13 @@ impl AttentionPermits {
     pub(super) fn revoke_all(&self) {
         // R134.
         let permits = std::mem::take(&mut *self.permits.lock());
-        permits.iter().for_each(return_permit);
+        permits.iter().for_each(|slot| return_permit(slot));
+    }
+}
+
+impl PermitSlot {
+    fn is_held(&self) -> bool {
+        self.permit.lock().is_some()
     }
 }
 
@@ -84,8 +112,8 @@ impl Drop for HeldPermit {
     }
 }
 
-fn return_permit(slot: &Arc<PermitSlot>) {
-    let permit = slot.lock().take();
+fn return_permit(slot: &PermitSlot) {
+    let permit = slot.permit.lock().take();
     // Dropping the permit wakes a handler that waits for it.
     let _ = foreign::discard(permit);
 }

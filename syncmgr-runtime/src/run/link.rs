@@ -128,10 +128,15 @@ impl HostLink for RunLink {
             let may_bother = run.run_info.flags.contains(RunFlags::MAY_BOTHER_USER) && !absent || run.is_attended();
             let interaction =
                 self.host.ports.interaction.clone().filter(|_| may_bother).ok_or_else(user_unavailable)?;
+            // A call that waits for this session and has the user's attention would keep it until the session ends.
+            if self.host.launcher().is_some_and(|launcher| launcher.callers_have_attention(self.id.session)) {
+                Err(user_unavailable())?;
+            }
+            let item = Call::current().and_then(|call| call.item);
             let request = run.attention.request();
             let permit = self.host.attention.clone().acquire_owned().await?;
             let asker = Asker::new(self.id.handler, run.info.name());
-            Ok(InteractionPermit::new(interaction, asker, run.attention.hold(request, permit)))
+            Ok(InteractionPermit::new(interaction, asker, run.attention.hold(item, request, permit)))
         }
         .boxed()
     }

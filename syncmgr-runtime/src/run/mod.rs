@@ -238,10 +238,22 @@ impl Run {
 
     /// Returns the claims of the items that wait for this run's session.
     fn claims_of_callers(&self) -> Vec<Claim> {
-        let Some(launcher) = self.host().launcher().filter(|_| self.scope.terms.parent.is_some()) else {
-            return Vec::new();
-        };
-        launcher.held_by(self.scope.terms.parent)
+        self.host().launcher().map(|launcher| launcher.claims_of_callers(self.id.session)).unwrap_or_default()
+    }
+
+    /// Returns `true` if the run's handler needs this claim, or an item that has not begun does.
+    pub(crate) fn needs(&self, claim: &Claim) -> bool {
+        self.info.claims().contains(claim) || self.attempt().has_waiting_with(claim)
+    }
+
+    /// Returns `true` if a call of this run has the user's attention: the call of an item, or of the handler.
+    pub(crate) fn has_attention(&self, item: Option<ItemId>) -> bool {
+        self.attention.is_held_by(item)
+    }
+
+    /// Returns `true` if the run waits for the user's attention.
+    pub(crate) fn awaits_attention(&self) -> bool {
+        self.attention.is_awaited()
     }
 
     /// Waits until an item no longer runs.

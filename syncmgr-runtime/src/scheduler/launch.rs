@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::ledger::{Start, Targets};
+use syncmgr_core::id::SessionId;
 
 use super::Launcher;
 use crate::manager::Caller;
-use crate::nesting::Call;
 use crate::owner::Owner;
 use crate::session::SessionRequest;
 
@@ -36,7 +36,11 @@ impl Launcher for Owner {
         }
     }
 
-    fn held_by(&self, parent: Option<Call>) -> Vec<Claim> {
-        self.callers_from(parent).iter().flat_map(Caller::claims).collect()
+    fn claims_of_callers(&self, session: SessionId) -> Vec<Claim> {
+        self.callers_of(session).iter().flat_map(Caller::claims).collect()
+    }
+
+    fn callers_have_attention(&self, session: SessionId) -> bool {
+        self.callers_of(session).iter().any(Caller::has_attention)
     }
 }

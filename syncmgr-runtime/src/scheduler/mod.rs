@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::ledger::{Effect, Resume, RetryLedger, Start};
-use syncmgr_core::id::ItemId;
+use syncmgr_core::id::{ItemId, SessionId};
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::store::StateChange;
 use syncmgr_core::sync::Mutex;
@@ -21,7 +21,6 @@ use tokio::sync::Notify;
 
 use self::task::SchedulerTask;
 use crate::host::Host;
-use crate::nesting::Call;
 
 /// The retry ledger of a manager and the task that waits for its deadlines.
 pub(crate) struct Scheduler {
@@ -34,8 +33,10 @@ pub(crate) struct Scheduler {
 /// Starts scheduled sessions.
 pub(crate) trait Launcher: Send + Sync {
     fn launch(self: Arc<Self>, start: Start);
-    /// Returns the claims of the items that wait for the session that this call started.
-    fn held_by(&self, parent: Option<Call>) -> Vec<Claim>;
+    /// Returns the claims of the items that wait for a session.
+    fn claims_of_callers(&self, session: SessionId) -> Vec<Claim>;
+    /// Returns `true` if a call that waits for a session has the user's attention.
+    fn callers_have_attention(&self, session: SessionId) -> bool;
 }
 
 /// The changes that decisions make to the log of a run.

@@ -28,6 +28,7 @@ pub use self::event::{ManagerEvent, SessionEvent};
 pub use self::events::{Events, ManagerEvents};
 use self::lifecycle::SessionShared;
 pub use self::request::{SessionRequest, StartError};
+use crate::nesting::Waiting;
 use crate::owner::Owner;
 use crate::report::Report;
 use crate::run::{IdleRequest, Run};
@@ -266,34 +267,35 @@ impl Session {
     /// Waits until the session is idle and returns its report. The results stay open for
     /// [`show_error`](Self::show_error) until the session is closed. Cancel safe.
     ///
-    /// Inside a call of a handler that the session waits for, returns the report so far, with a warning in the log.
+    /// Inside a call of a handler that the session waits for, returns the report so far, with a warning in the log. The session
+    /// may also wait for the call through the calls of other handlers that await sessions with the methods of `Session`. Waits
+    /// of another kind, such as for an event of a session, are not noticed.
     ///
     /// A handler that blocks its thread in `initialize`, `items` or `prepare` delays the report until the method returns.
     /// [`SyncManager::shutdown`](crate::manager::SyncManager::shutdown) limits its own wait for such a handler.
     pub async fn report(&self) -> Report {
         let session = self.shared();
-        if self.waits_for_caller() {
-            self.log_own_wait();
-        } else {
-            session.until(|| session.time_to_idle().is_some() && session.is_idle()).await;
+        match self.begin_to_wait() {
+            Some(_waiting) => session.until(|| session.time_to_idle().is_some() && session.is_idle()).await,
+            None => self.log_own_wait(),
         }
         Report::of(self.shared())
     }
 
-    /// Returns `true` if the caller is a call of a handler that this session waits for.
-    fn waits_for_caller(&self) -> bool {
-        self.handle.manager.waits_for_caller(self.shared())
+    /// Returns `None` if the caller is a call of a handler that this session waits for.
+    fn begin_to_wait(&self) -> Option<Waiting<'_>> {
+        self.handle.manager.wait_for(self.shared())
     }
 
     fn log_own_wait(&self) {
         let text =
-            "a handler awaited the end of its own session inside one of its calls; it received the report so far";
+            "a handler awaited this session inside a call that the session waits for; it received the report so far";
         self.shared().runs().iter().for_each(|run| run.log(LogEntry::new(LogLevel::Warning, text)));
     }
 
-    /// Refuses a request whose answer would have to wait for the caller itself.
-    fn check_not_called(&self, handler: HandlerId) -> Result<(), SessionError> {
-        if self.waits_for_caller() { Err(SessionError::Nested { handler }) } else { Ok(()) }
+    /// Begins to wait for the answer to a request. Refuses a request whose answer would have to wait for the caller itself.
+    fn begin_request(&self, handler: HandlerId) -> Result<Waiting<'_>, SessionError> {
+        self.begin_to_wait().ok_or(SessionError::Nested { handler })
     }
 
     /// Opens a log entry: the handler explains it and may run items again in the same run. Waits until the session is
@@ -322,7 +324,7 @@ impl Session {
     /// if the results are closed.
     pub async fn show_error(&self, handler: HandlerId, error: ErrorId) -> Result<(), SessionError> {
         let run = self.run(handler)?;
-        self.check_not_called(handler)?;
+        let _waiting = self.begin_request(handler)?;
         match entry(&run, error)?.action {
             Some(Action::ShowError | Action::Remedy(_)) => request_and_wait(&run, IdleRequest::ShowError(error)).await,
             Some(Action::Decide(_)) => Err(SessionError::Question { error }),
@@ -352,7 +354,7 @@ impl Session {
     /// answer is kept for the next session.
     pub async fn answer(&self, handler: HandlerId, error: ErrorId, choice: usize) -> Result<(), SessionError> {
         let run = self.run(handler)?;
-        self.check_not_called(handler)?;
+        let _waiting = self.begin_request(handler)?;
         let (item, question) = question_of(&*entry(&run, error)?, error, choice)?;
         let refused = question.remedies.get(choice) == Some(&Remedy::Refuse);
         let changes = self.shared().host.answer(handler, item, question, choice);
@@ -374,7 +376,7 @@ impl Session {
     /// Cancel safe: the session closes either way.
     pub async fn close(&self) {
         self.shared().close();
-        if !self.waits_for_caller() {
+        if let Some(_waiting) = self.begin_to_wait() {
             self.shared().until(|| self.shared().has_ended()).await;
         }
     }

@@ -236,8 +236,9 @@ impl SessionRequest {
     ///
     /// A handler may start a session inside one of its calls and wait for it, but not one that needs its own handler or a
     /// claim of its item: that session could only begin after the call. This also applies if the handler was itself called
-    /// for such a session. Items that need a claim of the calling item are left out. Tasks that the application spawns by
-    /// itself are not part of the call.
+    /// for such a session, or if another call awaits a session that needs this call's handler. Items that need a claim of the
+    /// calling item are left out. While the call has the user's attention, the session cannot ask for it. Tasks that the
+    /// application spawns by itself are not part of the call.
     ///
     /// # Errors
     /// Returns a [`StartError`]. In that case, no handler was called.

@@ -153,7 +153,7 @@ async fn a_handler_that_awaits_its_own_session_gets_its_report_so_far() {
     });
     let report = report.await;
     assert_eq!(outcome(&report, id("outer")), Outcome::Succeeded);
-    assert!(report.runs[0].log.iter().any(|entry| entry.text.contains("own session")), "{report}");
+    assert!(report.runs[0].log.iter().any(|entry| entry.text.contains("the session waits for")), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
