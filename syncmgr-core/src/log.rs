@@ -162,7 +162,7 @@ impl LogEntry {
 
     /// Adds a question to the entry. The user's answer goes to the host, not to the handler's `show_error`.
     pub fn with_question(self, id: ErrorId, question: Question) -> Self {
-        Self { id: Some(id), action: Some(Action::Decide(question)), ..self }
+        Self { id: Some(id), action: Some(Action::Decide(Box::new(question))), ..self }
     }
 
     /// Makes the entry a link to a remedy. Opening it also calls
@@ -225,7 +225,7 @@ pub enum Action {
     /// Calls the handler: `ShowError`.
     ShowError,
     /// Asks this question; the item runs again with the answer.
-    Decide(Question),
+    Decide(Box<Question>),
     /// Applies this remedy, then calls the handler, which may run items again: `ShowError`.
     Remedy(Remedy),
 }

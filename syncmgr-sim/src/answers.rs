@@ -44,7 +44,7 @@ impl Process<'_> {
 /// Returns the question of a log entry and its item, if any.
 pub(crate) fn question(entry: &LogEntry) -> Option<(ItemId, Question)> {
     match &entry.action {
-        Some(Action::Decide(question)) => Some((entry.item?, question.clone())),
+        Some(Action::Decide(question)) => Some((entry.item?, (**question).clone())),
         _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! The retry queue: the items that run again without a request.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
@@ -29,25 +30,29 @@ use crate::time::later;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct RetryQueue {
-    items: BTreeMap<Key, Due>,
     handlers: BTreeMap<HandlerId, HandlerQueue>,
     /// The time at which the next group of each handler is due, for handlers without an automatic run.
     groups: BTreeSet<(SystemTime, HandlerId)>,
-    /// The start of each backoff. A backoff ends if the clock is set back to before its start.
-    starts: BTreeSet<(SystemTime, Key)>,
+    /// The latest start of a backoff of each handler. A backoff ends if the clock is set back to before its start.
+    starts: BTreeSet<(SystemTime, HandlerId)>,
     /// The handlers with an automatic run.
     running: BTreeSet<HandlerId>,
 }
 
-type Key = (HandlerId, ItemId);
-
-/// The queue of one handler.
+/// The queue of one handler. Items that fail together have equal times, so times are counted instead of listed with their items.
 #[derive(Clone, Debug, Default)]
 struct HandlerQueue {
-    times: BTreeSet<(SystemTime, ItemId)>,
-    /// The time until which each item may wait for others.
-    limits: BTreeSet<(SystemTime, ItemId)>,
+    items: BTreeMap<ItemId, Due>,
+    times: Counts,
+    /// The times until which items may wait for others.
+    limits: Counts,
+    /// The starts of backoffs.
+    starts: Counts,
 }
+
+/// The number of items at each time.
+#[derive(Clone, Debug, Default)]
+struct Counts(BTreeMap<SystemTime, usize>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Due {
@@ -62,32 +67,19 @@ impl RetryQueue {
     pub fn set(&mut self, handler: HandlerId, item: ItemId, state: Option<&RetryState>) {
         self.forget_item(handler, item);
         let Some(due) = state.and_then(Due::of) else { return };
-        let key = (handler, item);
-        self.items.insert(key, due);
-        self.starts.extend(due.start.map(|start| (start, key)));
-        self.change(handler, |queue| {
-            queue.times.insert((due.time, item));
-            queue.limits.insert((due.limit, item));
-        });
+        self.change(handler, |queue| queue.add(item, due));
     }
 
     /// Removes all items of a handler.
     pub fn forget(&mut self, handler: HandlerId) {
-        let items = self.handlers.get(&handler).map(|queue| queue.times.clone()).unwrap_or_default();
-        items.into_iter().for_each(|(_, item)| self.forget_item(handler, item));
+        self.change(handler, |queue| *queue = HandlerQueue::default());
     }
 
     /// Removes an item.
     pub fn forget_item(&mut self, handler: HandlerId, item: ItemId) {
-        let key = (handler, item);
-        let Some(due) = self.items.remove(&key) else { return };
-        if let Some(start) = due.start {
-            self.starts.remove(&(start, key));
+        if self.due(handler, item).is_some() {
+            self.change(handler, |queue| queue.remove(item));
         }
-        self.change(handler, |queue| {
-            queue.times.remove(&(due.time, item));
-            queue.limits.remove(&(due.limit, item));
-        });
     }
 
     /// Returns the time at which the next items of a handler without an automatic run are due.
@@ -102,12 +94,12 @@ impl RetryQueue {
 
     /// Returns the items of a handler.
     pub fn items_of(&self, handler: HandlerId) -> impl Iterator<Item = ItemId> {
-        self.handlers.get(&handler).into_iter().flat_map(|queue| &queue.times).map(|(_, item)| *item)
+        self.handlers.get(&handler).into_iter().flat_map(|queue| queue.items.keys().copied())
     }
 
     /// Returns the time at which this item is due: that of its group, or its own if the group is due earlier.
     pub fn due_of(&self, handler: HandlerId, item: ItemId) -> Option<SystemTime> {
-        let due = self.items.get(&(handler, item))?;
+        let due = self.due(handler, item)?;
         Some(self.next_of(handler).map_or(due.time, |group| group.max(due.time)))
     }
 
@@ -127,10 +119,8 @@ impl RetryQueue {
 
     /// Removes and returns the items of one handler whose own time has come.
     pub fn take_due_of(&mut self, handler: HandlerId, now: SystemTime) -> BTreeSet<ItemId> {
-        let times = self.handlers.get(&handler).into_iter().flat_map(|queue| &queue.times);
-        let mut taken: BTreeSet<_> = times.take_while(|(time, _)| *time <= now).map(|(_, item)| *item).collect();
-        taken.extend(self.early(now).filter(|(of, _)| *of == handler).map(|(_, item)| item));
-        taken.iter().for_each(|item| self.forget_item(handler, *item));
+        let taken = self.handlers.get(&handler).map(|queue| queue.due(now)).unwrap_or_default();
+        self.change(handler, |queue| taken.iter().for_each(|item| queue.remove(*item)));
         taken
     }
 
@@ -153,35 +143,90 @@ impl RetryQueue {
 
     fn first_due(&self, now: SystemTime) -> Option<HandlerId> {
         let due = self.groups.first().filter(|(time, _)| *time <= now).map(|(_, handler)| *handler);
-        due.or_else(|| self.early(now).map(|(handler, _)| handler).find(|handler| !self.is_running(*handler)))
+        due.or_else(|| self.early(now).find(|handler| !self.is_running(*handler)))
     }
 
-    /// Returns the backoffs that began after `now`.
-    fn early(&self, now: SystemTime) -> impl Iterator<Item = Key> {
-        self.starts.iter().rev().take_while(move |(start, _)| now < *start).map(|(_, key)| *key)
+    /// Returns the handlers with a backoff that began after `now`.
+    fn early(&self, now: SystemTime) -> impl Iterator<Item = HandlerId> {
+        self.starts.iter().rev().take_while(move |(start, _)| now < *start).map(|(_, handler)| *handler)
+    }
+
+    fn due(&self, handler: HandlerId, item: ItemId) -> Option<Due> {
+        self.handlers.get(&handler)?.items.get(&item).copied()
     }
 
     /// Changes the queue of a handler and updates the time of its next group.
     fn change(&mut self, handler: HandlerId, change: impl FnOnce(&mut HandlerQueue)) {
         let queue = self.handlers.entry(handler).or_default();
-        let before = queue.next();
+        let (group, start) = (queue.next(), queue.starts.last());
         change(queue);
-        let after = queue.next();
-        if after.is_none() {
+        let (next_group, next_start) = (queue.next(), queue.starts.last());
+        if queue.items.is_empty() {
             self.handlers.remove(&handler);
         }
-        if let Some(time) = before {
+        if let Some(time) = group {
             self.groups.remove(&(time, handler));
         }
-        self.groups.extend(after.filter(|_| !self.running.contains(&handler)).map(|time| (time, handler)));
+        self.groups.extend(next_group.filter(|_| !self.running.contains(&handler)).map(|time| (time, handler)));
+        if let Some(time) = start.filter(|_| start != next_start) {
+            self.starts.remove(&(time, handler));
+        }
+        self.starts.extend(next_start.map(|time| (time, handler)));
     }
 }
 
 impl HandlerQueue {
+    fn add(&mut self, item: ItemId, due: Due) {
+        self.items.insert(item, due);
+        self.times.add(due.time);
+        self.limits.add(due.limit);
+        due.start.into_iter().for_each(|start| self.starts.add(start));
+    }
+
+    fn remove(&mut self, item: ItemId) {
+        let Some(due) = self.items.remove(&item) else { return };
+        self.times.remove(due.time);
+        self.limits.remove(due.limit);
+        due.start.into_iter().for_each(|start| self.starts.remove(start));
+    }
+
     /// Returns the time of the next group: the latest due time for which no item has to wait beyond its limit.
     fn next(&self) -> Option<SystemTime> {
-        let (limit, _) = self.limits.first()?;
-        self.times.range(..=(*limit, ItemId::from_u128(u128::MAX))).next_back().map(|(time, _)| *time)
+        let limit = self.limits.first()?;
+        self.times.0.range(..=limit).next_back().map(|(time, _)| *time)
+    }
+
+    /// Returns the items whose own time has come, and those whose backoff began after `now`.
+    fn due(&self, now: SystemTime) -> BTreeSet<ItemId> {
+        let is_early = |start: Option<SystemTime>| start.is_some_and(|start| now < start);
+        if self.times.first().is_none_or(|time| now < time) && !is_early(self.starts.last()) {
+            return BTreeSet::new();
+        }
+        let due = self.items.iter().filter(|(_, due)| due.time <= now || is_early(due.start));
+        due.map(|(item, _)| *item).collect()
+    }
+}
+
+impl Counts {
+    fn add(&mut self, time: SystemTime) {
+        *self.0.entry(time).or_default() += 1;
+    }
+
+    fn remove(&mut self, time: SystemTime) {
+        if let Entry::Occupied(mut count) = self.0.entry(time) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+
+    fn first(&self) -> Option<SystemTime> {
+        self.0.first_key_value().map(|(time, _)| *time)
+    }
+
+    fn last(&self) -> Option<SystemTime> {
+        self.0.last_key_value().map(|(time, _)| *time)
     }
 }
 

@@ -84,6 +84,14 @@ pub(crate) enum Unsaved {
 }
 
 impl Inner {
+    /// Shares the text of an entry with the entry before it, if they are equal: a peer that is down fails many items alike.
+    fn share_text(&self, entry: &mut LogEntry) {
+        let last = self.log.last_key_value().map(|(_, last)| &last.entry.text);
+        if let Some(text) = last.filter(|text| **text == entry.text) {
+            entry.text = text.clone();
+        }
+    }
+
     fn append(&mut self, entry: Arc<LogEntry>) {
         let number = self.next;
         self.next += 1;
@@ -112,13 +120,14 @@ impl RunEvents {
         self.0.lock().events.push_back(PositionedEvent { attempt, after, event });
     }
 
-    pub(crate) fn log(&self, attempt: u32, after: usize, entry: LogEntry) {
+    pub(crate) fn log(&self, attempt: u32, after: usize, mut entry: LogEntry) {
         let mut inner = self.0.lock();
         let max = if entry.level == LogLevel::Information { MAX_LOG_ENTRIES } else { MAX_FAULT_ENTRIES };
         if inner.log.len() >= max {
             inner.dropped += 1;
             return;
         }
+        inner.share_text(&mut entry);
         let entry = Arc::new(entry);
         inner.append(entry.clone());
         inner.events.push_back(PositionedEvent { attempt, after, event: RunEvent::Logged(entry) });

@@ -410,7 +410,7 @@ pub(crate) fn question_of(entry: &LogEntry, error: ErrorId, choice: usize) -> Re
         return Err(SessionError::NotAQuestion { error });
     };
     match choice < question.choices.len() {
-        true => Ok((item, question.clone())),
+        true => Ok((item, (**question).clone())),
         false => Err(SessionError::NoSuchChoice { error, choice }),
     }
 }

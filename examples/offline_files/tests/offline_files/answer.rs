@@ -37,7 +37,7 @@ fn answer(state: &Path, remedy: &Remedy) {
     let store = SqliteStore::open(state).unwrap();
     let log = store.log(HANDLER).unwrap();
     let question = log.iter().rev().find_map(|record| match &record.entry.action {
-        Some(Action::Decide(question)) => Some((record.entry.item?, question.clone())),
+        Some(Action::Decide(question)) => Some((record.entry.item?, (**question).clone())),
         _ => None,
     });
     let (item, question) = question.expect("the log has a question");
