@@ -41,7 +41,9 @@ fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &dyn Monitor
 /// Returns `true` if another run mirrors into a directory of TO that contains `path`.
 fn has_other_run(to: &Directory, path: &Path) -> bool {
     let inner = path.ancestors().skip(1).filter(|ancestor| !ancestor.as_os_str().is_empty());
-    inner.into_iter().any(|ancestor| to.descend(ancestor).is_ok_and(|directory| !directory.try_lock()))
+    // A new handle, because the lock lasts as long as its handle.
+    let open = |path| locate(to, path).ok().and_then(|(parent, name)| parent.enter(name).ok());
+    inner.filter_map(open).any(|directory| !directory.try_lock())
 }
 
 /// Creates the missing directories in TO, and makes existing ones writable for their owner until they are finalized. If a

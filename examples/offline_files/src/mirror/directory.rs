@@ -5,8 +5,8 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Component, Path};
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{self, Access, AtFlags, Dir, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
@@ -15,10 +15,14 @@ use super::attributes::{Attributes, Kept};
 use super::entry::{Entry, modified_at};
 use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, tolerate};
 use super::sample::Sample;
+use super::trail::Trail;
 
 /// A handle of an open directory. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Directory(Arc<OwnedFd>);
+pub(crate) struct Directory {
+    handle: Arc<OwnedFd>,
+    trail: Arc<Mutex<Trail>>,
+}
 
 /// The same directory on both sides.
 #[derive(Clone, Debug)]
@@ -33,16 +37,13 @@ impl Directory {
     /// Opens the directory at `path`. Links in `path` are followed; links below the directory are not.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let handle = fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Self(Arc::new(handle)))
+        Ok(Self::of(handle))
     }
 
     /// Opens a directory below this one, one component at a time. No component may be a symbolic link, and `path` has no length
     /// limit.
     pub(crate) fn descend(&self, path: &Path) -> io::Result<Self> {
-        path.components().try_fold(self.clone(), |directory, component| match component {
-            Component::Normal(name) => directory.enter(name),
-            _ => Err(Errno::INVAL.into()),
-        })
+        self.trail.lock().unwrap_or_else(PoisonError::into_inner).descend(self, path)
     }
 
     /// Opens a directory in TO like `descend`. If it is locked, adds all permissions for its owner.
@@ -55,22 +56,27 @@ impl Directory {
             (result, ..) => result?,
         };
         let is_locked =
-            || fs::accessat(&directory.0, ".", Access::READ_OK | Access::EXEC_OK, AtFlags::EACCESS).is_err();
+            || fs::accessat(&directory.handle, ".", Access::READ_OK | Access::EXEC_OK, AtFlags::EACCESS).is_err();
         if !directory.about()?.mode.contains(Mode::RUSR | Mode::XUSR) && is_locked() {
             directory.unlock()?;
         }
         Ok(directory)
     }
 
-    fn enter(&self, name: &OsStr) -> io::Result<Self> {
+    fn of(handle: OwnedFd) -> Self {
+        Self { handle: Arc::new(handle), trail: Arc::default() }
+    }
+
+    /// Opens the directory `name`, which must not be a symbolic link.
+    pub(super) fn enter(&self, name: &OsStr) -> io::Result<Self> {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(Self(Arc::new(fs::openat(&self.0, name, flags, Mode::empty())?)))
+        Ok(Self::of(fs::openat(&self.handle, name, flags, Mode::empty())?))
     }
 
     /// Returns the names in this directory, sorted by their bytes.
     pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
-        for entry in Dir::read_from(&self.0)? {
+        for entry in Dir::read_from(&self.handle)? {
             match entry?.file_name().to_bytes() {
                 b"." | b".." => {}
                 name => names.push(OsStr::from_bytes(name).to_owned()),
@@ -82,7 +88,7 @@ impl Directory {
 
     /// Returns the metadata of the entry `name`; `None` if it does not exist.
     pub(crate) fn entry(&self, name: &OsStr) -> io::Result<Option<Entry>> {
-        match fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+        match fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(Entry::from(stat))),
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),
@@ -100,67 +106,67 @@ impl Directory {
 
     /// Returns the metadata of this directory.
     pub(crate) fn about(&self) -> io::Result<Entry> {
-        Ok(Entry::from(fs::fstat(&self.0)?))
+        Ok(Entry::from(fs::fstat(&self.handle)?))
     }
 
     /// Returns the metadata of this directory as the type of the standard library, which has the creation time.
     pub(crate) fn metadata(&self) -> io::Result<Metadata> {
-        File::from(self.0.try_clone()?).metadata()
+        File::from(self.handle.try_clone()?).metadata()
     }
 
     /// Opens the file `name` for reading. If it has been replaced by a FIFO, the call does not wait for a writer.
     pub(crate) fn open_file(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        Ok(fs::openat(&self.0, name, flags, Mode::empty())?.into())
+        Ok(fs::openat(&self.handle, name, flags, Mode::empty())?.into())
     }
 
     /// Creates the file `name`, accessible only to its owner. Fails if the name exists.
     pub(crate) fn create_file(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(fs::openat(&self.0, name, flags, Mode::RUSR | Mode::WUSR)?.into())
+        Ok(fs::openat(&self.handle, name, flags, Mode::RUSR | Mode::WUSR)?.into())
     }
 
     /// Creates the directory `name`, accessible only to its owner.
     pub(crate) fn create_directory(&self, name: &OsStr) -> io::Result<()> {
-        Ok(fs::mkdirat(&self.0, name, Mode::RWXU)?)
+        Ok(fs::mkdirat(&self.handle, name, Mode::RWXU)?)
     }
 
     /// Creates the symbolic link `name`.
     pub(crate) fn create_link(&self, name: &OsStr, target: &OsStr) -> io::Result<()> {
-        Ok(fs::symlinkat(target, &self.0, name)?)
+        Ok(fs::symlinkat(target, &self.handle, name)?)
     }
 
     /// Gives the file `name` the new name `other` in the directory `to`.
     pub(super) fn link(&self, name: &OsStr, to: &Self, other: &OsStr) -> io::Result<()> {
-        Ok(fs::linkat(&self.0, name, &to.0, other, AtFlags::empty())?)
+        Ok(fs::linkat(&self.handle, name, &to.handle, other, AtFlags::empty())?)
     }
 
     /// Returns the unresolved target of the symbolic link `name`.
     pub(crate) fn link_target(&self, name: &OsStr) -> io::Result<OsString> {
-        let target = fs::readlinkat(&self.0, name, Vec::new())?;
+        let target = fs::readlinkat(&self.handle, name, Vec::new())?;
         Ok(OsString::from_vec(target.into_bytes()))
     }
 
     /// Sets the modification time of the symbolic link `name` to that of `entry`.
     pub(crate) fn date_link(&self, name: &OsStr, entry: &Entry) -> io::Result<()> {
-        Ok(fs::utimensat(&self.0, name, &modified_at(entry.modified), AtFlags::SYMLINK_NOFOLLOW)?)
+        Ok(fs::utimensat(&self.handle, name, &modified_at(entry.modified), AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
     /// Sets the owner and group of the symbolic link `name` to those of `entry`.
     pub(crate) fn own_link(&self, name: &OsStr, entry: &Entry) -> io::Result<()> {
         let (user, group) = entry.owner;
-        Ok(fs::chownat(&self.0, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)?)
+        Ok(fs::chownat(&self.handle, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
     /// Renames within this directory. A file or link at `to` is replaced atomically.
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
-        Ok(fs::renameat(&self.0, from, &self.0, to)?)
+        Ok(fs::renameat(&self.handle, from, &self.handle, to)?)
     }
 
     /// Renames within this directory. Fails if `to` exists.
     pub(crate) fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-        match fs::renameat_with(&self.0, from, &self.0, to, fs::RenameFlags::NOREPLACE) {
+        match fs::renameat_with(&self.handle, from, &self.handle, to, fs::RenameFlags::NOREPLACE) {
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
             result => return Ok(result?),
         }
@@ -172,19 +178,19 @@ impl Directory {
 
     /// Removes the entry `name`, which is not a directory.
     pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
-        Ok(fs::unlinkat(&self.0, name, AtFlags::empty())?)
+        Ok(fs::unlinkat(&self.handle, name, AtFlags::empty())?)
     }
 
     /// Removes the empty directory `name`.
     pub(crate) fn remove_directory(&self, name: &OsStr) -> io::Result<()> {
-        Ok(fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
+        Ok(fs::unlinkat(&self.handle, name, AtFlags::REMOVEDIR)?)
     }
 
     /// Adds all permissions for the owner of this directory.
     pub(crate) fn unlock(&self) -> io::Result<()> {
-        let mode = Mode::from_raw_mode(fs::fstat(&self.0)?.st_mode);
+        let mode = Mode::from_raw_mode(fs::fstat(&self.handle)?.st_mode);
         if !mode.contains(Mode::RWXU) {
-            fs::fchmod(&self.0, mode | Mode::RWXU)?;
+            fs::fchmod(&self.handle, mode | Mode::RWXU)?;
         }
         Ok(())
     }
@@ -193,21 +199,21 @@ impl Directory {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn unlock_entry(&self, name: &OsStr) -> io::Result<()> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let handle = fs::openat(&self.0, name, flags, Mode::empty())?;
+        let handle = fs::openat(&self.handle, name, flags, Mode::empty())?;
         let mode = Mode::from_raw_mode(fs::fstat(&handle)?.st_mode);
         Ok(fs::chmod(format!("/proc/self/fd/{}", handle.as_raw_fd()), mode | Mode::RWXU)?)
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     fn unlock_entry(&self, name: &OsStr) -> io::Result<()> {
-        let mode = Mode::from_raw_mode(fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode);
-        Ok(fs::chmodat(&self.0, name, mode | Mode::RWXU, AtFlags::SYMLINK_NOFOLLOW)?)
+        let mode = Mode::from_raw_mode(fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode);
+        Ok(fs::chmodat(&self.handle, name, mode | Mode::RWXU, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
     /// Locks this directory until the handle is closed. Returns `false` if another process holds the lock, and `true` on a file
     /// system without locks.
     pub(crate) fn try_lock(&self) -> bool {
-        fs::flock(&self.0, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK)
+        fs::flock(&self.handle, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK)
     }
 }
 
@@ -258,7 +264,7 @@ impl Pair {
 
 impl AsFd for Directory {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.handle.as_fd()
     }
 }
 

@@ -23,6 +23,7 @@ mod scan;
 mod scan_cache;
 mod spelling;
 mod temporary;
+mod trail;
 mod visit;
 
 #[cfg(test)]

@@ -187,6 +187,21 @@ fn a_file_is_replaced_by_a_directory_and_vice_versa() {
 }
 
 #[test]
+fn a_thousand_levels_are_mirrored() {
+    let trees = Trees::new();
+    let mut inner = trees.pair().from;
+    for name in std::iter::once("docs").chain(std::iter::repeat_n("d", 1_000)) {
+        inner.create_directory(OsStr::new(name)).unwrap();
+        inner = inner.enter(OsStr::new(name)).unwrap();
+    }
+    inner.create_file(OsStr::new("deep")).unwrap();
+    assert_eq!(trees.mirror(&docs(), ExtraEntries::Keep).count(Done::Created), 1_001);
+    assert_eq!(trees.mirror(&docs(), ExtraEntries::Keep).errors(), [""; 0]);
+    fs::rename(trees.from.join("docs"), trees.base.path().join("away")).unwrap();
+    assert_eq!(trees.mirror(&Extent::TopLevel, ExtraEntries::Delete).count(Done::Deleted), 1_002);
+}
+
+#[test]
 fn a_file_replaces_a_directory_with_entries_only_with_deletion() {
     let trees = Trees::new();
     file(&trees.from.join("docs/x"), "x", 1);
