@@ -22,13 +22,17 @@ impl Trail {
     /// Opens the directory at `path` below `root`, one component at a time from the nearest directory that is open. No component
     /// may be a symbolic link.
     pub(super) fn descend(&mut self, root: &Directory, path: &Path) -> io::Result<Directory> {
-        let is_missing = |ancestor: &&Path| !ancestor.as_os_str().is_empty() && !self.open.contains_key(*ancestor);
-        let missing: Vec<_> = path.ancestors().take_while(is_missing).collect();
-        let nearest = path.ancestors().nth(missing.len()).and_then(|ancestor| self.open.get(ancestor));
+        // Farther ancestors are walked from the root: a look-up takes as long as the path.
+        let ancestors = || path.ancestors().take_while(|path| !path.as_os_str().is_empty());
+        let near = ancestors().take(CAPACITY).position(|ancestor| self.open.contains_key(ancestor));
+        let nearest = near.and_then(|near| ancestors().nth(near)).and_then(|ancestor| self.open.get(ancestor));
         let mut directory = nearest.unwrap_or(root).clone();
-        for ancestor in missing.into_iter().rev() {
+        let missing: Vec<_> = ancestors().take(near.unwrap_or(usize::MAX)).collect();
+        for (distance, ancestor) in missing.into_iter().enumerate().rev() {
             directory = directory.enter(ancestor.file_name().ok_or(Errno::INVAL)?)?;
-            self.insert(ancestor.to_owned(), directory.clone());
+            if distance < CAPACITY {
+                self.insert(ancestor.to_owned(), directory.clone());
+            }
         }
         Ok(directory)
     }
