@@ -65,6 +65,10 @@ async fn main() -> SyncResult {
         manager.session(Trigger::Manual).start()?.finish().await;
         return Ok(());
     }
+    if std::env::args().len() > 1 {
+        println!("Usage: resume\n\nShows how a killed process continues from its state file. There are no options.");
+        return Ok(());
+    }
     let directory = tempfile::tempdir()?;
     println!("A child process copies three albums:");
     kill_a_child(directory.path())?;

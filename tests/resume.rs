@@ -31,6 +31,12 @@ fn resume_runs_to_the_end_after_its_child_is_killed() {
 }
 
 #[test]
+fn resume_explains_itself_instead_of_running_if_it_gets_an_argument() {
+    let output = Command::new(example("resume")).arg("--help").output().expect("the example runs");
+    assert!(output.status.success() && output.stdout.starts_with(b"Usage: resume\n"));
+}
+
+#[test]
 fn resume_has_fewer_than_150_lines() {
     let (program, _) =
         include_str!("../examples/resume.rs").split_once("#[cfg(test)]").expect("the example has a test");
