@@ -67,11 +67,11 @@ impl Terminal {
     }
 
     /// Shows all items, and the open prompt below them.
-    fn show(&self, manager: &SyncManager) -> SyncResult {
+    async fn show(&self, manager: &SyncManager) -> SyncResult {
         let mut list = String::from(if stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "" });
         for handler in manager.handlers() {
             writeln!(list, "{}", handler.name())?;
-            for item in manager.items(handler.id())? {
+            for item in manager.items(handler.id()).await? {
                 writeln!(list, "  {}", line(&item))?;
             }
         }
@@ -114,11 +114,11 @@ async fn main() -> SyncResult {
     let manager = SyncManager::builder().store(SqliteStore::open(path)?).interaction(terminal.clone()).build();
     manager.register(Photos)?;
     manager.register(Mail)?;
-    terminal.show(&manager)?; // the results of the last run
+    terminal.show(&manager).await?; // the results of the last run
     let mut events = manager.events();
     let session = manager.update_all()?; // may ask the user
     while let Some(ManagerEvent { event, .. }) = events.next().await {
-        terminal.show(&manager)?;
+        terminal.show(&manager).await?;
         if event == SessionEvent::Idle {
             break;
         }

@@ -78,7 +78,7 @@ async fn main() -> SyncResult {
     println!("\nThe next run resumes each album:");
     manager.session(Trigger::Manual).start()?.finish().await;
     println!("\nHistory:");
-    manager.history()?.iter().for_each(|session| println!("  {}", describe(session)));
+    manager.history().await?.iter().for_each(|session| println!("  {}", describe(session)));
     println!("\nNow:");
     explain(&manager)?;
     manager.shutdown().await;

@@ -337,7 +337,7 @@ pub mod session {
 /// let store = MemoryStore::new(); // for tests; a program calls `SyncManager::open("state.db")?`
 /// SyncManager::builder().store(store.clone()).build().run(Mail).await?;
 /// let restarted = SyncManager::builder().store(store).build();
-/// assert_eq!(restarted.history()?.len(), 1);
+/// assert_eq!(restarted.history().await?.len(), 1);
 /// # Ok(())
 /// # }
 /// ```
@@ -346,8 +346,8 @@ pub mod store {
     pub use syncmgr_core::{
         record::{Checkpoint, Fence, ItemEnd, ItemRecord},
         store::{
-            Durability, HandlerRecord, Histogram, LogRecord, ManagerSlot, SessionEnd, SessionOutcome, SessionRecord,
-            StaleWriter, StateChange, StateStore, StoreInUse, StoreLease,
+            Durability, HandlerRecord, Histogram, LogRecord, ManagerSlot, Medium, SessionEnd, SessionOutcome,
+            SessionRecord, StaleWriter, StateChange, StateStore, StoreInUse, StoreLease,
         },
     };
     #[cfg(feature = "sqlite")]

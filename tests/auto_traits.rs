@@ -154,6 +154,7 @@ table! {
     store::Checkpoint: Send + Sync + Unpin;
     store::SessionOutcome: Send + Sync + Unpin;
     store::Durability: Send + Sync + Unpin;
+    store::Medium: Send + Sync + Unpin;
     store::Fence: Send + Sync + Unpin;
     store::HandlerRecord: Send + Sync + Unpin;
     store::Histogram: Send + Sync + Unpin;

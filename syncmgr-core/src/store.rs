@@ -16,7 +16,7 @@ pub use self::history::{Histogram, SessionEnd, SessionOutcome, SessionRecord};
 pub use self::lease::{ManagerSlot, StoreInUse, StoreLease};
 use crate::claim::Claim;
 use crate::error::SyncResult;
-use crate::id::{HandlerId, ItemId, SessionId, Subject};
+use crate::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
 use crate::item::ItemState;
 use crate::log::{LogEntry, Question};
 use crate::record::{Fence, ItemRecord};
@@ -26,14 +26,37 @@ use crate::retry::RetryState;
 /// The persistent state of a manager: the record, name and choice of each item, settings, registrations, the log, answers,
 /// and the history of sessions.
 ///
-/// Sessions call the reading methods on their critical path: read from memory or a local disk, never from a network, and do
-/// not wait until earlier writes are stored. Writes apply in the order of the calls, and every later read sees them.
+/// Sessions wait for the reading methods: read from memory or a local disk, never from a network, and do not wait until
+/// earlier writes are stored. Writes apply in the order of the calls, and every later read sees them.
+///
+/// A manager calls the methods that return one value, and those that it needs to register a handler, on the threads of its
+/// runtime. It calls the others on a thread that may block, if the store says that it reads from a [disk](Medium::Disk).
 pub trait StateStore: Send + Sync + 'static {
     /// Returns every handler with stored data.
     ///
     /// # Errors
     /// Fails if the store cannot be read.
     fn handlers(&self) -> SyncResult<BTreeMap<HandlerId, HandlerRecord>>;
+
+    /// Returns the stored data of one handler.
+    ///
+    /// The default reads all handlers.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read.
+    fn handler(&self, handler: HandlerId) -> SyncResult<Option<HandlerRecord>> {
+        Ok(self.handlers()?.remove(&handler))
+    }
+
+    /// Returns the stored choice for one item.
+    ///
+    /// The default reads the choices for all items.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read.
+    fn choice(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemState>> {
+        Ok(self.choices(handler)?.remove(&item))
+    }
 
     /// Returns the stored choices for a handler's items.
     ///
@@ -55,6 +78,16 @@ pub trait StateStore: Send + Sync + 'static {
     /// Fails if the store cannot be read.
     fn log_about(&self, handler: HandlerId, item: ItemId) -> SyncResult<Vec<LogRecord>> {
         Ok(self.log(handler)?.into_iter().filter(|record| record.entry.item == Some(item)).collect())
+    }
+
+    /// Returns the latest log entry with this id.
+    ///
+    /// The default reads the whole log.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read.
+    fn log_entry(&self, handler: HandlerId, error: ErrorId) -> SyncResult<Option<LogRecord>> {
+        Ok(self.log(handler)?.into_iter().rfind(|record| record.entry.id == Some(error)))
     }
 
     /// Returns the answer to a question as an index into its choices; `None` if there is no unused answer to exactly
@@ -125,6 +158,16 @@ pub trait StateStore: Send + Sync + 'static {
     /// Fails if the store cannot be read.
     fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>>;
 
+    /// Returns `true` if [`ended_since`](Self::ended_since) has this item.
+    ///
+    /// The default reads all of these items.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read.
+    fn has_ended_since(&self, handler: HandlerId, item: ItemId, session: SessionId) -> SyncResult<bool> {
+        Ok(self.ended_since(handler, session)?.contains(&item))
+    }
+
     /// Returns the resources that have a retry state.
     ///
     /// # Errors
@@ -184,10 +227,25 @@ pub trait StateStore: Send + Sync + 'static {
         Ok(StoreLease::shared())
     }
 
+    /// Returns the place that the store reads from.
+    fn medium(&self) -> Medium {
+        Medium::Memory
+    }
+
     /// Returns the durability of a stored change.
     fn durability(&self) -> Durability {
         Durability::Manager
     }
+}
+
+/// The place that a store reads from, which decides on which thread a manager reads many values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Medium {
+    /// Memory: the manager reads on the calling thread.
+    Memory,
+    /// A disk: the manager reads on a thread of its runtime that may block.
+    Disk,
 }
 
 /// The events that a stored change survives.

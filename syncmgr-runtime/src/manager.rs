@@ -95,7 +95,7 @@ impl SyncManager {
     /// let report = SyncManager::open(&path)?.run(Mail).await?;
     /// assert!(report.is_success());
     /// let later = SyncManager::open(&path)?; // after a restart of the program
-    /// assert_eq!(later.history()?.len(), 1);
+    /// assert_eq!(later.history().await?.len(), 1);
     /// # drop(later);
     /// # std::fs::remove_dir_all(&directory)?;
     /// # Ok(())
@@ -426,12 +426,14 @@ impl SyncManager {
     /// session has no end. A session whose process died is *interrupted*; its start time is returned as its end time,
     /// because the real end time is unknown.
     ///
+    /// Reads a store on disk on a thread of the runtime that may block. Cancel safe.
+    ///
     /// ```
     /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
     /// manager.run(Calendar).await?;
-    /// let end = manager.history()?[0].end.clone().expect("the session has ended");
+    /// let end = manager.history().await?[0].end.clone().expect("the session has ended");
     /// assert_eq!((end.outcome, end.outcomes[&Outcome::Failed]), (SessionOutcome::WithProblems, 1));
     /// # Ok(())
     /// # })?;
@@ -440,8 +442,9 @@ impl SyncManager {
     ///
     /// # Errors
     /// Returns an error if the store cannot be read.
-    pub fn history(&self) -> Result<Vec<SessionRecord>, StoreAccessError> {
-        let mut sessions = self.host().ports.store.sessions().map_err(StoreAccessError::Unreadable)?;
+    pub async fn history(&self) -> Result<Vec<SessionRecord>, StoreAccessError> {
+        let mut sessions =
+            self.host().read_many(|store| store.sessions()).await.map_err(StoreAccessError::Unreadable)?;
         let open: BTreeSet<_> = self.open_sessions().iter().map(|session| session.id).collect();
         let is_ours = |record: &SessionRecord| record.manager == self.id() && open.contains(&record.session);
         for record in sessions.iter_mut().filter(|record| record.end.is_none() && !is_ours(record)) {

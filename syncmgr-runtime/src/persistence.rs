@@ -7,13 +7,12 @@ use std::time::SystemTime;
 use anyhow::anyhow;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use syncmgr_core::decision::choice::Preferences;
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::foreign;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::log::Question;
 use syncmgr_core::record::ItemRecord;
-use syncmgr_core::store::{Histogram, StateChange, StateStore, StoreInUse};
+use syncmgr_core::store::{Histogram, Medium, StateChange, StateStore, StoreInUse};
 use tokio::runtime::Handle;
 
 use crate::host::Host;
@@ -53,6 +52,19 @@ impl Host {
         tracing::error!(manager = %self.id, error = %one_line(error), "the store cannot be read");
     }
 
+    /// Reads many values. A store on disk is read on a thread that may block, so that the threads of the runtime go on.
+    pub(crate) async fn read_many<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&dyn StateStore) -> SyncResult<T> + Send + 'static,
+    ) -> SyncResult<T> {
+        let host = self.clone();
+        let read = move || foreign::call(|| read(&*host.ports.store)).unwrap_or_else(store_panicked);
+        match self.ports.store.medium() {
+            Medium::Memory => read(),
+            _ => off_thread(read).await,
+        }
+    }
+
     /// Returns changes that store the histograms.
     pub(crate) fn histograms(&self) -> Vec<StateChange> {
         let stored = [(STOP_LATENCIES, &self.stop_latencies), (SESSION_DURATIONS, &self.session_durations)];
@@ -85,13 +97,6 @@ impl Host {
     ) -> Vec<StateChange> {
         let effects = self.ledger().answer(handler, item, question, choice);
         self.perform(effects, &NoLog)
-    }
-
-    /// Reads the earlier choices of a handler's items.
-    pub(crate) fn preferences(&self, handler: HandlerId) -> SyncResult<Preferences> {
-        let mut preferences = Preferences::default();
-        preferences.load(handler, self.ports.store.choices(handler)?);
-        Ok(preferences)
     }
 
     /// Fails if another manager had the store when this manager was created.
@@ -148,6 +153,16 @@ impl Host {
             // Without a runtime the future cannot be driven; the store already has the change.
             (None, Err(_)) => {}
         }
+    }
+}
+
+/// Reads on a thread of the current runtime that may block; on the current thread if there is no runtime.
+pub(crate) async fn off_thread<T: Send + 'static>(
+    read: impl FnOnce() -> SyncResult<T> + Send + 'static,
+) -> SyncResult<T> {
+    match Handle::try_current() {
+        Ok(runtime) => runtime.spawn_blocking(read).await?,
+        Err(_) => read(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The invariants that are checked after every step.
 
+use futures::FutureExt;
 use std::collections::BTreeSet;
 
 use syncmgr_core::decision::verdict::Outcome;
@@ -44,7 +45,7 @@ impl Process<'_> {
         if self.sim.with(|state| state.model.store_failed) {
             return None;
         }
-        let history = self.manager.history().ok()?;
+        let history = self.manager.history().now_or_never()?.ok()?;
         let outcome = |record: &SessionRecord| record.end.as_ref().map(|end| end.outcome);
         let lost = |record: &&SessionRecord| {
             record.manager == self.manager.id() && outcome(record) == Some(SessionOutcome::Interrupted)

@@ -1,5 +1,6 @@
 //! Checks at the start of a process.
 
+use futures::FutureExt;
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
@@ -111,7 +112,7 @@ impl Process<'_> {
 
     /// Checks that sessions without an end are recorded as interrupted, and that a shutdown interrupts no session that succeeded.
     fn check_interrupted(&self, end: ProcessEnd) {
-        let history = self.manager.history().unwrap_or_default();
+        let history = self.manager.history().now_or_never().expect("the store is in memory").unwrap_or_default();
         if let Some(open) = history.iter().find(|session| session.end.is_none()) {
             self.sim.report_violation(
                 "the history shows no session of an earlier process as running",

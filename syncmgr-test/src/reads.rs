@@ -12,9 +12,13 @@ use syncmgr_core::store::{HandlerRecord, LogRecord, SessionRecord};
 
 // The types in the signatures of the port, under the names that the macro uses.
 pub use syncmgr_core::error::SyncResult;
-pub use syncmgr_core::id::{HandlerId, ItemId, SessionId};
-pub use syncmgr_core::store::{StoreInUse, StoreLease};
+pub use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId};
+pub use syncmgr_core::store::{Medium, StoreInUse, StoreLease};
 pub type Handlers = BTreeMap<HandlerId, HandlerRecord>;
+pub type Handler = Option<HandlerRecord>;
+pub type Choice = Option<ItemState>;
+pub type LogEntry = Option<LogRecord>;
+pub type Ended = bool;
 pub type Choices = BTreeMap<ItemId, ItemState>;
 pub type Log = Vec<LogRecord>;
 pub type Asked<'a> = &'a Question;
@@ -56,11 +60,23 @@ pub type Histogram = Option<syncmgr_core::store::Histogram>;
 macro_rules! reads_from {
     ($inner:tt) => {
         $crate::reads_from!($inner: handlers, choices, log, answer, record, retry_states, recorded_items, ended_since, resources);
-        $crate::reads_from!($inner: records, names, disabled);
+        $crate::reads_from!($inner: records, names, disabled, handler, choice, log_entry, log_about, has_ended_since, medium);
         $crate::reads_from!($inner: sessions, interrupted, last_session, histogram, acquire);
     };
     ($inner:tt: $($read:ident),+) => { $($crate::reads_from!(@$read $inner);)+ };
     (@handlers $inner:tt) => { $crate::reads_from!(@fn $inner handlers() -> Handlers); };
+    (@handler $inner:tt) => { $crate::reads_from!(@fn $inner handler(handler: HandlerId) -> Handler); };
+    (@choice $inner:tt) => { $crate::reads_from!(@fn $inner choice(handler: HandlerId, item: ItemId) -> Choice); };
+    (@log_entry $inner:tt) => { $crate::reads_from!(@fn $inner log_entry(handler: HandlerId, error: ErrorId) -> LogEntry); };
+    (@log_about $inner:tt) => { $crate::reads_from!(@fn $inner log_about(handler: HandlerId, item: ItemId) -> Log); };
+    (@has_ended_since $inner:tt) => {
+        $crate::reads_from!(@fn $inner has_ended_since(handler: HandlerId, item: ItemId, session: SessionId) -> Ended);
+    };
+    (@medium $inner:tt) => {
+        fn medium(&self) -> $crate::reads::Medium {
+            self.$inner.medium()
+        }
+    };
     (@choices $inner:tt) => { $crate::reads_from!(@fn $inner choices(handler: HandlerId) -> Choices); };
     (@log $inner:tt) => { $crate::reads_from!(@fn $inner log(handler: HandlerId) -> Log); };
     (@answer $inner:tt) => {

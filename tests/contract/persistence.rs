@@ -14,6 +14,7 @@ mod history;
 mod interrupted;
 mod items;
 mod one_manager;
+mod reading;
 mod records;
 mod reregistered;
 pub(crate) mod settings;

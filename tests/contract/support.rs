@@ -10,11 +10,13 @@ pub(crate) mod window;
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr::classic::HResult;
 use syncmgr::handler::{PropertiesOutcome, Resolution};
 use syncmgr::log::ErrorId;
 use syncmgr::progress::Status;
+use syncmgr::store::LogRecord;
 use syncmgr::{
     HandlerId, HandlerInfo, ItemContext, ItemId, Items, Participation, PrepareContext, Report, RunContext, RunEnding,
     Session, Subject, SyncHandler, SyncItem, SyncManager, SyncResult, SynchronizeContext, Trigger, async_trait,
@@ -23,6 +25,12 @@ use syncmgr_test::Transcript;
 
 /// The default id of a [`Scripted`] handler.
 pub(crate) const HANDLER: HandlerId = HandlerId::from_u128(0x5C);
+
+/// The stored log of a manager whose store is in memory, which is read at once.
+pub(crate) fn stored_log(manager: &SyncManager, handler: HandlerId) -> Vec<LogRecord> {
+    let log = manager.log(handler).now_or_never().expect("a store in memory is read on the spot");
+    log.expect("a store in memory can be read")
+}
 
 /// A closure for an async method that receives an argument in addition to its context.
 type AsyncWith<A, T> = Arc<dyn for<'a> Fn(&'a RunContext, A) -> BoxFuture<'a, SyncResult<T>> + Send + Sync>;

@@ -57,10 +57,10 @@ impl Scenario {
         self.manager.set_flags(HANDLER, RegisterFlags::CONNECT)?;
         self.run_temporary_handler().await?;
         for _ in 0..MAX_ROUNDS {
-            let done = self.is_done()?;
+            let done = self.is_done().await?;
             self.synchronize().await?;
             self.answer().await?;
-            if done && self.is_done()? {
+            if done && self.is_done().await? {
                 return Ok(());
             }
         }
@@ -85,21 +85,21 @@ impl Scenario {
 
     /// Answers every question of the log with the first choice.
     async fn answer(&self) -> SyncResult {
-        for entry in self.manager.log(HANDLER)?.into_iter().map(|record| record.entry) {
+        for entry in self.manager.log(HANDLER).await?.into_iter().map(|record| record.entry) {
             let (Some(error), Some(Action::Decide(_))) = (entry.id, &entry.action) else { continue };
             self.manager.answer(HANDLER, error, 0)?.finish().await;
         }
         Ok(())
     }
 
-    fn is_done(&self) -> SyncResult<bool> {
+    async fn is_done(&self) -> SyncResult<bool> {
         for name in NAMES.iter().filter(|name| **name != "unwanted") {
             let record = self.store.record(HANDLER, id(name))?;
             if record.and_then(|record| record.outcome) != Some(Outcome::Succeeded) {
                 return Ok(false);
             }
         }
-        Ok(self.manager.log(HANDLER)?.iter().all(|record| !record.entry.is_link()))
+        Ok(self.manager.log(HANDLER).await?.iter().all(|record| !record.entry.is_link()))
     }
 
     /// Registers, runs and forgets a handler.

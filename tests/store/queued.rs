@@ -1,5 +1,6 @@
 //! Reads while the writer is busy: they see the queued writes and do not wait for them.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex};
 
 use futures::executor::block_on;
@@ -9,7 +10,7 @@ use syncmgr::item::ItemState;
 use syncmgr::log::{ErrorId, ErrorScope, Question};
 use syncmgr::request::{RegisterFlags, Registration, RunRequest};
 use syncmgr::store::{MemoryStore, SqliteOptions, SqliteStore, StateChange, StateStore};
-use syncmgr::{Claim, Outcome, SessionId, Trigger};
+use syncmgr::{Claim, Outcome, SessionId, Subject, Trigger};
 use syncmgr_core::store::{Histogram, SessionEnd, SessionOutcome, SessionRecord};
 use tempfile::tempdir;
 
@@ -55,6 +56,9 @@ fn every_write() -> Vec<Vec<StateChange>> {
         end: SessionEnd::new(at(2), SessionOutcome::WithProblems, map([(Outcome::Failed, 1)])),
     };
     let choose = |item, state| StateChange::Choices { handler, items: map([(item, state)]) };
+    let name = |item, name: Option<&str>| StateChange::Names { handler, items: map([(item, name.map(Arc::from))]) };
+    let disable =
+        |subject, reason: Option<&str>| StateChange::Disabled { handler, subject, reason: reason.map(Arc::from) };
     let answer = StateChange::Answered { handler, item, question: question(), choice: 1 };
     let asking = plain("asks").with_item(item).with_question(ErrorId::from_key("q"), question());
     vec![
@@ -74,6 +78,9 @@ fn every_write() -> Vec<Vec<StateChange>> {
         vec![StateChange::LogDeleted { handler, scope: ErrorScope::One(ErrorId::from_key("x")) }],
         vec![StateChange::Histogram { name: Arc::from("stop"), histogram: Histogram::default() }],
         vec![StateChange::Resource { claim: Claim::new("c"), retry: None }, retry(NEXT, None)],
+        vec![name(ITEM, Some("Inbox")), name(NEXT, Some("Sent"))],
+        vec![disable(Subject::Handler, Some("moves house")), disable(Subject::Item(ITEM), Some("too large"))],
+        vec![name(ITEM, None), disable(Subject::Handler, None), disable(Subject::Item(NEXT), Some("private"))],
         vec![StateChange::ForgetItem { handler, item: NEXT }],
         vec![StateChange::Forget { handler }, commit_change(ITEM, fence(3, 0), "3")],
     ]
@@ -84,9 +91,19 @@ fn read_all(store: &dyn StateStore) -> String {
     let items = [ITEM, NEXT].map(|item| (record(store, item), store.log_about(HANDLER, item).expect("a read")));
     let handler = (store.handlers(), store.choices(HANDLER), store.log(HANDLER));
     let answer = store.answer(HANDLER, ITEM, &question());
+    let one = (store.handler(HANDLER), store.choice(HANDLER, ITEM), store.log_entry(HANDLER, ErrorId::from_key("q")));
+    let has_ended = [ITEM, NEXT].map(|item| store.has_ended_since(HANDLER, item, SessionId(2)));
+    let named = (
+        store.records(HANDLER).map(BTreeMap::into_keys).map(Vec::from_iter),
+        store.names(HANDLER),
+        store.disabled(HANDLER),
+    );
     let lists = (store.retry_states(HANDLER), store.recorded_items(HANDLER), store.ended_since(HANDLER, SessionId(2)));
     let manager = (store.resources(), store.sessions(), store.interrupted(), store.last_session());
-    format!("{items:#?}{handler:#?}{answer:?}{lists:#?}{manager:#?}{:?}", store.histogram("stop"))
+    format!(
+        "{items:#?}{handler:#?}{one:#?}{named:#?}{has_ended:?}{answer:?}{lists:#?}{manager:#?}{:?}",
+        store.histogram("stop")
+    )
 }
 
 /// Opens a store with some of the writes, queues the others while the writer is stopped at this failpoint, and compares
@@ -143,4 +160,18 @@ fn a_read_does_not_wait_while_another_program_locks_the_file() {
     assert!(futures::FutureExt::now_or_never(&mut written).is_none(), "a read waited for the writer");
     other.execute_batch("COMMIT").expect("the lock is released");
     block_on(written).expect("the write succeeds");
+}
+
+#[test]
+fn a_caller_that_blocks_its_runtime_gets_its_reply() {
+    let directory = tempdir().expect("the directory is created");
+    let store = SqliteStore::open(directory.path().join("state")).expect("the store opens");
+    let write = move || block_on(store.write(vec![log(1, &[plain("written")])])).expect("the write succeeds");
+    let entered = tokio::runtime::Builder::new_current_thread().build().expect("the runtime starts");
+    {
+        let _entered = entered.enter();
+        write();
+    }
+    let busy = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("the runtime starts");
+    busy.block_on(async { tokio::spawn(async move { write() }).await }).expect("the write returns");
 }

@@ -83,7 +83,7 @@ impl SyncManager {
         if registered.is_some() {
             return Ok(registered);
         }
-        let stored = self.host().ports.store.handlers()?.remove(&handler);
+        let stored = self.host().ports.store.handler(handler)?;
         Ok(stored.and_then(|stored| stored.registration?.description).map(Into::into))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::attempt::Phase;
-use syncmgr_core::decision::choice::{Listing, Preferences};
+use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::hold::{Held, Hold};
 use syncmgr_core::decision::ledger::InterruptedRun;
 use syncmgr_core::environment::Environment;
@@ -95,7 +95,7 @@ pub(super) struct ItemFacts {
     pub(super) of_handler: Facts,
     listing: Option<Listing>,
     pub(super) listed: BTreeMap<ItemId, SyncItem>,
-    choices: Preferences,
+    choices: BTreeMap<ItemId, ItemState>,
     interrupted: Vec<(InterruptedRun, BTreeSet<ItemId>)>,
     quarantined: BTreeSet<ItemId>,
 }
@@ -110,8 +110,8 @@ impl ItemFacts {
         let quarantined = host.admission.quarantined().into_iter().filter(|(of, _)| *of == handler);
         Ok(Self {
             listed: listed.collect(),
-            choices: host.preferences(handler)?,
-            interrupted: interrupted(host, handler)?,
+            choices: choices(host, handler, scope)?,
+            interrupted: interrupted(host, handler, scope)?,
             quarantined: quarantined.map(|(_, item)| item).collect(),
             listing,
             of_handler,
@@ -140,7 +140,7 @@ impl ItemFacts {
     /// Returns the stored choice for an item, or its default; `None` if neither is known.
     pub(super) fn choice(&self, item: ItemId) -> Option<ItemState> {
         let default = || self.listed.get(&item).map(SyncItem::state);
-        self.choices.of(self.of_handler.handler, item).or_else(default)
+        self.choices.get(&item).copied().or_else(default)
     }
 
     /// Returns the item's current state in an open or interrupted session.
@@ -161,10 +161,28 @@ impl ItemFacts {
     }
 }
 
+/// Returns the stored choices.
+fn choices(host: &Host, handler: HandlerId, scope: Scope) -> SyncResult<BTreeMap<ItemId, ItemState>> {
+    match scope {
+        Scope::One(item) => {
+            Ok(host.ports.store.choice(handler, item)?.map(|choice| (item, choice)).into_iter().collect())
+        }
+        Scope::All => host.ports.store.choices(handler),
+    }
+}
+
 /// Returns the interrupted runs of a handler, each with the items that have ended since.
-fn interrupted(host: &Host, handler: HandlerId) -> SyncResult<Vec<(InterruptedRun, BTreeSet<ItemId>)>> {
+fn interrupted(host: &Host, handler: HandlerId, scope: Scope) -> SyncResult<Vec<(InterruptedRun, BTreeSet<ItemId>)>> {
+    let store = &host.ports.store;
+    let ended = |session| -> SyncResult<BTreeSet<ItemId>> {
+        match scope {
+            Scope::One(item) if store.has_ended_since(handler, item, session)? => Ok(BTreeSet::from([item])),
+            Scope::One(_) => Ok(BTreeSet::new()),
+            Scope::All => store.ended_since(handler, session),
+        }
+    };
     let interrupted = host.ledger().interrupted(handler);
-    interrupted.into_iter().map(|run| Ok((run.clone(), host.ports.store.ended_since(handler, run.session)?))).collect()
+    interrupted.into_iter().map(|run| Ok((run.clone(), ended(run.session)?))).collect()
 }
 
 /// Returns the last log entry about each item that the user can open or answer. An entry of an open session precedes a

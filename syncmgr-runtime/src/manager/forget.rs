@@ -25,7 +25,7 @@ impl SyncManager {
     /// let calendar = manager.register(Calendar)?;
     /// manager.update_all()?.finish().await;
     /// manager.forget(calendar).await?; // the account was removed
-    /// assert!(manager.log(calendar)?.is_empty() && manager.handlers().is_empty());
+    /// assert!(manager.log(calendar).await?.is_empty() && manager.handlers().is_empty());
     /// # Ok(())
     /// # })?;
     /// # Ok::<(), anyhow::Error>(())

@@ -72,8 +72,7 @@ impl SyncManager {
         }
         let registration = Registration::new(flags).with_description(info.name().to_owned());
         let forgotten_before = self.host().manager_state().forgotten(id);
-        let stored_flags =
-            self.host().ports.store.handlers().map(|mut stored| stored.remove(&id).and_then(|record| record.flags));
+        let stored_flags = self.host().ports.store.handler(id).map(|stored| stored.and_then(|record| record.flags));
         let unreadable = |error| RequestError::Store { reason: one_line(&error) };
         let stored_flags = stored_flags.map_err(unreadable)?;
         let retry_states = self.host().ports.store.retry_states(id).map_err(unreadable)?;

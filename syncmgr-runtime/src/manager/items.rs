@@ -16,10 +16,13 @@ use syncmgr_core::text::Escaped;
 
 use super::facts::{ItemFacts, Scope};
 use super::{StoreAccessError, SyncManager};
+use crate::persistence::off_thread;
 
 impl SyncManager {
     /// Returns the known items of a handler, in order of name: those of its last listing, and those with a stored name or
     /// record. Calls no handler: after a restart, the list has the stored names and results.
+    ///
+    /// Reads the store on a thread of the runtime that may block. Cancel safe.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -30,7 +33,7 @@ impl SyncManager {
     /// manager.update_all()?.finish().await;
     /// # drop(manager);
     /// let later = SyncManager::builder().store(store).build(); // after a restart, before anything is registered
-    /// let items = later.items(calendar)?;
+    /// let items = later.items(calendar).await?;
     /// let work = items.iter().find(|item| &*item.name == "Work").expect("the calendar has listed it");
     /// assert_eq!(work.explanation.last.map(|last| last.outcome), Some(Outcome::Failed));
     /// assert_eq!((work.choice, &work.progress), (ItemState::Checked, &None)); // chosen, and not running
@@ -41,8 +44,9 @@ impl SyncManager {
     ///
     /// # Errors
     /// Returns an error if the store cannot be read.
-    pub fn items(&self, handler: HandlerId) -> Result<Vec<ItemStatus>, StoreAccessError> {
-        self.item_statuses(handler).map_err(StoreAccessError::Unreadable)
+    pub async fn items(&self, handler: HandlerId) -> Result<Vec<ItemStatus>, StoreAccessError> {
+        let manager = self.clone();
+        off_thread(move || manager.item_statuses(handler)).await.map_err(StoreAccessError::Unreadable)
     }
 
     /// Stores the choice of these items: whether they run in sessions that do not name their items. The choice applies

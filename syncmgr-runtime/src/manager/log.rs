@@ -17,13 +17,15 @@ use crate::session::{Session, SessionError, StartError, question_of, request_and
 impl SyncManager {
     /// Returns the stored log of a handler from this and earlier sessions, oldest entry first.
     ///
+    /// Reads a store on disk on a thread of the runtime that may block. Cancel safe.
+    ///
     /// ```
     /// # use syncmgr_doc_examples::*;
     /// # run(async {
     /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
     /// let calendar = manager.register(Calendar)?;
     /// manager.update_all()?.finish().await;
-    /// let texts: Vec<_> = manager.log(calendar)?.iter().map(|record| record.entry.text.to_string()).collect();
+    /// let texts: Vec<_> = manager.log(calendar).await?.iter().map(|record| record.entry.text.to_string()).collect();
     /// assert!(texts.contains(&"the server is busy".to_string()), "{texts:?}");
     /// # Ok(())
     /// # })?;
@@ -32,8 +34,8 @@ impl SyncManager {
     ///
     /// # Errors
     /// Returns an error if the store cannot be read.
-    pub fn log(&self, handler: HandlerId) -> Result<Vec<LogRecord>, StoreAccessError> {
-        self.host().ports.store.log(handler).map_err(StoreAccessError::Unreadable)
+    pub async fn log(&self, handler: HandlerId) -> Result<Vec<LogRecord>, StoreAccessError> {
+        self.host().read_many(move |store| store.log(handler)).await.map_err(StoreAccessError::Unreadable)
     }
 
     /// Opens an entry of the stored log in a new session: the handler explains the entry and may run items again. Waits
@@ -111,10 +113,9 @@ impl SyncManager {
 
     /// Returns the latest entry with this id from the stored log.
     fn stored_entry(&self, handler: HandlerId, error: ErrorId) -> Result<Arc<LogEntry>, LogAccessError> {
-        let log =
-            self.host().ports.store.log(handler).map_err(|error| LogAccessError::Store { reason: one_line(&error) })?;
-        let entry = log.into_iter().rev().map(|record| record.entry).find(|entry| entry.id == Some(error));
-        entry.ok_or(SessionError::UnknownError { error }.into())
+        let unreadable = |error| LogAccessError::Store { reason: one_line(&error) };
+        let record = self.host().ports.store.log_entry(handler, error).map_err(unreadable)?;
+        Ok(record.ok_or(SessionError::UnknownError { error })?.entry)
     }
 }
 

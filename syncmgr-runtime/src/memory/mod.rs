@@ -15,7 +15,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::error::SyncResult;
-use syncmgr_core::id::{HandlerId, ItemId, SessionId, Subject};
+use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
 use syncmgr_core::item::ItemState;
 use syncmgr_core::log::Question;
 use syncmgr_core::record::ItemRecord;
@@ -43,7 +43,7 @@ pub(crate) use self::sessions::Sessions;
 ///     let manager = SyncManager::builder().store(store.clone()).build(); // as after a restart of the program
 ///     manager.run(Mail).await?;
 /// }
-/// assert_eq!(SyncManager::builder().store(store).build().history()?.len(), 2);
+/// assert_eq!(SyncManager::builder().store(store).build().history().await?.len(), 2);
 /// # Ok(())
 /// # })?;
 /// # Ok::<(), anyhow::Error>(())
@@ -89,12 +89,29 @@ impl StateStore for MemoryStore {
         Ok(self.contents.lock().handlers.iter().map(|(handler, stored)| (*handler, stored.record.clone())).collect())
     }
 
+    fn handler(&self, handler: HandlerId) -> SyncResult<Option<HandlerRecord>> {
+        Ok(self.contents.lock().handlers.get(&handler).map(|stored| stored.record.clone()))
+    }
+
+    fn choice(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemState>> {
+        Ok(self.of(handler, |stored| stored.choices.get(&item).copied()))
+    }
+
     fn choices(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>> {
         Ok(self.of(handler, |stored| stored.choices.clone()))
     }
 
     fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
         Ok(self.of(handler, |stored| stored.log.clone()))
+    }
+
+    fn log_about(&self, handler: HandlerId, item: ItemId) -> SyncResult<Vec<LogRecord>> {
+        let is_about = |record: &&LogRecord| record.entry.item == Some(item);
+        Ok(self.of(handler, |stored| stored.log.iter().filter(is_about).cloned().collect()))
+    }
+
+    fn log_entry(&self, handler: HandlerId, error: ErrorId) -> SyncResult<Option<LogRecord>> {
+        Ok(self.of(handler, |stored| stored.log.iter().rfind(|record| record.entry.id == Some(error)).cloned()))
     }
 
     fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>> {
@@ -129,6 +146,10 @@ impl StateStore for MemoryStore {
 
     fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>> {
         Ok(self.of(handler, |stored| stored.ended_since(session)))
+    }
+
+    fn has_ended_since(&self, handler: HandlerId, item: ItemId, session: SessionId) -> SyncResult<bool> {
+        Ok(self.of(handler, |stored| stored.ended.get(&item).is_some_and(|ended| *ended >= session)))
     }
 
     fn resources(&self) -> SyncResult<BTreeMap<Claim, RetryState>> {

@@ -22,12 +22,12 @@ const ABSENCE: &str = "absence";
 impl Run {
     /// Records the items that are absent, and forgets those that have been absent for 30 days. A listing in which too many
     /// items are missing counts as incomplete, unless the user confirms it.
-    pub(super) fn update_absence(&self, listing: Listing) -> Listing {
+    pub(super) async fn update_absence(&self, listing: Listing) -> Listing {
         let (host, handler) = (self.host(), self.id.handler);
         if host.records != Records::All || listing.completeness() != Completeness::Complete {
             return listing;
         }
-        let mut known = match host.ports.store.recorded_items(handler) {
+        let mut known = match host.read_many(move |store| store.recorded_items(handler)).await {
             Ok(known) => known,
             Err(error) => {
                 let text = format!("the records of the handler cannot be read: {}", one_line(&error));

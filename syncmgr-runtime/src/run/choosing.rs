@@ -1,6 +1,6 @@
 //! The choice of a run's items.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use syncmgr_core::decision::choice::{Listing, Offer, Preferences};
@@ -24,7 +24,7 @@ impl Run {
         let items = match &self.scope.terms.choosing {
             // A run that only explains an entry does not choose.
             Choosing::Explain => Arc::default(),
-            Choosing::Unattended => self.preferred(&listing),
+            Choosing::Unattended => self.preferred(&listing).await,
             Choosing::Requested(given) => {
                 let requested = given.get(&self.id.handler).cloned().unwrap_or_default();
                 self.requested_items(&listing, Some(&(&requested | &self.take_along())))
@@ -47,7 +47,7 @@ impl Run {
 
     /// Returns the preferred items and the items that interrupted runs left unfinished. In a session that was started
     /// to resume those runs, returns only the unfinished items.
-    fn preferred(&self, listing: &Listing) -> Arc<[SyncItem]> {
+    async fn preferred(&self, listing: &Listing) -> Arc<[SyncItem]> {
         let preferred = listing.select_preferred(self.id.handler, &self.lock().preferences);
         let interrupted = self.host().ledger().interrupted(self.id.handler);
         let resumes = self.scope.terms.reason == StartReason::Resumed;
@@ -55,7 +55,7 @@ impl Run {
             return if resumes { Arc::default() } else { preferred };
         }
         let sessions = interrupted.iter().map(|unfinished| unfinished.session).collect();
-        let unfinished = self.unfinished(&preferred, interrupted);
+        let unfinished = self.unfinished(&preferred, interrupted).await;
         {
             let mut state = self.lock();
             (state.resumed, state.unfinished) = (sessions, unfinished.clone());
@@ -65,11 +65,16 @@ impl Run {
     }
 
     /// Returns the items that were requested in interrupted runs and have not ended since.
-    pub(super) fn unfinished(&self, preferred: &[SyncItem], interrupted: Vec<InterruptedRun>) -> BTreeSet<ItemId> {
+    pub(super) async fn unfinished(
+        &self,
+        preferred: &[SyncItem],
+        interrupted: Vec<InterruptedRun>,
+    ) -> BTreeSet<ItemId> {
         let mut unfinished = BTreeSet::new();
         for InterruptedRun { session, items, .. } in interrupted {
             let requested = items.unwrap_or_else(|| preferred.iter().map(SyncItem::id).collect());
-            let ended = self.host().ports.store.ended_since(self.id.handler, session);
+            let handler = self.id.handler;
+            let ended = self.host().read_many(move |store| store.ended_since(handler, session)).await;
             let ended = ended.unwrap_or_else(|error| {
                 let text = format!(
                     "cannot read the items that an interrupted session finished; they run again: {}",
@@ -116,13 +121,16 @@ impl Run {
 
     /// Loads the earlier choices; if they cannot be read, the defaults apply. Choices about items that are no longer listed
     /// are deleted.
-    pub(super) fn load_preferences(&self, listing: &Listing) {
+    pub(super) async fn load_preferences(&self, listing: &Listing) {
         // R46.
-        let mut preferences = self.host().preferences(self.id.handler).unwrap_or_else(|error| {
+        let handler = self.id.handler;
+        let choices = self.host().read_many(move |store| store.choices(handler)).await.unwrap_or_else(|error| {
             let text = format!("earlier choices cannot be read; default choices apply: {}", one_line(&error));
             self.log(LogEntry::new(LogLevel::Error, text));
-            Preferences::default()
+            BTreeMap::new()
         });
+        let mut preferences = Preferences::default();
+        preferences.load(handler, choices);
         let absent = preferences.purge(self.id.handler, listing);
         if !absent.is_empty() {
             let items = absent.into_iter().map(|item| (item, None)).collect();

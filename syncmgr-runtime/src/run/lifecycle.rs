@@ -130,10 +130,10 @@ impl Run {
                 });
             }
             self.record_begin(Verdict::plain(Outcome::Succeeded));
-            let listing = self.update_absence(listing);
+            let listing = self.update_absence(listing).await;
             self.settle_unlisted(&listing);
-            self.load_preferences(&listing);
-            self.remember(&listing);
+            self.load_preferences(&listing).await;
+            self.remember(&listing).await;
             self.record_change(RunChange::Listed(listing.items().len()));
             self.lock().listing = listing;
         }
@@ -155,7 +155,7 @@ impl Run {
     async fn prepare(&self) -> Step {
         // R82 to R92.
         self.lock().ending = None;
-        let attempt = self.select();
+        let attempt = self.select().await;
         self.record_change(RunChange::Preparing);
         let context = attempt.prepare_context();
         let limit = Some(attempt.limits().prepare_deadline());

@@ -89,12 +89,10 @@ impl Run {
     }
 
     /// Selects the next items in the latest attempt, and skips those that were skipped before.
-    pub(super) fn select(&self) -> Arc<Attempt> {
-        let (attempt, next_items) = {
-            let state = self.lock();
-            (state.latest(), state.next_items.clone())
-        };
-        let suspects = self.suspects(&next_items);
+    pub(super) async fn select(&self) -> Arc<Attempt> {
+        let next_items = self.lock().next_items.clone();
+        let suspects = self.suspects(&next_items).await;
+        let attempt = self.attempt();
         attempt.select(next_items, self.host().next_fence(), suspects);
         // Earlier skips and pauses are applied only now. Later skips and pauses apply to the attempt directly.
         self.apply_pause();

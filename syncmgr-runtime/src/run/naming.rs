@@ -7,7 +7,7 @@ use syncmgr_core::decision::names::{changed_names, same_names};
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::id::ItemId;
 use syncmgr_core::log::{LogEntry, LogLevel};
-use syncmgr_core::store::StateChange;
+use syncmgr_core::store::{StateChange, StateStore};
 
 use super::Run;
 use crate::host::Records;
@@ -15,13 +15,13 @@ use crate::host::Records;
 impl Run {
     /// Keeps the listing, and stores the names that it changes. The store is read only if the listing differs from the
     /// one before.
-    pub(super) fn remember(&self, listing: &Listing) {
+    pub(super) async fn remember(&self, listing: &Listing) {
         let before = self.host().manager_state().set_listing(self.id.handler, self.generation, listing.clone());
         let is_known = before.is_some_and(|before| same_names(&before, listing));
         if is_known || self.host().records != Records::All {
             return;
         }
-        match self.changed_names(listing) {
+        match self.changed_names(listing).await {
             Ok(items) if items.is_empty() => {}
             Ok(items) => self.store(StateChange::Names { handler: self.id.handler, items }),
             Err(error) => {
@@ -31,9 +31,12 @@ impl Run {
         }
     }
 
-    fn changed_names(&self, listing: &Listing) -> SyncResult<BTreeMap<ItemId, Option<std::sync::Arc<str>>>> {
-        let (store, handler) = (&self.host().ports.store, self.id.handler);
-        let recorded = store.recorded_items(handler)?;
-        Ok(changed_names(&store.names(handler)?, listing, |item| recorded.contains_key(&item)))
+    async fn changed_names(&self, listing: &Listing) -> SyncResult<BTreeMap<ItemId, Option<std::sync::Arc<str>>>> {
+        let (handler, listing) = (self.id.handler, listing.clone());
+        let changed = move |store: &dyn StateStore| {
+            let recorded = store.recorded_items(handler)?;
+            Ok(changed_names(&store.names(handler)?, &listing, |item| recorded.contains_key(&item)))
+        };
+        self.host().read_many(changed).await
     }
 }

@@ -15,10 +15,10 @@ use crate::attempt::{Attempt, Pace, Suspects};
 impl Run {
     /// Returns the suspects among the items of the next attempt: the unfinished items of interrupted runs, and the items whose
     /// last attempt was interrupted.
-    pub(super) fn suspects(&self, items: &[SyncItem]) -> Suspects {
+    pub(super) async fn suspects(&self, items: &[SyncItem]) -> Suspects {
         let handler = self.id.handler;
         let interrupted = self.host().ledger().interrupted(handler);
-        let unfinished = self.unfinished(items, interrupted);
+        let unfinished = self.unfinished(items, interrupted).await;
         let ledger = self.host().ledger();
         if unfinished.is_empty() && ledger.is_clean(handler) {
             return Suspects::default();

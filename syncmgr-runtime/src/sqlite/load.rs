@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params};
 use syncmgr_core::claim::Claim;
-use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId};
 use syncmgr_core::item::ItemState;
 use syncmgr_core::log::Question;
 use syncmgr_core::record::{Fence, ItemRecord};
@@ -15,11 +15,16 @@ use super::rows;
 use crate::memory::{Contents, Sessions};
 
 const HANDLERS: &str = "SELECT id, description, registered, flags FROM handlers";
+const HANDLER: &str = "SELECT id, description, registered, flags FROM handlers WHERE id = ?1";
+const CHOICE: &str =
+    "SELECT item, checked FROM choices WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2";
 const CHOICES: &str = "SELECT item, checked FROM choices WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const LOG: &str = "SELECT manager, session, time, level, text, item, error, action FROM log
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) ORDER BY entry";
 const LOG_ABOUT: &str = "SELECT manager, session, time, level, text, item, error, action FROM log
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2 ORDER BY entry";
+const LOG_ENTRY: &str = "SELECT manager, session, time, level, text, item, error, action FROM log
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND error = ?2 ORDER BY entry";
 const ANSWER: &str = "SELECT question, choice FROM answers
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2 AND key = ?3";
 const RECORD: &str = "SELECT session, attempt, outcome, last_attempt, last_success, setback, failures, total, since,
@@ -35,8 +40,10 @@ const RECORDS: &str = "SELECT item, session, attempt, outcome, last_attempt, las
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const NAMES: &str = "SELECT item, name FROM names WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const DISABLED: &str = "SELECT item, reason FROM disabled WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
-const ENDED: &str = "SELECT item, session, attempt, ended FROM items
+const ENDED_SINCE: &str = "SELECT item, session, attempt, ended FROM items
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND ended >= ?2";
+const ENDED: &str = "SELECT item, session, attempt, ended FROM items
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2 AND ended IS NOT NULL";
 const RESOURCES: &str = "SELECT name, setback, failures, total, since, until FROM resources";
 const SESSIONS: &str = "SELECT session, manager, \"trigger\", began, ended, course, outcomes, runs FROM sessions
     ORDER BY session, manager";
@@ -47,22 +54,42 @@ const LAST_WRITE: &str = "SELECT value FROM meta WHERE name = 'last_write'";
 const HISTOGRAM: &str = "SELECT counts, longest FROM histograms WHERE name = ?1";
 
 pub(super) fn handlers(connection: &Connection, contents: &mut Contents) -> Result<()> {
-    each(connection, HANDLERS, [], |row| {
+    load_handlers(connection, contents, HANDLERS, [])
+}
+
+pub(super) fn handler(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| load_handlers(connection, contents, HANDLER, [handler.guid()])
+}
+
+fn load_handlers(connection: &Connection, contents: &mut Contents, query: &str, parameters: impl Params) -> Result<()> {
+    each(connection, query, parameters, |row| {
         let (handler, record) = rows::handler(row)?;
         contents.stored(handler).record = record;
         Ok(())
     })
 }
 
+pub(super) fn choice(handler: HandlerId, item: ItemId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| load_choices(connection, contents, handler, CHOICE, [handler.guid(), item.guid()])
+}
+
 pub(super) fn choices(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
-    move |connection, contents| {
-        let choices = &mut contents.stored(handler).choices;
-        each(connection, CHOICES, [handler.guid()], |row| {
-            let state = if row.get(1)? { ItemState::Checked } else { ItemState::Unchecked };
-            choices.insert(rows::item(row)?, state);
-            Ok(())
-        })
-    }
+    move |connection, contents| load_choices(connection, contents, handler, CHOICES, [handler.guid()])
+}
+
+fn load_choices(
+    connection: &Connection,
+    contents: &mut Contents,
+    handler: HandlerId,
+    query: &str,
+    parameters: impl Params,
+) -> Result<()> {
+    let choices = &mut contents.stored(handler).choices;
+    each(connection, query, parameters, |row| {
+        let state = if row.get(1)? { ItemState::Checked } else { ItemState::Unchecked };
+        choices.insert(rows::item(row)?, state);
+        Ok(())
+    })
 }
 
 pub(super) fn log(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
@@ -71,6 +98,10 @@ pub(super) fn log(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents)
 
 pub(super) fn log_about(handler: HandlerId, item: ItemId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
     move |connection, contents| load_log(connection, contents, handler, LOG_ABOUT, [handler.guid(), item.guid()])
+}
+
+pub(super) fn log_entry(handler: HandlerId, error: ErrorId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| load_log(connection, contents, handler, LOG_ENTRY, [handler.guid(), error.guid()])
 }
 
 fn load_log(
@@ -169,15 +200,27 @@ pub(super) fn ended_since(
 ) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
     // No stored session has a larger number, because a larger number cannot be stored.
     let session = i64::try_from(session.0).unwrap_or(i64::MAX);
-    move |connection, contents| {
-        let stored = contents.stored(handler);
-        each(connection, ENDED, params![handler.guid(), session], |row| {
-            let (item, record) = fenced(row)?;
-            stored.items.insert(item, record);
-            stored.ended.insert(item, SessionId(row.get(3)?));
-            Ok(())
-        })
-    }
+    move |connection, contents| load_ended(connection, contents, handler, ENDED_SINCE, params![handler.guid(), session])
+}
+
+pub(super) fn ended(handler: HandlerId, item: ItemId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| load_ended(connection, contents, handler, ENDED, [handler.guid(), item.guid()])
+}
+
+fn load_ended(
+    connection: &Connection,
+    contents: &mut Contents,
+    handler: HandlerId,
+    query: &str,
+    parameters: impl Params,
+) -> Result<()> {
+    let stored = contents.stored(handler);
+    each(connection, query, parameters, |row| {
+        let (item, record) = fenced(row)?;
+        stored.items.insert(item, record);
+        stored.ended.insert(item, SessionId(row.get(3)?));
+        Ok(())
+    })
 }
 
 /// `item, session, attempt`.

@@ -1,9 +1,10 @@
 //! A store in one SQLite file.
 //!
-//! A dedicated thread writes all queued changes in one transaction. A second connection reads. The
+//! A dedicated thread writes all queued changes in one transaction. Two other connections read. The
 //! [schema](SCHEMA) describes the tables and how to read them with the `sqlite3` tool.
 
 mod apply;
+mod couriers;
 mod encode;
 mod error;
 mod failpoints;
@@ -56,7 +57,7 @@ pub const SCHEMA: &str = concat!(include_str!("schema/1.sql"), "\n", include_str
 /// manager.run(Mail).await?;
 /// assert!(SqliteStore::open(&path).is_err()); // only one program can write
 /// let reader = SyncManager::builder().store(SqliteStore::open_read_only(&path)?).build();
-/// assert_eq!(reader.history()?.len(), 1);
+/// assert_eq!(reader.history().await?.len(), 1);
 /// # drop((manager, reader));
 /// # std::fs::remove_dir_all(&directory)?;
 /// # Ok(())
@@ -96,7 +97,7 @@ impl SqliteStore {
     /// Returns a [`StoreError`] if the store cannot be read.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = location::find(path.as_ref())?;
-        let reader = Reader::new(path.clone(), open::read_only(&path)?);
+        let reader = Reader::new(path.clone(), open::read_only)?;
         Ok(Self {
             parts: Arc::new(Parts {
                 path,
@@ -121,7 +122,7 @@ impl SqliteStore {
         location::prepare_file(&path)?;
         options.failpoints.at("file made");
         let opened = open::writer(&path, &options)?;
-        let reader = Reader::new(path.clone(), open::reader(&path)?);
+        let reader = Reader::new(path.clone(), open::reader)?;
         let durability = options.durability;
         let writer = Writer::start(path.clone(), opened, lock, options)?;
         Ok(Self { parts: Arc::new(Parts { path, durability, slot: ManagerSlot::new(), reader, writer: Some(writer) }) })

@@ -8,88 +8,110 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::error::SyncResult;
-use syncmgr_core::id::{HandlerId, ItemId, SessionId, Subject};
+use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
 use syncmgr_core::item::ItemState;
 use syncmgr_core::log::Question;
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::retry::RetryState;
 use syncmgr_core::store::{
-    Durability, HandlerRecord, Histogram, LogRecord, SessionRecord, StateChange, StateStore, StoreInUse, StoreLease,
+    Durability, HandlerRecord, Histogram, LogRecord, Medium, SessionRecord, StateChange, StateStore, StoreInUse,
+    StoreLease,
 };
 
 use super::SqliteStore;
 use super::error::StoreError;
 use super::load;
 use super::queue::Scope;
+use super::reader::Size;
 
 /// Every read loads the committed part of the store that it returns, and applies the queued changes to it.
 impl StateStore for SqliteStore {
     fn handlers(&self) -> SyncResult<BTreeMap<HandlerId, HandlerRecord>> {
-        self.view(Scope::Store, load::handlers)?.handlers()
+        self.view(Size::List, Scope::Handlers, load::handlers)?.handlers()
+    }
+
+    fn handler(&self, handler: HandlerId) -> SyncResult<Option<HandlerRecord>> {
+        let view = self.view(Size::Lookup, Scope::Handler(handler), load::handler(handler))?;
+        view.handler(handler)
+    }
+
+    fn choice(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemState>> {
+        self.view(Size::Lookup, Scope::Handler(handler), load::choice(handler, item))?.choice(handler, item)
     }
 
     fn choices(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>> {
-        self.view(Scope::Handler(handler), load::choices(handler))?.choices(handler)
+        self.view(Size::List, Scope::Handler(handler), load::choices(handler))?.choices(handler)
     }
 
     fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
-        self.view(Scope::Handler(handler), load::log(handler))?.log(handler)
+        self.view(Size::List, Scope::Handler(handler), load::log(handler))?.log(handler)
     }
 
     fn log_about(&self, handler: HandlerId, item: ItemId) -> SyncResult<Vec<LogRecord>> {
-        self.view(Scope::Handler(handler), load::log_about(handler, item))?.log_about(handler, item)
+        self.view(Size::Lookup, Scope::Handler(handler), load::log_about(handler, item))?.log_about(handler, item)
+    }
+
+    fn log_entry(&self, handler: HandlerId, error: ErrorId) -> SyncResult<Option<LogRecord>> {
+        self.view(Size::Lookup, Scope::Handler(handler), load::log_entry(handler, error))?.log_entry(handler, error)
     }
 
     fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>> {
-        self.view(Scope::Item(handler, item), load::answer(handler, item, question))?.answer(handler, item, question)
+        self.view(Size::Lookup, Scope::Item(handler, item), load::answer(handler, item, question))?
+            .answer(handler, item, question)
     }
 
     fn record(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemRecord>> {
-        self.view(Scope::Item(handler, item), load::record(handler, item))?.record(handler, item)
+        self.view(Size::Lookup, Scope::Item(handler, item), load::record(handler, item))?.record(handler, item)
     }
 
     fn retry_states(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>> {
-        self.view(Scope::Handler(handler), load::retry_states(handler))?.retry_states(handler)
+        self.view(Size::Lookup, Scope::Handler(handler), load::retry_states(handler))?.retry_states(handler)
     }
 
     fn recorded_items(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>> {
-        self.view(Scope::Handler(handler), load::recorded_items(handler))?.recorded_items(handler)
+        self.view(Size::List, Scope::Handler(handler), load::recorded_items(handler))?.recorded_items(handler)
     }
 
     fn records(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemRecord>> {
-        self.view(Scope::Handler(handler), load::records(handler))?.records(handler)
+        self.view(Size::List, Scope::Handler(handler), load::records(handler))?.records(handler)
     }
 
     fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Arc<str>>> {
-        self.view(Scope::Handler(handler), load::names(handler))?.names(handler)
+        self.view(Size::List, Scope::Handler(handler), load::names(handler))?.names(handler)
     }
 
     fn disabled(&self, handler: HandlerId) -> SyncResult<BTreeMap<Subject, Arc<str>>> {
-        self.view(Scope::Handler(handler), load::disabled(handler))?.disabled(handler)
+        self.view(Size::Lookup, Scope::Handler(handler), load::disabled(handler))?.disabled(handler)
     }
 
     fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>> {
-        self.view(Scope::Handler(handler), load::ended_since(handler, session))?.ended_since(handler, session)
+        self.view(Size::List, Scope::Handler(handler), load::ended_since(handler, session))?
+            .ended_since(handler, session)
+    }
+
+    fn has_ended_since(&self, handler: HandlerId, item: ItemId, session: SessionId) -> SyncResult<bool> {
+        let view = self.view(Size::Lookup, Scope::Item(handler, item), load::ended(handler, item))?;
+        view.has_ended_since(handler, item, session)
     }
 
     fn resources(&self) -> SyncResult<BTreeMap<Claim, RetryState>> {
-        self.view(Scope::Store, load::resources)?.resources()
+        self.view(Size::Lookup, Scope::Resources, load::resources)?.resources()
     }
 
     fn sessions(&self) -> SyncResult<Vec<SessionRecord>> {
-        self.view(Scope::Store, load::sessions)?.sessions()
+        self.view(Size::List, Scope::Sessions, load::sessions)?.sessions()
     }
 
     fn interrupted(&self) -> SyncResult<Vec<SessionRecord>> {
-        self.view(Scope::Store, load::interrupted)?.interrupted()
+        self.view(Size::Lookup, Scope::Sessions, load::interrupted)?.interrupted()
     }
 
     fn last_session(&self) -> SyncResult<SessionId> {
-        self.view(Scope::Store, load::last_session)?.last_session()
+        self.view(Size::Lookup, Scope::Sessions, load::last_session)?.last_session()
     }
 
     fn histogram(&self, name: &str) -> SyncResult<Option<Histogram>> {
-        self.view(Scope::Store, load::histogram(name))?.histogram(name)
+        self.view(Size::Lookup, Scope::Histograms, load::histogram(name))?.histogram(name)
     }
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
@@ -112,6 +134,10 @@ impl StateStore for SqliteStore {
             Some(_) => self.parts.slot.acquire(),
             None => Ok(StoreLease::shared()),
         }
+    }
+
+    fn medium(&self) -> Medium {
+        Medium::Disk
     }
 
     fn durability(&self) -> Durability {

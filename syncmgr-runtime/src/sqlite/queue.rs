@@ -14,7 +14,7 @@ mod scope;
 use keys::{Key, cost, keys};
 pub(super) use scope::Scope;
 
-use super::replies::{self, Reply};
+use super::replies::{Replies, Reply};
 
 /// The cost of queued changes above which callers should wait.
 const MAX_QUEUED: usize = 16_384;
@@ -27,6 +27,7 @@ pub(super) const MAX_BATCH: usize = 4_096;
 pub(super) struct Queue {
     state: Mutex<State>,
     not_empty: Condvar,
+    pub(super) replies: Replies,
 }
 
 /// Changes that are stored atomically.
@@ -123,7 +124,7 @@ impl Queue {
         }
         let waiters = if state.waiting <= MAX_QUEUED { std::mem::take(&mut state.room) } else { Vec::new() };
         drop(state);
-        replies::send_all(waiters.into_iter().map(|waiter| (waiter, ())));
+        self.replies.send_all(waiters.into_iter().map(|waiter| (waiter, ())));
     }
 
     /// Returns a receiver that resolves or is cancelled once there is room; `None` if there is room now.
@@ -171,7 +172,7 @@ impl Queue {
         drop(state);
         let (writes, room, unsettled) = cancelled;
         drop(unsettled);
-        replies::cancel_all(writes.into_iter().map(|write| write.reply));
-        replies::cancel_all(room.into_iter());
+        self.replies.cancel_all(writes.into_iter().map(|write| write.reply));
+        self.replies.cancel_all(room.into_iter());
     }
 }

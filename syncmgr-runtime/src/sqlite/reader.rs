@@ -1,6 +1,6 @@
 //! Reading, without waiting for the writer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use syncmgr_core::error::SyncResult;
@@ -16,16 +16,37 @@ use crate::memory::{Contents, MemoryStore};
 /// Reads committed data.
 pub(super) struct Reader {
     path: PathBuf,
-    connection: Mutex<Connection>,
+    /// For reads of one value, which wait for no read of many values.
+    lookups: Mutex<Connection>,
+    /// For reads of many values.
+    lists: Mutex<Connection>,
+}
+
+/// The size of a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    /// It does not grow with the store, or a manager needs it to register a handler.
+    Lookup,
+    /// It grows with the store.
+    List,
 }
 
 impl Reader {
-    pub(super) fn new(path: PathBuf, connection: Connection) -> Self {
-        Self { path, connection: Mutex::new(connection) }
+    /// Creates a reader of the file `path` with two connections from `open`.
+    pub(super) fn new(
+        path: PathBuf,
+        open: impl Fn(&Path) -> Result<Connection, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let (lookups, lists) = (Mutex::new(open(&path)?), Mutex::new(open(&path)?));
+        Ok(Self { path, lookups, lists })
     }
 
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> SyncResult<T> {
-        query(&self.connection.lock()).map_err(|error| StoreError::of(&self.path, &error).into())
+    fn read<T>(&self, size: Size, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> SyncResult<T> {
+        let connection = match size {
+            Size::Lookup => &self.lookups,
+            Size::List => &self.lists,
+        };
+        query(&connection.lock()).map_err(|error| StoreError::of(&self.path, &error).into())
     }
 }
 
@@ -34,11 +55,12 @@ impl SqliteStore {
     /// the writer may wait for the disk or another program, and the caller may block a thread that other tasks need.
     pub(super) fn view(
         &self,
+        size: Size,
         scope: Scope,
         load: impl FnOnce(&Connection, &mut Contents) -> rusqlite::Result<()>,
     ) -> SyncResult<MemoryStore> {
         let queued = self.parts.writer.as_ref().map(|writer| writer.queued(scope)).unwrap_or_default();
-        let (contents, stored) = self.parts.reader.read(|connection| load_current(connection, &queued, load))?;
+        let (contents, stored) = self.parts.reader.read(size, |connection| load_current(connection, &queued, load))?;
         let view = MemoryStore::from(contents);
         for write in queued.into_iter().filter(|write| write.number > stored) {
             // The changes are applied when the method returns. A refused write changes nothing.

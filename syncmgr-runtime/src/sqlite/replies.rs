@@ -1,11 +1,15 @@
 //! Replies to the callers of the writing thread. The wakers of callers are foreign code that may panic or block,
 //! so they never run on that thread.
 
-use std::thread;
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use futures::channel::oneshot;
 use syncmgr_core::foreign::{self, Foreign};
+use syncmgr_core::sync::Mutex;
 use tokio::runtime::Handle;
+
+use super::couriers::Couriers;
 
 /// A caller that waits for a result.
 #[derive(Debug)]
@@ -23,35 +27,52 @@ impl<T> Reply<T> {
     }
 }
 
-/// Sends results to callers.
-pub(super) fn send_all<T: Send + 'static>(results: impl Iterator<Item = (Reply<T>, T)>) {
-    deliver(results.map(|(Reply { sender, runtime }, result)| (runtime, Pending(Some((sender, Some(result)))))));
+/// Delivers replies without running wakers on the current thread.
+#[derive(Debug, Default)]
+pub(super) struct Replies {
+    couriers: Couriers,
 }
 
-/// Cancels the receivers of callers.
-pub(super) fn cancel_all<T: Send + 'static>(replies: impl Iterator<Item = Reply<T>>) {
-    deliver(replies.map(|Reply { sender, runtime }| (runtime, Pending(Some((sender, None))))));
-}
+impl Replies {
+    /// Sends results to callers.
+    pub(super) fn send_all<T: Send + 'static>(&self, results: impl Iterator<Item = (Reply<T>, T)>) {
+        self.deliver(
+            results.map(|(Reply { sender, runtime }, result)| (runtime, Pending(Some((sender, Some(result)))))),
+        );
+    }
 
-/// Drops replies: in tasks of their callers' runtimes, or on a thread of its own for callers without one.
-fn deliver<T: Send + 'static>(replies: impl Iterator<Item = (Option<Handle>, Pending<T>)>) {
-    let mut groups: Vec<(Option<Handle>, Vec<Pending<T>>)> = Vec::new();
-    for (runtime, pending) in replies {
-        let is_same = |known: &Option<Handle>| known.as_ref().map(Handle::id) == runtime.as_ref().map(Handle::id);
-        match groups.iter_mut().find(|(known, _)| is_same(known)) {
-            Some((_, group)) => group.push(pending),
-            None => groups.push((runtime, vec![pending])),
+    /// Cancels the receivers of callers.
+    pub(super) fn cancel_all<T: Send + 'static>(&self, replies: impl Iterator<Item = Reply<T>>) {
+        self.deliver(replies.map(|Reply { sender, runtime }| (runtime, Pending(Some((sender, None))))));
+    }
+
+    /// Delivers the replies to the callers of each runtime on a thread of its own, because a caller may block its runtime
+    /// while it waits, and also in a task of the runtime, because a waker may block that thread.
+    fn deliver<T: Send + 'static>(&self, replies: impl Iterator<Item = (Option<Handle>, Pending<T>)>) {
+        let mut groups: Vec<(Option<Handle>, VecDeque<Pending<T>>)> = Vec::new();
+        for (runtime, pending) in replies {
+            let is_same = |known: &Option<Handle>| known.as_ref().map(Handle::id) == runtime.as_ref().map(Handle::id);
+            match groups.iter_mut().find(|(known, _)| is_same(known)) {
+                Some((_, group)) => group.push_back(pending),
+                None => groups.push((runtime, VecDeque::from([pending]))),
+            }
+        }
+        for (runtime, group) in groups {
+            let group = Arc::new(Mutex::new(group));
+            if let Some(runtime) = runtime {
+                let group = group.clone();
+                drop(runtime.spawn(async move { deliver_rest(&group) }));
+            }
+            self.couriers.run(Box::new(move || deliver_rest(&group)));
         }
     }
-    for (runtime, group) in groups {
-        match runtime {
-            // One task per caller, so that a waker that blocks delays no other caller.
-            Some(runtime) => drop(runtime.spawn(async move {
-                group.into_iter().for_each(|pending| drop(tokio::spawn(async move { drop(pending) })));
-            })),
-            // If no thread can be started, the group is dropped here.
-            None => drop(thread::Builder::new().name("syncmgr-reply".to_string()).spawn(|| drop(group))),
-        }
+}
+
+/// Delivers the replies that no other thread has begun to deliver.
+fn deliver_rest<T>(group: &Mutex<VecDeque<Pending<T>>>) {
+    let next = || group.lock().pop_front();
+    while let Some(pending) = next() {
+        drop(pending); // sends the result
     }
 }
 

@@ -14,7 +14,6 @@ use super::lock::Lock;
 use super::open::Opened;
 use super::options::SqliteOptions;
 use super::queue::{Queue, Queued, Scope, Write};
-use super::replies;
 
 /// A handle to the writing thread. Dropping the handle waits until all queued changes are stored.
 #[derive(Debug)]
@@ -99,7 +98,7 @@ impl WriterThread {
             let results = self.store(&batch);
             self.queue.settle(&batch);
             self.options.failpoints.at("before waiters told");
-            replies::send_all(batch.drain(..).map(|write| write.reply).zip(results));
+            self.queue.replies.send_all(batch.drain(..).map(|write| write.reply).zip(results));
             self.options.failpoints.at("after waiters told");
         }
     }

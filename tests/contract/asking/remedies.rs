@@ -81,7 +81,7 @@ async fn a_remedy_can_be_opened_after_its_session_and_in_another_manager() {
             if restarted {
                 manager = with_store(&store.after_crash(), &handler);
             }
-            let stored = manager.log(HANDLER).unwrap();
+            let stored = manager.log(HANDLER).await.unwrap();
             let entry = &stored.iter().find(|record| record.entry.id == Some(REMEDY)).unwrap().entry;
             assert_eq!(entry.action, Some(Action::Remedy(remedy.clone())));
             let report = within(manager.show_error(HANDLER, REMEDY)).await.unwrap();

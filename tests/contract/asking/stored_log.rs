@@ -16,7 +16,7 @@ use syncmgr::{
 use crate::persistence::settings::{LINK, PLAIN, repairable, texts, with_store};
 use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{Steps, assert_succeeds, nth, outcome, wait_until_idle};
-use crate::support::{HANDLER, Scripted, id};
+use crate::support::{HANDLER, Scripted, id, stored_log};
 
 /// Returns a handler whose item `a` asks a question until it is answered.
 pub(crate) fn asking_handler() -> Scripted {
@@ -28,8 +28,7 @@ pub(crate) fn asking_handler() -> Scripted {
 
 /// Returns the stored question of [`asking_handler`].
 pub(crate) fn question(manager: &SyncManager) -> ErrorId {
-    let log = manager.log(HANDLER).expect("the log can be read");
-    log.iter().find_map(|record| record.entry.id).expect("the question is stored")
+    stored_log(manager, HANDLER).iter().find_map(|record| record.entry.id).expect("the question is stored")
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,7 +100,7 @@ async fn answering_a_question_of_a_closed_session_runs_only_its_item() {
     assert_eq!(manager.answer(HANDLER, error, 2).map(drop), Err(LogAccessError::Session(no_such)));
     let report = assert_succeeds(manager.answer(HANDLER, error, 1).unwrap()).await;
     assert_eq!(report.items().map(|item| item.item.id()).collect::<Vec<_>>(), [id("a")]);
-    assert!(manager.log(HANDLER).unwrap().iter().all(|record| record.entry.id.is_none()));
+    assert!(manager.log(HANDLER).await.unwrap().iter().all(|record| record.entry.id.is_none()));
     assert_eq!(
         manager.answer(HANDLER, error, 1).map(drop),
         Err(LogAccessError::Session(SessionError::UnknownError { error }))

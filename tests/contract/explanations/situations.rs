@@ -19,7 +19,7 @@ use crate::support::steps::{assert_succeeds, nth, register_all, start_background
 use crate::support::test_clock::{
     DAY, EXACT, HOUR, StartTimes, TestClock, builder_with_clock, builder_with_store, fail_until, transient_failure,
 };
-use crate::support::{HANDLER, Scripted, id};
+use crate::support::{HANDLER, Scripted, id, stored_log};
 
 /// Returns the explanation of an item, and asserts that it survives a JSON round trip and is one line.
 pub(crate) fn item_of(manager: &SyncManager, handler: HandlerId, name: &str) -> Explanation {
@@ -191,8 +191,7 @@ async fn an_item_over_its_retry_budget_names_its_question() {
 }
 
 fn question_of(manager: &SyncManager) -> syncmgr::log::ErrorId {
-    let log = manager.log(nth(1)).expect("the log can be read");
-    log.iter().find_map(|record| record.entry.id).expect("the log has a question")
+    stored_log(manager, nth(1)).iter().find_map(|record| record.entry.id).expect("the log has a question")
 }
 
 #[tokio::test(start_paused = true)]

@@ -116,7 +116,7 @@ async fn a_kept_value_that_panics_on_drop_is_logged() {
     manager.register(handler).unwrap();
     let report = within(begin(&manager).finish()).await;
     assert_eq!(outcomes(&report), [Outcome::Succeeded], "{report}");
-    let log = manager.log(HANDLER).unwrap();
+    let log = manager.log(HANDLER).await.unwrap();
     assert!(log.iter().any(|record| record.entry.text.ends_with("panicked: the fault")), "{log:?}");
 }
 

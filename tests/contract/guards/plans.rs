@@ -13,7 +13,7 @@ use crate::persistence::settings::texts;
 use crate::support::awaitable_host::{begin, within};
 use crate::support::steps::{assert_succeeds, hold_of, outcome, register_all};
 use crate::support::test_clock::{TestClock, builder_with_clock};
-use crate::support::{HANDLER, Scripted, id};
+use crate::support::{HANDLER, Scripted, id, stored_log};
 
 /// The next plan of an item, and the decisions on its plans.
 #[derive(Clone)]
@@ -73,8 +73,7 @@ pub(crate) fn questions(report: &Report) -> Vec<&LogEntry> {
 
 /// Returns the last question in the stored log.
 pub(crate) fn question(manager: &SyncManager) -> ErrorId {
-    let log = manager.log(HANDLER).expect("the log can be read");
-    log.iter().rev().find_map(|record| record.entry.id).expect("the log has a question")
+    stored_log(manager, HANDLER).iter().rev().find_map(|record| record.entry.id).expect("the log has a question")
 }
 
 #[tokio::test(start_paused = true)]
@@ -218,7 +217,7 @@ async fn the_question_of_a_guard_is_stored_until_it_is_answered() {
     within(begin(&manager).finish()).await;
     assert_eq!(texts(&manager).iter().filter(|text| text.contains("20 of 30")).count(), 1);
     assert_succeeds(manager.answer(HANDLER, question(&manager), 0).unwrap()).await;
-    assert!(manager.log(HANDLER).unwrap().iter().all(|record| !record.entry.is_link()), "{:?}", texts(&manager));
+    assert!(manager.log(HANDLER).await.unwrap().iter().all(|record| !record.entry.is_link()), "{:?}", texts(&manager));
 }
 
 #[tokio::test(start_paused = true)]
@@ -228,7 +227,7 @@ async fn a_refused_plan_can_be_allowed_later() {
     within(begin(&manager).finish()).await;
     within(manager.answer(HANDLER, question(&manager), 2).unwrap().finish()).await;
     within(begin(&manager).finish()).await;
-    let open = manager.log(HANDLER).unwrap().iter().filter(|record| record.entry.is_link()).count();
+    let open = manager.log(HANDLER).await.unwrap().iter().filter(|record| record.entry.is_link()).count();
     assert_eq!(open, 1, "expected one open question: {:?}", texts(&manager));
 }
 
@@ -248,7 +247,7 @@ async fn a_plan_held_in_several_sessions_leaves_one_open_question() {
     for _ in 0..3 {
         within(begin(&manager).finish()).await;
     }
-    let open = manager.log(HANDLER).unwrap().iter().filter(|record| record.entry.is_link()).count();
+    let open = manager.log(HANDLER).await.unwrap().iter().filter(|record| record.entry.is_link()).count();
     assert_eq!(open, 1, "{:?}", texts(&manager));
 }
 

@@ -90,7 +90,7 @@ async fn what_is_disabled_stays_disabled_after_a_restart() {
     later.start_scheduler().unwrap();
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0]);
-    assert_eq!(later.items(nth(1)).unwrap()[0].explanation.next, Next::WhenEnabled);
+    assert_eq!(later.items(nth(1)).await.unwrap()[0].explanation.next, Next::WhenEnabled);
     enable(&later, ITEM("a")).await;
     sleep(DAY).await;
     assert_eq!(began.of("a").len(), 2);

@@ -117,7 +117,7 @@ async fn reading_an_unreadable_log_returns_a_typed_error() {
     let manager = register_all(store.manager(), [repairable()]);
     within(begin(&manager).finish()).await;
     fail(&store.log);
-    assert!(manager.log(HANDLER).is_err());
+    assert!(manager.log(HANDLER).await.is_err());
     let shown = within(manager.show_error(HANDLER, LINK)).await.map(drop);
     assert!(matches!(shown, Err(LogAccessError::Store { .. })), "{shown:?}");
     let answered = manager.answer(HANDLER, LINK, 0).map(drop);

@@ -259,7 +259,7 @@ async fn the_history_names_neither_a_forgotten_handler_nor_a_forgotten_item() {
     assert_succeeds(session.start().unwrap()).await;
     within(manager.forget(nth(1))).await.unwrap();
     within(manager.forget_item(nth(2), id("b"))).await.unwrap();
-    let runs: Vec<_> = manager.history().unwrap().into_iter().flat_map(|record| record.runs).collect();
+    let runs: Vec<_> = manager.history().await.unwrap().into_iter().flat_map(|record| record.runs).collect();
     assert!(runs.iter().all(|run| run.handler != nth(1)), "{runs:?}");
     assert!(runs.iter().flat_map(|run| run.items.iter().flatten()).all(|item| *item != id("b")), "{runs:?}");
 }

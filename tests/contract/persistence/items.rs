@@ -24,16 +24,16 @@ async fn finish(session: Session) {
     within(session.finish()).await;
 }
 
-fn items(manager: &SyncManager) -> Vec<ItemStatus> {
-    manager.items(HANDLER).expect("a memory store can be read")
+async fn items(manager: &SyncManager) -> Vec<ItemStatus> {
+    manager.items(HANDLER).await.expect("a memory store can be read")
 }
 
-fn names(manager: &SyncManager) -> Vec<String> {
-    items(manager).iter().map(|item| item.name.to_string()).collect()
+async fn names(manager: &SyncManager) -> Vec<String> {
+    items(manager).await.iter().map(|item| item.name.to_string()).collect()
 }
 
-fn conditions(manager: &SyncManager) -> Vec<Condition> {
-    items(manager).iter().map(|item| item.explanation.condition).collect()
+async fn conditions(manager: &SyncManager) -> Vec<Condition> {
+    items(manager).await.iter().map(|item| item.explanation.condition).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -49,8 +49,8 @@ async fn after_a_restart_the_items_are_listed_without_calling_the_handler() {
     drop(manager);
     let calls = handler.transcript.lines().len();
     let later = with_store(&store.after_crash(), handler.clone());
-    assert_eq!(names(&later), ["a", "b", "c"]);
-    let [a, b, c] = &items(&later)[..] else { panic!("three items are known") };
+    assert_eq!(names(&later).await, ["a", "b", "c"]);
+    let [a, b, c] = &items(&later).await[..] else { panic!("three items are known") };
     assert_eq!(a.explanation.last.map(|last| last.outcome), Some(Outcome::Succeeded));
     assert!(matches!(b.explanation.next, Next::At { .. }), "{b}");
     assert_eq!((c.explanation.condition, c.explanation.last), (Condition::Idle, None));
@@ -60,9 +60,9 @@ async fn after_a_restart_the_items_are_listed_without_calling_the_handler() {
 #[tokio::test(start_paused = true)]
 async fn without_a_store_the_items_of_the_last_listing_are_known() {
     let manager = register_all(SyncManager::new(), [Scripted::new(&["a", "b"])]);
-    assert_eq!(names(&manager), [""; 0]);
+    assert_eq!(names(&manager).await, [""; 0]);
     finish(begin(&manager)).await;
-    assert_eq!(names(&manager), ["a", "b"]);
+    assert_eq!(names(&manager).await, ["a", "b"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,12 +81,12 @@ async fn a_running_item_is_listed_with_its_progress() {
     let manager = register_all(SyncManager::new(), [handler]);
     let session = begin(&manager);
     until(&mut session.events(), |event| matches!(event, SessionEvent::Progress { .. })).await;
-    let running = items(&manager).remove(0);
+    let running = items(&manager).await.remove(0);
     assert_eq!(running.explanation.condition, Condition::Running { session: session.id() });
     assert_eq!(running.progress.and_then(|progress| progress.fraction()), Some(0.75));
     go.notify_one();
     finish(session).await;
-    assert_eq!(items(&manager)[0].progress, None);
+    assert_eq!(items(&manager).await[0].progress, None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,8 +122,8 @@ async fn an_item_that_has_never_run_and_is_no_longer_listed_is_unknown() {
     drop(manager);
     let manager = with_store(&store, Scripted::new(&["c"]));
     finish(begin(&manager)).await;
-    assert_eq!(names(&manager), ["a", "c"]);
-    assert_eq!(conditions(&manager)[0], Condition::Absent);
+    assert_eq!(names(&manager).await, ["a", "c"]);
+    assert_eq!(conditions(&manager).await[0], Condition::Absent);
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,7 +132,7 @@ async fn a_forgotten_item_is_not_listed() {
     let manager = with_store(&store, Scripted::new(&["a", "b"]));
     finish(begin(&manager)).await;
     within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
-    assert_eq!(names(&manager), ["b"]);
+    assert_eq!(names(&manager).await, ["b"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,7 +147,7 @@ async fn a_stored_choice_applies_to_later_sessions() {
     assert_eq!(ran(&manager).await, [id("a")]);
     drop(manager);
     let later = with_store(&store, Scripted::new(&["a", "b"]));
-    let unchosen = items(&later).remove(1);
+    let unchosen = items(&later).await.remove(1);
     assert_eq!((unchosen.choice, &unchosen.explanation.holds[..]), (ItemState::Unchecked, &[Hold::Unchosen][..]));
     within(later.choose(HANDLER, [id("b")], ItemState::Checked)).await.unwrap();
     assert_eq!(ran(&later).await, [id("a"), id("b")]);
@@ -157,6 +157,6 @@ async fn a_stored_choice_applies_to_later_sessions() {
 async fn a_list_of_items_can_be_serialized() {
     let manager = register_all(SyncManager::new(), [Scripted::new(&["a"])]);
     finish(begin(&manager)).await;
-    let text = serde_json::to_string(&items(&manager)).unwrap();
-    assert_eq!(serde_json::from_str::<Vec<ItemStatus>>(&text).unwrap(), items(&manager));
+    let text = serde_json::to_string(&items(&manager).await).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<ItemStatus>>(&text).unwrap(), items(&manager).await);
 }

@@ -27,7 +27,7 @@ async fn a_second_manager_reads_the_store_but_does_not_change_it() {
     let first = with_store(&store, &Scripted::new(&["a"]));
     assert_succeeds(begin(&first)).await;
     let second = with_store(&store, &Scripted::new(&["a"]));
-    assert_eq!(second.history().unwrap(), first.history().unwrap());
+    assert_eq!(second.history().await.unwrap(), first.history().await.unwrap());
     let error = second.forget(HANDLER).await.unwrap_err();
     assert!(matches!(&error, StoreAccessError::Refused(cause) if cause.is::<StoreInUse>()), "{error}");
     assert!(store.record(HANDLER, id("a")).unwrap().is_some());
@@ -66,6 +66,6 @@ async fn a_file_has_one_writing_manager_and_any_number_of_reading_ones() {
     assert_eq!(second.update_all().err(), Some(StartError::StoreInUse(StoreInUse)));
     for _ in 0..2 {
         let reader = syncmgr::store::SqliteStore::open_read_only(&path).unwrap();
-        assert_eq!(SyncManager::builder().store(reader).build().history().unwrap().len(), 1);
+        assert_eq!(SyncManager::builder().store(reader).build().history().await.unwrap().len(), 1);
     }
 }

@@ -322,5 +322,5 @@ async fn a_manager_without_a_store_records_failures_until_success() {
     let report = assert_succeeds(begin(&manager)).await;
     assert_eq!(outcome(&report, id("a")), Outcome::Succeeded);
     assert_eq!((last("a"), last("b")), (Some(Outcome::Succeeded), None));
-    assert!(manager.history().unwrap().is_empty());
+    assert!(manager.history().await.unwrap().is_empty());
 }

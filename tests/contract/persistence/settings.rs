@@ -17,7 +17,7 @@ use syncmgr_test::Transcript;
 use crate::choosing::choice::Picker;
 use crate::support::awaitable_host::{begin, items_named, within};
 use crate::support::steps::{assert_succeeds, nth, register_all, wait_until_idle};
-use crate::support::{HANDLER, Scripted, id};
+use crate::support::{HANDLER, Scripted, id, stored_log};
 
 pub(crate) fn with_store(store: &MemoryStore, handler: &Scripted) -> SyncManager {
     register_all(SyncManager::builder().store(store.clone()).build(), [handler.clone()])
@@ -25,12 +25,7 @@ pub(crate) fn with_store(store: &MemoryStore, handler: &Scripted) -> SyncManager
 
 /// The texts in the stored log of the handler.
 pub(crate) fn texts(manager: &SyncManager) -> Vec<String> {
-    manager
-        .log(HANDLER)
-        .expect("a memory store does not fail")
-        .iter()
-        .map(|record| record.entry.text.to_string())
-        .collect()
+    stored_log(manager, HANDLER).iter().map(|record| record.entry.text.to_string()).collect()
 }
 
 pub(crate) const LINK: ErrorId = ErrorId::from_u128(7);
@@ -131,8 +126,8 @@ async fn the_log_of_a_session_is_stored_once_the_session_is_idle() {
     let number = session.id();
     within(session.finish()).await;
     assert_eq!(texts(&manager), expected);
-    assert!(manager.log(HANDLER).unwrap().iter().all(|record| record.session == number));
-    assert!(manager.log(nth(9)).unwrap().is_empty());
+    assert!(manager.log(HANDLER).await.unwrap().iter().all(|record| record.session == number));
+    assert!(manager.log(nth(9)).await.unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

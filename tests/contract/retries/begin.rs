@@ -113,7 +113,7 @@ async fn an_exhausted_budget_of_a_handler_asks_one_question() {
     within(start_manual(&manager, 1).finish()).await;
     sleep(DAY).await;
     assert_eq!(began.of("initialize").len(), 3);
-    let log = manager.log(nth(1)).unwrap();
+    let log = manager.log(nth(1)).await.unwrap();
     let questions: Vec<_> = log.iter().filter(|record| record.entry.is_link()).collect();
     assert_eq!(questions.len(), 1, "{log:?}");
     let error = questions[0].entry.id.unwrap();
@@ -188,7 +188,7 @@ async fn a_recovered_handler_has_no_hold_in_its_explanation() {
         [handler_with_listing(&began, |times| fail_until(times, 1))],
     );
     within(start_manual(&manager, 1).finish()).await;
-    assert!(manager.log(nth(1)).unwrap().iter().any(|record| record.entry.level == LogLevel::Error));
+    assert!(manager.log(nth(1)).await.unwrap().iter().any(|record| record.entry.level == LogLevel::Error));
     sleep(HOUR).await;
     for _ in 0..3 {
         within(start_background(&manager, 1).finish()).await;

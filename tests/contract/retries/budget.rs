@@ -30,7 +30,7 @@ async fn a_failing_item_uses_its_budget_and_then_asks_one_question() {
         assert_eq!(began.of("a").len(), budget as usize);
         let state = retry_state(&store, 1, "a").unwrap();
         assert_eq!((state.status, state.total), (RetryStatus::NeedsAttention, budget));
-        let log = manager.log(nth(1)).unwrap();
+        let log = manager.log(nth(1)).await.unwrap();
         let questions: Vec<_> = log.iter().filter(|record| record.entry.is_link()).collect();
         let [record] = &questions[..] else { panic!("expected one question: {log:?}") };
         let Some(Action::Decide(question)) = &record.entry.action else { panic!("expected a question") };
@@ -65,14 +65,14 @@ async fn try_again_runs_the_item_and_resets_its_budget() {
     let manager = register_all(builder_with_store(&clock, &store).retry(EXACT.with_budget(2, 50)).build(), [handler]);
     within(start_manual(&manager, 1).finish()).await;
     sleep(DAY).await;
-    let error = manager.log(nth(1)).unwrap().iter().find_map(|record| record.entry.id).unwrap();
+    let error = manager.log(nth(1)).await.unwrap().iter().find_map(|record| record.entry.id).unwrap();
     let report = within(manager.answer(nth(1), error, 0).unwrap().finish()).await;
     assert_eq!(outcome(&report, id("a")), Outcome::Failed);
     let state = retry_state(&store, 1, "a").unwrap();
     assert_eq!((state.status, state.failures, state.total), (RetryStatus::Backoff, 1, 1));
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0, 30, 86_430 - 30, 86_430]);
-    let questions = manager.log(nth(1)).unwrap().iter().filter(|record| record.entry.is_link()).count();
+    let questions = manager.log(nth(1)).await.unwrap().iter().filter(|record| record.entry.is_link()).count();
     assert_eq!(questions, 1, "the question was not asked again exactly once");
 }
 
@@ -94,7 +94,7 @@ async fn refusing_another_try_runs_nothing() {
     let handler = began.handler(1, &["a"], |_, _| transient_failure());
     let manager = register_all(builder_with_store(&clock, &store).retry(EXACT.with_budget(1, 50)).build(), [handler]);
     within(start_manual(&manager, 1).finish()).await;
-    let error = manager.log(nth(1)).unwrap().iter().find_map(|record| record.entry.id).unwrap();
+    let error = manager.log(nth(1)).await.unwrap().iter().find_map(|record| record.entry.id).unwrap();
     let answered = manager.answer(nth(1), error, 1);
     sleep(DAY).await;
     drop(answered);

@@ -46,8 +46,8 @@ async fn without_a_network_a_handler_that_needs_one_is_held_and_has_not_failed()
         assert_held(&within(start_session(&manager, trigger, 1).finish()).await, &Hold::Offline);
     }
     assert!(handler.transcript.lines().is_empty(), "the handler was called");
-    assert!(manager.log(nth(1)).unwrap().is_empty());
-    let history = manager.history().unwrap();
+    assert!(manager.log(nth(1)).await.unwrap().is_empty());
+    let history = manager.history().await.unwrap();
     assert_eq!(history.len(), 3);
     assert!(
         history.iter().all(|record| record.end.as_ref().is_some_and(|end| end.outcome != SessionOutcome::Interrupted))

@@ -180,7 +180,7 @@ async fn needing_the_user_is_not_a_failure_and_keeps_the_backoff() {
     sleep(MINUTE).await;
     let state = ended.state();
     assert_eq!((state.status, state.failures, state.total, state.until), (RetryStatus::NeedsUser, 1, 1, None));
-    let log = ended.manager.log(nth(1)).unwrap();
+    let log = ended.manager.log(nth(1)).await.unwrap();
     assert_eq!(log.iter().filter(|record| record.entry.level == LogLevel::Error).count(), 1, "{log:?}");
 }
 

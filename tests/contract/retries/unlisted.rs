@@ -37,7 +37,7 @@ async fn a_fresh_listing_without_the_item_settles_its_retry() {
     let manager = manager_after_failure(&began, &lists).await;
     within(start_background(&manager, 1).finish()).await;
     sleep(HOUR).await;
-    assert_eq!(manager.history().unwrap().len(), 2, "no session was started for the item");
+    assert_eq!(manager.history().await.unwrap().len(), 2, "no session was started for the item");
     let explained = manager.explain_item(nth(1), syncmgr::ItemId::from_name("a")).unwrap();
     assert_eq!(explained.next, syncmgr::explain::Next::WhenListed, "{explained}");
 }
@@ -47,10 +47,10 @@ async fn a_retry_that_finds_its_item_unlisted_ends_without_a_problem() {
     let (began, lists) = (StartTimes::new(), Arc::new(AtomicBool::new(true)));
     let manager = manager_after_failure(&began, &lists).await;
     sleep(HOUR).await;
-    let history = manager.history().unwrap();
+    let history = manager.history().await.unwrap();
     let outcomes: Vec<_> = history.iter().map(|record| record.end.as_ref().map(|end| end.outcome)).collect();
     assert_eq!(outcomes, [Some(SessionOutcome::WithProblems), Some(SessionOutcome::Clean)]);
-    assert!(manager.log(nth(1)).unwrap().iter().all(|record| !record.entry.text.contains("not listed")));
+    assert!(manager.log(nth(1)).await.unwrap().iter().all(|record| !record.entry.text.contains("not listed")));
 }
 
 #[tokio::test(start_paused = true)]

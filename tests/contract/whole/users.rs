@@ -17,6 +17,7 @@ use super::model::Model;
 use super::plans::{HandlerPlan, item_id};
 use super::setup::{handler_id, register};
 use super::trace::SessionTrace;
+use crate::support::stored_log;
 
 const OPENS_ENTRIES_OF_STOPPED_SESSIONS: bool = true;
 
@@ -275,7 +276,7 @@ impl Users {
     }
 
     fn open_stored(&mut self, handler: HandlerId, entry: usize, choice: usize) {
-        let stored = self.manager.log(handler).expect("a store in memory can be read");
+        let stored = stored_log(&self.manager, handler);
         let links: Vec<_> = stored.into_iter().filter(|record| record.entry.id.is_some()).collect();
         let Some(record) = entry.checked_rem(links.len()).map(|entry| &links[entry]) else { return };
         let error = record.entry.id.expect("entries without an id were filtered out");

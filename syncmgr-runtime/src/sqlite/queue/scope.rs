@@ -6,8 +6,14 @@ use syncmgr_core::store::StateChange;
 /// The part of the store that a read returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::sqlite) enum Scope {
-    /// Anything.
-    Store,
+    /// The handlers with data.
+    Handlers,
+    /// The sessions.
+    Sessions,
+    /// The retry states of resources.
+    Resources,
+    /// The histograms.
+    Histograms,
     /// The data of a handler.
     Handler(HandlerId),
     /// An item's record or answers.
@@ -18,10 +24,23 @@ impl Scope {
     /// Returns the part of a change that is in this scope.
     pub(super) fn part(self, change: &StateChange) -> Option<StateChange> {
         match self {
-            Self::Store => Some(change.clone()),
-            Self::Handler(handler) => (handler_of(change) == Some(handler)).then(|| change.clone()),
             Self::Item(handler, item) if handler_of(change) == Some(handler) => part_about(item, change),
-            Self::Item(..) => None,
+            _ => self.has(change).then(|| change.clone()),
+        }
+    }
+
+    /// Returns `true` if the whole change is in this scope.
+    fn has(self, change: &StateChange) -> bool {
+        use StateChange::{Forget, ForgetItem, Histogram, Resource, SessionBegan, SessionEnded};
+        match self {
+            Self::Handlers => handler_of(change).is_some(),
+            Self::Sessions => {
+                matches!(change, SessionBegan(_) | SessionEnded { .. } | Forget { .. } | ForgetItem { .. })
+            }
+            Self::Resources => matches!(change, Resource { .. }),
+            Self::Histograms => matches!(change, Histogram { .. }),
+            Self::Handler(handler) => handler_of(change) == Some(handler),
+            Self::Item(..) => false,
         }
     }
 }
