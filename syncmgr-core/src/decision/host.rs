@@ -47,7 +47,7 @@ pub struct HostState {
     permit_requests: FairQueue<PermitRequest>,
     /// The runs of sessions that an item started and may wait for.
     nested: BTreeSet<RunId>,
-    /// The nested runs with a permit beyond the limit.
+    /// The runs with a permit beyond the limit.
     lent: BTreeSet<RunId>,
     claims: Claims,
 }
@@ -168,6 +168,15 @@ impl HostState {
         self.add_permit_request(run, workers);
         self.permit_requests.retain(|request| request.workers > 0);
         self.grant_permits()
+    }
+
+    /// Gives a run that has waited for too long a permit beyond the limit, if the run waits for one and no run of its session has
+    /// one. The items that hold the other permits may hang. There are never more permits beyond the limit than the limit itself.
+    #[must_use = "perform the grant"]
+    pub fn lend_permit(&mut self, run: RunId) -> Option<Grant> {
+        let waits = self.permit_requests.iter().any(|(request, _)| request.run == run);
+        let has_permit = self.permits.keys().any(|of| of.session == run.session);
+        (waits && !has_permit && self.lent.len() < self.limit).then(|| self.lend(run))
     }
 
     /// Takes back permits that a run no longer needs.
@@ -371,11 +380,17 @@ impl HostState {
             }
         }
         for run in self.starving_nested() {
-            self.lent.insert(run);
-            self.serve_request(run);
+            self.lend(run);
             *granted.entry(run).or_default() += 1;
         }
         granted.into_iter().map(|(run, workers)| Grant::Permits(run, workers)).collect()
+    }
+
+    /// Gives a waiting run a permit beyond the limit.
+    fn lend(&mut self, run: RunId) -> Grant {
+        self.lent.insert(run);
+        self.serve_request(run);
+        Grant::Permits(run, 1)
     }
 
     /// Returns the nested runs that wait for a permit and have none.

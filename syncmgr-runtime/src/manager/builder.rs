@@ -96,7 +96,7 @@ impl SyncManagerBuilder {
     ///
     /// let manager = SyncManager::builder().clock(Y2K(SystemClock::default())).store(MemoryStore::new()).build();
     /// manager.run(Mail).await?;
-    /// assert_eq!(manager.history()?[0].began, SystemTime::UNIX_EPOCH + Duration::from_secs(946_684_800));
+    /// assert_eq!(manager.history().await?[0].began, SystemTime::UNIX_EPOCH + Duration::from_secs(946_684_800));
     /// # Ok(())
     /// # })?;
     /// # Ok::<(), anyhow::Error>(())
@@ -142,7 +142,7 @@ impl SyncManagerBuilder {
     /// let store = MemoryStore::new(); // a clone is another handle of the same store
     /// SyncManager::builder().store(store.clone()).build().run(Mail).await?;
     /// let later = SyncManager::builder().store(store).build();
-    /// assert_eq!(later.history()?.len(), 1);
+    /// assert_eq!(later.history().await?.len(), 1);
     /// # Ok(())
     /// # })?;
     /// # Ok::<(), anyhow::Error>(())
@@ -420,6 +420,8 @@ impl SyncManagerBuilder {
     ///
     /// A handler whose items hang does not take all of these places: a run with a running item leaves one free for each other
     /// registered handler that has none, but at most a quarter of all places, and at least one if there are several.
+    /// A session with a [caller that waits](syncmgr_core::decision::host::Priority::Foreground) that has no place after a
+    /// second gets one beyond the limit. At most as many places are added as the limit has.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
@@ -465,7 +467,7 @@ impl SyncManagerBuilder {
     /// let store = MemoryStore::new();
     /// let manager = SyncManager::builder().store(store.clone()).build();
     /// let second = SyncManager::builder().store(store.clone()).build();
-    /// assert!(second.history()?.is_empty()); // reading is possible
+    /// assert!(second.history().await?.is_empty()); // reading is possible
     /// assert!(matches!(second.run(Mail).await, Err(StartError::StoreInUse(_))));
     /// manager.shutdown().await;
     /// assert!(SyncManager::builder().store(store).build().run(Mail).await?.is_success());

@@ -1,12 +1,14 @@
 //! The lifecycle of one handler run, from creation to release.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, pending};
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::choice::Listing;
+use syncmgr_core::decision::host::Priority;
 use syncmgr_core::decision::protocol::{Action, Event, ItemSet, Reported, Stage, Step};
 use syncmgr_core::decision::verdict::{Outcome, Verdict, verdict_of_unprepared};
 use syncmgr_core::error::{FailureClass, SyncResult};
@@ -15,6 +17,7 @@ use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorId, ItemId, SessionId, Subject};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::trigger::RunFlags;
+use tokio::time::sleep;
 
 use super::Run;
 use super::requests::{Requests, Target};
@@ -23,6 +26,9 @@ use crate::call::{CallEnd, Window, destructor_panicked, drive_call};
 use crate::ending::{RunChange, RunEnding};
 use crate::meter;
 use crate::session::scope::Choosing;
+
+/// The longest time for which the items of others keep a session whose caller waits from every worker.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 impl Run {
     /// Drives the run: performs the next action of the protocol, until the run is released.
@@ -179,11 +185,21 @@ impl Run {
             end = self.call(&attempt, None, Event::SynchronizeReturned, call) => end,
             () = attempt.watch() => unreachable!("a watch runs until it is dropped"),
             never = self.recording(&attempt) => match never {},
+            never = self.insist_on_worker() => match never {},
         };
         let code = end.synchronize_code(&attempt);
         self.log_fault("could not synchronize", &end);
         attempt.finish(code, end.class()).await;
         self.complete(window, Event::SynchronizeCompleted(code), Event::SynchronizeReturned)
+    }
+
+    /// Gets a worker beyond the limit for a session whose caller waits, if the items of others keep all workers for long.
+    async fn insist_on_worker(&self) -> Infallible {
+        if self.scope.terms.priority == Priority::Foreground {
+            sleep(LONGEST_WAIT).await;
+            self.host().admission.lend_permit(self.id);
+        }
+        pending().await
     }
 
     /// Ends the run but keeps its results open. Another run of the handler may begin.

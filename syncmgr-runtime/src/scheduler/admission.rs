@@ -98,6 +98,12 @@ impl Admission {
         self.decide(|host| host.nest(run));
     }
 
+    /// Gives a run that has waited for too long a worker beyond the limit; see [`HostState::lend_permit`].
+    pub(crate) fn lend_permit(&self, run: RunId) {
+        let grant = self.decide(|host| host.lend_permit(run));
+        self.perform(grant.into_iter().collect());
+    }
+
     /// Requests workers for a run. Returns the number granted immediately; the others are granted as they become free.
     pub(crate) fn request_permits(&self, run: RunId, workers: usize) -> usize {
         let mut granted = 0;

@@ -65,7 +65,7 @@ impl Model {
         now: Duration,
     ) -> Vec<Finding> {
         let requested_by = self.requested_by(session, key.0);
-        let mut findings = self.check_limits(key, &claims);
+        let mut findings = self.check_limits(key, session, &claims);
         findings.extend(self.check_wait(key, requested_by, now));
         findings.extend(self.check_merge(key, session));
         self.to_resume.remove(&key);
@@ -77,13 +77,22 @@ impl Model {
         findings
     }
 
-    fn check_limits(&self, key: Key, claims: &BTreeSet<Claim>) -> Vec<Finding> {
+    /// Returns the number of items that may run beyond the limit, if one of this session starts: one for each session whose
+    /// caller waits, and at most as many as the limit.
+    fn count_lent(&self, session: SessionId) -> usize {
+        let running = self.attempts.iter().filter(|attempt| attempt.end.is_none());
+        let waited_for = running.filter(|attempt| attempt.requested_by >= RequestedBy::User);
+        let sessions: BTreeSet<_> = waited_for.map(|attempt| attempt.session).chain([session]).collect();
+        sessions.len().min(self.settings.max_concurrent_items)
+    }
+
+    fn check_limits(&self, key: Key, session: SessionId, claims: &BTreeSet<Claim>) -> Vec<Finding> {
         let mut findings = Vec::new();
         if self.is_running(key) {
             findings.push(("an item has one attempt at a time", format!("{key:?} starts but is still running")));
         }
-        if self.running().count() >= self.settings.max_concurrent_items {
-            let running = self.running().count();
+        let running = self.running().count();
+        if running >= self.settings.max_concurrent_items + self.count_lent(session) {
             findings.push((
                 "the limit of concurrent items holds",
                 format!("{key:?} starts, but {running} items are running"),

@@ -39,3 +39,16 @@ async fn a_handler_that_is_alone_gets_all_workers() {
     assert_eq!(session.progress().len(), 4);
     manager.shutdown().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_manual_session_begins_although_the_items_of_all_other_handlers_hang() {
+    let began = StartTimes::new();
+    let builder = SyncManager::builder().max_concurrent_items(1);
+    let manager = register_all(builder.build(), [hanging()]);
+    let _hanging = start_manual(&manager, 1);
+    tokio::task::yield_now().await;
+    manager.register(began.handler(2, &["a", "b"], |_, _| Ok(()))).unwrap(); // after all workers are taken
+    let report = within(start_manual(&manager, 2).finish()).await;
+    assert_eq!([outcome(&report, id("a")), outcome(&report, id("b"))], [Outcome::Succeeded; 2]);
+    manager.shutdown().await;
+}

@@ -458,3 +458,20 @@ fn a_nested_run_gets_one_permit_beyond_the_limit_and_gives_it_back() {
     assert_eq!(host.leave(nested), []);
     assert_eq!(host.return_permits(outer, 1), [Grant::Permits(other, 1)]);
 }
+
+#[test]
+fn a_session_without_a_permit_can_get_one_beyond_the_limit() {
+    let mut host = HostState::new(2);
+    let (hanging, waiting, same_session) = (run(1, 1), run(2, 2), run(2, 3));
+    assert_eq!(host.request_permits(hanging, 2), [Grant::Permits(hanging, 2)]);
+    assert_eq!(host.lend_permit(waiting), None, "the run does not wait for a permit");
+    for run in [waiting, same_session, run(3, 4), run(4, 5)] {
+        assert_eq!(host.request_permits(run, 8), []);
+    }
+    assert_eq!(host.lend_permit(waiting), Some(Grant::Permits(waiting, 1)));
+    assert_eq!([host.lend_permit(waiting), host.lend_permit(same_session)], [None, None], "one for each session");
+    assert_eq!(host.lend_permit(run(3, 4)), Some(Grant::Permits(run(3, 4), 1)));
+    assert_eq!(host.lend_permit(run(4, 5)), None, "at most as many as the limit");
+    assert_eq!(host.leave(waiting), []);
+    assert_eq!(host.return_permits(waiting, 1), [], "the lent permit was kept");
+}
