@@ -30,9 +30,11 @@ use crate::clock::{Clock, Now};
 use crate::environment::EnvironmentSource;
 use crate::latency::LatencyHistogram;
 use crate::nesting::Waits;
+use crate::outbox::Outbox;
 use crate::random::{Randomness, random_id, random_number};
 use crate::scheduler::admission::Admission;
 use crate::scheduler::{Launcher, Scheduler};
+use crate::secrets::Secrets;
 use crate::turns::Turns;
 use crate::watchdog::Watchdog;
 
@@ -89,6 +91,8 @@ pub(crate) struct Host {
     pub(crate) guards: GuardPolicy,
     pub(crate) records: Records,
     pub(crate) lease: Mutex<Lease>,
+    pub(crate) outbox: Outbox,
+    pub(crate) secrets: Arc<Secrets>,
     /// The time after which a choice that is not made counts as none.
     pub(crate) choosing_deadline: Duration,
     launcher: OnceLock<Weak<dyn Launcher>>,
@@ -176,6 +180,8 @@ impl Host {
             guards: rules.guards,
             records: rules.records,
             lease: Mutex::new(lease.map(Some)),
+            outbox: Outbox::default(),
+            secrets: Secrets::new(ports.secrets.clone()),
             choosing_deadline: rules.choosing_deadline,
             launcher: OnceLock::new(),
             closing: CancellationToken::new(),

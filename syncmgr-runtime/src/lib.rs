@@ -29,12 +29,14 @@ pub mod mapping;
 pub mod memory;
 pub mod meter;
 mod nesting;
+mod outbox;
 mod owner;
 mod persistence;
 pub mod random;
 pub mod report;
 mod run;
 mod scheduler;
+mod secrets;
 pub mod session;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -6,7 +6,6 @@ use std::time::SystemTime;
 
 use anyhow::anyhow;
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::foreign;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
@@ -16,6 +15,7 @@ use syncmgr_core::store::{Histogram, Medium, StateChange, StateStore, StoreInUse
 use tokio::runtime::Handle;
 
 use crate::host::Host;
+use crate::outbox::Written;
 use crate::scheduler::NoLog;
 
 /// The names under which the histograms are stored.
@@ -115,18 +115,11 @@ impl Host {
         drop(lease);
     }
 
-    /// Writes changes. The future resolves once they are stored.
-    pub(crate) fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
-        if let Err(error) = self.check_writable() {
-            return futures::future::ready(Err(error.into())).boxed();
-        }
-        // Called now, so that the store has the changes even if the future is never polled.
-        match foreign::call(|| self.ports.store.write(changes)) {
-            Ok(written) => {
-                foreign::call_async(|| written).map(|written| written.unwrap_or_else(store_panicked)).boxed()
-            }
-            Err(panic) => futures::future::ready(store_panicked(panic)).boxed(),
-        }
+    /// Writes changes. The future resolves once they are stored; they are stored even if it is never polled.
+    pub(crate) fn write(&self, changes: Vec<StateChange>) -> Written {
+        let written = self.queue_write(changes);
+        self.pass_writes();
+        written
     }
 
     /// Stores a change without waiting. A failure is only logged to `tracing`, because the change has already taken effect
@@ -137,16 +130,21 @@ impl Host {
 
     /// Stores changes atomically, without waiting.
     pub(crate) fn store_all(&self, changes: Vec<StateChange>) {
-        if changes.is_empty() {
-            return;
+        if !changes.is_empty() {
+            self.finish_write(Some(self.queue_write(changes)));
         }
+    }
+
+    /// Passes a queued write to the store, without waiting until it is stored.
+    pub(crate) fn finish_write(&self, written: Option<Written>) {
+        self.pass_writes();
         let id = self.id;
         let log_failure = move |result: SyncResult| {
             if let Err(error) = result {
                 tracing::error!(manager = %id, error = %one_line(&error), "the store refused a change");
             }
         };
-        let mut written = self.write(changes);
+        let Some(mut written) = written else { return };
         match ((&mut written).now_or_never(), Handle::try_current()) {
             (Some(result), _) => log_failure(result),
             (None, Ok(runtime)) => drop(self.tracker.spawn_on(written.map(log_failure), &runtime)),
@@ -167,6 +165,6 @@ pub(crate) async fn off_thread<T: Send + 'static>(
 }
 
 /// Turns a panic of the store into an error.
-fn store_panicked<T>(panic: String) -> SyncResult<T> {
+pub(crate) fn store_panicked<T>(panic: String) -> SyncResult<T> {
     Err(anyhow!("the store panicked: {panic}"))
 }

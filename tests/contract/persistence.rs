@@ -1,6 +1,7 @@
 //! State that a manager stores between sessions, and its deletion.
 
 mod absence;
+mod calls_back;
 mod checkpoints;
 mod consumed;
 mod cut_short;

@@ -7,8 +7,7 @@ use crate::decision::choice::Listing;
 use crate::id::ItemId;
 use crate::item::{Completeness, ItemFlags, SyncItem};
 
-/// Returns `true` if both listings have the same items with the same names, in the same order. Takes about a
-/// nanosecond per item if the handler listed the same objects again.
+/// Returns `true` if both listings have the same items with the same names, in the same order.
 pub fn same_names(before: &Listing, now: &Listing) -> bool {
     let (before_items, items) = (before.items(), now.items());
     let same = |(one, other): (&SyncItem, &SyncItem)| one.id() == other.id() && one.name() == other.name();

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use syncmgr_core::decision::hold::Hold;
-use syncmgr_core::decision::ledger::{Effect, HANDLER_ITSELF};
+use syncmgr_core::decision::ledger::HANDLER_ITSELF;
 use syncmgr_core::id::{HandlerId, Subject};
 use syncmgr_core::text::{MAX_TEXT, bounded};
 
 use super::{StoreAccessError, SyncManager};
-use crate::scheduler::NoLog;
 
 impl SyncManager {
     /// Disables a handler or one of its items until it is [enabled](Self::enable): it runs in no session, not even in a
@@ -46,10 +45,10 @@ impl SyncManager {
             return Ok(()); // no item has this id
         }
         let reason: Arc<str> = bounded(reason.as_ref(), MAX_TEXT).into();
-        let effects = self.host().ledger().disable(handler, subject, reason.clone());
+        let written = self.host().decide_in_order(|ledger, _| ledger.disable(handler, subject, reason.clone()));
         let hold = Hold::Disabled { reason };
         self.runs_of(handler).for_each(|run| run.skip_waiting(subject, &hold));
-        self.write_setting(effects).await
+        written.await.map_err(StoreAccessError::Refused)
     }
 
     /// Enables a handler or one of its items again. Retries that became due meanwhile start now. An item of a disabled
@@ -61,12 +60,7 @@ impl SyncManager {
     /// # Errors
     /// Returns an error if the store refuses the change. The setting then applies until the manager is dropped.
     pub async fn enable(&self, handler: HandlerId, subject: Subject) -> Result<(), StoreAccessError> {
-        let effects = self.host().decide(|ledger, now| ledger.enable(handler, subject, now));
-        self.write_setting(effects).await
-    }
-
-    async fn write_setting(&self, effects: Vec<Effect>) -> Result<(), StoreAccessError> {
-        let changes = self.host().perform(effects, &NoLog);
-        self.host().write(changes).await.map_err(StoreAccessError::Refused)
+        let written = self.host().decide_in_order(|ledger, now| ledger.enable(handler, subject, now));
+        written.await.map_err(StoreAccessError::Refused)
     }
 }

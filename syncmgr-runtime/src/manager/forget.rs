@@ -1,12 +1,15 @@
 //! Deletes all stored data of a handler or an item.
 
-use futures::future::BoxFuture;
+use anyhow::anyhow;
+use futures::FutureExt;
 use syncmgr_core::cancel::CancelReason;
-use syncmgr_core::error::SyncResult;
+use syncmgr_core::error::one_line;
 use syncmgr_core::id::{HandlerId, ItemId};
+use tokio::runtime::Handle;
 
 use super::{StoreAccessError, SyncManager};
-use crate::scheduler::NoLog;
+use crate::outbox::{Written, split};
+use crate::secrets::Deletion;
 use crate::session::lifecycle::SessionShared;
 
 impl SyncManager {
@@ -39,41 +42,45 @@ impl SyncManager {
             return Err(StoreAccessError::Nested { handler });
         }
         self.host().check_writable().map_err(|error| StoreAccessError::Refused(error.into()))?;
-        let written = self.delete(handler);
+        let (written, secrets) = self.delete(handler);
         for run in self.runs_of(handler).filter(|run| run.is_forgotten()) {
             run.stop(CancelReason::HandlerStopped);
         }
-        let written = written.await;
-        // Not later: a new registration may store secrets of its own.
-        let secrets = self.host().ports.secrets.forget(handler).await;
+        let (written, secrets) = futures::join!(written, secrets);
         let forgotten = |session: &SessionShared| session.run(handler).filter(|run| run.is_forgotten());
         for session in self.open_sessions() {
             session.until(|| forgotten(&session).is_none_or(|run| run.is_idle())).await;
         }
         written.map_err(StoreAccessError::Refused)?;
-        secrets.map_err(StoreAccessError::Refused)
+        secrets.map_err(|error| StoreAccessError::SecretsRefused(anyhow!("{}", one_line(&error))))
     }
 
-    /// Unregisters a handler and deletes its data. No other registration intervenes, because the state of the manager stays
-    /// locked.
-    fn delete(&self, handler: HandlerId) -> BoxFuture<'static, SyncResult> {
+    /// Unregisters a handler and begins to delete its data and its secrets. No other registration intervenes, because the
+    /// state of the manager stays locked.
+    fn delete(&self, handler: HandlerId) -> (Written, Deletion) {
+        let (host, now) = (self.host(), self.host().now().wall);
         // Dropped after the lock is released: a drop is foreign code.
-        let (written, _runs, removed) = {
-            let mut state = self.host().manager_state();
+        let (written, secrets, _runs, removed) = {
+            let mut state = host.manager_state();
             let removed = state.remove(handler);
             state.forget(handler);
             let runs: Vec<_> = self.runs_of(handler).collect();
             runs.iter().for_each(|run| run.forget());
             let mut claims = removed.as_ref().map(|removed| removed.info.claims().to_vec()).unwrap_or_default();
             claims.retain(|claim| !state.handlers.values().any(|other| other.info.claims().contains(claim)));
-            let effects = self.host().decide(|ledger, now| ledger.forget(handler, claims, now));
-            let changes = self.host().perform(effects, &NoLog);
-            (self.host().write(changes), runs, removed)
+            let mut ledger = host.ledger();
+            let (changes, _) = split(ledger.forget(handler, claims, now));
+            (host.queue_write(changes), host.secrets.begin_to_forget(handler), runs, removed)
         };
-        if removed.is_some() {
-            self.host().admission.remove_handler();
+        host.pass_writes();
+        // Driven by a task, so that the secrets are deleted even if the caller stops waiting.
+        if let (None, Ok(runtime)) = (secrets.clone().now_or_never(), Handle::try_current()) {
+            drop(host.tracker.spawn_on(secrets.clone().map(drop), &runtime));
         }
-        written
+        if removed.is_some() {
+            host.admission.remove_handler();
+        }
+        (written, secrets)
     }
 
     /// Deletes all stored data of an item (record, checkpoint, choice, answers and log), stops it, and waits until it has
@@ -106,9 +113,7 @@ impl SyncManager {
         if let Some(known) = self.host().manager_state().handlers.get_mut(&handler) {
             known.listing.as_mut().into_iter().for_each(|listing| listing.remove(item));
         }
-        let effects = self.host().ledger().forget_item(handler, item);
-        let changes = self.host().perform(effects, &NoLog);
-        let written = self.host().write(changes);
+        let written = self.host().decide_in_order(|ledger, _| ledger.forget_item(handler, item));
         runs.iter().for_each(|run| run.skip(item));
         for run in runs {
             run.until_ended(item).await;

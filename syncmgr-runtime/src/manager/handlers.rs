@@ -77,7 +77,8 @@ impl SyncManager {
         let stored_flags = stored_flags.map_err(unreadable)?;
         let retry_states = self.host().ports.store.retry_states(id).map_err(unreadable)?;
         let disabled = self.host().ports.store.disabled(id).map_err(unreadable)?;
-        let effects = {
+        let now = self.host().now().wall;
+        let (written, effects) = {
             let mut state = self.host().manager_state();
             if state.handlers.contains_key(&id) {
                 return Err(RequestError::AlreadyRegistered { handler: id });
@@ -92,15 +93,15 @@ impl SyncManager {
             state.registry.register(id, effective)?;
             let generation = state.next_generation();
             state.handlers.insert(id, Registered { handler, info, generation, turns: Arc::default(), listing: None });
-            // Stored under the lock, like the deletion of the handler's data: the order of both decides what is stored.
-            self.host().store(StateChange::Registered { handler: id, registration });
-            self.host().decide(|ledger, now| {
-                ledger.load_disabled(id, if is_known { disabled } else { BTreeMap::new() });
-                let mut effects = ledger.register(id, generation, capabilities, retry_states, now);
-                effects.extend(ledger.set_events(id, events));
-                effects
-            })
+            // Queued under the lock, like the deletion of the handler's data: the order of both decides what is stored.
+            let written = self.host().queue_write(vec![StateChange::Registered { handler: id, registration }]);
+            let mut ledger = self.host().ledger();
+            ledger.load_disabled(id, if is_known { disabled } else { BTreeMap::new() });
+            let mut effects = ledger.register(id, generation, capabilities, retry_states, now);
+            effects.extend(ledger.set_events(id, events));
+            (written, effects)
         };
+        self.host().finish_write(Some(written));
         self.host().apply(effects);
         self.host().admission.add_handler();
         Ok(id)
@@ -124,14 +125,15 @@ impl SyncManager {
     /// # Errors
     /// Returns an error if the handler is not registered, and for unknown flag bits.
     pub fn set_flags(&self, handler: HandlerId, flags: RegisterFlags) -> Result<(), RequestError> {
-        {
+        let written = {
             let mut state = self.host().manager_state();
             let registered = state.registry.registration(handler).cloned();
             let mut registered = registered.ok_or(RequestError::NotRegistered { handler })?;
             registered.flags = flags;
             state.registry.register(handler, registered)?;
-            self.host().store(StateChange::Flags { handler, flags });
-        }
+            self.host().queue_write(vec![StateChange::Flags { handler, flags }])
+        };
+        self.host().finish_write(Some(written));
         let effects = self.host().ledger().set_events(handler, flags);
         self.host().apply(effects.into_iter().collect());
         Ok(())

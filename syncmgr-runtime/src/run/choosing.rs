@@ -143,12 +143,4 @@ impl Run {
     pub(crate) fn store(&self, change: StateChange) {
         self.store_all(vec![change]);
     }
-
-    /// Stores changes in one write, unless the handler was forgotten meanwhile.
-    pub(super) fn store_all(&self, changes: Vec<StateChange>) {
-        let _reporting = self.reporting.lock();
-        if !self.is_forgotten() {
-            self.host().store_all(changes);
-        }
-    }
 }

@@ -222,15 +222,24 @@ impl Run {
 
     /// Applies effects of the ledger, and stores their changes.
     pub(super) fn apply(&self, effects: Vec<Effect>) {
-        let changes = self.host().perform(effects, self);
-        self.store_all(changes);
+        self.store_all(self.host().perform(effects, self));
+    }
+
+    /// Stores changes atomically, unless the handler was forgotten meanwhile.
+    pub(super) fn store_all(&self, changes: Vec<StateChange>) {
+        let written = {
+            let _reporting = self.reporting.lock();
+            (!changes.is_empty() && !self.is_forgotten()).then(|| self.host().queue_write(changes))
+        };
+        self.host().finish_write(written);
     }
 
     /// Passes an event to the ledger, with the current time. Nothing happens if the handler was forgotten: the ledger may
     /// already know a new registration with the same id.
     pub(super) fn decide<T: Default>(&self, event: impl FnOnce(&mut RetryLedger, SystemTime) -> T) -> T {
+        let now = self.host().now().wall;
         let _reporting = self.reporting.lock();
-        if self.is_forgotten() { T::default() } else { self.host().decide(event) }
+        if self.is_forgotten() { T::default() } else { event(&mut self.host().ledger(), now) }
     }
 
     /// Adds a question in place of the entry with its id, without notifying the observers of the attempt.

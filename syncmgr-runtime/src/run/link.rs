@@ -142,7 +142,7 @@ impl HostLink for RunLink {
     fn secrets(&self) -> Result<Arc<dyn SecretStore>, Cancelled> {
         let ended = || Cancelled::new(CancelReason::Ended);
         self.run.upgrade().filter(|run| !run.has_ended() && !run.is_forgotten()).ok_or_else(ended)?;
-        Ok(self.host.ports.secrets.clone())
+        Ok(self.host.secrets.clone())
     }
 
     fn connect<'a>(&'a self, name: Option<&'a str>) -> BoxFuture<'a, SyncResult> {

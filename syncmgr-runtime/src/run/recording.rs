@@ -7,11 +7,11 @@ use std::future::{pending, poll_fn};
 use std::task::Poll;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
+
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::retry::AttemptProgress;
 use syncmgr_core::decision::verdict::Outcome;
-use syncmgr_core::error::{SyncResult, one_line};
+use syncmgr_core::error::one_line;
 use syncmgr_core::id::ItemId;
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::record::ItemEnd;
@@ -21,6 +21,7 @@ use super::Run;
 use super::events::Unsaved;
 use crate::attempt::{Attempt, Candidate, ItemEnded};
 use crate::host::Records;
+use crate::outbox::Written;
 use crate::scheduler::RunLog;
 
 /// The number of journal entries read for one write.
@@ -82,14 +83,18 @@ impl Run {
     /// Records the next outcomes of an attempt. Returns `false` if there are none.
     fn record_some(&self, attempt: &Attempt) -> bool {
         let log = QuietLog { run: self, asked: Cell::new(false) };
-        let any = self.report_some(attempt, &log);
+        let reported = self.report_some(attempt, &log);
+        self.host().pass_writes();
+        let any = reported.is_some();
+        reported.flatten().into_iter().for_each(|write| self.add_write(write));
         if log.asked.get() {
             attempt.notify();
         }
         any
     }
 
-    fn report_some(&self, attempt: &Attempt, log: &QuietLog<'_>) -> bool {
+    /// Reports the next outcomes, and queues the write of their changes. Returns `None` if there are no outcomes.
+    fn report_some(&self, attempt: &Attempt, log: &QuietLog<'_>) -> Option<Option<Written>> {
         let _reporting = self.reporting.lock();
         let number = attempt.number();
         let from = {
@@ -105,7 +110,7 @@ impl Run {
             self.recorded_so_far().entries = length;
         }
         if self.recorded_so_far().entries >= length {
-            return false;
+            return None;
         }
         let host = self.host();
         let clean = host.ledger().is_clean(self.id.handler);
@@ -120,16 +125,17 @@ impl Run {
         let (ended, stopped) = self.split_unfinished(self.without_forgotten(ended));
         let mut changes = self.changes(attempt, ended, log);
         changes.extend(self.clear_suspects(attempt, &stopped));
-        if !changes.is_empty() {
-            self.add_write(host.write(changes));
-        }
-        true
+        Some((!changes.is_empty()).then(|| host.queue_write(changes)))
     }
 
     /// Writes a change. Returns `None` if its handler or item was forgotten.
-    pub(super) fn write(&self, change: StateChange) -> Option<BoxFuture<'static, SyncResult>> {
-        let _reporting = self.reporting.lock();
-        self.may_store(&change).then(|| self.host().write(vec![change]))
+    pub(super) fn write(&self, change: StateChange) -> Option<Written> {
+        let written = {
+            let _reporting = self.reporting.lock();
+            self.may_store(&change).then(|| self.host().queue_write(vec![change]))
+        };
+        self.host().pass_writes();
+        written
     }
 
     fn may_store(&self, change: &StateChange) -> bool {
@@ -142,7 +148,7 @@ impl Run {
     }
 
     /// Adds a write to wait for, unless it is done already.
-    fn add_write(&self, mut write: BoxFuture<'static, SyncResult>) {
+    fn add_write(&self, mut write: Written) {
         let mut recorded = self.recorded_so_far();
         while let Some(first) = recorded.writes.front_mut() {
             match first.now_or_never() {

@@ -193,6 +193,7 @@ impl Model {
 
 impl super::Item {
     fn apply_end(&mut self, end: AttemptEnd, advanced: bool, policy: &RetryPolicy, now: Duration) {
+        let before = self.wait;
         self.wait = match end {
             AttemptEnd::Unknown => Wait::Unknown,
             AttemptEnd::Succeeded => Wait::Ready,
@@ -206,6 +207,12 @@ impl super::Item {
             AttemptEnd::Failed(FailureClass::NotBefore(_)) => Wait::Unknown,
             AttemptEnd::Failed(_) => Wait::NeedsRequest,
         };
+        // The peer still wants no attempt before the time that it has set.
+        if let (Wait::NotBefore(until), Wait::Backoff(_)) = (before, self.wait)
+            && now + TICK < until
+        {
+            self.wait = before;
+        }
         if matches!(end, AttemptEnd::Succeeded | AttemptEnd::Unknown) {
             self.failures = 0;
         }

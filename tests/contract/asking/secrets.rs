@@ -1,12 +1,15 @@
 //! Secrets of handlers: stored, entered by the user, refused by the peer, forgotten.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures::FutureExt;
 use syncmgr::environment::{MemorySecrets, Secret, SecretStore};
 use syncmgr::prelude::*;
 use syncmgr::session::RunFault;
-use syncmgr::{Outcome, Report, RunContext, RunEnding};
+use syncmgr::{HandlerId, Outcome, Report, RunContext, RunEnding};
 use syncmgr_test::ScriptedUser;
+use tokio::sync::Semaphore;
 
 use crate::support::awaitable_host::within;
 use crate::support::{HANDLER, Scripted, id};
@@ -149,4 +152,50 @@ async fn no_debug_output_shows_a_secret() {
     let user = ScriptedUser::new().with_secret(Secret::new("horse"));
     let shown = format!("{:?} {secrets:?} {user:?}", Secret::new("horse"));
     assert!(!shown.contains("horse"), "{shown}");
+}
+
+/// Secrets whose deletion waits until it is allowed.
+#[derive(Clone)]
+struct SlowDeletion {
+    secrets: MemorySecrets,
+    allowed: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl SecretStore for SlowDeletion {
+    async fn get(&self, handler: HandlerId, name: &str) -> SyncResult<Option<Secret>> {
+        self.secrets.get(handler, name).await
+    }
+
+    async fn put(&self, handler: HandlerId, name: &str, secret: &Secret) -> SyncResult {
+        self.secrets.put(handler, name, secret).await
+    }
+
+    async fn reject(&self, handler: HandlerId, name: &str, refused: &Secret) -> SyncResult {
+        self.secrets.reject(handler, name, refused).await
+    }
+
+    async fn forget(&self, handler: HandlerId) -> SyncResult {
+        let _allowed = self.allowed.acquire().await?;
+        self.secrets.forget(handler).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn forgetting_a_handler_deletes_its_secrets_and_none_of_the_next_registration() {
+    let slow = SlowDeletion { secrets: MemorySecrets::new(), allowed: Arc::new(Semaphore::new(0)) };
+    slow.put(HANDLER, "old", &Secret::new("old")).await.unwrap();
+    let builder = SyncManager::builder().interaction(user_with(&["horse"])).secrets(slow.clone());
+    let manager = builder.build();
+    manager.register(logging_in_with("horse")).unwrap();
+    assert!(manager.forget(HANDLER).now_or_never().is_none(), "the deletion waits"); // and is dropped
+    manager.register(logging_in_with("horse")).unwrap();
+    let session = manager.session(Trigger::Manual).may_bother_user().start().unwrap();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    slow.allowed.add_permits(1);
+    assert!(within(session.finish()).await.is_success());
+    let stored = async |name| slow.get(HANDLER, name).await.unwrap().is_some();
+    assert_eq!((stored("old").await, stored(NAME).await), (false, true));
 }

@@ -83,5 +83,5 @@ async fn the_returning_network_starts_no_retry_for_an_unlisted_item() {
     within(start_background(&manager, 1).finish()).await;
     environment.set_network(Network::Online);
     sleep(HOUR).await;
-    assert_eq!(manager.history().unwrap().len(), 2, "a session was started for the item");
+    assert_eq!(manager.history().await.unwrap().len(), 2, "a session was started for the item");
 }

@@ -147,9 +147,23 @@ fn state_after(before: Option<RetryState>, attempted: &EndedAttempt<'_>) -> Opti
     let undone = matches!(verdict.outcome, Outcome::Skipped | Outcome::Stopped);
     let cleared = cleared_by.filter(|_| !undone).map_or(before, |by| retry::clear(before, by));
     let after = retry::after(policy, cleared.as_ref(), verdict, progress, now, chance)?;
+    let after = with_peers_time(before, after, now);
     let is_due = after.until.is_some_and(|until| until <= now);
     // A retry that was skipped or stopped should not start again immediately.
     Some(if undone && is_due { RetryState { until: Some(later(now, policy.cap)), ..after } } else { after })
+}
+
+/// Returns the state after a failure for which the time that the peer set has not passed: a forced attempt, or one that did not
+/// get as far as the peer. The peer still wants no request before that time.
+fn with_peers_time(before: Option<RetryState>, after: RetryState, now: SystemTime) -> RetryState {
+    let peers =
+        before.filter(|state| state.status == RetryStatus::NotBefore && state.until.is_some_and(|until| now < until));
+    match peers {
+        Some(peers) if after.status == RetryStatus::Backoff => {
+            RetryState { status: RetryStatus::NotBefore, until: peers.until, ..after }
+        }
+        _ => after,
+    }
 }
 
 /// Returns the question to log if the item has just used up its retry budget.

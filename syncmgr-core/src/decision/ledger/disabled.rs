@@ -1,6 +1,6 @@
 //! The handlers and items that are disabled: they run in no session, and no session starts for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -12,32 +12,46 @@ use crate::store::StateChange;
 
 /// The disabled handlers and items, each with the reason. Includes handlers that are not registered.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Disabled(BTreeMap<HandlerId, BTreeMap<Subject, Arc<str>>>);
+pub(super) struct Disabled {
+    reasons: BTreeMap<HandlerId, BTreeMap<Subject, Arc<str>>>,
+    /// What this process has disabled or enabled. What it loads is older.
+    decided: BTreeSet<(HandlerId, Subject)>,
+}
 
 impl Disabled {
     /// Disables a handler or an item, or enables it if there is no reason.
     pub(super) fn set(&mut self, handler: HandlerId, subject: Subject, reason: Option<Arc<str>>) {
-        let subjects = self.0.entry(handler).or_default();
+        self.decided.insert((handler, subject));
+        let subjects = self.reasons.entry(handler).or_default();
         match reason {
             Some(reason) => subjects.insert(subject, reason),
             None => subjects.remove(&subject),
         };
         if subjects.is_empty() {
-            self.0.remove(&handler);
+            self.reasons.remove(&handler);
+        }
+    }
+
+    /// Loads what an earlier process disabled.
+    fn load(&mut self, handler: HandlerId, mut subjects: BTreeMap<Subject, Arc<str>>) {
+        subjects.retain(|subject, _| !self.decided.contains(&(handler, *subject)));
+        if !subjects.is_empty() {
+            self.reasons.entry(handler).or_default().append(&mut subjects);
         }
     }
 
     pub(super) fn forget(&mut self, handler: HandlerId) {
-        self.0.remove(&handler);
+        self.decided.retain(|(of, _)| *of != handler);
+        self.reasons.remove(&handler);
     }
 
     pub(super) fn is_empty(&self, handler: HandlerId) -> bool {
-        !self.0.contains_key(&handler)
+        !self.reasons.contains_key(&handler)
     }
 
     /// Returns the hold on an item: its handler or the item itself is disabled.
     pub(super) fn hold_of(&self, handler: HandlerId, item: ItemId) -> Option<Hold> {
-        let subjects = self.0.get(&handler)?;
+        let subjects = self.reasons.get(&handler)?;
         let own = || subjects.get(&Subject::Item(item)).filter(|_| item != HANDLER_ITSELF);
         let reason = subjects.get(&Subject::Handler).or_else(own)?;
         Some(Hold::Disabled { reason: reason.clone() })
@@ -52,11 +66,10 @@ impl Disabled {
 }
 
 impl RetryLedger {
-    /// Loads what earlier processes disabled. Call it before [`register`](Self::register).
+    /// Loads what earlier processes disabled, except for what was enabled or disabled since it was read. Call it before
+    /// [`register`](Self::register).
     pub fn load_disabled(&mut self, handler: HandlerId, subjects: BTreeMap<Subject, Arc<str>>) {
-        for (subject, reason) in subjects {
-            self.disabled.set(handler, subject, Some(reason));
-        }
+        self.disabled.load(handler, subjects);
     }
 
     /// Disables a handler or one of its items: it runs in no session, and is no longer due. Its retry state stays.
@@ -88,7 +101,7 @@ impl RetryLedger {
 
     /// Returns everything that is disabled of the registered handlers, with the reasons.
     pub fn disabled(&self) -> Vec<Held> {
-        let registered = self.disabled.0.iter().filter(|(handler, _)| self.capabilities(**handler).is_some());
+        let registered = self.disabled.reasons.iter().filter(|(handler, _)| self.capabilities(**handler).is_some());
         let held = |handler: &HandlerId, (subject, reason): (&Subject, &Arc<str>)| {
             let held = Held::new(*handler, Hold::Disabled { reason: reason.clone() });
             subject.item().map_or(held.clone(), |item| held.with_item(item))

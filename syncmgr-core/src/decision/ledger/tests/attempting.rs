@@ -219,3 +219,16 @@ fn an_item_whose_backoff_the_network_ended_is_due_again_if_it_was_left_out() {
     let _ = ledger.automatic_run_ended(MAIL);
     assert_eq!(ledger.next_deadline(), Some(at(11) + POLICY.cap));
 }
+
+#[test]
+fn a_forced_attempt_that_fails_keeps_the_time_that_the_peer_set() {
+    let not_before = RetryState::new(RetryStatus::NotBefore, at(0), Some(at(900)));
+    let forced = |now, verdict| {
+        let mut ledger = with(&[(INBOX, not_before)]);
+        let attempt = EndedAttempt { cleared_by: Some(ClearedBy::UserForced), ..attempted(INBOX, verdict, now) };
+        end(&mut ledger, &attempt).0.map(|state| (state.status, state.until))
+    };
+    assert_eq!(forced(100, failed()), Some((RetryStatus::NotBefore, Some(at(900)))));
+    assert_eq!(forced(900, failed()), Some((RetryStatus::Backoff, Some(at(930)))), "it has passed");
+    assert_eq!(forced(100, plain(Outcome::Succeeded)), None, "the peer has accepted it");
+}
