@@ -6,8 +6,9 @@ use syncmgr_core::context::{ItemContext, Saved};
 use syncmgr_core::error::{Classify, NeedsUser, SyncResult};
 use syncmgr_core::plan::Plan;
 
+use crate::error::{PanicsOnDrop, Scripted};
 use crate::peer::{ENTRIES, Key};
-use crate::provider::{CHUNK, Copier, Scripted};
+use crate::provider::{CHUNK, Copier};
 use crate::script::{Commits, Kind};
 use crate::sim::Sim;
 use crate::step::Fault;
@@ -41,6 +42,11 @@ impl Copier {
             Some(Fault::Tolerated) => item.tolerate("a part", failed).map(|_| ()),
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Panic) => std::panic::resume_unwind(Box::new("scripted failure")),
+            Some(Fault::PanicOnDrop) => PanicsOnDrop::result(),
+            Some(Fault::Kill) => {
+                self.sim.kill_process(key);
+                std::future::pending().await
+            }
         }
     }
 

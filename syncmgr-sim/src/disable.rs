@@ -20,8 +20,9 @@ impl Process<'_> {
         self.sim.try_with(|state| {
             let now = state.elapsed();
             state.model.disabled.entry((handler, subject)).or_insert(now);
-            // A disabled item need not be resumed before it is enabled.
+            // What is disabled need not run before it is enabled.
             state.model.to_resume.clear();
+            state.model.to_connect.clear();
         });
         let manager = self.manager.clone();
         self.tasks.spawn(async move { drop(manager.disable(handler, subject, "disabled by a step").await) });

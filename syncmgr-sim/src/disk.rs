@@ -1,5 +1,6 @@
 //! The store of a process, which also records failed writes in the model.
 
+use std::future::pending;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -22,7 +23,16 @@ impl StateStore for Disk {
     reads_from!(store);
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
-        self.sim.try_with(|state| changes.iter().for_each(|change| state.digest(&format!("{change:?}"))));
+        let observed = self.sim.try_with(|state| {
+            for change in &changes {
+                state.digest(&format!("{change:?}"));
+                state.model.observe_change(change);
+            }
+        });
+        if observed.is_none() {
+            // An ended process writes nothing.
+            return pending().boxed();
+        }
         let (sim, written) = (self.sim.clone(), self.store.write(changes));
         async move {
             let written = written.await;

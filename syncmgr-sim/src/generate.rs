@@ -6,6 +6,7 @@ use fastrand::Rng;
 use syncmgr_core::environment::{Network, Power, Presence};
 use syncmgr_core::trigger::Trigger;
 
+use crate::episode;
 use crate::rng::RngSource;
 use crate::script::{Commits, Item, Kind, Part, ProviderPlan, Setting};
 use crate::step::{Fault, ItemIndex, Scope, Start, Step, UserInteraction};
@@ -15,11 +16,12 @@ pub(crate) const CLAIMS: usize = 3;
 
 /// Generates the parts of a seed's script. `handlers` is the number of added handlers, which have the lowest indices.
 pub(crate) fn parts(seed: u64, handlers: usize) -> Vec<Part> {
-    let mut rng = RngSource::new(seed).named("script").rng();
+    let seeded = RngSource::new(seed);
+    let mut rng = seeded.named("script").rng();
     let mut parts: Vec<_> = settings(&mut rng).into_iter().map(Part::Setting).collect();
     let providers = handlers..handlers + rng.usize(1..=3);
     for index in providers.clone() {
-        parts.push(Part::ProviderPlan(provider(&mut rng, index)));
+        parts.push(Part::ProviderPlan(provider(&mut rng, seeded, index)));
         let items = rng.usize(1..=4);
         parts.extend((0..items).map(|item| Part::Item(self::item(&mut rng, index, item))));
     }
@@ -27,25 +29,8 @@ pub(crate) fn parts(seed: u64, handlers: usize) -> Vec<Part> {
     for _ in 0..steps {
         parts.extend(some_steps(&mut rng, providers.end).into_iter().map(Part::Step));
     }
-    parts.extend(disabled_steps(seed, providers.end).into_iter().map(Part::Step));
+    parts.extend(episode::steps(seed, providers.end).into_iter().map(Part::Step));
     parts
-}
-
-/// Generates steps while a handler or an item is disabled, for some scripts. The steps come last and are drawn from a source
-/// of their own, so that they do not change the other parts.
-fn disabled_steps(seed: u64, handlers: usize) -> Vec<Step> {
-    let mut rng = RngSource::new(seed).named("disabled").rng();
-    if rng.u8(..4) > 0 {
-        return Vec::new();
-    }
-    let (handler, item) = (rng.usize(..handlers), (rng.u8(..3) > 0).then(|| rng.usize(..4)));
-    let mut steps = vec![Step::Disable(handler, item)];
-    let meanwhile = rng.usize(2..=8);
-    (0..meanwhile).for_each(|_| steps.extend(some_steps(&mut rng, handlers)));
-    steps.push(Step::Enable(handler, item));
-    let afterwards = rng.usize(..4);
-    (0..afterwards).for_each(|_| steps.extend(some_steps(&mut rng, handlers)));
-    steps
 }
 
 fn settings(rng: &mut Rng) -> Vec<Setting> {
@@ -68,7 +53,7 @@ fn settings(rng: &mut Rng) -> Vec<Setting> {
     settings
 }
 
-fn provider(rng: &mut Rng, index: usize) -> ProviderPlan {
+fn provider(rng: &mut Rng, seeded: RngSource, index: usize) -> ProviderPlan {
     ProviderPlan {
         index,
         max_concurrent: rng.usize(..4),
@@ -77,6 +62,7 @@ fn provider(rng: &mut Rng, index: usize) -> ProviderPlan {
         commits: rng.choice([Commits::EachChunk, Commits::EachChunk, Commits::AtTheEnd]).unwrap_or_default(),
         asks: rng.u8(..5) == 0,
         connects: rng.u8(..4) == 0,
+        runs_at_connect: seeded.named("connect").nth(index).rng().u8(..4) > 0,
     }
 }
 
@@ -88,7 +74,7 @@ fn item(rng: &mut Rng, provider: usize, index: usize) -> Item {
 }
 
 /// Generates a step, or a short outage of the network around a step.
-fn some_steps(rng: &mut Rng, handlers: usize) -> Vec<Step> {
+pub(crate) fn some_steps(rng: &mut Rng, handlers: usize) -> Vec<Step> {
     if rng.u8(..20) > 0 {
         return vec![step(rng, handlers)];
     }

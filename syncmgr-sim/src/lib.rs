@@ -2,7 +2,7 @@
 //!
 //! A seed generates a [`Script`]: the settings of the manager, providers and their items, and a list of steps. Steps start,
 //! skip and stop work, inject faults into the peer, the store and the network, change the power and user presence, set the clock,
-//! and kill and restart processes. The script is played in virtual time alongside a simple model of the expected state. The
+//! and kill and restart processes. Some items end their process, and some errors have a destructor that panics. The script is played in virtual time alongside a simple model of the expected state. The
 //! invariants of the manager are checked after every step. At the end of every script all faults are removed, and then every
 //! item must become up to date.
 //!
@@ -66,6 +66,8 @@ mod answers;
 mod copy_item;
 mod disable;
 mod disk;
+mod episode;
+mod error;
 mod faults;
 mod forget;
 mod generate;

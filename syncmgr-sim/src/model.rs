@@ -2,6 +2,8 @@
 
 mod attempt;
 mod item;
+mod kill;
+mod unlisted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,6 +17,7 @@ use syncmgr_core::trigger::RunFlags;
 
 pub(crate) use self::attempt::{Attempt, AttemptEnd, Finding};
 pub(crate) use self::item::{Item, Wait};
+pub(crate) use self::unlisted::Listed;
 use crate::peer::Key;
 
 /// The expected state, derived from the requests to the manager and the calls to its handlers.
@@ -36,6 +39,14 @@ pub(crate) struct Model {
     pub(crate) suspect_handlers: BTreeSet<HandlerId>,
     /// The items that the previous process has left unfinished.
     pub(crate) unfinished: BTreeSet<Key>,
+    /// The item that has ended the previous process, unless its attempt may not be counted.
+    pub(crate) killed_by: Option<Key>,
+    /// The handlers that must run because the network came up.
+    pub(crate) to_connect: BTreeSet<HandlerId>,
+    /// The items that the last listing of their handler lacked.
+    unlisted: BTreeSet<Key>,
+    /// The runs that were requested for unlisted items only.
+    pub(crate) unlisted_runs: BTreeSet<(SessionId, HandlerId)>,
     /// Handlers that the user may have requested while they were held. Sessions the manager starts for them later count as
     /// forced.
     pub(crate) deferred: BTreeSet<HandlerId>,
@@ -73,6 +84,8 @@ pub(crate) struct Settings {
     pub(crate) capacities: BTreeMap<Claim, usize>,
     pub(crate) retry: RetryPolicy,
     pub(crate) handlers: BTreeMap<HandlerId, syncmgr_core::info::HandlerInfo>,
+    /// The handlers that are registered for the event that the network comes up.
+    pub(crate) connect: BTreeSet<HandlerId>,
 }
 
 /// A session that was requested from the manager.
@@ -103,8 +116,8 @@ impl Model {
 
     /// Starts a process and drops the running work of the previous one.
     pub(crate) fn begin_process(&mut self) {
-        let Self { items, clock_stale_until, manager, completed, step, settings, .. } = std::mem::take(self);
-        *self = Self { items, clock_stale_until, manager, completed, step, settings, ..Self::default() };
+        let Self { items, clock_stale_until, manager, completed, killed_by, step, settings, .. } = std::mem::take(self);
+        *self = Self { items, clock_stale_until, manager, completed, killed_by, step, settings, ..Self::default() };
         self.items.values_mut().for_each(Item::begin_process);
     }
 
@@ -159,8 +172,11 @@ impl Model {
         self.running().filter(|(_, item)| overdue(item)).map(|(key, _)| *key).collect()
     }
 
-    /// Clears all backoffs, as the manager does when the network returns.
-    pub(crate) fn reconnect(&mut self) {
+    /// Clears all backoffs, as the manager does when the network returns. Those of the `registered` handlers that run at this
+    /// event must run.
+    pub(crate) fn reconnect(&mut self, registered: impl IntoIterator<Item = HandlerId>) {
+        let runs = registered.into_iter().filter(|handler| self.settings.connect.contains(handler));
+        self.to_connect.extend(runs.collect::<Vec<_>>());
         for item in self.items.values_mut().filter(|item| matches!(item.wait, Wait::Backoff(_))) {
             (item.wait, item.failures) = (Wait::Ready, 0);
         }

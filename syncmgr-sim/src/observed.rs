@@ -17,6 +17,7 @@ use syncmgr_core::status::Status;
 use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
+use crate::error::PanicsOnDrop;
 use crate::model::AttemptEnd;
 use crate::sim::{Sim, State};
 
@@ -34,6 +35,7 @@ impl Observed {
         let (handler, session, info) = (run.handler(), run.session(), self.inner.info());
         self.sim.try_with(|state| {
             let requested_by = state.model.requested_by(session, handler);
+            state.model.to_connect.remove(&handler);
             state.note(&format!("{} starts in session {session} ({requested_by:?})", info.name()));
             let needs_network = info.capabilities().contains(Capabilities::NEEDS_NETWORK);
             let low_data = info.capabilities().contains(Capabilities::LOW_DATA);
@@ -117,6 +119,7 @@ impl AttemptGuard {
         let (signals, cancelled) = (self.item.cell().signals(), self.item.cell().cancel().reason());
         self.end(match (result, cancelled) {
             _ if self.item.cell().is_working() => AttemptEnd::Unknown,
+            _ if PanicsOnDrop::is_in(result) => AttemptEnd::PanickedOrHung,
             (Ok(()), _) => match signals.tolerated {
                 Some(class) => AttemptEnd::Failed(class),
                 None if signals.undecided => AttemptEnd::NeedsUser,

@@ -39,7 +39,7 @@ impl Process<'_> {
             Step::Power(power) => self.set_environment(|environment| environment.with_power(*power)),
             Step::User(user) => self.set_environment(|environment| environment.with_user(*user)),
             Step::CorrectClock(seconds) => self.correct(*seconds),
-            Step::Unregister(handler) => _ = self.manager.unregister(self.handler(*handler)),
+            Step::Unregister(handler) => self.unregister(self.handler(*handler)),
             Step::Register(handler) => self.reregister(self.handler(*handler)),
             Step::Disable(handler, item) => self.disable(self.handler(*handler), subject(*handler, *item)),
             Step::Enable(handler, item) => self.enable(self.handler(*handler), subject(*handler, *item)),
@@ -134,17 +134,26 @@ impl Process<'_> {
         self.sim.try_with(|state| {
             let now = state.elapsed();
             state.model.begin_cancel(now, wanted);
-            // Any of these items may now be cancelled, and a cancelled item need not be resumed.
+            // Any of these items and runs may now be cancelled, and what is cancelled need not run.
             state.model.to_resume.clear();
+            state.model.to_connect.clear();
         });
     }
 
     pub(crate) fn set_environment(&self, change: impl Fn(Environment) -> Environment) {
+        let registered = self.handlers.keys().copied().filter(|handler| self.manager.registration(*handler).is_some());
+        let registered: Vec<_> = registered.collect();
         self.sim.try_with(|state| {
             let before = state.environment;
             state.environment = change(before);
-            if before.network == Network::Offline && state.environment.network.is_up() {
-                state.model.reconnect();
+            match (before.network, state.environment.network) {
+                (_, Network::Offline) => state.model.to_connect.clear(),
+                (Network::Offline, network) if network.is_up() => {
+                    // A manager that has just started does not know that the network was down.
+                    let knows = state.process_time() > Duration::ZERO;
+                    state.model.reconnect(registered.into_iter().filter(|_| knows));
+                }
+                _ => {}
             }
             self.environment.set(state.environment);
         });
@@ -160,12 +169,18 @@ impl Process<'_> {
         });
     }
 
+    fn unregister(&self, handler: HandlerId) {
+        self.manager.unregister(handler);
+        self.sim.try_with(|state| state.model.to_connect.remove(&handler));
+    }
+
     /// Registers a handler, unless it is registered. Waits that could not be stored are lost with the earlier registration.
     pub(crate) fn reregister(&self, handler: HandlerId) {
         let Some(instance) = self.handlers.get(&handler) else { return };
         if self.register(instance.clone()) {
             self.sim.try_with(|state| {
                 state.model.mark_unknown(|key| key.0 == handler);
+                state.model.forget_listings(handler);
                 let last = state.model.sessions.keys().next_back();
                 state.model.registered_after.extend(last.map(|last| (handler, *last)));
             });

@@ -106,21 +106,21 @@ async fn run_process(
 impl Process<'_> {
     async fn perform_steps(&mut self, steps: &[(usize, Step)], next: &mut usize) -> Option<Exit> {
         while let Some((number, step)) = steps.get(*next) {
-            *next += 1;
             self.sim.try_with(|state| {
                 state.model.step = Some(*number);
                 state.note(&format!("--- {number}: {step}"));
             });
-            let exit = self.perform_step(step).await;
+            let killed = self.sim.killed();
+            let exit = tokio::select! {
+                biased;
+                () = killed.notified() => Some((ProcessEnd::Unclean, self.disk.store.after_crash())),
+                exit = self.perform_and_check(step, next) => exit,
+            };
             if self.sim.has_violation() {
                 return None;
             }
             if exit.is_some() {
                 return exit;
-            }
-            self.check_step().await;
-            if self.sim.has_violation() {
-                return None;
             }
         }
         self.settle().await;
@@ -128,6 +128,16 @@ impl Process<'_> {
             self.check_user_invariants();
         }
         None
+    }
+
+    /// Performs a step and advances to the next one, then checks all invariants, unless the process has ended.
+    async fn perform_and_check(&mut self, step: &Step, next: &mut usize) -> Option<Exit> {
+        let exit = self.perform_step(step).await;
+        *next += 1;
+        if exit.is_none() && !self.sim.has_violation() {
+            self.check_step().await;
+        }
+        exit
     }
 
     /// Checks all invariants. After a violation, runs all tasks and checks again, because the state may have been in transition.

@@ -7,6 +7,7 @@ use syncmgr_core::decision::choice::Offer;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::port::{Asker, Confirmation, Connection, ConnectionProvider, Interaction, Secret};
 use syncmgr_runtime::chooser::{Chooser, Chosen};
+use tokio::time::sleep;
 
 use crate::sim::{Sim, State};
 
@@ -74,14 +75,31 @@ impl ConnectionProvider for SimulatedConnections {
     }
 }
 
-/// A chooser that picks most items at random.
+/// The time after which the manager stops waiting for the chooser.
+pub(crate) const CHOOSING_DEADLINE: Duration = Duration::from_secs(5 * 60);
+
+/// A chooser that picks most items at random, and sometimes does not answer.
 pub(crate) struct RandomChooser(pub(crate) Sim);
+
+impl RandomChooser {
+    /// Waits until the manager drops the call.
+    async fn stay_silent(&self) {
+        sleep(CHOOSING_DEADLINE + Duration::from_secs(1)).await;
+        self.0.report_violation(
+            "a choice has a deadline",
+            format!("the chooser is called for over {CHOOSING_DEADLINE:?}"),
+        );
+    }
+}
 
 #[async_trait]
 impl Chooser for RandomChooser {
     async fn choose(&self, offers: &[Offer]) -> Option<Chosen> {
         self.0.yield_or_sleep("chooser", 0, Duration::from_secs(5)).await;
         let mut rng = self.0.next_rng("choice", 0).unwrap_or(self.0.rng_source()).rng();
+        if self.0.next_rng("silence", 0).is_some_and(|rng_source| rng_source.rng().u8(..4) == 0) {
+            self.stay_silent().await;
+        }
         let mut pick = |offer: &Offer| {
             let items = offer.items.iter().map(|item| item.item);
             (offer.handler, items.filter(|_| rng.u8(..4) > 0).collect())

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use syncmgr_core::decision::ledger::StartReason;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::register::RegisterFlags;
@@ -84,8 +85,9 @@ impl<'a> Process<'a> {
 
     /// Registers a handler. Returns `false` if it is already registered.
     pub(crate) fn register(&self, handler: Arc<dyn SyncHandler>) -> bool {
-        let flags = RegisterFlags::CONNECT | RegisterFlags::IDLE;
-        self.manager.register_for(handler, flags).is_ok()
+        let runs_at_connect = self.sim.with(|state| state.model.settings.connect.contains(&handler.info().id()));
+        let connect = if runs_at_connect { RegisterFlags::CONNECT } else { RegisterFlags::empty() };
+        self.manager.register_for(handler, RegisterFlags::IDLE | connect).is_ok()
     }
 
     pub(crate) fn handler(&self, index: usize) -> HandlerId {
@@ -147,9 +149,21 @@ async fn observe(sim: Sim, disk: Disk, manager: SyncManager, mut started: Unboun
         while reports.try_join_next().is_some() {}
         let session = manager.sessions().into_iter().find(|session| session.id() == id);
         let Some(session) = session.filter(|_| followed.insert(id)) else { continue };
+        check_reason(&sim, &session);
         let (sim, disk) = (sim.clone(), disk.clone());
         reports.spawn(async move { read_report(&sim, &disk, &session.report().await) });
     }
+}
+
+/// Checks that a retry has an item to run.
+fn check_reason(sim: &Sim, session: &Session) {
+    sim.try_with(|state| {
+        let unlisted = state.model.unlisted_runs.iter().find(|(of, _)| *of == session.id()).copied();
+        if let Some((_, handler)) = unlisted.filter(|_| session.reason() == StartReason::Retry) {
+            let details = format!("session {} is a retry of items that {handler:?} no longer lists", session.id());
+            state.report_violation("no retry starts for an item that is no longer listed", details);
+        }
+    });
 }
 
 /// Checks a report against the model and the store.

@@ -12,6 +12,8 @@ use syncmgr_core::info::{HandlerFlags, HandlerInfo, Limits};
 use syncmgr_core::item::{Items, SyncItem};
 use syncmgr_core::trigger::RunFlags;
 
+use crate::error::Scripted;
+use crate::model::Listed;
 use crate::peer::Key;
 use crate::script::{Item, ProviderPlan};
 use crate::sim::Sim;
@@ -39,11 +41,6 @@ pub(crate) fn claim(number: usize) -> String {
     format!("resource {number}")
 }
 
-/// The error of every scripted failure.
-#[derive(Debug, thiserror::Error)]
-#[error("scripted failure")]
-pub(crate) struct Scripted;
-
 impl Copier {
     pub(crate) fn new(plan: &ProviderPlan, items: Vec<Item>, sim: Sim) -> Self {
         Self { plan: plan.clone(), items, sim }
@@ -51,6 +48,14 @@ impl Copier {
 
     pub(crate) fn key(&self, item: ItemId) -> Key {
         (handler_id(self.plan.index), item)
+    }
+
+    /// Returns `true` if the peer has an item, and records that in the model.
+    fn is_listed(&self, item: &Item) -> bool {
+        let key = self.key(item_id(item.provider, item.index));
+        let listed = if self.peer_progress(key).is_ok() { Listed::Yes } else { Listed::No };
+        self.sim.try_with(|state| state.model.observe_listed(key, listed));
+        listed == Listed::Yes
     }
 
     pub(crate) fn item_plan(&self, item: ItemId) -> Item {
@@ -91,8 +96,7 @@ impl SyncHandler for Copier {
         if fails.flatten().is_some() {
             return Err(Scripted).transient();
         }
-        let on_peer = |item: &&Item| self.peer_progress((handler, item_id(item.provider, item.index))).is_ok();
-        let listed = self.items.iter().filter(on_peer).map(|item| {
+        let listed = self.items.iter().filter(|item| self.is_listed(item)).map(|item| {
             let listed =
                 SyncItem::new(item_id(item.provider, item.index), format!("item {}.{}", item.provider, item.index));
             item.claim.into_iter().fold(listed, |listed, number| listed.with_claim(claim(number)))

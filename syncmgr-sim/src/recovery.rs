@@ -22,28 +22,38 @@ impl Process<'_> {
         let unfinished = self.unfinished_items(&keys);
         self.sim.try_with(|state| {
             state.model.to_resume = if self.has_chooser() { BTreeSet::new() } else { unfinished.clone() };
-            state.model.unfinished = unfinished.clone();
+            state.model.unfinished = unfinished;
             state.model.suspect_handlers = self.interrupted_handlers();
             state.model.suspect_handlers.retain(|handler| keys.iter().all(|key| key.0 != *handler));
         });
         for key in keys {
             let record = self.disk.store.record(key.0, key.1).ok().flatten().unwrap_or_default();
             self.check_stored_record(key, &record);
-            let (wait, failures) = self.stored_wait(&record);
-            let (wait, failures) = if unfinished.contains(&key) { (Wait::Unknown, 0) } else { (wait, failures) };
-            let has_status = |status| record.retry.is_some_and(|retry| retry.status == status);
-            let was_interrupted = has_status(RetryStatus::Interrupted);
-            self.sim.try_with(|state| {
-                // The item may have ended the process, so it does not continue by itself.
-                if has_status(RetryStatus::NeedsAttention) {
-                    state.model.to_resume.remove(&key);
-                }
-                state.model.suspects.extend((was_interrupted || unfinished.contains(&key)).then_some(key));
-                let item = state.model.item(key);
-                (item.wait, item.failures) = (wait, failures);
-            });
+            self.expect_continued(key, &record);
         }
+        self.sim.try_with(|state| state.model.killed_by = None);
         self.check_interrupted(end);
+    }
+
+    /// Sets the state from which an item continues, according to its record.
+    fn expect_continued(&self, key: Key, record: &ItemRecord) {
+        let (wait, failures) = self.stored_wait(record);
+        let status = record.retry.map(|retry| retry.status);
+        self.sim.try_with(|state| {
+            let model = &mut state.model;
+            let is_unfinished = model.unfinished.contains(&key);
+            // The item may have ended the process, so it does not continue by itself.
+            if status == Some(RetryStatus::NeedsAttention) {
+                model.to_resume.remove(&key);
+            }
+            if matches!(status, Some(RetryStatus::Interrupted | RetryStatus::NeedsAttention)) {
+                model.count_kill(key);
+            }
+            let is_suspect = is_unfinished || status == Some(RetryStatus::Interrupted);
+            model.suspects.extend(is_suspect.then_some(key));
+            let item = model.item(key);
+            (item.wait, item.failures) = if is_unfinished { (Wait::Unknown, 0) } else { (wait, failures) };
+        });
     }
 
     /// Returns `true` if a chooser decides which items run, including the interrupted ones.

@@ -65,6 +65,8 @@ pub struct ProviderPlan {
     pub asks: bool,
     /// `true` if the provider establishes a connection.
     pub connects: bool,
+    /// `true` if the provider runs when the network comes up.
+    pub runs_at_connect: bool,
 }
 
 /// The points at which a provider commits.

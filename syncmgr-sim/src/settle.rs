@@ -31,6 +31,7 @@ impl Process<'_> {
         self.remove_faults();
         self.advance(3 * DAY).await;
         self.check_retried();
+        self.check_connected();
         if self.script.settings().any(|setting| *setting == Setting::ResumeImmediately) {
             self.check_resumed();
         }
@@ -72,6 +73,16 @@ impl Process<'_> {
                 let details = format!("{key:?} was not retried, days after {retry:?}");
                 self.sim.report_violation("an item in backoff is retried automatically", details);
             }
+        }
+    }
+
+    /// Checks that the handlers which run when the network comes up have run.
+    fn check_connected(&self) {
+        let to_connect = self.sim.with(|state| state.model.to_connect.clone());
+        let missing: Vec<_> = to_connect.into_iter().filter(|handler| !self.needs_request(*handler)).collect();
+        if !missing.is_empty() {
+            let details = format!("{missing:?} did not run, days after the network came up");
+            self.sim.report_violation("a handler registered for the event runs when the network comes up", details);
         }
     }
 

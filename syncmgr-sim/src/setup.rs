@@ -14,8 +14,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::disk::Disk;
 use crate::observed::Observed;
-use crate::ports::{RandomChooser, SimulatedConnections, SimulatedUser};
-use crate::provider::{Copier, claim};
+use crate::ports::{CHOOSING_DEADLINE, RandomChooser, SimulatedConnections, SimulatedUser};
+use crate::provider::{Copier, claim, handler_id};
 use crate::script::{Script, Setting};
 use crate::sim::{Sim, SimClock};
 use crate::{Extensions, SimContext};
@@ -29,7 +29,8 @@ pub(crate) fn manager(sim: &Sim, script: &Script, disk: &Disk, environment: &Man
         .store(disk.clone())
         .environment(environment.clone())
         .interaction(SimulatedUser(sim.clone()))
-        .connections(SimulatedConnections(sim.clone()));
+        .connections(SimulatedConnections(sim.clone()))
+        .choosing_deadline(CHOOSING_DEADLINE);
     let (mut max_concurrent, mut capacities, mut retry) = (64, BTreeMap::new(), RetryPolicy::DEFAULT);
     for setting in script.settings() {
         match setting {
@@ -65,6 +66,8 @@ pub(crate) fn handlers(
     extensions: &Extensions,
     sessions: &UnboundedSender<SessionId>,
 ) -> Handlers {
+    let connect = script.providers().filter(|plan| plan.runs_at_connect).map(|plan| handler_id(plan.index)).collect();
+    sim.try_with(|state| state.model.settings.connect = connect);
     let users = extensions.handlers.iter().enumerate().map(|(index, make)| {
         let rng_source = sim.rng_source().named("handler").nth(index).nth(sim.process());
         make(&SimContext { sim: sim.clone(), rng_source })

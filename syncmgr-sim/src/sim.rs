@@ -8,10 +8,11 @@ use std::time::{Duration, SystemTime};
 use syncmgr_core::environment::Environment;
 use syncmgr_core::sync::Mutex;
 use syncmgr_runtime::clock::{Clock, Now};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use crate::model::Model;
-use crate::peer::Sides;
+use crate::peer::{Key, Sides};
 use crate::rng::{OFFSET, RngSource, fnv};
 
 /// The start of every simulation, in the year 2026.
@@ -31,6 +32,8 @@ pub(crate) struct State {
     processes: u32,
     /// The running process, if any.
     process: Option<u32>,
+    /// Notified when an item ends the running process.
+    killed: Arc<Notify>,
     started: Option<Instant>,
     before: Duration,
     corrected: i64,
@@ -79,14 +82,28 @@ impl Sim {
         let mut state = self.lock();
         state.processes += 1;
         (state.process, state.started) = (Some(state.processes), Some(Instant::now()));
+        state.killed = Arc::default();
         Self { process: state.processes, ..self.clone() }
     }
 
     /// Ends the running process. Must be called inside its runtime.
     pub(crate) fn end_process(&self) {
-        let mut state = self.lock();
-        state.before = state.elapsed();
-        (state.process, state.started) = (None, None);
+        self.lock().end_process();
+    }
+
+    /// Ends this process, if it is running, because an item kills it. Must be called inside its runtime.
+    pub(crate) fn kill_process(&self, item: Key) {
+        self.try_with(|state| {
+            state.note(&format!("{item:?} ends the process"));
+            state.model.kill(item);
+            state.killed.notify_one();
+            state.end_process();
+        });
+    }
+
+    /// Returns the notification that an item has ended the running process.
+    pub(crate) fn killed(&self) -> Arc<Notify> {
+        self.lock().killed.clone()
     }
 
     pub(crate) fn process(&self) -> u32 {
@@ -146,9 +163,19 @@ impl Sim {
 }
 
 impl State {
+    fn end_process(&mut self) {
+        self.before = self.elapsed();
+        (self.process, self.started) = (None, None);
+    }
+
     /// Returns the simulated time since the start, over all processes.
     pub(crate) fn elapsed(&self) -> Duration {
-        self.before + self.started.map(|started| started.elapsed()).unwrap_or_default()
+        self.before + self.process_time()
+    }
+
+    /// Returns the simulated time since the start of the process.
+    pub(crate) fn process_time(&self) -> Duration {
+        self.started.map(|started| started.elapsed()).unwrap_or_default()
     }
 
     pub(crate) fn wall(&self) -> SystemTime {
@@ -201,10 +228,7 @@ pub(crate) struct SimClock(pub(crate) Sim);
 
 impl Clock for SimClock {
     fn now(&self) -> Now {
-        let now = |state: &mut State| {
-            let mono = state.started.map(|started| started.elapsed()).unwrap_or_default();
-            Now::new(mono, state.wall())
-        };
+        let now = |state: &mut State| Now::new(state.process_time(), state.wall());
         self.0.try_with(now).unwrap_or(Now::new(Duration::ZERO, SystemTime::UNIX_EPOCH + BEGINNING))
     }
 }

@@ -148,6 +148,10 @@ pub enum Fault {
     Hang,
     /// The attempt panics.
     Panic,
+    /// The attempt returns an error whose destructor panics.
+    PanicOnDrop,
+    /// The attempt ends its process. A step during which the process ends is performed again by the next one.
+    Kill,
 }
 
 impl fmt::Display for ItemIndex {

@@ -67,12 +67,16 @@ impl Model {
         let requested_by = self.requested_by(session, key.0);
         let mut findings = self.check_limits(key, session, &claims);
         findings.extend(self.check_wait(key, requested_by, now));
+        findings.extend(self.check_kills(key, requested_by));
         findings.extend(self.check_merge(key, session));
         self.to_resume.remove(&key);
         let item = self.item(key);
         (item.running, item.claims, item.cancel_deadlines, item.was_uninterrupted) =
             (Some(session), claims, None, false);
         let commits = item.written.len();
+        if requested_by > RequestedBy::Automatic {
+            item.kills = 0;
+        }
         self.attempts.push(Attempt { key, session, requested_by, commits, end: None });
         findings
     }
@@ -183,6 +187,9 @@ impl Model {
         let is_incomplete = matches!(end.outcome(), Some(Outcome::Skipped | Outcome::Stopped));
         if requested_by >= RequestedBy::User && !is_incomplete {
             item.failures = 0;
+        }
+        if !is_incomplete {
+            item.kills = 0;
         }
         item.apply_end(end, advanced, &policy, now);
         if item.pending_forgets > 0 {

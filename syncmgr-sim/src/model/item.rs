@@ -23,6 +23,8 @@ pub(crate) struct Item {
     pub(crate) wait: Wait,
     /// The number of known failures in a row.
     pub(crate) failures: u32,
+    /// The number of processes in a row that the item has ended and whose end was counted.
+    pub(crate) kills: u32,
     /// All states that a commit tried to save.
     pub(crate) written: Vec<String>,
     /// The number of states in `written` before the item was last forgotten.
@@ -69,7 +71,7 @@ impl Item {
 
     /// Marks the wait as unknown.
     pub(crate) fn mark_unknown(&mut self) {
-        (self.wait, self.failures) = (Wait::Unknown, 0);
+        (self.wait, self.failures, self.kills) = (Wait::Unknown, 0, 0);
     }
 
     /// Forgets the item. Its record may still exist if the deletion was not stored.
