@@ -181,6 +181,7 @@ impl RetryLedger {
 
     /// Makes items due again that were taken from the queue and have no attempt, for example because their run was stopped
     /// before. Each is due at its old time, or after a wait if that time has passed. A session that starts earlier still runs it.
+    /// An item that a later listing lacked is not due.
     #[must_use = "perform the effects"]
     pub fn requeue(
         &mut self,
@@ -196,7 +197,8 @@ impl RetryLedger {
             let held_back = self.held_back.contains_key(&(handler, item));
             let state = state.or(held_back.then(|| RetryState::new(RetryStatus::Backoff, now, Some(now))));
             let is_queued = self.retry_queue.due_of(handler, item).is_some();
-            let Some(state) = state.filter(|_| !is_queued) else { continue };
+            let is_unlisted = self.is_unlisted(handler, item);
+            let Some(state) = state.filter(|_| !is_queued && !is_unlisted) else { continue };
             if may_run(&state, RequestedBy::Automatic, now).is_ok() {
                 effects.push(self.postpone(handler, item, now, later(now, policy.cap)));
             } else {
