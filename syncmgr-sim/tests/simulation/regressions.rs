@@ -154,6 +154,11 @@ const REGRESSIONS: &[(u64, &str, &str)] = &[
         "0,4-7,9-10,12-13,18,22,32,35",
         "a retry that waited for the network was lost when a run waited too whose preferences excluded it",
     ),
+    (
+        9_106_609,
+        "9-10,18,24,33,37,48,52-54",
+        "an earlier run made an item due again that a later listing had lacked meanwhile",
+    ),
 ];
 
 #[test]
