@@ -120,7 +120,8 @@ pub struct ItemStatus {
     pub name: Arc<str>,
     /// The last result, the holds (also that the item is disabled), and the next run.
     pub explanation: Explanation,
-    /// The choice: the stored one, or the default of the item.
+    /// The choice: the stored one, or the default of the item. `Checked` if neither is known: the default of an item is known
+    /// once its handler has listed it in this process.
     pub choice: ItemState,
     /// The progress, if the item is running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
