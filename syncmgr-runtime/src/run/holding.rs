@@ -216,6 +216,7 @@ impl Run {
         let items = vec![(HANDLER_ITSELF, ItemEnd::new(verdict.outcome).with_retry(retry))];
         let (fence, time) = (self.attempt().fence(), self.host().now().wall);
         changes.push(StateChange::Ended { handler: self.id.handler, fence, time, items });
+        changes.extend(self.still_counted(verdict));
         changes.extend(self.unsaved_log(|_| true));
         self.store_all(changes);
     }

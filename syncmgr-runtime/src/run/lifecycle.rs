@@ -66,10 +66,7 @@ impl Run {
         if !self.enter(&attempt).await {
             return self.on(Event::Initialized(HResult::S_FALSE));
         }
-        if self.is_to_synchronize()
-            && let Some(hold) = self.hold()
-        {
-            self.lock().hold = Some(hold);
+        if self.is_to_synchronize() && !self.may_begin(&attempt).await {
             return self.on(Event::Initialized(HResult::S_FALSE));
         }
         let context = attempt.context();
@@ -80,6 +77,18 @@ impl Run {
         // A handler that returns an error because it was stopped has not failed.
         let stopped = attempt.stopped().is_some_and(CancelReason::is_stop);
         self.on(Event::Initialized(if stopped { HResult::S_FALSE } else { end.participation_code() }))
+    }
+
+    /// Checks if the handler may begin, and counts it if it is a suspect.
+    async fn may_begin(&self, attempt: &Attempt) -> bool {
+        let mut hold = self.hold();
+        // The environment may change, and the run be stopped, while the count is stored.
+        if hold.is_none() && self.count_handler(attempt).await {
+            hold = self.hold();
+        }
+        let may_begin = hold.is_none() && attempt.stopped().is_none();
+        self.lock().hold = hold;
+        may_begin
     }
 
     /// Returns `true` if the run is to synchronize, and not only to show properties or explain an entry.
@@ -167,6 +176,7 @@ impl Run {
         let limit = Some(attempt.limits().prepare_deadline());
         let call = || self.handler.prepare(&context);
         let (end, window) = self.call(&attempt, limit, Event::PrepareReturned, call).await;
+        self.clear_handler(&attempt).await;
         self.log_fault("could not prepare", &end);
         self.lock().class = end.class().unwrap_or(FailureClass::Transient);
         self.complete(window, Event::PrepareCompleted(end.code()), Event::PrepareReturned)
@@ -317,6 +327,8 @@ impl Run {
         self.attempt().close(|_| Verdict::plain(Outcome::Skipped));
         self.attempts().iter().for_each(|attempt| attempt.detach());
         self.drop_kept();
+        // The run may have ended before it prepared.
+        self.store_all(self.cleared_handler().into_iter().collect());
         self.postpone_missed();
         self.end_automatic();
         self.save_log();

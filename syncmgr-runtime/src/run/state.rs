@@ -15,6 +15,7 @@ use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorId, ItemId, SessionId, Subject};
 use syncmgr_core::item::{Items, SyncItem};
 use syncmgr_core::port::RunInfo;
+use syncmgr_core::store::StateChange;
 use syncmgr_core::trigger::RunFlags;
 use tokio::sync::oneshot;
 
@@ -58,6 +59,8 @@ pub(super) struct RunState {
     /// The interrupted sessions that the run resumes, and their unfinished items.
     pub(super) resumed: Vec<SessionId>,
     pub(super) unfinished: BTreeSet<ItemId>,
+    /// The change that counts an interruption of the handler, until it has prepared.
+    pub(super) counted: Option<StateChange>,
     /// `true` once the handler was forgotten: nothing about the run is stored.
     pub(super) forgotten: bool,
     /// The forgotten items, about which nothing is stored.
@@ -131,6 +134,7 @@ impl RunState {
             automatic: Start::is_automatic(reason, requested_by),
             resumed: Vec::new(),
             unfinished: BTreeSet::new(),
+            counted: None,
             forgotten: false,
             forgotten_items: BTreeSet::new(),
             ending: None,

@@ -1,16 +1,19 @@
-//! Items that end their process each time they run.
+//! Items and handlers that end their process each time they run.
 
+use std::future::pending;
 use std::time::Duration;
 
+use futures::FutureExt;
 use syncmgr::retry::{Resume, RetryState, RetryStatus};
 use syncmgr::store::{Fence, ItemEnd, MemoryStore, StateChange, StateStore};
-use syncmgr::{Hold, Outcome, RetryPolicy, SyncManager};
+use syncmgr::{Hold, ItemId, Outcome, Participation, RetryPolicy, SyncManager};
+use syncmgr_test::Transcript;
 use tokio::time::sleep;
 
 use crate::support::awaitable_host::within;
-use crate::support::id;
 use crate::support::steps::{Steps, nth, register_all, start_manual, wait_until_idle};
 use crate::support::test_clock::{TestClock, builder_with_store};
+use crate::support::{Scripted, id};
 
 /// A retry every second, three failures at most.
 const THREE: RetryPolicy =
@@ -23,6 +26,9 @@ struct Program {
     store: MemoryStore,
     items: &'static [&'static str],
     resume: Resume,
+    /// The calls of the handler, and the one during which its process is killed.
+    calls: Transcript,
+    fatal: &'static str,
 }
 
 impl Program {
@@ -33,13 +39,39 @@ impl Program {
             store: MemoryStore::new(),
             items,
             resume: Resume::Immediately,
+            calls: Transcript::new(),
+            fatal: "",
         }
+    }
+
+    fn fatal_in(fatal: &'static str) -> Self {
+        let program = Self { fatal, ..Self::new(&["a"]) };
+        program.steps.open("a");
+        program
+    }
+
+    /// Returns the handler. Its fatal call never returns.
+    fn handler(&self) -> Scripted {
+        let (fatal, steps) = (self.fatal, self.steps.handler(1, self.items).with_transcript(&self.calls));
+        let listing = steps.items.clone();
+        let in_call = move |call| async move {
+            if call == fatal {
+                pending().await
+            }
+        };
+        steps
+            .on_initialize(move |_| in_call("initialize").map(|()| Ok(Participation::TakePart)).boxed())
+            .on_items(move || {
+                let items = listing();
+                in_call("items").map(|()| items).boxed()
+            })
+            .on_prepare(move |_| in_call("prepare").map(Ok).boxed())
     }
 
     /// Starts a process.
     fn start(&self) -> SyncManager {
         let builder = builder_with_store(&self.clock, &self.store).resume(self.resume).retry(THREE);
-        let manager = register_all(builder.build(), [self.steps.handler(1, self.items)]);
+        let manager = register_all(builder.build(), [self.handler()]);
         manager.start_scheduler().expect("inside a runtime");
         manager
     }
@@ -62,6 +94,12 @@ impl Program {
 
     fn status(&self, item: &str) -> Option<(RetryStatus, u32)> {
         let record = self.store.record(nth(1), id(item)).expect("a memory store does not fail");
+        record?.retry.map(|retry| (retry.status, retry.failures))
+    }
+
+    /// Returns the retry status of the handler itself.
+    fn own_status(&self) -> Option<(RetryStatus, u32)> {
+        let record = self.store.record(nth(1), ItemId::from_u128(0)).expect("a memory store does not fail");
         record?.retry.map(|retry| (retry.status, retry.failures))
     }
 
@@ -152,4 +190,44 @@ async fn a_retry_that_ends_its_process_needs_attention_after_its_budget() {
     }
     assert_eq!(program.status("poison"), Some((RetryStatus::NeedsAttention, 3)));
     assert_eq!(program.starts_of("poison"), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_ends_its_process_needs_attention_after_its_budget() {
+    for fatal in ["initialize", "items", "prepare"] {
+        let mut program = Program::fatal_in(fatal);
+        program.interrupt().await;
+        for _ in 0..10 {
+            let process = program.start();
+            sleep(Duration::from_secs(5)).await;
+            program.kill(process).await;
+        }
+        assert_eq!(program.calls.of(&[fatal]).len(), 4, "{fatal}: one call, and three that were counted");
+        assert_eq!(program.own_status(), Some((RetryStatus::NeedsAttention, 3)), "{fatal}");
+        let explanation = program.start().explain_handler(nth(1)).unwrap();
+        assert_eq!(explanation.holds, [Hold::NeedsAttention { failures: 3 }], "{fatal}: {explanation}");
+        program.fatal = "";
+        let process = program.start();
+        within(start_manual(&process, 1).finish()).await;
+        assert_eq!((program.starts_of("a"), program.own_status()), (1, None), "{fatal}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_whose_process_goes_on_is_not_counted() {
+    for fatal in ["initialize", "items", "prepare"] {
+        let mut program = Program::fatal_in(fatal);
+        program.interrupt().await;
+        let process = program.start();
+        wait_until_idle().await;
+        assert_eq!(program.own_status(), Some((RetryStatus::Interrupted, 1)), "{fatal}: not counted in time");
+        within(process.shutdown()).await;
+        assert_eq!(program.own_status(), None, "{fatal}: a shutdown is no interruption");
+        program.kill(process).await;
+        program.fatal = "";
+        let process = program.start();
+        wait_until_idle().await;
+        assert_eq!((program.starts_of("a"), program.own_status()), (1, None), "{fatal}");
+        drop(process);
+    }
 }

@@ -4,6 +4,9 @@
 //! process. Such an item is a *suspect*: before it begins, the store gets the state that it has if the process ends again. So only
 //! items that ran at the end of the process are counted, and a success clears an item. Items that were counted before run one at a
 //! time, so that an item is not counted again because of another one.
+//!
+//! A handler with an interrupted run is a suspect too, under the id [`HANDLER_ITSELF`](super::HANDLER_ITSELF), until it has
+//! prepared.
 
 use std::time::SystemTime;
 
