@@ -79,8 +79,9 @@ pub struct RetryLedger {
     resources: BTreeMap<Claim, RetryState>,
     retry_queue: RetryQueue,
     /// The items that are due although they have no retry state that says so: those that one of their claims has held back, with
-    /// their claims, and those whose backoff the network has ended.
-    held_back: BTreeMap<(HandlerId, ItemId), Vec<Claim>>,
+    /// their claims, and those whose backoff the network has ended. Not stored: after a restart, such an item runs again with the
+    /// next session that includes it.
+    due_without_state: BTreeMap<(HandlerId, ItemId), Vec<Claim>>,
     held: HeldRuns,
     interrupted: Interrupted,
     answers: Answers,
@@ -122,7 +123,7 @@ impl RetryLedger {
             handlers: BTreeMap::new(),
             resources: BTreeMap::new(),
             retry_queue: RetryQueue::default(),
-            held_back: BTreeMap::new(),
+            due_without_state: BTreeMap::new(),
             held: HeldRuns::default(),
             interrupted: Interrupted::new(resume),
             answers: Answers::default(),
@@ -194,7 +195,7 @@ impl RetryLedger {
     /// Removes everything that would start the handler.
     fn drop_starts(&mut self, handler: HandlerId) {
         self.retry_queue.forget(handler);
-        self.held_back.retain(|(of, _), _| *of != handler);
+        self.due_without_state.retain(|(of, _), _| *of != handler);
         self.held.remove(handler);
         // The session that was to resume its runs may have been one of the held runs.
         self.interrupted.resume_again(handler);
@@ -221,7 +222,7 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn forget_item(&mut self, handler: HandlerId, item: ItemId) -> Vec<Effect> {
         self.answers.forget(handler, Some(item));
-        self.held_back.remove(&(handler, item));
+        self.due_without_state.remove(&(handler, item));
         self.disabled.set(handler, Subject::Item(item), None);
         self.set(handler, item, None);
         self.interrupted.forget_item(handler, item);
@@ -244,13 +245,13 @@ impl RetryLedger {
     /// nothing of the handler is disabled.
     pub fn is_clean(&self, handler: HandlerId) -> bool {
         let has_states = self.handlers.get(&handler).is_some_and(|handler| !handler.items.is_empty());
-        let is_due = self.retry_queue.next_of(handler).is_some() || self.held_back_of(handler).next().is_some();
+        let is_due = self.retry_queue.next_of(handler).is_some() || self.due_without_state_of(handler).next().is_some();
         self.resources.is_empty() && !has_states && !is_due && self.disabled.is_empty(handler)
     }
 
     /// Returns the items of a handler that are due although they have no retry state that says so.
-    fn held_back_of(&self, handler: HandlerId) -> impl Iterator<Item = ItemId> {
-        let from = self.held_back.range((handler, ItemId::from_u128(0))..);
+    fn due_without_state_of(&self, handler: HandlerId) -> impl Iterator<Item = ItemId> {
+        let from = self.due_without_state.range((handler, ItemId::from_u128(0))..);
         from.take_while(move |((of, _), _)| *of == handler).map(|((_, item), _)| *item)
     }
 

@@ -69,7 +69,7 @@ impl RetryLedger {
             effects.push(Effect::RemoveQuestions(item));
             effects.push(Effect::Write(StateChange::Settled { handler, item }));
         }
-        self.held_back.remove(&(handler, item));
+        self.due_without_state.remove(&(handler, item));
         let after = self.after(attempted, &mut effects);
         (after, effects)
     }

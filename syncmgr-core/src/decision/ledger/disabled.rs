@@ -90,10 +90,10 @@ impl RetryLedger {
         self.interrupted.resume_again(handler);
         let is_enabled = |item: ItemId| subject.item().is_none_or(|enabled| enabled == item);
         self.make_due(handler, is_enabled);
-        let held_back = self.held_back.keys().filter(|(of, item)| *of == handler && is_enabled(*item));
-        let held_back: Vec<_> = held_back.map(|(_, item)| *item).collect();
+        let unstated = self.due_without_state.keys().filter(|(of, item)| *of == handler && is_enabled(*item));
+        let unstated: Vec<_> = unstated.map(|(_, item)| *item).collect();
         // The claims of these items hold them further if necessary.
-        held_back.into_iter().for_each(|item| drop(self.postpone(handler, item, now, now)));
+        unstated.into_iter().for_each(|item| drop(self.postpone(handler, item, now, now)));
         let mut effects = writes([StateChange::Disabled { handler, subject, reason: None }]);
         effects.extend(self.has_pending().then_some(Effect::Wake));
         effects

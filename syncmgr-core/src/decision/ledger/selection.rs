@@ -67,7 +67,7 @@ impl RetryLedger {
         let mut effects = self.clear_claims(claims, requested_by, now);
         let hold = self.hold(handler, HANDLER_ITSELF, claims, requested_by, now);
         self.set_due(handler, item, None);
-        self.held_back.remove(&(handler, item));
+        self.due_without_state.remove(&(handler, item));
         effects.extend(hold.as_ref().and_then(|hold| self.postpone_held(handler, item, claims, hold, now)));
         (hold, effects)
     }
@@ -104,7 +104,7 @@ impl RetryLedger {
 
     /// Makes the items that these claims held back due now, or once their own wait is over.
     pub(super) fn start_held_back(&mut self, claims: &[Claim], now: SystemTime) -> Vec<Effect> {
-        let held = self.held_back.iter().filter(|(_, of)| of.iter().any(|claim| claims.contains(claim)));
+        let held = self.due_without_state.iter().filter(|(_, of)| of.iter().any(|claim| claims.contains(claim)));
         let held =
             held.map(|(key, _)| *key).filter(|(handler, item)| self.retry_queue.due_of(*handler, *item).is_some());
         let mut effects = Vec::new();
@@ -125,7 +125,7 @@ impl RetryLedger {
         now: SystemTime,
     ) -> Option<Effect> {
         let (Hold::BackingOff { until, .. } | Hold::NotBefore { until }) = hold else { return None };
-        self.held_back.insert((handler, item), claims.iter().map(|claim| (*claim).clone()).collect());
+        self.due_without_state.insert((handler, item), claims.iter().map(|claim| (*claim).clone()).collect());
         let own = self.state_of(handler, item).and_then(|state| state.until);
         Some(self.postpone(handler, item, self.time(now), own.map_or(*until, |own| own.max(*until))))
     }
@@ -151,7 +151,7 @@ impl RetryLedger {
             return Vec::new();
         }
         let items = self.handlers.get(&handler).map(|handler| handler.items.keys()).into_iter().flatten().copied();
-        let missed: BTreeSet<_> = items.chain(self.held_back_of(handler)).filter(|item| lists(*item)).collect();
+        let missed: BTreeSet<_> = items.chain(self.due_without_state_of(handler)).filter(|item| lists(*item)).collect();
         self.requeue(handler, missed, policy, now)
     }
 
@@ -175,7 +175,7 @@ impl RetryLedger {
         }
         let missing: Vec<_> = self.retry_queue.items_of(handler).filter(is_missing).collect();
         missing.into_iter().for_each(|item| self.retry_queue.forget_item(handler, item));
-        self.held_back.retain(|(of, item), _| *of != handler || lists(*item));
+        self.due_without_state.retain(|(of, item), _| *of != handler || lists(*item));
         vec![Effect::Wake]
     }
 
@@ -194,8 +194,8 @@ impl RetryLedger {
         let mut effects = Vec::new();
         for item in items {
             let state = self.state_of(handler, item).copied().filter(|state| state.until.is_some());
-            let held_back = self.held_back.contains_key(&(handler, item));
-            let state = state.or(held_back.then(|| RetryState::new(RetryStatus::Backoff, now, Some(now))));
+            let is_unstated = self.due_without_state.contains_key(&(handler, item));
+            let state = state.or(is_unstated.then(|| RetryState::new(RetryStatus::Backoff, now, Some(now))));
             let is_queued = self.retry_queue.due_of(handler, item).is_some();
             let is_unlisted = self.is_unlisted(handler, item);
             let Some(state) = state.filter(|_| !is_queued && !is_unlisted) else { continue };
@@ -245,7 +245,7 @@ impl RetryLedger {
         let environment =
             holds(environment, capabilities, Trigger::Scheduled, RequestedBy::Automatic).filter(|_| is_due);
         known.other_holds.extend(self.held.hold_of(handler).cloned().or(environment));
-        let held_back = known.item.and_then(|item| self.held_back.get(&(handler, item)));
+        let held_back = known.item.and_then(|item| self.due_without_state.get(&(handler, item)));
         if known.listed == Listed::Unknown {
             let unlisted = known.item.is_some_and(|item| self.is_unlisted(handler, item));
             known.listed = match held_back {

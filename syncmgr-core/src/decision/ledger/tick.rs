@@ -116,7 +116,7 @@ impl RetryLedger {
             // If the handler has an automatic run, that run takes the items. Otherwise `take_due` below starts them.
             for item in items {
                 let _ = self.postpone(handler, item, now, now);
-                self.held_back.entry((handler, item)).or_default();
+                self.due_without_state.entry((handler, item)).or_default();
             }
         }
         self.resources.retain(|claim, state| {
@@ -126,7 +126,7 @@ impl RetryLedger {
             !is_cleared
         });
         let is_free = |claim: &&Claim| !self.resources.contains_key(*claim);
-        let free: Vec<_> = self.held_back.values().flatten().filter(is_free).cloned().collect();
+        let free: Vec<_> = self.due_without_state.values().flatten().filter(is_free).cloned().collect();
         effects.extend(self.start_held_back(&free, now));
         effects.extend(start_items(self.retry_queue.take_due(now)));
         effects
