@@ -42,13 +42,15 @@ impl Work {
     /// Compares the changed directories again and returns those that are in sync. This finds changes that other programs made in
     /// the meantime.
     pub(crate) fn scan_again(&self, cache: &ScanCache, began: Option<SystemTime>) -> Result<ScanCache, Stopped> {
-        let options = self.scan_options(cache, began);
+        // After an error, a file in TO may have attributes that the run could not set.
+        let applied_since = began.filter(|_| self.part.result().errors.is_empty());
+        let options = ScanOptions { applied_since, ..self.scan_options(cache, began) };
         Ok(mirror::scan(&self.pair, &self.part.extent, options, &Quiet(self))?.in_sync)
     }
 
     fn scan_options<'a>(&'a self, cache: &'a ScanCache, changed_since: Option<SystemTime>) -> ScanOptions<'a> {
         let extra_entries = self.options.deletions.extra_entries();
-        ScanOptions { extra_entries, cache, changed_since, own_files: &self.options.own_files }
+        ScanOptions { extra_entries, cache, changed_since, applied_since: None, own_files: &self.options.own_files }
     }
 
     pub(crate) fn prepare(&self, mut plan: Plan) -> Result<Plan, Stopped> {

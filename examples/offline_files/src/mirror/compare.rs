@@ -106,6 +106,10 @@ impl Scan<'_> {
         if is_suspect && !visit.same_contents(target.name, self.monitor)? {
             return self.change(visit, target, Action::CopyFile, from.size);
         }
+        if self.has_applied_attributes(&from, &to) {
+            self.count_unchanged();
+            return Ok(());
+        }
         match visit.new_attributes(target.name, &from, &to, self.root)? {
             // Another name of the file in TO, as in a snapshot, keeps its attributes.
             Some(_) if to.names > 1 && !self.root.kept.hard_links => {
@@ -131,6 +135,12 @@ impl Scan<'_> {
     /// Returns `true` if kind, size and time are equal, as far as TO stores times.
     fn is_alike(&self, from: &Entry, to: &Entry) -> bool {
         to.resembles(from) && self.root.sample.same_time(from, to)
+    }
+
+    /// Returns `true` if the run has compared or set the attributes of `to` already, and `from` has not changed since.
+    fn has_applied_attributes(&self, from: &Entry, to: &Entry) -> bool {
+        let has_settled = |moment| from.was_changed_before(moment);
+        self.options.applied_since.is_some_and(has_settled) && from.mode == to.mode && from.owner == to.owner
     }
 
     pub(super) fn count_unchanged(&mut self) {

@@ -31,6 +31,8 @@ pub(crate) struct ScanOptions<'a> {
     pub(crate) cache: &'a ScanCache,
     /// Files that may have changed since this time are compared by their contents if sizes and times are equal.
     pub(crate) changed_since: Option<SystemTime>,
+    /// Files that have not changed since this time have their attributes in TO if owners and permission bits are equal.
+    pub(crate) applied_since: Option<SystemTime>,
     /// The files to leave alone on both sides.
     pub(crate) own_files: &'a OwnFiles,
 }
