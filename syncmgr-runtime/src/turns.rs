@@ -31,6 +31,8 @@ pub(crate) trait TakesTurns: Send + Sync {
 #[derive(Default)]
 pub(crate) struct Turn {
     run: Option<Arc<dyn TakesTurns>>,
+    /// The position of the run at the beginning of the turn: a run that retries items has several turns.
+    began: Position,
     next: OnceLock<Arc<Turn>>,
 }
 
@@ -64,7 +66,8 @@ impl Turns {
 
     /// Adds the turn of a run. The turn is over once it is dropped.
     pub(crate) fn add(&self, run: Arc<dyn TakesTurns>) -> Arc<Turn> {
-        let turn = Arc::new(Turn { run: Some(run), next: OnceLock::new() });
+        let began = run.position();
+        let turn = Arc::new(Turn { run: Some(run), began, next: OnceLock::new() });
         let before = std::mem::replace(&mut *self.latest.lock(), Arc::downgrade(&turn)).upgrade();
         if let Some(before) = before {
             assert!(before.next.set(turn.clone()).is_ok(), "a turn is the latest one until the next begins");
@@ -74,9 +77,9 @@ impl Turns {
 }
 
 impl Since {
-    /// Returns the runs that had a turn, in order, each with its position at the time of the request.
+    /// Returns the runs that had a turn, in order, each with its position at the request or at the beginning of a later turn.
     pub(crate) fn runs(&self) -> impl Iterator<Item = (&dyn TakesTurns, Position)> {
-        let later = successors(self.turn.next.get(), |turn| turn.next.get()).map(|turn| (turn, Position::default()));
+        let later = successors(self.turn.next.get(), |turn| turn.next.get()).map(|turn| (turn, turn.began));
         let turns = std::iter::once((&self.turn, self.position)).chain(later);
         turns.filter_map(|(turn, position)| Some((&**turn.run.as_ref()?, position)))
     }

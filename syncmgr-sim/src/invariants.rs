@@ -138,9 +138,10 @@ impl Process<'_> {
         if record.outcome == Some(Outcome::Failed) && must_wait && record.retry.is_none() {
             return Some((RECORD, format!("{key:?} failed but has no retry state: {record:?}")));
         }
-        // An answer removes both the question from the log and the retry state. An item that may have ended its process gets a
-        // retry state before it begins.
-        let must_be_logged = record.outcome == Some(Outcome::Failed) && record.retry.is_some() && !self.is_counted(key);
+        // An answer removes both the question from the log and the retry state, unless the store refuses that write and stores a
+        // later deletion of the entry. An item that may have ended its process gets a retry state before it begins.
+        let is_stored = !self.sim.with(|state| state.model.store_failed) && !self.is_counted(key);
+        let must_be_logged = is_stored && record.outcome == Some(Outcome::Failed) && record.retry.is_some();
         let log = self.disk.store.log(key.0).ok()?;
         if must_be_logged && !log.iter().any(|logged| logged.entry.item.is_none_or(|item| item == key.1)) {
             return Some((RECORD, format!("{key:?} failed, but the log has no entry for it")));

@@ -159,6 +159,16 @@ const REGRESSIONS: &[(u64, &str, &str)] = &[
         "9-10,18,24,33,37,48,52-54",
         "an earlier run made an item due again that a later listing had lacked meanwhile",
     ),
+    (
+        9_421_234,
+        "0,2,4,7,9,11,13,17,19",
+        "the model expected the log entry of a failure although the store had refused the answer to it",
+    ),
+    (
+        9_422_830,
+        "0-3,5-6,8-9,14-15,17-18,20-21,23-24,27-28,30-31,33",
+        "a request was merged with the attempt of an earlier run that had failed before the request",
+    ),
 ];
 
 #[test]

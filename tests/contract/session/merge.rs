@@ -240,3 +240,30 @@ async fn a_merged_item_can_be_retried_from_the_second_session() {
     assert_eq!(steps.began(), "a b a b");
     assert_succeeds(first).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_retries_an_item_does_not_cover_what_it_ran_before_the_request() {
+    let (steps, error) = (Steps::default(), syncmgr::log::ErrorId::from_key("again"));
+    let handler = sequential_handler(&steps, &["a", "b"])
+        .on_prepare(move |run| {
+            run.log(syncmgr::LogEntry::new(syncmgr::LogLevel::Warning, "again?").with_link(error));
+            async { Ok(()) }.boxed()
+        })
+        .on_show_error(|_, _| async { Ok(syncmgr::handler::Resolution::Retry(vec![id("b")])) }.boxed());
+    let manager = manager_with([handler]);
+    let first = start_manual(&manager, 1);
+    steps.release(&["a", "b"]).await;
+    within(first.report()).await;
+    let second = start_manual(&manager, 1);
+    wait_until_idle().await;
+    let retried = first.clone();
+    let retry = tokio::spawn(async move { retried.show_error(nth(1), error).await });
+    wait_until_idle().await;
+    let third = start_manual(&manager, 1);
+    open_all(&steps);
+    within(retry).await.unwrap().unwrap();
+    let report = assert_succeeds(third).await;
+    assert_eq!(hold_of(&report, id("a")), None, "merged with an attempt from before the request");
+    assert_succeeds(second).await;
+    assert_succeeds(first).await;
+}
