@@ -22,7 +22,7 @@ pub(crate) type Written = BoxFuture<'static, SyncResult>;
 /// The writes that are decided and not yet passed to the store.
 ///
 /// A store is foreign code and runs outside our locks. The order of writes is decided under these locks, so a write is first
-/// queued under the lock of its decision. Whoever releases the lock passes the queue on.
+/// queued under the lock of its decision. The caller passes the queue on after it has released the lock.
 #[derive(Default)]
 pub(crate) struct Outbox {
     state: Mutex<State>,
