@@ -346,7 +346,7 @@ pub mod store {
     pub use syncmgr_core::{
         record::{Checkpoint, Fence, ItemEnd, ItemRecord},
         store::{
-            Durability, HandlerRecord, Histogram, LogRecord, ManagerSlot, Medium, SessionEnd, SessionOutcome,
+            Durability, HandlerRecord, Histogram, ItemName, LogRecord, ManagerSlot, Medium, SessionEnd, SessionOutcome,
             SessionRecord, StaleWriter, StateChange, StateStore, StoreInUse, StoreLease,
         },
     };

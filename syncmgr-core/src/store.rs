@@ -130,13 +130,13 @@ pub trait StateStore: Send + Sync + 'static {
         Ok(records)
     }
 
-    /// Returns the stored names of a handler's items.
+    /// Returns the stored names of a handler's items, with the default states of the items.
     ///
     /// The default returns no names: after a restart, the items are known by their ids until their handler lists them.
     ///
     /// # Errors
     /// Fails if the store cannot be read.
-    fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Arc<str>>> {
+    fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemName>> {
         let _ = handler;
         Ok(BTreeMap::new())
     }
@@ -289,6 +289,23 @@ impl StaleWriter {
     /// Creates the error for a write of `writer` after a write of `latest`.
     pub const fn new(item: ItemId, writer: Fence, latest: Fence) -> Self {
         Self { item, writer, latest }
+    }
+}
+
+/// What the store keeps of a listed item, for lists of items without a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ItemName {
+    /// The display name.
+    pub name: Arc<str>,
+    /// The default state, which applies unless another one is chosen.
+    pub state: ItemState,
+}
+
+impl ItemName {
+    /// Creates the stored name of an item.
+    pub fn new(name: impl Into<Arc<str>>, state: ItemState) -> Self {
+        Self { name: name.into(), state }
     }
 }
 

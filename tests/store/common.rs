@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures::executor::block_on;
+use syncmgr::item::ItemState;
 use syncmgr::log::ErrorId;
-use syncmgr::store::{StateChange, StateStore};
+use syncmgr::store::{ItemName, StateChange, StateStore};
 use syncmgr::{HandlerId, ItemId, LogEntry, LogLevel, Outcome, SessionId, Uuid};
 use syncmgr_core::record::{Checkpoint, Fence, ItemEnd, ItemRecord};
 use syncmgr_core::retry::{RetryState, RetryStatus};
@@ -90,6 +91,11 @@ pub(crate) fn backoff(failures: u32) -> RetryState {
 
 pub(crate) fn retry(item: ItemId, retry: Option<RetryState>) -> StateChange {
     StateChange::Retry { handler: HANDLER, item, retry }
+}
+
+/// Creates the stored name of an item that is selected by default.
+pub(crate) fn item_name(name: &str) -> ItemName {
+    ItemName::new(name, ItemState::Checked)
 }
 
 pub(crate) fn plain(text: &str) -> LogEntry {

@@ -48,9 +48,9 @@ fn a_store_of_the_first_version_is_upgraded_and_keeps_its_records() {
     tamper(&path, "PRAGMA user_version = 1");
     assert!(matches!(SqliteStore::open_read_only(&path), Err(StoreError::TooOld { found: 1, known: 2, .. })));
     let store = SqliteStore::open(&path).expect("the store opens");
-    let names = map([(ITEM, Some("Inbox".into()))]);
+    let names = map([(ITEM, Some(item_name("Inbox")))]);
     put(&store, [StateChange::Names { handler: HANDLER, items: names }]);
-    assert_eq!(store.names(HANDLER).expect("the read succeeds"), map([(ITEM, "Inbox".into())]));
+    assert_eq!(store.names(HANDLER).expect("the read succeeds"), map([(ITEM, item_name("Inbox"))]));
     assert!(record(&store, ITEM).is_some());
 }
 

@@ -30,7 +30,7 @@ fn all_changes() -> Vec<StateChange> {
     let both = [ITEM, NEXT];
     let mut changes = vec![
         StateChange::Choices { handler: HANDLER, items: map(both.map(|item| (item, Some(ItemState::Checked)))) },
-        StateChange::Names { handler: HANDLER, items: map(both.map(|item| (item, Some("name".into())))) },
+        StateChange::Names { handler: HANDLER, items: map(both.map(|item| (item, Some(item_name("name"))))) },
         end_change(1, both.map(|item| (item, item_end(Outcome::Failed)))),
         log(1, &both.map(|item| plain("about one").with_item(item))),
         add_log_change(1, &[plain("about none")]),

@@ -2,7 +2,7 @@
 
 use syncmgr::item::ItemState;
 use syncmgr::request::{RegisterFlags, Registration};
-use syncmgr::store::{HandlerRecord, StateChange, StateStore};
+use syncmgr::store::{HandlerRecord, ItemName, StateChange, StateStore};
 use syncmgr::{HandlerId, ItemId, Subject};
 
 use crate::common::*;
@@ -64,14 +64,17 @@ fn handlers_have_separate_choices(store: &dyn StateStore) {
 
 fn a_name_is_stored_until_it_is_removed(store: &dyn StateStore) {
     let name =
-        |item, name: Option<&str>| StateChange::Names { handler: HANDLER, items: map([(item, name.map(Into::into))]) };
+        |item, name: Option<&str>| StateChange::Names { handler: HANDLER, items: map([(item, name.map(item_name))]) };
     put(store, [name(ITEM, Some("Inbox")), name(NEXT, Some("Sent"))]);
     put(store, [name(ITEM, Some("Eingang"))]);
-    let names = map([(ITEM, "Eingang".into()), (NEXT, "Sent".into())]);
+    let names = map([(ITEM, item_name("Eingang")), (NEXT, item_name("Sent"))]);
     assert_eq!(store.names(HANDLER).expect("the read succeeds"), names);
     assert_eq!(store.names(OTHER).expect("the read succeeds"), map([]));
     put(store, [name(ITEM, None), name(ItemId::from_u128(99), None)]);
-    assert_eq!(store.names(HANDLER).expect("the read succeeds"), map([(NEXT, "Sent".into())]));
+    assert_eq!(store.names(HANDLER).expect("the read succeeds"), map([(NEXT, item_name("Sent"))]));
+    let unchecked = ItemName::new("Sent", ItemState::Unchecked);
+    put(store, [StateChange::Names { handler: HANDLER, items: map([(NEXT, Some(unchecked.clone()))]) }]);
+    assert_eq!(store.names(HANDLER).expect("the read succeeds"), map([(NEXT, unchecked)]));
 }
 
 fn a_disabled_handler_or_item_stays_disabled_until_it_is_enabled(store: &dyn StateStore) {

@@ -39,6 +39,15 @@ impl Gate {
     }
 }
 
+/// Opens a gate also if an assertion fails, because the store waits for its writer when it is dropped.
+struct OpenOnDrop<'a>(&'a Gate);
+
+impl Drop for OpenOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
 fn question() -> Question {
     Question::new("k", "Which?", [Arc::from("a"), Arc::from("b")])
 }
@@ -56,7 +65,7 @@ fn every_write() -> Vec<Vec<StateChange>> {
         end: SessionEnd::new(at(2), SessionOutcome::WithProblems, map([(Outcome::Failed, 1)])),
     };
     let choose = |item, state| StateChange::Choices { handler, items: map([(item, state)]) };
-    let name = |item, name: Option<&str>| StateChange::Names { handler, items: map([(item, name.map(Arc::from))]) };
+    let name = |item, name: Option<&str>| StateChange::Names { handler, items: map([(item, name.map(item_name))]) };
     let disable =
         |subject, reason: Option<&str>| StateChange::Disabled { handler, subject, reason: reason.map(Arc::from) };
     let answer = StateChange::Answered { handler, item, question: question(), choice: 1 };
@@ -128,10 +137,11 @@ fn check_reads(failpoint: &'static str) {
             assert_eq!(block_on(store.write(changes.clone())).is_ok(), block_on(memory.write(changes)).is_ok());
         }
         gate.close();
+        let opener = OpenOnDrop(&gate);
         let queued: Vec<_> = second.iter().map(|changes| store.write(changes.clone())).collect();
         second.into_iter().for_each(|changes| drop(memory.write(changes)));
         assert_eq!(read_all(&store), read_all(&memory), "with {stored} stored writes");
-        gate.open();
+        drop(opener);
         block_on(join_all(queued));
         assert_eq!(read_all(&store), read_all(&memory), "with all writes stored");
     }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use super::{Histogram, SessionEnd, SessionRecord};
+use super::{Histogram, ItemName, SessionEnd, SessionRecord};
 use crate::claim::Claim;
 use crate::id::{ErrorScope, HandlerId, ItemId, SessionId, Subject};
 use crate::item::ItemState;
@@ -45,12 +45,12 @@ pub enum StateChange {
         /// The new choices.
         items: BTreeMap<ItemId, Option<ItemState>>,
     },
-    /// Stores the names of items; `None` removes a name.
+    /// Stores the names of items, with their default states; `None` removes a name.
     Names {
         /// The handler.
         handler: HandlerId,
         /// The names that have changed.
-        items: BTreeMap<ItemId, Option<Arc<str>>>,
+        items: BTreeMap<ItemId, Option<ItemName>>,
     },
     /// Stores that a handler or an item is disabled.
     Disabled {

@@ -16,6 +16,7 @@ use syncmgr_core::item::{Completeness, ItemState, SyncItem};
 use syncmgr_core::log::{Action, LogEntry};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::register::RegisterFlags;
+use syncmgr_core::store::ItemName;
 
 use super::SyncManager;
 use crate::host::Host;
@@ -118,19 +119,19 @@ impl ItemFacts {
         })
     }
 
-    /// Explains an item with this record. `name` is its stored name.
-    pub(super) fn explain(&self, item: ItemId, name: Option<Arc<str>>, record: Option<ItemRecord>) -> Explanation {
+    /// Explains an item with this stored name and record.
+    pub(super) fn explain(&self, item: ItemId, stored: Option<&ItemName>, record: Option<ItemRecord>) -> Explanation {
         let listed = self.listed.get(&item);
         let mut known = Known::of(self.of_handler.handler).with_item(item);
         known.listed = match &self.listing {
             _ if listed.is_some() => Listed::Present,
             Some(listing) if listing.completeness() == Completeness::Complete => Listed::Absent,
             // A name is stored when the item is listed. An item with a record is not listed any more if the record says so.
-            _ if name.is_some() && record.is_none() => Listed::Present,
+            _ if stored.is_some() && record.is_none() => Listed::Present,
             _ => Listed::Unknown,
         };
-        known.name = listed.map(SyncItem::shared_name).or(name);
-        known.chosen = self.choice(item);
+        known.name = listed.map(SyncItem::shared_name).or_else(|| Some(stored?.name.clone()));
+        known.chosen = self.choice(item, stored);
         known.current = self.current(item, known.chosen);
         known.quarantined = self.quarantined.contains(&item);
         known.record = record;
@@ -138,8 +139,8 @@ impl ItemFacts {
     }
 
     /// Returns the stored choice for an item, or its default; `None` if neither is known.
-    pub(super) fn choice(&self, item: ItemId) -> Option<ItemState> {
-        let default = || self.listed.get(&item).map(SyncItem::state);
+    pub(super) fn choice(&self, item: ItemId, stored: Option<&ItemName>) -> Option<ItemState> {
+        let default = || self.listed.get(&item).map(SyncItem::state).or_else(|| Some(stored?.state));
         self.choices.get(&item).copied().or_else(default)
     }
 

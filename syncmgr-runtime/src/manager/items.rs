@@ -90,9 +90,10 @@ impl SyncManager {
         let progress = progress(&facts);
         let known: BTreeSet<_> = facts.listed.keys().chain(names.keys()).chain(records.keys()).copied().collect();
         let status = |item| {
-            let explanation = facts.explain(item, names.get(&item).cloned(), records.remove(&item));
+            let stored = names.get(&item);
+            let explanation = facts.explain(item, stored, records.remove(&item));
             let name = explanation.name.clone().unwrap_or_else(|| item.to_string().into());
-            let choice = facts.choice(item).unwrap_or(ItemState::Checked);
+            let choice = facts.choice(item, stored).unwrap_or(ItemState::Checked);
             ItemStatus { item, name, explanation, choice, progress: progress.get(&item).cloned() }
         };
         let mut items: Vec<_> = known.into_iter().map(status).collect();
@@ -120,8 +121,7 @@ pub struct ItemStatus {
     pub name: Arc<str>,
     /// The last result, the holds (also that the item is disabled), and the next run.
     pub explanation: Explanation,
-    /// The choice: the stored one, or the default of the item. `Checked` if neither is known: the default of an item is known
-    /// once its handler has listed it in this process.
+    /// The choice: the stored one, or the default of the item, which is stored with its name.
     pub choice: ItemState,
     /// The progress, if the item is running.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,7 +10,7 @@ use syncmgr_core::item::ItemState;
 use syncmgr_core::log::{LogEntry, Question};
 use syncmgr_core::plan::Side;
 use syncmgr_core::record::{Checkpoint, Fence, ItemEnd, ItemRecord};
-use syncmgr_core::store::{HandlerRecord, LogRecord};
+use syncmgr_core::store::{HandlerRecord, ItemName, LogRecord};
 use uuid::Uuid;
 
 /// The maximum number of log entries per handler. The oldest are dropped first.
@@ -21,7 +21,7 @@ const MAX_ENTRIES: usize = 10_000;
 pub(crate) struct Stored {
     pub(crate) record: HandlerRecord,
     pub(crate) choices: BTreeMap<ItemId, ItemState>,
-    pub(crate) names: BTreeMap<ItemId, Arc<str>>,
+    pub(crate) names: BTreeMap<ItemId, ItemName>,
     /// The reasons for which the handler or its items are disabled.
     pub(crate) disabled: BTreeMap<Subject, Arc<str>>,
     pub(crate) items: BTreeMap<ItemId, ItemRecord>,

@@ -21,7 +21,8 @@ use syncmgr_core::log::Question;
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::retry::RetryState;
 use syncmgr_core::store::{
-    HandlerRecord, Histogram, LogRecord, ManagerSlot, SessionRecord, StateChange, StateStore, StoreInUse, StoreLease,
+    HandlerRecord, Histogram, ItemName, LogRecord, ManagerSlot, SessionRecord, StateChange, StateStore, StoreInUse,
+    StoreLease,
 };
 use syncmgr_core::sync::Mutex;
 
@@ -136,7 +137,7 @@ impl StateStore for MemoryStore {
         Ok(self.of(handler, |stored| stored.items.clone()))
     }
 
-    fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Arc<str>>> {
+    fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemName>> {
         Ok(self.of(handler, |stored| stored.names.clone()))
     }
 

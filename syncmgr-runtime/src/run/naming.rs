@@ -7,7 +7,7 @@ use syncmgr_core::decision::names::{changed_names, same_names};
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::id::ItemId;
 use syncmgr_core::log::{LogEntry, LogLevel};
-use syncmgr_core::store::{StateChange, StateStore};
+use syncmgr_core::store::{ItemName, StateChange, StateStore};
 
 use super::Run;
 use crate::host::Records;
@@ -31,7 +31,7 @@ impl Run {
         }
     }
 
-    async fn changed_names(&self, listing: &Listing) -> SyncResult<BTreeMap<ItemId, Option<std::sync::Arc<str>>>> {
+    async fn changed_names(&self, listing: &Listing) -> SyncResult<BTreeMap<ItemId, Option<ItemName>>> {
         let (handler, listing) = (self.id.handler, listing.clone());
         let changed = move |store: &dyn StateStore| {
             let recorded = store.recorded_items(handler)?;

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params};
 use syncmgr_core::claim::Claim;
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId};
-use syncmgr_core::item::ItemState;
 use syncmgr_core::log::Question;
 use syncmgr_core::record::{Fence, ItemRecord};
-use syncmgr_core::store::{Histogram, SessionRecord};
+use syncmgr_core::store::{Histogram, ItemName, SessionRecord};
 
 use super::encode::{Json, Time};
 use super::rows;
@@ -38,7 +37,7 @@ const KNOWN: &str = "SELECT item, session, attempt, absent_since FROM items
 const RECORDS: &str = "SELECT item, session, attempt, outcome, last_attempt, last_success, setback, failures, total,
         since, until, NULL, NULL, NULL, NULL, sides, absent_since FROM items
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
-const NAMES: &str = "SELECT item, name FROM names WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
+const NAMES: &str = "SELECT item, name, checked FROM names WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const DISABLED: &str = "SELECT item, reason FROM disabled WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const ENDED_SINCE: &str = "SELECT item, session, attempt, ended FROM items
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND ended >= ?2";
@@ -86,8 +85,7 @@ fn load_choices(
 ) -> Result<()> {
     let choices = &mut contents.stored(handler).choices;
     each(connection, query, parameters, |row| {
-        let state = if row.get(1)? { ItemState::Checked } else { ItemState::Unchecked };
-        choices.insert(rows::item(row)?, state);
+        choices.insert(rows::item(row)?, rows::state(row, 1)?);
         Ok(())
     })
 }
@@ -178,7 +176,7 @@ pub(super) fn names(handler: HandlerId) -> impl FnOnce(&Connection, &mut Content
     move |connection, contents| {
         let names = &mut contents.stored(handler).names;
         each(connection, NAMES, [handler.guid()], |row| {
-            names.insert(rows::item(row)?, row.get(1)?);
+            names.insert(rows::item(row)?, ItemName::new(row.get::<_, Arc<str>>(1)?, rows::state(row, 2)?));
             Ok(())
         })
     }

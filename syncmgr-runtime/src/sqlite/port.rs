@@ -14,8 +14,8 @@ use syncmgr_core::log::Question;
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::retry::RetryState;
 use syncmgr_core::store::{
-    Durability, HandlerRecord, Histogram, LogRecord, Medium, SessionRecord, StateChange, StateStore, StoreInUse,
-    StoreLease,
+    Durability, HandlerRecord, Histogram, ItemName, LogRecord, Medium, SessionRecord, StateChange, StateStore,
+    StoreInUse, StoreLease,
 };
 
 use super::SqliteStore;
@@ -76,7 +76,7 @@ impl StateStore for SqliteStore {
         self.view(Size::List, Scope::Handler(handler), load::records(handler))?.records(handler)
     }
 
-    fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Arc<str>>> {
+    fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemName>> {
         self.view(Size::List, Scope::Handler(handler), load::names(handler))?.names(handler)
     }
 
@@ -107,7 +107,7 @@ impl StateStore for SqliteStore {
     }
 
     fn last_session(&self) -> SyncResult<SessionId> {
-        self.view(Size::Lookup, Scope::Sessions, load::last_session)?.last_session()
+        self.view(Size::Lookup, Scope::LastSession, load::last_session)?.last_session()
     }
 
     fn histogram(&self, name: &str) -> SyncResult<Option<Histogram>> {

@@ -7,6 +7,7 @@ use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
+use syncmgr_core::item::ItemState;
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::plan::Side;
 use syncmgr_core::record::{Checkpoint, Fence, ItemRecord};
@@ -26,6 +27,11 @@ pub(super) fn handler(row: &Row<'_>) -> Result<(HandlerId, HandlerRecord)> {
     record.registration = flags(row.get(2)?).map(|flags| Registration::new(flags).with_description(description));
     record.flags = flags(row.get(3)?);
     Ok((HandlerId::new(row.get(0)?), record))
+}
+
+/// Reads the state of an item from a column.
+pub(super) fn state(row: &Row<'_>, column: usize) -> Result<ItemState> {
+    Ok(if row.get(column)? { ItemState::Checked } else { ItemState::Unchecked })
 }
 
 /// `item`.

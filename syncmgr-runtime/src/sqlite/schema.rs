@@ -20,7 +20,7 @@ const TABLES: [&str; 11] = [
      until, checkpoint, checkpoint_version, set_aside, set_aside_version, sides, absent_since FROM items \
      INDEXED BY items_set_back WHERE setback IS NOT NULL",
     "SELECT handler, item, checked FROM choices",
-    "SELECT handler, item, name FROM names",
+    "SELECT handler, item, name, checked FROM names",
     "SELECT handler, item, reason FROM disabled",
     "SELECT handler, item, key, question, choice FROM answers",
     "SELECT entry, handler, manager, session, time, level, text, item, error, action FROM log",

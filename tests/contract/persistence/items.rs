@@ -58,6 +58,23 @@ async fn after_a_restart_the_items_are_listed_without_calling_the_handler() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_restart_an_item_has_its_default_state_until_another_is_chosen() {
+    let store = MemoryStore::new();
+    let listed =
+        || Ok([SyncItem::named("a").with_state(ItemState::Unchecked), SyncItem::named("b")].into_iter().collect());
+    let handler = Scripted::new(&[]).items(listed);
+    let manager = with_store(&store, handler.clone());
+    finish(begin(&manager)).await;
+    drop(manager);
+    let later = with_store(&store, handler);
+    let choices = async || items(&later).await.iter().map(|item| item.choice).collect::<Vec<_>>();
+    assert_eq!(choices().await, [ItemState::Unchecked, ItemState::Checked]);
+    assert_eq!(items(&later).await[0].explanation.holds, [Hold::Unchosen]);
+    later.choose(HANDLER, [id("a")], ItemState::Checked).await.unwrap();
+    assert_eq!(choices().await, [ItemState::Checked; 2]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_store_the_items_of_the_last_listing_are_known() {
     let manager = register_all(SyncManager::new(), [Scripted::new(&["a", "b"])]);
     assert_eq!(names(&manager).await, [""; 0]);
@@ -111,7 +128,7 @@ async fn names_are_written_only_if_they_changed() {
         finish(begin(&manager)).await;
         assert_eq!(named(&store), expected);
     }
-    assert_eq!(store.inner.names(HANDLER).unwrap()[&id("a")], "renamed".into());
+    assert_eq!(&*store.inner.names(HANDLER).unwrap()[&id("a")].name, "renamed");
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use futures::future::BoxFuture;
 use syncmgr::item::ItemState;
-use syncmgr::store::{ItemRecord, LogRecord, Medium, MemoryStore, SessionRecord, StateChange, StateStore};
+use syncmgr::store::{ItemName, ItemRecord, LogRecord, Medium, MemoryStore, SessionRecord, StateChange, StateStore};
 use syncmgr::{HandlerId, ItemId, SessionId, SyncManager, SyncResult};
 use syncmgr_test::reads_from;
 
@@ -56,7 +56,7 @@ impl StateStore for OnDisk {
         self.note("records").records(handler)
     }
 
-    fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Arc<str>>> {
+    fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemName>> {
         self.note("names").names(handler)
     }
 

@@ -30,7 +30,7 @@ fn ctrl_c_exits_with_130_and_the_next_run_completes_the_mirror() {
 fn termination_and_hangup_leave_no_temporary_files() {
     for (signal, code) in [("TERM", 143), ("HUP", 129)] {
         let trees = trees_with_huge_item();
-        let mut running = Running::start(trees.command(&[]));
+        let mut running = Running::start(without_ignored_signals(&trees));
         running.wait_for("huge: 0% of 16.00 GiB");
         running.signal(signal);
         let output = running.end();
@@ -85,6 +85,17 @@ fn a_terminal_shows_bars_and_ctrl_c_stops_the_run() {
     assert!(!output.stdout.contains("huge: started"), "{}", output.stdout);
     assert!(output.stdout.contains("\nstopped "), "{}", output.stdout);
     assert_only_whole_files(&trees);
+}
+
+/// The program in a process that ignores no signal, even if the process of this test was started by `nohup`.
+fn without_ignored_signals(trees: &Trees) -> Command {
+    if cfg!(not(target_os = "linux")) {
+        return trees.command(&[]);
+    }
+    let mut command = Command::new("env");
+    command.args(["--default-signal", crate::program::PROGRAM]).args([&trees.from, &trees.to]);
+    command.env("XDG_STATE_HOME", trees.base.path());
+    command
 }
 
 /// A tree whose item `huge` takes a long time.

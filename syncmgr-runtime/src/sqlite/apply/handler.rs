@@ -1,12 +1,11 @@
 //! Registrations, settings, choices and names.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use rusqlite::params;
 use syncmgr_core::id::{HandlerId, ItemId, Subject};
 use syncmgr_core::item::ItemState;
-use syncmgr_core::store::StateChange;
+use syncmgr_core::store::{ItemName, StateChange};
 use uuid::Uuid;
 
 use super::{Applier, ApplyResult, unknown_change};
@@ -16,7 +15,7 @@ const SET_FLAGS: &str = "UPDATE handlers SET flags = ?2 WHERE key = ?1";
 const CHOOSE: &str = "INSERT INTO choices (handler, item, checked) VALUES (?1, ?2, ?3)
     ON CONFLICT DO UPDATE SET checked = excluded.checked";
 const FORGET_CHOICE: &str = "DELETE FROM choices WHERE handler = ?1 AND item = ?2";
-const NAME: &str = "INSERT OR REPLACE INTO names (handler, item, name) VALUES (?1, ?2, ?3)";
+const NAME: &str = "INSERT OR REPLACE INTO names (handler, item, name, checked) VALUES (?1, ?2, ?3, ?4)";
 const FORGET_NAME: &str = "DELETE FROM names WHERE handler = ?1 AND item = ?2";
 const DISABLE: &str = "INSERT OR REPLACE INTO disabled (handler, item, reason) VALUES (?1, ?2, ?3)";
 const ENABLE: &str = "DELETE FROM disabled WHERE handler = ?1 AND item = ?2";
@@ -51,11 +50,13 @@ impl Applier {
         Ok(())
     }
 
-    fn name_items(&mut self, handler: HandlerId, items: &BTreeMap<ItemId, Option<Arc<str>>>) -> ApplyResult {
+    fn name_items(&mut self, handler: HandlerId, items: &BTreeMap<ItemId, Option<ItemName>>) -> ApplyResult {
         let key = self.key(handler)?;
         for (item, name) in items {
             match name {
-                Some(name) => self.run(NAME, params![key, item.guid(), name])?,
+                Some(ItemName { name, state, .. }) => {
+                    self.run(NAME, params![key, item.guid(), name, *state == ItemState::Checked])?
+                }
                 None => self.run(FORGET_NAME, params![key, item.guid()])?,
             };
         }

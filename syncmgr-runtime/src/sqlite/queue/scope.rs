@@ -10,6 +10,8 @@ pub(in crate::sqlite) enum Scope {
     Handlers,
     /// The sessions.
     Sessions,
+    /// The highest number of a session, of its record or in a fence.
+    LastSession,
     /// The retry states of resources.
     Resources,
     /// The histograms.
@@ -31,12 +33,13 @@ impl Scope {
 
     /// Returns `true` if the whole change is in this scope.
     fn has(self, change: &StateChange) -> bool {
-        use StateChange::{Forget, ForgetItem, Histogram, Resource, SessionBegan, SessionEnded};
+        use StateChange::{Committed, Ended, Forget, ForgetItem, Histogram, Resource, SessionBegan, SessionEnded};
         match self {
             Self::Handlers => handler_of(change).is_some(),
             Self::Sessions => {
                 matches!(change, SessionBegan(_) | SessionEnded { .. } | Forget { .. } | ForgetItem { .. })
             }
+            Self::LastSession => matches!(change, SessionBegan(_) | Committed { .. } | Ended { .. }),
             Self::Resources => matches!(change, Resource { .. }),
             Self::Histograms => matches!(change, Histogram { .. }),
             Self::Handler(handler) => handler_of(change) == Some(handler),

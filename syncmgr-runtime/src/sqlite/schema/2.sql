@@ -1,8 +1,9 @@
 CREATE TABLE names (
-  -- The names of the items that the handlers listed.
+  -- The names and default states of the items that the handlers listed.
   handler INTEGER NOT NULL,
   item BLOB NOT NULL,
   name TEXT NOT NULL,
+  checked INTEGER NOT NULL,      -- by default: 1 selected, 0 deselected
   PRIMARY KEY (handler, item)
 ) STRICT, WITHOUT ROWID;
 
@@ -17,7 +18,8 @@ CREATE TABLE disabled (
 CREATE VIEW names_shown AS SELECT
   lower(substr(hex(handlers.id), 1, 8) || '-' || substr(hex(handlers.id), 9, 4) || '-' || substr(hex(handlers.id), 13, 4) || '-' || substr(hex(handlers.id), 17, 4) || '-' || substr(hex(handlers.id), 21)) AS handler,
   lower(substr(hex(names.item), 1, 8) || '-' || substr(hex(names.item), 9, 4) || '-' || substr(hex(names.item), 13, 4) || '-' || substr(hex(names.item), 17, 4) || '-' || substr(hex(names.item), 21)) AS item,
-  names.name
+  names.name,
+  names.checked
 FROM names JOIN handlers ON handlers.key = names.handler;
 
 CREATE VIEW disabled_shown AS SELECT
