@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use syncmgr::anyhow::anyhow;
+use syncmgr::handler::Resolution;
+use syncmgr::log::ErrorId;
 use syncmgr::progress::Status;
 use syncmgr::session::RunChange;
 use syncmgr::{
-    Classify, FailureClass, Hold, Limits, NeedsUser, Outcome, Progress, Report, RunEnding, Session, SessionEvent,
-    Trigger,
+    Classify, FailureClass, Hold, Limits, LogEntry, LogLevel, NeedsUser, Outcome, Progress, Report, RunEnding, Session,
+    SessionEvent, Trigger,
 };
 use tokio::sync::Notify;
 
@@ -23,6 +25,16 @@ const ONE: Limits = Limits::DEFAULT.with_items(1);
 /// A handler that runs one item at a time.
 pub(crate) fn sequential_handler(steps: &Steps, items: &[&'static str]) -> Scripted {
     steps.handler(1, items).info(|info| info.with_limits(ONE))
+}
+
+/// A handler whose log has a link that runs the item `b` again.
+fn retrying_handler(steps: &Steps, link: ErrorId) -> Scripted {
+    sequential_handler(steps, &["a", "b"])
+        .on_prepare(move |run| {
+            run.log(LogEntry::new(LogLevel::Warning, "again?").with_link(link));
+            async { Ok(()) }.boxed()
+        })
+        .on_show_error(|_, _| async { Ok(Resolution::Retry(vec![id("b")])) }.boxed())
 }
 
 pub(crate) fn merged_into(session: &Session) -> Option<Hold> {
@@ -221,14 +233,8 @@ async fn manually_reported_items_merge_until_their_first_report() {
 
 #[tokio::test(start_paused = true)]
 async fn a_merged_item_can_be_retried_from_the_second_session() {
-    let (steps, error) = (Steps::default(), syncmgr::log::ErrorId::from_key("again"));
-    let handler = sequential_handler(&steps, &["a", "b"])
-        .on_prepare(move |run| {
-            run.log(syncmgr::LogEntry::new(syncmgr::LogLevel::Warning, "again?").with_link(error));
-            async { Ok(()) }.boxed()
-        })
-        .on_show_error(|_, _| async { Ok(syncmgr::handler::Resolution::Retry(vec![id("b")])) }.boxed());
-    let manager = manager_with([handler]);
+    let (steps, error) = (Steps::default(), ErrorId::from_key("again"));
+    let manager = manager_with([retrying_handler(&steps, error)]);
     let first = start_manual(&manager, 1);
     assert_eq!(steps.running().await, "a");
     let second = start_manual(&manager, 1);
@@ -243,14 +249,8 @@ async fn a_merged_item_can_be_retried_from_the_second_session() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_retries_an_item_does_not_cover_what_it_ran_before_the_request() {
-    let (steps, error) = (Steps::default(), syncmgr::log::ErrorId::from_key("again"));
-    let handler = sequential_handler(&steps, &["a", "b"])
-        .on_prepare(move |run| {
-            run.log(syncmgr::LogEntry::new(syncmgr::LogLevel::Warning, "again?").with_link(error));
-            async { Ok(()) }.boxed()
-        })
-        .on_show_error(|_, _| async { Ok(syncmgr::handler::Resolution::Retry(vec![id("b")])) }.boxed());
-    let manager = manager_with([handler]);
+    let (steps, error) = (Steps::default(), ErrorId::from_key("again"));
+    let manager = manager_with([retrying_handler(&steps, error)]);
     let first = start_manual(&manager, 1);
     steps.release(&["a", "b"]).await;
     within(first.report()).await;
