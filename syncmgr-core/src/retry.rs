@@ -138,6 +138,7 @@ impl RetryState {
     /// The hold may already have ended: [`may_run`](crate::decision::retry::may_run) decides that for a given time.
     pub fn hold(&self) -> Option<Hold> {
         Some(match self.status {
+            RetryStatus::Interrupted if self.until.is_none() => Hold::NeedsAttention { failures: self.total },
             RetryStatus::Backoff | RetryStatus::Interrupted => {
                 Hold::BackingOff { until: self.until?, failures: self.failures }
             }
@@ -164,7 +165,9 @@ impl RetryState {
 pub enum RetryStatus {
     /// The item may succeed later; the host retries after a wait.
     Backoff,
-    /// The process ended while the item ran. That counts as a failure; the host retries after a wait, and runs the item alone.
+    /// The process ended while the item ran. That counts as a failure; the host retries after a wait, and runs the item alone. A
+    /// state without a time has used up the retry budget, and becomes [`NeedsAttention`](Self::NeedsAttention) when the handler
+    /// is registered.
     Interrupted,
     /// The peer asked the host to wait until a given time.
     NotBefore,

@@ -38,21 +38,22 @@ impl Process<'_> {
     /// Sets the state from which an item continues, according to its record.
     fn expect_continued(&self, key: Key, record: &ItemRecord) {
         let (wait, failures) = self.stored_wait(record);
-        let status = record.retry.map(|retry| retry.status);
+        let is = |of: RetryStatus| record.retry.is_some_and(|retry| retry.status == of);
+        let is_counted = is(RetryStatus::Interrupted) || is(RetryStatus::NeedsAttention);
         self.sim.try_with(|state| {
             let model = &mut state.model;
             let is_unfinished = model.unfinished.contains(&key);
             // The item may have ended the process, so it does not continue by itself.
-            if status == Some(RetryStatus::NeedsAttention) {
+            if wait == Wait::NeedsRequest && is_counted {
                 model.to_resume.remove(&key);
             }
-            if matches!(status, Some(RetryStatus::Interrupted | RetryStatus::NeedsAttention)) {
-                model.count_kill(key);
-            }
-            let is_suspect = is_unfinished || status == Some(RetryStatus::Interrupted);
+            // A choice ends the suspicion of the items that it leaves out.
+            let finding = model.count_kill(key, is_counted).filter(|_| !self.has_chooser());
+            let is_suspect = is_unfinished || is(RetryStatus::Interrupted) && wait != Wait::NeedsRequest;
             model.suspects.extend(is_suspect.then_some(key));
             let item = model.item(key);
             (item.wait, item.failures) = if is_unfinished { (Wait::Unknown, 0) } else { (wait, failures) };
+            finding.into_iter().for_each(|(invariant, details)| state.report_violation(invariant, details));
         });
     }
 
@@ -111,6 +112,8 @@ impl Process<'_> {
         let wait = match status {
             // The clock was set back, so the manager may have ended the wait and cleared the failures.
             _ if since > wall => return (Wait::Unknown, 0),
+            // The interruptions have used up the retry budget.
+            RetryStatus::Interrupted if time.is_none() => Wait::NeedsRequest,
             RetryStatus::Backoff | RetryStatus::Interrupted => {
                 Wait::Backoff(until(time).saturating_sub(Duration::from_millis(1)))
             }

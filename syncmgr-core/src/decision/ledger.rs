@@ -82,6 +82,8 @@ pub struct RetryLedger {
     /// their claims, and those whose backoff the network has ended. Not stored: after a restart, such an item runs again with the
     /// next session that includes it.
     due_without_state: BTreeMap<(HandlerId, ItemId), Vec<Claim>>,
+    /// The items that may have ended an earlier process and have not run since. Not stored.
+    suspects: BTreeSet<(HandlerId, ItemId)>,
     held: HeldRuns,
     interrupted: Interrupted,
     answers: Answers,
@@ -124,6 +126,7 @@ impl RetryLedger {
             resources: BTreeMap::new(),
             retry_queue: RetryQueue::default(),
             due_without_state: BTreeMap::new(),
+            suspects: BTreeSet::new(),
             held: HeldRuns::default(),
             interrupted: Interrupted::new(resume),
             answers: Answers::default(),
@@ -153,7 +156,8 @@ impl RetryLedger {
         writes(self.interrupted.restore(sessions, now))
     }
 
-    /// Registers a handler and loads the stored retry states of its items.
+    /// Registers a handler and loads the stored retry states of its items. Asks about those whose interruptions have used up the
+    /// retry budget.
     #[must_use = "perform the effects"]
     pub fn register(
         &mut self,
@@ -167,8 +171,10 @@ impl RetryLedger {
         items.values_mut().for_each(|state| *state = begun_by(*state, now));
         let (registered, failed_to_begin) = (Some(capabilities), items.contains_key(&HANDLER_ITSELF));
         self.handlers.insert(handler, Handler { items, generation, registered, failed_to_begin, ..Handler::default() });
+        let mut effects = writes(self.ask_about_interrupted(handler, now));
         self.make_due(handler, |_| true);
-        if self.has_pending() { vec![Effect::Wake] } else { Vec::new() }
+        effects.extend(self.has_pending().then_some(Effect::Wake));
+        effects
     }
 
     /// Sets the events at which a registered handler runs. A run at [`RegisterFlags::CONNECT`] is started by the ledger.
@@ -196,6 +202,7 @@ impl RetryLedger {
     fn drop_starts(&mut self, handler: HandlerId) {
         self.retry_queue.forget(handler);
         self.due_without_state.retain(|(of, _), _| *of != handler);
+        self.suspects.retain(|(of, _)| *of != handler);
         self.held.remove(handler);
         // The session that was to resume its runs may have been one of the held runs.
         self.interrupted.resume_again(handler);
@@ -223,6 +230,7 @@ impl RetryLedger {
     pub fn forget_item(&mut self, handler: HandlerId, item: ItemId) -> Vec<Effect> {
         self.answers.forget(handler, Some(item));
         self.due_without_state.remove(&(handler, item));
+        self.suspects.remove(&(handler, item));
         self.disabled.set(handler, Subject::Item(item), None);
         self.set(handler, item, None);
         self.interrupted.forget_item(handler, item);
@@ -246,7 +254,8 @@ impl RetryLedger {
     pub fn is_clean(&self, handler: HandlerId) -> bool {
         let has_states = self.handlers.get(&handler).is_some_and(|handler| !handler.items.is_empty());
         let is_due = self.retry_queue.next_of(handler).is_some() || self.due_without_state_of(handler).next().is_some();
-        self.resources.is_empty() && !has_states && !is_due && self.disabled.is_empty(handler)
+        let has_suspects = self.suspects.iter().any(|(of, _)| *of == handler);
+        self.resources.is_empty() && !has_states && !is_due && !has_suspects && self.disabled.is_empty(handler)
     }
 
     /// Returns the items of a handler that are due although they have no retry state that says so.

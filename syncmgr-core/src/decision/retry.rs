@@ -108,7 +108,7 @@ pub fn after(
 /// Returns the state that is stored before an item runs that may have ended its process: the state after another interruption.
 ///
 /// An interruption is a transient failure without progress. The end of the attempt replaces this state, so it only counts if the
-/// process ends before.
+/// process ends before. A state without a time has used up the retry budget: the item needs attention.
 ///
 /// ```
 /// # use std::time::SystemTime;
@@ -116,15 +116,12 @@ pub fn after(
 /// let state = interrupted(&RetryPolicy::DEFAULT, None, SystemTime::UNIX_EPOCH, 0);
 /// assert_eq!((state.status, state.failures), (RetryStatus::Interrupted, 1));
 /// let last = interrupted(&RetryPolicy::DEFAULT.with_budget(1, 50), None, SystemTime::UNIX_EPOCH, 0);
-/// assert_eq!(last.status, RetryStatus::NeedsAttention);
+/// assert_eq!((last.status, last.until), (RetryStatus::Interrupted, None));
 /// ```
 pub fn interrupted(policy: &RetryPolicy, before: Option<&RetryState>, now: SystemTime, chance: u64) -> RetryState {
     let counted = add_failure(before, AttemptProgress::None, now);
     let state = backoff(policy, counted, AttemptProgress::None, now, chance);
-    match state.status {
-        RetryStatus::Backoff => RetryState { status: RetryStatus::Interrupted, ..state },
-        _ => state,
-    }
+    RetryState { status: RetryStatus::Interrupted, ..state }
 }
 
 /// Returns the wait after this number of failures in a row.

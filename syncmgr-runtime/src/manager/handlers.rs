@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::SyncManager;
 use crate::host::Registered;
+use crate::scheduler::NoLog;
 
 impl SyncManager {
     /// Registers a handler, for sessions that are started explicitly, and for the retries of its items.
@@ -78,7 +79,7 @@ impl SyncManager {
         let retry_states = self.host().ports.store.retry_states(id).map_err(unreadable)?;
         let disabled = self.host().ports.store.disabled(id).map_err(unreadable)?;
         let now = self.host().now().wall;
-        let (written, effects) = {
+        let written = {
             let mut state = self.host().manager_state();
             if state.handlers.contains_key(&id) {
                 return Err(RequestError::AlreadyRegistered { handler: id });
@@ -93,16 +94,18 @@ impl SyncManager {
             state.registry.register(id, effective)?;
             let generation = state.next_generation();
             state.handlers.insert(id, Registered { handler, info, generation, turns: Arc::default(), listing: None });
+            let effects = {
+                let mut ledger = self.host().ledger();
+                ledger.load_disabled(id, if is_known { disabled } else { BTreeMap::new() });
+                let effects = ledger.register(id, generation, capabilities, retry_states, now);
+                effects.into_iter().chain(ledger.set_events(id, events)).collect()
+            };
+            let mut changes = vec![StateChange::Registered { handler: id, registration }];
+            changes.extend(self.host().perform(effects, &NoLog));
             // Queued under the lock, like the deletion of the handler's data: the order of both decides what is stored.
-            let written = self.host().queue_write(vec![StateChange::Registered { handler: id, registration }]);
-            let mut ledger = self.host().ledger();
-            ledger.load_disabled(id, if is_known { disabled } else { BTreeMap::new() });
-            let mut effects = ledger.register(id, generation, capabilities, retry_states, now);
-            effects.extend(ledger.set_events(id, events));
-            (written, effects)
+            self.host().queue_write(changes)
         };
         self.host().finish_write(Some(written));
-        self.host().apply(effects);
         self.host().admission.add_handler();
         Ok(id)
     }

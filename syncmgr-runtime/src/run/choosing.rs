@@ -85,6 +85,7 @@ impl Run {
             });
             unfinished.extend(&requested - &ended);
         }
+        self.decide(|ledger, _| ledger.add_suspects(self.id.handler, &unfinished));
         unfinished
     }
 

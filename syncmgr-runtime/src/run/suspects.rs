@@ -14,8 +14,7 @@ use super::Run;
 use crate::attempt::{Attempt, Pace, Suspects};
 
 impl Run {
-    /// Returns the suspects among the items of the next attempt: the unfinished items of interrupted runs, and the items whose
-    /// last attempt was interrupted.
+    /// Returns the suspects among the items of the next attempt.
     pub(super) async fn suspects(&self, items: &[SyncItem]) -> Suspects {
         let handler = self.id.handler;
         let interrupted = self.host().ledger().interrupted(handler);
@@ -24,10 +23,10 @@ impl Run {
         if unfinished.is_empty() && ledger.is_clean(handler) {
             return Suspects::default();
         }
-        let is_counted = |item: &ItemId| ledger.was_interrupted(handler, *item);
         let items: BTreeSet<_> = items.iter().map(SyncItem::id).collect();
-        let pace = if items.iter().any(is_counted) { Pace::OneAtATime } else { Pace::Concurrent };
-        let items = items.into_iter().filter(|item| unfinished.contains(item) || is_counted(item)).collect();
+        let is_counted = items.iter().any(|item| ledger.was_interrupted(handler, *item));
+        let pace = if is_counted { Pace::OneAtATime } else { Pace::Concurrent };
+        let items = items.into_iter().filter(|item| ledger.is_suspect(handler, *item)).collect();
         Suspects { items, pace }
     }
 

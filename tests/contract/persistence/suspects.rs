@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use syncmgr::retry::{Resume, RetryState, RetryStatus};
 use syncmgr::store::{Fence, ItemEnd, MemoryStore, StateChange, StateStore};
-use syncmgr::{Hold, ItemId, Outcome, Participation, RetryPolicy, SyncManager};
+use syncmgr::{Hold, ItemId, LogLevel, Outcome, Participation, RetryPolicy, SyncManager};
 use syncmgr_test::Transcript;
 use tokio::time::sleep;
 
@@ -188,8 +188,37 @@ async fn a_retry_that_ends_its_process_needs_attention_after_its_budget() {
         sleep(Duration::from_secs(5)).await;
         program.kill(process).await;
     }
-    assert_eq!(program.status("poison"), Some((RetryStatus::NeedsAttention, 3)));
     assert_eq!(program.starts_of("poison"), 3);
+    let process = program.start();
+    assert_eq!(program.status("poison"), Some((RetryStatus::NeedsAttention, 3)));
+    let log = within(process.log(nth(1))).await.expect("a memory store does not fail");
+    let questions: Vec<_> = log.iter().filter(|record| record.entry.has_question_for(id("poison"))).collect();
+    let [asked] = questions[..] else { panic!("{log:?}") };
+    let text = "needs attention: failed 3 times, the last time because the program ended, no more automatic attempts";
+    assert_eq!((&*asked.entry.text, asked.entry.level), (text, LogLevel::Warning));
+    program.steps.open("poison");
+    let error = asked.entry.id.expect("a question has an id");
+    let again = process.answer(nth(1), error, 0).expect("the question is open");
+    assert!(within(again.finish()).await.is_success());
+    assert_eq!(within(process.log(nth(1))).await.expect("a memory store does not fail").len(), 0);
+    assert_eq!(program.status("poison"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_item_is_counted_after_a_claim_held_it_back() {
+    let mut program = Program::new(&["poison:account"]);
+    program.interrupt().await;
+    let (now, claim) = (program.clock.wall(), "account".into());
+    let busy = RetryState::new(RetryStatus::NotBefore, now, Some(now + Duration::from_secs(5))).with_failures(1, 1);
+    let held = StateChange::Resource { claim, retry: Some(busy) };
+    within(program.store.write(vec![held])).await.expect("a memory store does not fail");
+    let process = program.start();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(program.starts_of("poison"), 1, "the claim is held back");
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(program.starts_of("poison"), 2);
+    program.kill(process).await;
+    assert_eq!(program.status("poison"), Some((RetryStatus::Interrupted, 1)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -203,8 +232,8 @@ async fn a_handler_that_ends_its_process_needs_attention_after_its_budget() {
             program.kill(process).await;
         }
         assert_eq!(program.calls.of(&[fatal]).len(), 4, "{fatal}: one call, and three that were counted");
-        assert_eq!(program.own_status(), Some((RetryStatus::NeedsAttention, 3)), "{fatal}");
         let explanation = program.start().explain_handler(nth(1)).unwrap();
+        assert_eq!(program.own_status(), Some((RetryStatus::NeedsAttention, 3)), "{fatal}");
         assert_eq!(explanation.holds, [Hold::NeedsAttention { failures: 3 }], "{fatal}: {explanation}");
         program.fatal = "";
         let process = program.start();

@@ -65,6 +65,7 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn forget_absent(&mut self, handler: HandlerId, item: ItemId) -> Vec<Effect> {
         self.set(handler, item, None);
+        self.suspects.remove(&(handler, item));
         self.answers.forget(handler, Some(item));
         self.disabled.set(handler, Subject::Item(item), None);
         writes([StateChange::ForgetItem { handler, item }])

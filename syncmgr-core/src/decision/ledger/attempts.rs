@@ -70,6 +70,9 @@ impl RetryLedger {
             effects.push(Effect::Write(StateChange::Settled { handler, item }));
         }
         self.due_without_state.remove(&(handler, item));
+        if !matches!(verdict.outcome, Outcome::Skipped | Outcome::Stopped) {
+            self.suspects.remove(&(handler, item));
+        }
         let after = self.after(attempted, &mut effects);
         (after, effects)
     }
@@ -120,7 +123,9 @@ impl RetryLedger {
         if let Some(failed_since) = self.reconnected.as_mut().filter(|_| after != before) {
             failed_since.items.insert((handler, item));
         }
-        effects.extend(attention_question(item, before, after).map(Effect::AddQuestion));
+        let question =
+            just_spent(before, after).map(|total| attention_question(item, &format!("failed {total} times")));
+        effects.extend(question.map(Effect::AddQuestion));
         effects.extend(after.map(|_| Effect::Wake));
         after
     }
@@ -166,12 +171,16 @@ fn with_peers_time(before: Option<RetryState>, after: RetryState, now: SystemTim
     }
 }
 
-/// Returns the question to log if the item has just used up its retry budget.
-fn attention_question(item: ItemId, before: Option<RetryState>, after: Option<RetryState>) -> Option<LogEntry> {
+/// Returns the number of failures if the item has just used up its retry budget.
+fn just_spent(before: Option<RetryState>, after: Option<RetryState>) -> Option<u32> {
     let needs = |state: Option<RetryState>| state.filter(|state| state.status == RetryStatus::NeedsAttention);
-    let state = needs(after).filter(|_| needs(before).is_none())?;
-    let text = format!("needs attention: failed {} times, no more automatic attempts", state.total);
+    needs(after).filter(|_| needs(before).is_none()).map(|state| state.total)
+}
+
+/// Returns the question to log about an item that has used up its retry budget. `failed` tells how often and why.
+pub(super) fn attention_question(item: ItemId, failed: &str) -> LogEntry {
+    let text = format!("needs attention: {failed}, no more automatic attempts");
     let question = Question::of_host(ATTENTION, &text, [Remedy::TryAgain, Remedy::Refuse], 0);
     let id = ErrorId::of_question(item, ATTENTION);
-    Some(LogEntry::new(LogLevel::Warning, text).with_item(item).with_question(id, question))
+    LogEntry::new(LogLevel::Warning, text).with_item(item).with_question(id, question)
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
+use uuid::Uuid;
+
 use crate::id::{HandlerId, ItemId, SessionId};
 use crate::request::RunRequest;
 use crate::store::{SessionEnd, SessionOutcome, SessionRecord, StateChange};
@@ -89,6 +91,12 @@ impl Interrupted {
             Some(InterruptedRun { session: session.record.session, items })
         };
         self.sessions.iter().filter_map(of_handler).collect()
+    }
+
+    /// Returns the latest interrupted session with a run of this handler, and its manager.
+    pub(super) fn latest_of(&self, handler: HandlerId) -> Option<(SessionId, Uuid)> {
+        let of_handler = self.sessions.iter().filter(|session| session.left.contains_key(&handler));
+        of_handler.map(|session| (session.record.session, session.record.manager)).max()
     }
 
     /// Removes the handler's runs in these sessions, except for the items in `left`: they were resumed and have ended.

@@ -3,17 +3,23 @@
 //! The store does not know which items run. When an interrupted run is resumed, any of its unfinished items may have ended the
 //! process. Such an item is a *suspect*: before it begins, the store gets the state that it has if the process ends again. So only
 //! items that ran at the end of the process are counted, and a success clears an item. Items that were counted before run one at a
-//! time, so that an item is not counted again because of another one.
+//! time, so that an item is not counted again because of another one. An item stays a suspect until it has run, also if the resumed
+//! run leaves it out, for example because a claim holds it back.
 //!
 //! A handler with an interrupted run is a suspect too, under the id [`HANDLER_ITSELF`](super::HANDLER_ITSELF), until it has
 //! prepared.
+//!
+//! The process cannot ask about an item that ends it. The next one does when the handler is registered.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::attempts::attention_question;
 use super::{Effect, RetryLedger, writes};
 use crate::decision::retry::{ClearedBy, clear, interrupted};
 use crate::id::{HandlerId, ItemId};
-use crate::retry::{RetryPolicy, RetryStatus};
+use crate::retry::{RetryPolicy, RetryState, RetryStatus};
 use crate::store::StateChange;
 
 /// A suspect that is about to begin.
@@ -34,6 +40,16 @@ pub struct Suspect<'a> {
 }
 
 impl RetryLedger {
+    /// Adds the unfinished items of interrupted runs, which may have ended the process.
+    pub fn add_suspects(&mut self, handler: HandlerId, items: &BTreeSet<ItemId>) {
+        self.suspects.extend(items.iter().map(|item| (handler, *item)));
+    }
+
+    /// Returns `true` if this item may have ended its process, and has not ended an attempt since.
+    pub fn is_suspect(&self, handler: HandlerId, item: ItemId) -> bool {
+        self.suspects.contains(&(handler, item)) || self.was_interrupted(handler, item)
+    }
+
     /// Returns `true` if the last attempt at this item began as a suspect and was interrupted.
     pub fn was_interrupted(&self, handler: HandlerId, item: ItemId) -> bool {
         self.has_status(handler, item, |status| status == RetryStatus::Interrupted)
@@ -61,7 +77,30 @@ impl RetryLedger {
         writes([StateChange::Retry { handler, item, retry: self.state_of(handler, item).copied() }])
     }
 
+    /// Asks about the items of a handler, and the handler itself, whose interruptions have used up the retry budget. The questions
+    /// are added to the log of the last interrupted session.
+    pub(super) fn ask_about_interrupted(&mut self, handler: HandlerId, now: SystemTime) -> Vec<StateChange> {
+        let Some((session, manager)) = self.interrupted.latest_of(handler) else { return Vec::new() };
+        let Some(known) = self.handlers.get_mut(&handler) else { return Vec::new() };
+        let (mut changes, mut entries) = (Vec::new(), Vec::new());
+        for (item, state) in known.items.iter_mut().filter(|(_, state)| is_spent(state)) {
+            state.status = RetryStatus::NeedsAttention;
+            changes.push(StateChange::Retry { handler, item: *item, retry: Some(*state) });
+            let failed = format!("failed {} times, the last time because the program ended", state.total);
+            entries.push(Arc::new(attention_question(*item, &failed)));
+        }
+        if !entries.is_empty() {
+            changes.push(StateChange::Logged { handler, manager, session, time: now, entries });
+        }
+        changes
+    }
+
     fn has_status(&self, handler: HandlerId, item: ItemId, is: impl Fn(RetryStatus) -> bool) -> bool {
         self.state_of(handler, item).is_some_and(|state| is(state.status))
     }
+}
+
+/// Returns `true` if the interruptions have used up the retry budget, and the user was not asked yet.
+fn is_spent(state: &RetryState) -> bool {
+    state.status == RetryStatus::Interrupted && state.until.is_none()
 }

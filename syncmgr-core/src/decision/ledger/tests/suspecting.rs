@@ -36,8 +36,48 @@ fn interruptions_add_up_until_the_item_needs_attention() {
         assert_eq!((state.status, state.failures), (RetryStatus::Interrupted, failures));
     }
     let spent = begins(&with(&[(INBOX, state)]), None);
-    assert_eq!((spent.status, spent.until), (RetryStatus::NeedsAttention, None));
+    assert_eq!((spent.status, spent.until, spent.failures), (RetryStatus::Interrupted, None, 10));
+    assert_eq!(spent.hold(), Some(Hold::NeedsAttention { failures: 10 }));
     assert!(!with(&[(INBOX, spent)]).continues(MAIL, INBOX));
+}
+
+#[test]
+fn the_next_process_asks_about_an_item_whose_interruptions_used_up_its_budget() {
+    let manager = Uuid::from_u128(3);
+    let session = |number| SessionRecord::new(SessionId(number), manager, Trigger::Manual, at(0), vec![request(MAIL)]);
+    let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
+    let _ = ledger.restore(BTreeMap::new(), vec![session(1), session(2)], at(0));
+    let spent = RetryState { until: None, ..interruptions(10, 130) };
+    let states = BTreeMap::from([(INBOX, spent), (DRAFTS, interruptions(2, 130))]);
+    let effects = ledger.register(MAIL, Generation::FIRST, NEEDS_NETWORK, states, at(110));
+    let [Effect::Write(retry), Effect::Write(StateChange::Logged { session, time, entries, .. }), Effect::Wake] =
+        &effects[..]
+    else {
+        panic!("{effects:?}")
+    };
+    let needs = RetryState { status: RetryStatus::NeedsAttention, ..spent };
+    assert_eq!(*retry, StateChange::Retry { handler: MAIL, item: INBOX, retry: Some(needs) });
+    assert_eq!((*session, *time, entries.len()), (SessionId(2), at(110), 1));
+    assert_eq!((entries[0].item, entries[0].id), (Some(INBOX), Some(ErrorId::of_question(INBOX, "attention"))));
+    assert_eq!(ledger.state_of(MAIL, INBOX), Some(&needs));
+    let again = ledger.register(MAIL, Generation::FIRST, NEEDS_NETWORK, BTreeMap::from([(INBOX, needs)]), at(120));
+    assert_eq!(again, [Effect::Wake], "the question is asked once");
+}
+
+#[test]
+fn an_interrupted_item_that_a_claim_holds_back_stays_a_suspect_until_it_runs() {
+    let mut ledger = with_account(&[], backoff(0, 200));
+    ledger.add_suspects(MAIL, &BTreeSet::from([INBOX, DRAFTS]));
+    let (hold, _) = ledger.select(MAIL, INBOX, &[&account()], RequestedBy::Automatic, at(100));
+    let _ = ledger.ended(&attempted(DRAFTS, plain(Outcome::Skipped), 100));
+    let _ = ledger.finished(MAIL, &[SessionId(1)], &BTreeSet::from([INBOX, DRAFTS]), at(100));
+    assert!(hold.is_some() && ledger.is_suspect(MAIL, INBOX) && ledger.is_suspect(MAIL, DRAFTS));
+    let _ = ledger.select(MAIL, INBOX, &[&account()], RequestedBy::Automatic, at(200));
+    assert!(ledger.is_suspect(MAIL, INBOX) && !ledger.is_clean(MAIL) && !ledger.was_interrupted(MAIL, INBOX));
+    let _ = ledger.ended(&attempted(INBOX, plain(Outcome::Succeeded), 210));
+    assert!(!ledger.is_suspect(MAIL, INBOX) && ledger.is_suspect(MAIL, DRAFTS));
+    let _ = ledger.listed(MAIL, Generation::FIRST, |item| item == INBOX);
+    assert!(!ledger.is_suspect(MAIL, DRAFTS), "an item that is not listed is forgotten");
 }
 
 #[test]
