@@ -17,7 +17,6 @@ use syncmgr_core::trigger::RunFlags;
 
 pub(crate) use self::attempt::{Attempt, AttemptEnd, Finding};
 pub(crate) use self::item::{Item, Wait};
-use self::kill::Killed;
 pub(crate) use self::unlisted::Listed;
 use crate::peer::Key;
 
@@ -41,7 +40,7 @@ pub(crate) struct Model {
     /// The items that the previous process has left unfinished.
     pub(crate) unfinished: BTreeSet<Key>,
     /// The item that has ended the previous process, unless its attempt may not be counted.
-    pub(crate) killed_by: Option<Killed>,
+    pub(crate) killed_by: Option<Key>,
     /// The handlers that must run because the network came up.
     pub(crate) to_connect: BTreeSet<HandlerId>,
     /// The items that the last listing of their handler lacked.

@@ -47,13 +47,13 @@ impl Process<'_> {
             if wait == Wait::NeedsRequest && is_counted {
                 model.to_resume.remove(&key);
             }
-            // A choice ends the suspicion of the items that it leaves out.
-            let finding = model.count_kill(key, is_counted).filter(|_| !self.has_chooser());
+            if is_counted {
+                model.count_kill(key);
+            }
             let is_suspect = is_unfinished || is(RetryStatus::Interrupted) && wait != Wait::NeedsRequest;
             model.suspects.extend(is_suspect.then_some(key));
             let item = model.item(key);
             (item.wait, item.failures) = if is_unfinished { (Wait::Unknown, 0) } else { (wait, failures) };
-            finding.into_iter().for_each(|(invariant, details)| state.report_violation(invariant, details));
         });
     }
 

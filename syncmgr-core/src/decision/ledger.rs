@@ -202,7 +202,6 @@ impl RetryLedger {
     fn drop_starts(&mut self, handler: HandlerId) {
         self.retry_queue.forget(handler);
         self.due_without_state.retain(|(of, _), _| *of != handler);
-        self.suspects.retain(|(of, _)| *of != handler);
         self.held.remove(handler);
         // The session that was to resume its runs may have been one of the held runs.
         self.interrupted.resume_again(handler);
@@ -213,6 +212,7 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn forget(&mut self, handler: HandlerId, claims: Vec<Claim>, now: SystemTime) -> Vec<Effect> {
         self.unregister(handler);
+        self.suspects.retain(|(of, _)| *of != handler);
         self.retry_queue.finish(handler);
         self.answers.forget(handler, None);
         self.disabled.forget(handler);
