@@ -5,11 +5,10 @@ use std::io;
 use std::sync::Arc;
 
 use syncmgr::prelude::*;
-use tokio::sync::Semaphore;
 
-use crate::guard::{Deletions, Tally, emptied_message, held_message, host_plan};
-use crate::mirror::{self, Extent, OwnFiles, Pair, Plan, ScanCache, Stopped};
-use crate::part::{Diagnostic, Part};
+use crate::guard::Deletions;
+use crate::mirror::{self, Extent, OwnFiles, Pair};
+use crate::part::Part;
 use crate::record::{LoadedRecord, RecordMode};
 use crate::roots::Roots;
 use crate::work::Work;
@@ -20,12 +19,10 @@ pub(crate) struct OfflineFiles {
     roots: Roots,
     parts: Parts,
     options: Options,
-    /// One permit per job, shared by all items.
-    permits: Arc<Semaphore>,
 }
 
 /// The parts of the trees by item.
-pub(crate) type Parts = BTreeMap<ItemId, Arc<Part>>;
+pub(crate) type Parts = Arc<BTreeMap<ItemId, Arc<Part>>>;
 
 /// The options of a run.
 #[derive(Clone, Debug)]
@@ -50,30 +47,34 @@ impl SyncHandler for OfflineFiles {
         let _stopwatch = part.measure();
         let record = LoadedRecord::load(item, self.options.record_mode, &self.roots.ids)?;
         part.result().scan_scope = Some(record.scan_scope);
-        let (cache, changed_since) = (record.cache.clone(), record.changed_since());
-        let mut plan = self.blocking(item, move |work| work.scan(&cache, changed_since)).await?;
-        let began = plan.began;
-        self.guard(item, &record, &mut plan).await?;
-        let in_sync = self.carry_out(item, plan).await?;
-        // A file that failed may have changed since an earlier run.
-        let as_of = began.filter(|_| part.result().errors.is_empty());
+        let permit = self.pair.jobs.clone().acquire_owned().await?;
+        let (pair, options, roots) = (self.pair.separate(), self.options.clone(), self.roots.clone());
+        let (part, parts) = (part.clone(), self.parts.clone());
+        let (record, in_sync, run) = item
+            .blocking(move |item| {
+                let _permit = permit;
+                let work = Work { pair, part, parts, roots, options, item };
+                let (in_sync, run) = work.mirror(&record)?;
+                Ok((record, in_sync, run))
+            })
+            .await?;
         match self.options.record_mode {
             RecordMode::Off => Ok(()),
             // The record is written last, so that it never covers a file that is not written yet. Batches need no records of
             // their own: the run after a kill finds the copied files unchanged.
-            _ => record.save(&self.roots.ids, in_sync, as_of).await,
+            _ => record.save(&self.roots.ids, in_sync, run).await,
         }
     }
 }
 
 impl OfflineFiles {
-    /// Creates a handler and lists its items. At most `options.jobs` blocking operations run at the same time.
+    /// Creates a handler and lists its items. At most `options.jobs` threads work at the same time.
     pub(crate) fn new(pair: Pair, roots: Roots, options: Options) -> io::Result<Self> {
         let directories = mirror::directories_of(&pair.from)?.into_iter().map(Extent::Directory);
         let parts = directories.chain([Extent::TopLevel]).map(|extent| Arc::new(Part::new(extent)));
-        let parts = parts.map(|part| (part.item().id(), part)).collect();
-        let permits = Arc::new(Semaphore::new(options.jobs));
-        Ok(Self { pair, roots, parts, options, permits })
+        let parts = parts.map(|part| (part.item().id(), part));
+        let (parts, pair) = (Arc::new(parts.collect()), pair.with_jobs(options.jobs));
+        Ok(Self { pair, roots, parts, options })
     }
 
     /// The parts, whose results the report contains.
@@ -83,78 +84,6 @@ impl OfflineFiles {
 
     fn part(&self, item: &ItemContext) -> &Arc<Part> {
         self.parts.get(&item.id()).expect("the host runs only listed items")
-    }
-
-    /// Proposes the plan to the host and removes the deletions that the host does not allow. The item of a held plan ends as
-    /// *needs user* until the user allows the deletions.
-    async fn guard(&self, item: &ItemContext, record: &LoadedRecord, plan: &mut Plan) -> SyncResult {
-        let own = Tally::of(plan);
-        let whole = match self.options.deletions {
-            Deletions::Guarded if own.loses_most() => self.whole_run(item).await?,
-            _ => own,
-        };
-        let judged = if own.is_large_loss() { own } else { whole };
-        let proposed = item.propose(&host_plan(plan, judged, &self.roots));
-        let is_emptied =
-            plan.entries == 0 && own.deletes > 0 && record.is_known() || whole.is_emptied(record.is_known());
-        let message = match proposed {
-            Err(PlanError::Held(violation)) => held_message(own, whole, &violation),
-            Err(error) => error.to_string(),
-            Ok(()) if self.options.deletions == Deletions::Guarded && is_emptied => match emptied_message(item, own) {
-                None => return Ok(()),
-                Some(message) => message,
-            },
-            Ok(()) => return Ok(()),
-        };
-        let part = self.part(item);
-        let largest = plan.deletions.iter().max_by_key(|deletion| deletion.entries);
-        let message = match largest.filter(|_| part.extent == Extent::TopLevel) {
-            Some(largest) => format!("{message} (among them {})", largest.path.display()),
-            None => message,
-        };
-        part.result().errors.push(Diagnostic::new(part.path(), message));
-        plan.discard_deletions();
-        Ok(())
-    }
-
-    /// The numbers of all items together. Scans the items that have not been scanned yet.
-    async fn whole_run(&self, item: &ItemContext) -> SyncResult<Tally> {
-        let parts: Vec<_> = self.parts.values().cloned().collect();
-        let add = move |work: &Work| parts.iter().try_fold(Tally::default(), |sum, part| Ok(sum + work.tally(part)?));
-        self.blocking(item, add).await
-    }
-
-    /// Carries out the plan. Returns the directories that are in sync afterwards.
-    async fn carry_out(&self, item: &ItemContext, mut plan: Plan) -> SyncResult<ScanCache> {
-        let (in_sync, began) = (std::mem::take(&mut plan.in_sync), plan.began);
-        if plan.is_empty() {
-            return Ok(in_sync);
-        }
-        let mut plan = self.blocking(item, move |work| work.prepare(plan)).await?;
-        item.concurrently(self.options.jobs, plan.take_batches(), |batch| {
-            self.blocking(item, move |work| mirror::make_changes(&work.pair, &batch, work))
-        })
-        .await?;
-        self.blocking(item, move |work| work.finish(&plan)).await?;
-        if self.options.record_mode == RecordMode::Off {
-            return Ok(in_sync);
-        }
-        self.blocking(item, move |work| work.scan_again(&in_sync, began)).await
-    }
-
-    /// Runs a blocking operation once a permit is free.
-    async fn blocking<T, F>(&self, item: &ItemContext, work: F) -> SyncResult<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Work) -> Result<T, Stopped> + Send + 'static,
-    {
-        let permit = self.permits.clone().acquire_owned().await?;
-        let (pair, part, options) = (self.pair.clone(), self.part(item).clone(), self.options.clone());
-        item.blocking(move |item| {
-            let _permit = permit;
-            Ok(work(&Work { pair, part, options, item })?)
-        })
-        .await
     }
 }
 
@@ -219,7 +148,7 @@ mod tests {
         assert_eq!(host.committed(&item), None);
         block_on(handler(&trees, Deletions::Never).synchronize_item(&item)).unwrap();
         let committed = host.committed(&item).unwrap();
-        assert!(committed.starts_with(r#"{"roots":{"from":""#) && committed.contains(r#""settled":{"#), "{committed}");
+        assert!(committed.starts_with(r#"{"roots":{"from":""#) && committed.contains(r#""in_sync":""#), "{committed}");
     }
 
     #[test]

@@ -96,7 +96,7 @@ async fn run(
 /// Shows events until the session is idle. A signal stops the session, whose items then end within their grace period.
 async fn watch(session: &Session, screen: &mut dyn Screen, mut signals: Signals) -> Interrupted {
     let mut events = session.events();
-    let mut interrupted = None;
+    let (mut interrupted, mut is_behind) = (None, false);
     loop {
         let event = tokio::select! {
             biased;
@@ -106,10 +106,21 @@ async fn watch(session: &Session, screen: &mut dyn Screen, mut signals: Signals)
                 continue;
             }
             event = events.next() => event,
+            () = std::future::ready(()), if is_behind => {
+                screen.flush();
+                is_behind = false;
+                continue;
+            }
         };
         match event {
-            None | Some(SessionEvent::Idle) => return interrupted,
-            Some(event) => screen.show(event),
+            None | Some(SessionEvent::Idle) => {
+                screen.flush();
+                return interrupted;
+            }
+            Some(event) => {
+                screen.show(event);
+                is_behind = true;
+            }
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The record of an item between runs.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -26,22 +25,27 @@ pub(crate) enum RecordMode {
     Use,
 }
 
-/// The checkpoint of an item: the ids of the two directories, the directories that were in sync, and the start of the last run
-/// that mirrored everything, in nanoseconds since 1970.
+/// The checkpoint of an item: the ids of the two directories, the directories that were in sync, and the start and the end of the
+/// last run that mirrored everything, in nanoseconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
     roots: RootIds,
-    #[serde(rename = "settled")]
+    #[serde(default)]
     in_sync: ScanCache,
     #[serde(default)]
     as_of: Option<u64>,
+    #[serde(default)]
+    ended: Option<u64>,
 }
+
+/// The start and the end of a run that mirrored everything.
+pub(crate) type Span = (SystemTime, SystemTime);
 
 /// The record of an item that is running.
 pub(crate) struct LoadedRecord {
     saved: Saved<Record>,
     /// The directories that need no comparison.
-    pub(crate) cache: Arc<ScanCache>,
+    pub(crate) cache: ScanCache,
     pub(crate) scan_scope: ScanScope,
     record_mode: RecordMode,
 }
@@ -62,9 +66,9 @@ impl LoadedRecord {
         };
         let cache = if scan_scope == ScanScope::Changes { saved.in_sync.clone() } else { ScanCache::default() };
         if roots.mismatch(&saved.roots).is_some() {
-            saved.as_of = None;
+            (saved.as_of, saved.ended) = (None, None);
         }
-        Ok(Self { saved, cache: Arc::new(cache), scan_scope, record_mode })
+        Ok(Self { saved, cache, scan_scope, record_mode })
     }
 
     /// Returns `true` if an earlier run has mirrored this item.
@@ -77,21 +81,35 @@ impl LoadedRecord {
         match self.record_mode {
             RecordMode::Off => None,
             RecordMode::Checksum => Some(UNIX_EPOCH),
-            _ => self.saved.as_of.map(|nanos| UNIX_EPOCH + Duration::from_nanos(nanos)),
+            _ => self.saved.as_of.map(time),
         }
     }
 
-    /// Records the directories that are in sync, and the start of a run that mirrored everything. Writes nothing if no directory
-    /// has changed.
-    pub(crate) async fn save(mut self, roots: &RootIds, in_sync: ScanCache, as_of: Option<SystemTime>) -> SyncResult {
-        let record = Record { roots: roots.clone(), in_sync, as_of: self.saved.as_of };
+    /// The last run that mirrored everything, if this run compares only changes.
+    pub(crate) fn last_run(&self) -> Option<Span> {
+        let is_incremental = self.scan_scope == ScanScope::Changes;
+        self.saved.as_of.map(time).zip(self.saved.ended.map(time)).filter(|_| is_incremental)
+    }
+
+    /// Records the directories that are in sync, and a run that mirrored everything. Writes nothing if no directory has changed.
+    pub(crate) async fn save(mut self, roots: &RootIds, in_sync: ScanCache, run: Option<Span>) -> SyncResult {
+        let Record { as_of, ended, .. } = *self.saved;
+        let record = Record { roots: roots.clone(), in_sync, as_of, ended };
         if *self.saved == record && self.saved.origin() != Origin::Fresh {
             return Ok(());
         }
         *self.saved = record;
-        if let Some(since) = as_of.and_then(|as_of| as_of.duration_since(UNIX_EPOCH).ok()) {
-            self.saved.as_of = u64::try_from(since.as_nanos()).ok();
+        if let Some((start, end)) = run {
+            (self.saved.as_of, self.saved.ended) = (nanos(start), nanos(end));
         }
         self.saved.commit().await
     }
+}
+
+fn time(nanos: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(nanos)
+}
+
+fn nanos(time: SystemTime) -> Option<u64> {
+    u64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
 }

@@ -1,7 +1,7 @@
 //! Progress on standard error: bars on a terminal, plain lines otherwise.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 use syncmgr::ItemId;
@@ -20,6 +20,9 @@ pub(crate) trait Screen: Send {
 
     fn ended(&mut self, item: ItemId, outcome: Outcome);
 
+    /// Writes what is buffered.
+    fn flush(&mut self) {}
+
     /// Shows an event of the session. Ignores events without a display.
     fn show(&mut self, event: SessionEvent) {
         match event {
@@ -36,7 +39,7 @@ pub(crate) fn screen(parts: Parts) -> Box<dyn Screen> {
     if io::stderr().is_terminal() {
         Box::new(Bars::default())
     } else {
-        Box::new(Lines { output: io::stderr(), parts, items: BTreeMap::new() })
+        Box::new(Lines { output: BufWriter::new(io::stderr()), parts, items: BTreeMap::new() })
     }
 }
 
@@ -123,6 +126,10 @@ impl<W: Write + Send> Screen for Lines<W> {
             self.write_line(&line.name, &status.to_string());
         }
     }
+
+    fn flush(&mut self) {
+        let _ = self.output.flush();
+    }
 }
 
 impl<W: Write> Lines<W> {
@@ -145,7 +152,7 @@ mod tests {
         let item = ItemId::from_name("docs");
         let part = Part::new(Extent::Directory("docs".into()));
         part.result().counts.count(Done::Copied);
-        let parts = BTreeMap::from([(item, Arc::new(part))]);
+        let parts = Arc::new(BTreeMap::from([(item, Arc::new(part))]));
         let mut lines = Lines { output: Vec::new(), parts, items: BTreeMap::new() };
         lines.began(item, "do\u{1b}cs");
         for (written, planned) in [(0, 0), (0, 4096), (1024, 4096), (1100, 4096), (4096, 4096)] {

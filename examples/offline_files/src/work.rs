@@ -1,4 +1,4 @@
-//! The blocking work of an item.
+//! The work of an item.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,30 +7,76 @@ use std::time::SystemTime;
 use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::prelude::*;
 
-use crate::guard::Tally;
-use crate::handler::Options;
-use crate::mirror::{self, Done, FileError, Monitor, Pair, Plan, Quiet, ScanCache, ScanOptions, Stopped};
+use crate::guard::{Deletions, Tally, emptied_message, held_message, host_plan};
+use crate::handler::{Options, Parts};
+use crate::mirror::{self, Done, Extent, FileError, Monitor, Pair, Plan, Quiet, ScanCache, ScanOptions, Stopped};
 use crate::part::{Diagnostic, Part};
+use crate::record::{LoadedRecord, Span};
+use crate::roots::Roots;
 
-/// The inputs of a blocking operation, and the part that receives its results.
+/// The inputs of the work on an item, which blocks its thread, and the part that receives the results.
 pub(crate) struct Work {
     pub(crate) pair: Pair,
     pub(crate) part: Arc<Part>,
+    pub(crate) parts: Parts,
+    pub(crate) roots: Roots,
     pub(crate) options: Options,
     pub(crate) item: ItemContext,
 }
 
 impl Work {
-    pub(crate) fn scan(&self, cache: &ScanCache, changed_since: Option<SystemTime>) -> Result<Plan, Stopped> {
-        let options = self.scan_options(cache, changed_since);
-        let plan = mirror::scan(&self.pair, &self.part.extent, options, self)?;
+    /// Mirrors the item. Returns the directories that are in sync, and the start and the end of the run if it mirrored everything.
+    pub(crate) fn mirror(&self, record: &LoadedRecord) -> Result<(ScanCache, Option<Span>), Stopped> {
+        let options = self.scan_options(&record.cache, record.changed_since());
+        let options = ScanOptions { applied: record.last_run(), ..options };
+        let mut plan = mirror::scan(&self.pair, &self.part.extent, options, self)?;
         self.part.result().counts.unchanged = plan.unchanged;
         self.part.tally.get_or_init(|| Tally::of(&plan));
-        Ok(plan)
+        self.guard(record, &mut plan)?;
+        self.part.plan(plan.bytes());
+        let began = plan.began;
+        let in_sync = mirror::carry_out(&self.pair, plan, &self.options.own_files, self)?;
+        // A file that failed may have changed since an earlier run.
+        let run = began.map(|began| (began, self.now())).filter(|_| self.part.result().errors.is_empty());
+        Ok((in_sync, run))
+    }
+
+    /// Proposes the plan to the host and removes the deletions that the host does not allow. The item of a held plan ends as
+    /// *needs user* until the user allows the deletions.
+    fn guard(&self, record: &LoadedRecord, plan: &mut Plan) -> Result<(), Stopped> {
+        let Some(message) = self.objection(record, plan)? else { return Ok(()) };
+        let largest = plan.deletions.iter().max_by_key(|deletion| deletion.entries);
+        let message = match largest.filter(|_| self.part.extent == Extent::TopLevel) {
+            Some(largest) => format!("{message} (among them {})", largest.path.display()),
+            None => message,
+        };
+        self.part.result().errors.push(Diagnostic::new(self.part.path(), message));
+        plan.discard_deletions();
+        Ok(())
+    }
+
+    /// The reason that the deletions of the plan are not allowed.
+    fn objection(&self, record: &LoadedRecord, plan: &Plan) -> Result<Option<String>, Stopped> {
+        let (own, is_guarded) = (Tally::of(plan), self.options.deletions == Deletions::Guarded);
+        let whole = if is_guarded && own.loses_most() { self.whole_run()? } else { own };
+        let judged = if own.is_large_loss() { own } else { whole };
+        let is_emptied =
+            whole.is_emptied(record.is_known()) || plan.entries == 0 && own.deletes > 0 && record.is_known();
+        Ok(match self.item.propose(&host_plan(plan, judged, &self.roots)) {
+            Err(PlanError::Held(violation)) => Some(held_message(own, whole, &violation)),
+            Err(error) => Some(error.to_string()),
+            Ok(()) if is_guarded && is_emptied => emptied_message(&self.item, own),
+            Ok(()) => None,
+        })
+    }
+
+    /// The numbers of all items together. Scans the items that have not been scanned yet.
+    fn whole_run(&self) -> Result<Tally, Stopped> {
+        self.parts.values().try_fold(Tally::default(), |sum, part| Ok(sum + self.tally(part)?))
     }
 
     /// Counts the entries of another part, unless it is scanned already.
-    pub(crate) fn tally(&self, part: &Part) -> Result<Tally, Stopped> {
+    fn tally(&self, part: &Part) -> Result<Tally, Stopped> {
         if let Some(tally) = part.tally.get() {
             return Ok(*tally);
         }
@@ -39,30 +85,9 @@ impl Work {
         Ok(*part.tally.get_or_init(|| Tally::of(&plan)))
     }
 
-    /// Compares the changed directories again and returns those that are in sync. This finds changes that other programs made in
-    /// the meantime.
-    pub(crate) fn scan_again(&self, cache: &ScanCache, began: Option<SystemTime>) -> Result<ScanCache, Stopped> {
-        // After an error, a file in TO may have attributes that the run could not set.
-        let applied_since = began.filter(|_| self.part.result().errors.is_empty());
-        let options = ScanOptions { applied_since, ..self.scan_options(cache, began) };
-        Ok(mirror::scan(&self.pair, &self.part.extent, options, &Quiet(self))?.in_sync)
-    }
-
     fn scan_options<'a>(&'a self, cache: &'a ScanCache, changed_since: Option<SystemTime>) -> ScanOptions<'a> {
         let extra_entries = self.options.deletions.extra_entries();
-        ScanOptions { extra_entries, cache, changed_since, applied_since: None, own_files: &self.options.own_files }
-    }
-
-    pub(crate) fn prepare(&self, mut plan: Plan) -> Result<Plan, Stopped> {
-        mirror::prepare(&self.pair.to, &mut plan, self)?;
-        self.part.plan(plan.bytes());
-        Ok(plan)
-    }
-
-    pub(crate) fn finish(&self, plan: &Plan) -> Result<(), Stopped> {
-        mirror::make_changes(&self.pair, &plan.changes, self)?;
-        mirror::delete_entries(&self.pair, &plan.deletions, self)?;
-        mirror::finalize_directories(&self.pair, &plan.directories, self)
+        ScanOptions { extra_entries, cache, changed_since, applied: None, own_files: &self.options.own_files }
     }
 }
 

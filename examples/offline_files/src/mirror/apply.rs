@@ -1,29 +1,275 @@
-//! Execution of a plan, in this order: directories, changes, deletions, and last the permissions and times of directories.
+//! Execution of a plan, in this order: directories and changes, new names of files, deletions, and last the permissions and times of
+//! directories.
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::Mode;
 
 use super::attributes::Attributes;
-use super::copy::{Buffer, copy_file, copy_link};
+use super::copy::{Copied, copy_file, copy_link};
 use super::delete::{locate, remove_tree};
 use super::directory::{Directory, Pair};
+use super::forest::Forest;
 use super::monitor::{Done, Failure, FileContext, FileError, Monitor, Stopped, tolerate};
-use super::plan::{Action, Change, Deletion, Occupant, Plan, PlannedDirectory, Respelling};
+use super::own_files::OwnFiles;
+use super::plan::{Action, Change, Occupant, Plan, PlannedDirectory, Respelling};
+use super::queue::{Queue, share};
+use super::scan_cache::{Both, ScanCache};
 use super::temporary::Temporary;
 
-/// Removes the temporary files of a killed run, corrects the spelling of names, and creates the missing directories in TO.
-pub(crate) fn prepare(to: &Directory, plan: &mut Plan, monitor: &dyn Monitor) -> Result<(), Stopped> {
-    remove_leftovers(to, &plan.leftovers, monitor)?;
-    for Respelling { directory, from, to: name } in &plan.respellings {
-        monitor.advance(0)?;
-        let respelled = to.descend(directory).and_then(|directory| directory.respell(from, name));
-        if tolerate(monitor, respelled.file_context("cannot be renamed in TO", &directory.join(name)))?.is_some() {
-            monitor.done(Done::Adjusted);
+/// The maximum number of entries in a batch.
+const BATCH_ENTRIES: usize = 256;
+/// The number of bytes at which a batch is full.
+const BATCH_BYTES: u64 = 8 * 1024 * 1024;
+/// The number of directories that one thread changes faster than several.
+const FEW_DIRECTORIES: usize = 16;
+
+/// Carries out the plan. Returns the directories that are in sync afterwards.
+pub(crate) fn carry_out(
+    root: &Pair,
+    mut plan: Plan,
+    own_files: &OwnFiles,
+    monitor: &dyn Monitor,
+) -> Result<ScanCache, Stopped> {
+    if plan.is_empty() {
+        return Ok(plan.in_sync);
+    }
+    let in_sync = Mutex::new(std::mem::take(&mut plan.in_sync));
+    let forest = Forest::of(&plan);
+    let run = Run { root, plan: &plan, forest: &forest, own_files, monitor, in_sync };
+    run.prepare()?;
+    run.make_all()?;
+    run.link_files()?;
+    for deletion in &plan.deletions {
+        tolerate(monitor, remove_tree(root, &deletion.path, monitor))?;
+    }
+    for index in (0..plan.directories.len()).rev().filter(|&index| forest.is_late(index)) {
+        let directory = &plan.directories[index];
+        let to = root.to.descend(&directory.path).file_context("cannot be opened in TO", &directory.path);
+        let to = if forest.is_made(index) { tolerate(monitor, to)? } else { None };
+        to.map_or(Ok(()), |to| run.finalize(index, &to))?;
+    }
+    let mut in_sync = run.in_sync.into_inner().unwrap_or_else(PoisonError::into_inner);
+    in_sync.sort();
+    Ok(in_sync)
+}
+
+/// A plan that is being carried out.
+struct Run<'a> {
+    root: &'a Pair,
+    plan: &'a Plan,
+    forest: &'a Forest,
+    own_files: &'a OwnFiles,
+    monitor: &'a dyn Monitor,
+    in_sync: Mutex<ScanCache>,
+}
+
+/// A part of the work that a thread does at once.
+enum Task {
+    /// Creates the directory at this index and changes it.
+    Make(usize),
+    /// Makes some changes in the directory at this index.
+    Change(usize, Range<usize>),
+}
+
+impl Run<'_> {
+    /// Removes the temporary files of a killed run and corrects the spelling of names.
+    fn prepare(&self) -> Result<(), Stopped> {
+        let (to, monitor) = (&self.root.to, self.monitor);
+        remove_leftovers(to, &self.plan.leftovers, monitor)?;
+        for Respelling { directory, from, to: name } in &self.plan.respellings {
+            monitor.advance(0)?;
+            let respelled = to.descend(directory).and_then(|directory| directory.respell(from, name));
+            if tolerate(monitor, respelled.file_context("cannot be renamed in TO", &directory.join(name)))?.is_some() {
+                monitor.done(Done::Adjusted);
+            }
+        }
+        Ok(())
+    }
+
+    fn make_all(&self) -> Result<(), Stopped> {
+        let few = if self.plan.bytes() > BATCH_BYTES { 0 } else { FEW_DIRECTORIES };
+        let tasks = self.forest.roots().map(Task::Make).collect();
+        share(&self.root.jobs, few, tasks, |task, queue| match task {
+            Task::Make(index) => self.make(index, queue),
+            Task::Change(index, range) => {
+                let directory = &self.plan.directories[index];
+                let pair = self.root.tolerate(self.monitor, self.root.descend(&directory.path))?;
+                pair.map_or(Ok(()), |pair| self.change(directory, &pair, &directory.changes[range]))
+            }
+        })
+    }
+
+    /// Creates a directory and changes it. If it cannot be created, one error is reported, and everything below it is left out.
+    fn make(&self, index: usize, queue: &Queue<Task>) -> Result<(), Stopped> {
+        self.monitor.advance(0)?;
+        let directory = &self.plan.directories[index];
+        let Some(to) = tolerate(self.monitor, self.make_directory(index))? else { return Ok(()) };
+        let gives_acls = to.gives_acls();
+        self.forest.set_made(index, gives_acls);
+        let batches = batches(&directory.changes);
+        let is_small = batches.len() == 1;
+        let tasks = batches.into_iter().filter(|_| !is_small).map(|range| Task::Change(index, range));
+        queue.add(tasks.chain(self.forest.children(index).map(Task::Make)));
+        if is_small {
+            let path = &directory.path;
+            let from = self.root.from.descend(path).file_context("cannot be opened in FROM", path);
+            let Some(from) = self.root.tolerate(self.monitor, from)? else { return Ok(()) };
+            let pair = Pair { from, to: to.clone(), gives_acls, ..self.root.clone() };
+            self.change(directory, &pair, &directory.changes)?;
+        }
+        if self.forest.is_late(index) { Ok(()) } else { self.finalize(index, &to) }
+    }
+
+    /// Creates a directory, or makes an existing one writable for its owner until it is finalized.
+    fn make_directory(&self, index: usize) -> Result<Directory, FileError> {
+        let (to, planned) = (&self.root.to, &self.plan.directories[index]);
+        let path = &planned.path;
+        if planned.attributes.is_none() {
+            return to.descend(path).file_context("cannot be opened in TO", path);
+        }
+        if planned.exists() {
+            let directory = to.descend(path).and_then(|directory| directory.unlock().map(|()| directory));
+            return directory.file_context("cannot add write permission in TO", path);
+        }
+        let (parent, name) = locate(to, path)?;
+        if planned.to.is_some() {
+            parent.remove(name).file_context("cannot be replaced in TO", path)?;
+        }
+        let mode = self.creation_mode(index).unwrap_or(Mode::RWXU);
+        let created = parent.create_directory(name, mode).map_err(|cause| explain(&parent, name, cause));
+        created.file_context("cannot be created in TO", path)?;
+        self.monitor.done(Done::Created);
+        let directory = to.descend(path).file_context("cannot be opened in TO", path)?;
+        if let Some(parent) = self.forest.parent(index) {
+            let inode = directory.about().file_context("cannot be read in TO", path)?.inode();
+            self.plan.directories[parent].outcome.made(name, inode);
+        }
+        Ok(directory)
+    }
+
+    /// The permissions of a new directory; `None` if they have to be set at the end.
+    fn creation_mode(&self, index: usize) -> Option<Mode> {
+        let directory = &self.plan.directories[index];
+        let gives_acls =
+            self.forest.parent(index).map_or(self.root.gives_acls, |parent| self.forest.gives_acls(parent));
+        let attributes = directory.attributes.as_ref().filter(|_| !directory.exists())?;
+        self.root.creation_mode(attributes, gives_acls)
+    }
+
+    /// Makes some changes in `directory`, which is open as `pair`.
+    fn change(&self, directory: &PlannedDirectory, pair: &Pair, changes: &[Change]) -> Result<(), Stopped> {
+        for change in changes.iter().filter(|change| !matches!(change.action, Action::LinkTo(_))) {
+            self.make_change(directory, pair, change)?;
+        }
+        Ok(())
+    }
+
+    /// Gives files new names, which follows the copies of these files.
+    fn link_files(&self) -> Result<(), Stopped> {
+        for (directory, change) in self.plan.changes().filter(|(_, change)| matches!(change.action, Action::LinkTo(_)))
+        {
+            let pair = self.root.tolerate(self.monitor, self.root.descend(&directory.path))?;
+            pair.map_or(Ok(()), |pair| self.make_change(directory, &pair, change))?;
+        }
+        Ok(())
+    }
+
+    fn make_change(&self, directory: &PlannedDirectory, pair: &Pair, change: &Change) -> Result<(), Stopped> {
+        self.monitor.advance(0)?;
+        let name = directory.name_of(change);
+        let made = self.try_change(pair, change, name, &directory.path.join(name));
+        if let Some((done, inode)) = self.root.tolerate(self.monitor, made)? {
+            self.monitor.done(done);
+            inode.map_or_else(|| directory.outcome.kept(), |inode| directory.outcome.made(name, inode));
+        }
+        Ok(())
+    }
+
+    /// Makes a change. Returns the inode number of a new entry with it.
+    fn try_change(
+        &self,
+        pair: &Pair,
+        change: &Change,
+        name: &OsStr,
+        path: &Path,
+    ) -> Result<(Done, Option<u64>), Failure> {
+        let Copied { temporary, inode } = match &change.action {
+            Action::SetAttributes(attributes) if set_attributes(pair, name, attributes).is_ok() => {
+                return Ok((Done::Adjusted, None));
+            }
+            Action::SetAttributes(_) | Action::CopyFile(_) => copy_file(pair, name, path, self.monitor)?,
+            Action::MakeLink(from) => copy_link(pair, name, path, from)?,
+            Action::LinkTo(first) => match link_file(self.root, pair, first) {
+                Ok(link) => link,
+                Err(_) => copy_file(pair, name, path, self.monitor)?,
+            },
+        };
+        match change.occupant {
+            Occupant::None | Occupant::Entry => {}
+            // Without `--delete` only an empty directory may be replaced. Fails if entries were added since the scan.
+            Occupant::Directory(1) => pair.to.remove_directory(name).file_context("cannot be replaced in TO", path)?,
+            Occupant::Directory(_) => remove_tree(self.root, path, self.monitor)?,
+        }
+        let published = temporary.publish(name, change.occupant).map_err(|cause| explain(&pair.to, name, cause));
+        published.file_context("cannot be written in TO", path)?;
+        Ok((Done::Copied, Some(inode)))
+    }
+
+    /// Sets the attributes and times of a directory, after all changes inside, and records it if it is in sync.
+    fn finalize(&self, index: usize, to: &Directory) -> Result<(), Stopped> {
+        self.monitor.advance(0)?;
+        let directory = &self.plan.directories[index];
+        let PlannedDirectory { path, from, .. } = directory;
+        let finalized = match &directory.attributes {
+            None => Ok(()),
+            Some(_) if self.creation_mode(index).is_some() => self.root.date(to, from),
+            Some(attributes) => self.root.finalize(to, attributes, from),
+        };
+        let finalized = finalized.file_context("cannot set the permissions and time in TO", path);
+        let is_done = tolerate(self.monitor, finalized)?.is_some();
+        if let Some(digest) = self.digest(directory, to).filter(|_| is_done) {
+            self.in_sync.lock().unwrap_or_else(PoisonError::into_inner).extend([digest]);
+        }
+        Ok(())
+    }
+
+    /// The digest of a directory in which all changes were made; `None` if other programs have changed it in TO meanwhile.
+    fn digest(&self, PlannedDirectory { path, from, outcome, .. }: &PlannedDirectory, to: &Directory) -> Option<u64> {
+        let about = outcome.is_complete().then(|| to.about().ok()).flatten()?;
+        let both = Both { path, from, to: &about };
+        let digest = both.digest(outcome.source, self.root.kept, outcome.has_extra, self.plan.began?)?;
+        let hidden: Vec<_> = self.own_files.names_in(path).chain([self.root.sample.name()]).collect();
+        outcome.matches(to.list(&hidden).ok()?.checksum).then_some(digest)
+    }
+}
+
+/// Divides changes into ranges that are large enough for one task each.
+fn batches(changes: &[Change]) -> Vec<Range<usize>> {
+    let mut batches: Vec<Range<usize>> = Vec::new();
+    let mut bytes = u64::MAX;
+    for (index, change) in changes.iter().enumerate() {
+        match batches.last_mut() {
+            Some(batch) if bytes < BATCH_BYTES && batch.len() < BATCH_ENTRIES => {
+                bytes += change.size();
+                batch.end += 1;
+            }
+            _ => {
+                bytes = change.size();
+                batches.push(index..index + 1);
+            }
         }
     }
-    make_directories(to, plan, monitor)
+    batches
+}
+
+/// Returns `true` if changes are divided into several batches.
+pub(super) fn is_large(changes: &[Change]) -> bool {
+    batches(changes).len() > 1
 }
 
 fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &dyn Monitor) -> Result<(), Stopped> {
@@ -46,115 +292,11 @@ fn has_other_run(to: &Directory, path: &Path) -> bool {
     inner.filter_map(open).any(|directory| !directory.try_lock())
 }
 
-/// Creates the missing directories in TO, and makes existing ones writable for their owner until they are finalized. If a
-/// directory cannot be created, reports one error and removes it from the plan with everything below it.
-fn make_directories(to: &Directory, plan: &mut Plan, monitor: &dyn Monitor) -> Result<(), Stopped> {
-    let mut failed = HashSet::new();
-    for directory in std::mem::take(&mut plan.directories) {
-        monitor.advance(0)?;
-        let parent_failed = directory.path.parent().is_some_and(|parent| failed.contains(parent));
-        if !parent_failed && tolerate(monitor, make_directory(to, &directory, monitor))?.is_some() {
-            plan.directories.push(directory);
-        } else {
-            failed.insert(directory.path);
-        }
-    }
-    plan.changes.retain(|change| !failed.contains(&*change.directory));
-    Ok(())
-}
-
-/// Makes the changes of one batch.
-pub(crate) fn make_changes(root: &Pair, batch: &[Change], monitor: &dyn Monitor) -> Result<(), Stopped> {
-    let mut buffer = Buffer::new();
-    for group in batch.chunk_by(|one, next| one.directory == next.directory) {
-        let Some(pair) = root.tolerate(monitor, root.descend(&group[0].directory))? else { continue };
-        for change in group {
-            monitor.advance(0)?;
-            if let Some(done) = root.tolerate(monitor, make_change(root, &pair, change, &mut buffer, monitor))? {
-                monitor.done(done);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Removes the entries that only TO has.
-pub(crate) fn delete_entries(root: &Pair, deletions: &[Deletion], monitor: &dyn Monitor) -> Result<(), Stopped> {
-    for deletion in deletions {
-        tolerate(monitor, remove_tree(root, &deletion.path, monitor))?;
-    }
-    Ok(())
-}
-
-/// Sets the attributes and times of the planned directories, children first, so that no later change inside a directory modifies them.
-pub(crate) fn finalize_directories(
-    root: &Pair,
-    directories: &[PlannedDirectory],
-    monitor: &dyn Monitor,
-) -> Result<(), Stopped> {
-    for PlannedDirectory { path, from, attributes, .. } in directories.iter().rev() {
-        monitor.advance(0)?;
-        let Some(attributes) = attributes else { continue };
-        let result = root.to.descend(path).and_then(|directory| root.finalize(&directory, attributes, from));
-        tolerate(monitor, result.file_context("cannot set the permissions and time in TO", path))?;
-    }
-    Ok(())
-}
-
-fn make_directory(to: &Directory, planned: &PlannedDirectory, monitor: &dyn Monitor) -> Result<(), FileError> {
-    let path = &planned.path;
-    if planned.exists() {
-        return to
-            .descend(path)
-            .and_then(|directory| directory.unlock())
-            .file_context("cannot add write permission in TO", path);
-    }
-    let (parent, name) = locate(to, path)?;
-    if planned.to.is_some() {
-        parent.remove(name).file_context("cannot be replaced in TO", path)?;
-    }
-    parent
-        .create_directory(name)
-        .map_err(|cause| explain(&parent, name, cause))
-        .file_context("cannot be created in TO", path)?;
-    monitor.done(Done::Created);
-    Ok(())
-}
-
-fn make_change(
-    root: &Pair,
-    pair: &Pair,
-    change: &Change,
-    buffer: &mut Buffer,
-    monitor: &dyn Monitor,
-) -> Result<Done, Failure> {
-    let (name, path) = (&change.name, change.path());
-    let copy = match &change.action {
-        Action::SetAttributes(attributes) if set_attributes(pair, name, attributes).is_ok() => {
-            return Ok(Done::Adjusted);
-        }
-        Action::SetAttributes(_) | Action::CopyFile => copy_file(pair, name, &path, buffer, monitor)?,
-        Action::MakeLink(from) => copy_link(pair, name, &path, from)?,
-        Action::LinkTo(first) => match link_file(root, pair, first) {
-            Ok(link) => link,
-            Err(_) => copy_file(pair, name, &path, buffer, monitor)?,
-        },
-    };
-    match change.occupant {
-        Occupant::None | Occupant::Entry => {}
-        // Without `--delete` only an empty directory may be replaced. Fails if entries were added since the scan.
-        Occupant::Directory(1) => pair.to.remove_directory(name).file_context("cannot be replaced in TO", &path)?,
-        Occupant::Directory(_) => remove_tree(root, &path, monitor)?,
-    }
-    let published = copy.publish(name, change.occupant).map_err(|cause| explain(&pair.to, name, cause));
-    published.file_context("cannot be written in TO", &path)?;
-    Ok(Done::Copied)
-}
-
 /// Gives the file at `first` in TO a temporary name in the directory of `pair`.
-fn link_file<'a>(root: &Pair, pair: &'a Pair, first: &Path) -> io::Result<Temporary<'a>> {
+fn link_file<'a>(root: &Pair, pair: &'a Pair, first: &Path) -> io::Result<Copied<'a>> {
     let (parent, name) = locate(&root.to, first).map_err(|error| error.cause)?;
-    Ok(Temporary::create(&pair.to, |temporary| parent.link(name, &pair.to, temporary))?.0)
+    let temporary = Temporary::create(&pair.to, |temporary| parent.link(name, &pair.to, temporary))?.0;
+    Copied::found(pair, temporary)
 }
 
 fn set_attributes(pair: &Pair, name: &OsStr, attributes: &Attributes) -> io::Result<()> {
@@ -174,4 +316,20 @@ fn explain(directory: &Directory, name: &OsStr, cause: io::Error) -> io::Error {
 pub(super) fn collision(other: &OsStr) -> io::Error {
     let text = format!("TO does not distinguish it from {}", other.display());
     io::Error::new(io::ErrorKind::AlreadyExists, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_limited_by_entries_and_bytes() {
+        let sizes = |count: u32, size| {
+            let change = |name| Change { name, occupant: Occupant::None, action: Action::CopyFile(size) };
+            batches(&(0..count).map(change).collect::<Vec<_>>()).iter().map(Range::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(600, 1), [256, 256, 88]);
+        assert_eq!(sizes(5, 5 * 1024 * 1024), [2, 2, 1]);
+        assert_eq!(sizes(0, 1), [0; 0]);
+    }
 }

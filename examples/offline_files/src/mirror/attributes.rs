@@ -17,7 +17,7 @@ use super::sample::Sample;
 /// The access control list (ACL) of a file or directory.
 const ACL: &CStr = c"system.posix_acl_access";
 /// The ACL that new entries of a directory inherit.
-const DEFAULT_ACL: &CStr = c"system.posix_acl_default";
+pub(super) const DEFAULT_ACL: &CStr = c"system.posix_acl_default";
 
 /// The attributes that a mirror keeps besides permission bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,12 @@ pub(crate) struct Attributes {
 }
 
 impl Kept {
+    /// These attributes as one number.
+    pub(super) fn bits(self) -> u8 {
+        let Self { acls, owners, extended, hard_links } = self;
+        [acls, owners, extended, hard_links].into_iter().fold(0, |bits, bit| 2 * bits + u8::from(bit))
+    }
+
     /// These attributes without the ones that `directory` cannot store.
     pub(crate) fn storable_in(self, directory: &Directory) -> Self {
         let acls = self.acls && extended::get(Place::Open(directory.as_fd()), ACL) != Err(Errno::NOTSUP);
@@ -90,6 +96,14 @@ impl Attributes {
             self.mode &= !Mode::RWXG | Mode::from_raw_mode(u32::from(group_permissions(&acl)) << 3);
         }
         self
+    }
+
+    /// The permission bits with which the system creates an entry that has only these attributes; `None` if it has others, or if
+    /// its owner may not write it.
+    pub(super) fn only_mode(&self) -> Option<Mode> {
+        let needed = if self.is_directory { Mode::RWXU } else { Mode::RUSR | Mode::WUSR };
+        let is_plain = self.owner.is_none() && self.extended.is_empty() && !self.mode.contains(Mode::SVTX);
+        (is_plain && self.mode.contains(needed)).then_some(self.mode)
     }
 
     /// Compares with the attributes of an entry in TO, as far as it stores permissions.

@@ -1,65 +1,138 @@
 //! Comparison of one name on both sides.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::FileType;
 
 use super::apply::collision;
 use super::delete::count_tree;
-use super::entry::{Entry, Kind};
+use super::entry::{Entry, Kind, describe};
+use super::listing::{Checksum, Listing};
 use super::monitor::{Failure, FileContext, FileError};
-use super::plan::{Action, Change, Deletion, Occupant, PlannedDirectory, Respelling};
+use super::plan::{Action, Change, Deletion, Occupant, Plan, Respelling};
 use super::scan::{ExtraEntries, Linked, Scan};
-use super::scan_cache::SourceEntries;
+use super::scan_cache::SourceDigest;
 use super::temporary::is_leftover;
-use super::visit::{TargetEntry, Visit};
+use super::visit::{Pending, TargetEntry, Visit};
+
+/// A directory that is compared entry by entry.
+pub(super) struct Sides<'a> {
+    pub(super) visit: &'a Visit,
+    /// The names in FROM.
+    pub(super) names: &'a Listing,
+    /// The names in TO.
+    pub(super) listed: &'a Listing,
+    /// The names in TO that are other spellings of names in FROM.
+    pub(super) respelled: Mutex<HashSet<OsString>>,
+}
+
+/// The results of the comparison of some entries of a directory.
+#[derive(Default)]
+pub(super) struct Found {
+    /// The numbers of entries, and the changes other than those of files and links.
+    pub(super) plan: Plan,
+    pub(super) changes: Vec<Change>,
+    /// The subdirectories.
+    pub(super) directories: Vec<Pending>,
+    pub(super) source: SourceDigest,
+    /// The checksum of the entries of TO that the plan does not replace or delete.
+    pub(super) checksum: Checksum,
+    /// `true` if the directory in TO, and thus its modification time, will change.
+    pub(super) touched: bool,
+    /// `true` if an entry failed.
+    pub(super) failed: bool,
+    /// `true` if TO has extra entries, which are kept.
+    pub(super) has_extra: bool,
+}
+
+impl Sides<'_> {
+    /// The names that only TO has, without other spellings of names in FROM.
+    pub(super) fn only_in_target(&self) -> impl Iterator<Item = &OsStr> {
+        let respelled = self.respelled.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.listed.without(self.names).filter(move |name| !respelled.contains(*name))
+    }
+}
+
+impl Found {
+    pub(super) fn with_checksum(checksum: Checksum) -> Self {
+        Self { checksum, ..Self::default() }
+    }
+
+    /// Counts an entry of FROM.
+    pub(super) fn count_source(&mut self, from: &Entry) {
+        self.plan.entries += 1;
+        self.plan.files += u64::from(!from.is_directory());
+    }
+
+    /// Adds the results for the next entries.
+    pub(super) fn merge(mut self, other: Self) -> Self {
+        self.plan.merge(other.plan);
+        self.changes.extend(other.changes);
+        self.directories.extend(other.directories);
+        self.source.merge(other.source);
+        self.checksum.merge(other.checksum);
+        self.touched |= other.touched;
+        self.failed |= other.failed;
+        self
+    }
+}
 
 impl Scan<'_> {
-    /// Plans the changes that make the entry `name` in TO equal to the one in FROM.
+    /// Plans the changes that make the entry in TO equal to `from`, the one in FROM at `index`.
     pub(super) fn compare(
-        &mut self,
-        visit: &mut Visit,
-        name: &OsStr,
+        &self,
+        sides: &Sides<'_>,
+        found: &mut Found,
+        index: usize,
         from: Entry,
-        source: &SourceEntries,
-        listed: &mut BTreeSet<OsString>,
     ) -> Result<(), Failure> {
+        let (visit, name) = (sides.visit, sides.names.name(index));
+        let is_listed = sides.listed.contains(name);
+        // At the top level, each directory in FROM is an item of its own.
+        let is_item = visit.is_top() && from.is_directory();
+        if is_item && is_listed {
+            return Ok(());
+        }
         let target = visit.find(name)?;
-        if target.to.is_some() && !listed.contains(name) {
-            self.respell(visit, &target, from, source, listed)?;
+        if target.to.is_some() && !is_listed {
+            self.respell(sides, found, &target, is_item)?;
         }
         match from.kind {
-            // At the top level, each directory in FROM is an item of its own.
-            Kind::Directory if visit.is_top() => return Ok(()),
-            Kind::Directory => self.directory(visit, &target, from),
-            Kind::File => self.file(visit, &target, from)?,
-            Kind::Link => self.link(visit, &target, from)?,
+            Kind::Directory if is_item => return Ok(()),
+            Kind::Directory => self.directory(visit, found, &target, from),
+            Kind::File => self.file(visit, found, index, &target, from)?,
+            Kind::Link => self.link(visit, found, index, &target, from)?,
             Kind::Special(what) => self.skip_special(visit, name, what),
         }
-        self.plan.existing += u64::from(target.to.is_some());
+        found.plan.existing += u64::from(target.to.is_some());
         Ok(())
     }
 
     /// Plans to rename an entry that TO lists in another spelling. The other spelling is no longer an extra entry.
     fn respell(
-        &mut self,
-        visit: &mut Visit,
+        &self,
+        sides: &Sides<'_>,
+        found: &mut Found,
         target: &TargetEntry<'_>,
-        from: Entry,
-        source: &SourceEntries,
-        listed: &mut BTreeSet<OsString>,
+        is_item: bool,
     ) -> Result<(), Failure> {
+        let visit = sides.visit;
         let Some(spelling) = visit.spelling(target)? else { return Ok(()) };
-        if source.contains_key(&spelling) || !listed.remove(&spelling) {
+        let is_free = !sides.names.contains(&spelling) && sides.listed.contains(&spelling);
+        let mut respelled = sides.respelled.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_free || !respelled.insert(spelling.clone()) {
             return Err(collides(visit, target, &spelling).into());
         }
         // Another item may be at work in a directory at the top level.
-        if !visit.is_top() || from.kind != Kind::Directory {
-            visit.touched = true;
+        if !is_item {
+            found.touched = true;
             let (directory, to) = (visit.path.clone(), target.name.to_owned());
-            self.plan.respellings.push(Respelling { directory, from: spelling, to });
+            found.plan.respellings.push(Respelling { directory, from: spelling, to });
         }
         Ok(())
     }
@@ -72,64 +145,93 @@ impl Scan<'_> {
         }
     }
 
-    pub(super) fn skip_special(&self, visit: &Visit, name: &OsStr, what: &str) {
-        self.monitor.warn(&visit.path.join(name), &format!("{what} is not copied"));
+    pub(super) fn skip_special(&self, visit: &Visit, name: &OsStr, special: FileType) {
+        self.monitor.warn(&visit.path.join(name), &format!("{} is not copied", describe(special)));
     }
 
-    pub(super) fn directory(&mut self, visit: &mut Visit, target: &TargetEntry, from: Entry) {
+    pub(super) fn directory(&self, visit: &Visit, found: &mut Found, target: &TargetEntry<'_>, from: Entry) {
         if self.root.is_to(&from) {
             return self.monitor.warn(&visit.path.join(target.name), "is TO itself, and is not copied into itself");
         }
-        let planned = PlannedDirectory { path: visit.path.join(target.name), from, to: target.to, attributes: None };
-        visit.touched |= !planned.exists();
-        self.plan.creates += u64::from(!planned.exists());
-        self.pending.push_back(planned);
+        let pending = Pending { path: visit.path.join(target.name).into(), from, to: target.to };
+        if !pending.exists() {
+            found.touched = true;
+            found.plan.creates += 1;
+            found.displace(target);
+        }
+        found.directories.push(pending);
     }
 
-    fn file(&mut self, visit: &mut Visit, target: &TargetEntry, from: Entry) -> Result<(), Failure> {
-        if self.root.kept.hard_links && from.names > 1 {
-            let is_alike = |to: &Entry| self.is_alike(&from, to);
-            let to = target.to.filter(is_alike).map(|to| to.id());
-            match self.linked.entry(from.id()) {
-                Vacant(entry) => drop(entry.insert(Linked { path: visit.path.join(target.name), to })),
-                Occupied(first) if to.is_some() && first.get().to == to => {}
-                Occupied(first) => {
-                    let action = Action::LinkTo(first.get().path.clone());
-                    return self.change(visit, target, action, 0);
-                }
-            }
+    fn file(
+        &self,
+        visit: &Visit,
+        found: &mut Found,
+        index: usize,
+        target: &TargetEntry<'_>,
+        from: Entry,
+    ) -> Result<(), Failure> {
+        let copy = Action::CopyFile(from.size);
+        if let Some(first) = self.first_name(visit, target, &from) {
+            return self.change(visit, found, index, target, Action::LinkTo(Box::new(first)));
         }
         let Some(to) = target.to.filter(|to| self.is_alike(&from, to)) else {
-            return self.change(visit, target, Action::CopyFile, from.size);
+            return self.change(visit, found, index, target, copy);
         };
         let is_suspect = self.options.changed_since.is_some_and(|moment| !from.was_changed_before(moment));
         if is_suspect && !visit.same_contents(target.name, self.monitor)? {
-            return self.change(visit, target, Action::CopyFile, from.size);
+            return self.change(visit, found, index, target, copy);
         }
         if self.has_applied_attributes(&from, &to) {
-            self.count_unchanged();
+            found.plan.unchanged += 1;
             return Ok(());
         }
         match visit.new_attributes(target.name, &from, &to, self.root)? {
             // Another name of the file in TO, as in a snapshot, keeps its attributes.
-            Some(_) if to.names > 1 && !self.root.kept.hard_links => {
-                self.change(visit, target, Action::CopyFile, from.size)
-            }
-            Some(attributes) => self.change(visit, target, Action::SetAttributes(attributes), 0),
+            Some(_) if to.names > 1 && !self.root.kept.hard_links => self.change(visit, found, index, target, copy),
+            Some(attributes) => self.change(visit, found, index, target, Action::SetAttributes(Box::new(attributes))),
             None => {
-                self.count_unchanged();
+                found.plan.unchanged += 1;
                 Ok(())
             }
         }
     }
 
-    fn link(&mut self, visit: &mut Visit, target: &TargetEntry, from: Entry) -> Result<(), Failure> {
+    /// Returns `true` if an earlier run has compared or set the attributes.
+    fn has_applied_attributes(&self, from: &Entry, to: &Entry) -> bool {
+        let is_earlier = |(start, end)| from.was_changed_before(start) && to.was_changed_before(end);
+        self.options.applied.is_some_and(is_earlier) && from.mode == to.mode && from.owner == to.owner
+    }
+
+    /// Returns the first name of a file whose other names are already scanned, if the one in TO must become a link to it.
+    fn first_name(&self, visit: &Visit, target: &TargetEntry<'_>, from: &Entry) -> Option<PathBuf> {
+        if !self.root.kept.hard_links || from.names < 2 {
+            return None;
+        }
+        let to = target.to.filter(|to| self.is_alike(from, to)).map(|to| to.id());
+        match self.linked.lock().unwrap_or_else(PoisonError::into_inner).entry(from.id()) {
+            Vacant(entry) => {
+                entry.insert(Linked { path: visit.path.join(target.name), to });
+                None
+            }
+            Occupied(first) if to.is_some() && first.get().to == to => None,
+            Occupied(first) => Some(first.get().path.clone()),
+        }
+    }
+
+    fn link(
+        &self,
+        visit: &Visit,
+        found: &mut Found,
+        index: usize,
+        target: &TargetEntry<'_>,
+        from: Entry,
+    ) -> Result<(), Failure> {
         let owned = |to: &Entry| !self.root.kept.owners || to.owner == from.owner;
         if target.to.is_some_and(|to| self.is_alike(&from, &to) && owned(&to)) && visit.same_target(target.name)? {
-            self.count_unchanged();
+            found.plan.unchanged += 1;
             return Ok(());
         }
-        self.change(visit, target, Action::MakeLink(from), 0)
+        self.change(visit, found, index, target, Action::MakeLink(Box::new(from)))
     }
 
     /// Returns `true` if kind, size and time are equal, as far as TO stores times.
@@ -137,67 +239,72 @@ impl Scan<'_> {
         to.resembles(from) && self.root.sample.same_time(from, to)
     }
 
-    /// Returns `true` if the run has compared or set the attributes of `to` already, and `from` has not changed since.
-    fn has_applied_attributes(&self, from: &Entry, to: &Entry) -> bool {
-        let has_settled = |moment| from.was_changed_before(moment);
-        self.options.applied_since.is_some_and(has_settled) && from.mode == to.mode && from.owner == to.owner
-    }
-
-    pub(super) fn count_unchanged(&mut self) {
-        self.plan.unchanged += 1;
-    }
-
-    fn change(&mut self, visit: &mut Visit, target: &TargetEntry, action: Action, size: u64) -> Result<(), Failure> {
+    fn change(
+        &self,
+        visit: &Visit,
+        found: &mut Found,
+        index: usize,
+        target: &TargetEntry<'_>,
+        action: Action,
+    ) -> Result<(), Failure> {
         let occupant = match target.to {
             None => Occupant::None,
-            Some(to) if to.kind == Kind::Directory => Occupant::Directory(self.count_displaced(visit, target.name)?),
+            Some(to) if to.kind == Kind::Directory => self.directory_in_the_way(visit, found, target.name)?,
             Some(_) => Occupant::Entry,
         };
-        visit.touched = true;
+        found.touched = true;
         match occupant {
-            Occupant::None => self.plan.creates += 1,
-            _ => self.plan.updates += 1,
+            Occupant::None => found.plan.creates += 1,
+            _ => found.plan.updates += 1,
         }
-        let (directory, name) = (visit.path.clone(), target.name.to_owned());
-        self.plan.changes.push(Change { directory, name, action, size, occupant });
+        if !matches!(action, Action::SetAttributes(_)) {
+            found.displace(target);
+        }
+        let name = u32::try_from(index).expect("a listing has fewer names than bytes");
+        found.changes.push(Change { name, occupant, action });
         Ok(())
     }
 
     /// Counts the entries of the directory `name` in TO, which a file or link of FROM replaces.
-    fn count_displaced(&mut self, visit: &Visit, name: &OsStr) -> Result<u64, Failure> {
+    fn directory_in_the_way(&self, visit: &Visit, found: &mut Found, name: &OsStr) -> Result<Occupant, Failure> {
         let path = visit.path.join(name);
         let entries = count_tree(self.root, &path, self.monitor)?;
-        self.plan.existing += entries - 1;
+        found.plan.existing += entries - 1;
         let reason = if self.options.own_files.are_in(&path) {
             "a directory with the state has this name"
         } else if entries > 1 && self.options.extra_entries == ExtraEntries::Keep {
             "a directory with entries has this name; use --delete to remove it"
         } else {
-            return Ok(entries);
+            return Ok(Occupant::Directory(u32::try_from(entries).unwrap_or(u32::MAX)));
         };
         let cause = io::Error::new(io::ErrorKind::DirectoryNotEmpty, reason);
         Err(FileError::new(path, "cannot be replaced in TO", cause).into())
     }
 
     /// Plans the deletion of the entry `name`, which only TO has.
-    pub(super) fn only_in_target(&mut self, visit: &mut Visit, name: &OsStr) -> Result<(), Failure> {
-        let Some(to) = visit.find(name)?.to else { return Ok(()) };
+    pub(super) fn only_in_target(&self, visit: &Visit, found: &mut Found, name: &OsStr) -> Result<(), Failure> {
+        let target = visit.find(name)?;
+        let Some(to) = target.to else { return Ok(()) };
         let path = visit.path.join(name);
         if to.kind != Kind::Directory && is_leftover(name) {
-            visit.touched = true;
-            self.plan.leftovers.push(path);
+            found.touched = true;
+            found.displace(&target);
+            found.plan.leftovers.push(path);
         } else if self.options.extra_entries == ExtraEntries::Delete {
-            let planned = self.plan.deletions.len();
-            self.delete(path, to.kind)?;
-            visit.touched |= self.plan.deletions.len() > planned;
+            let planned = found.plan.deletions.len();
+            self.delete(found, path, to.kind)?;
+            if found.plan.deletions.len() > planned {
+                found.touched = true;
+                found.displace(&target);
+            }
         } else {
-            visit.extra_count += 1;
+            found.has_extra = true;
         }
         Ok(())
     }
 
     /// Plans the deletion of an entry in TO, except for the program's own files and the directories that contain them.
-    fn delete(&mut self, path: PathBuf, kind: Kind) -> Result<(), Failure> {
+    fn delete(&self, found: &mut Found, path: PathBuf, kind: Kind) -> Result<(), Failure> {
         let own_files = self.options.own_files;
         if own_files.are_in(&path) {
             if own_files.contains(&path) {
@@ -207,14 +314,23 @@ impl Scan<'_> {
             for name in directory.names().file_context("cannot be listed in TO", &path)? {
                 let path = path.join(&name);
                 let entry = directory.entry(&name).file_context("cannot read the metadata in TO", &path)?;
-                entry.map_or(Ok(()), |entry| self.delete(path, entry.kind))?;
+                entry.map_or(Ok(()), |entry| self.delete(found, path, entry.kind))?;
             }
             return Ok(());
         }
         let entries = if kind == Kind::Directory { count_tree(self.root, &path, self.monitor)? } else { 1 };
-        self.plan.existing += entries;
-        self.plan.deletions.push(Deletion { path, entries });
+        found.plan.existing += entries;
+        found.plan.deletions.push(Deletion { path, entries });
         Ok(())
+    }
+}
+
+impl Found {
+    /// Removes an entry of TO that is replaced or deleted from the checksum.
+    fn displace(&mut self, target: &TargetEntry<'_>) {
+        if let Some(to) = target.to {
+            self.checksum.remove(target.name, to.inode());
+        }
     }
 }
 

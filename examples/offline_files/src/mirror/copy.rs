@@ -1,5 +1,6 @@
 //! Copying of one file or link, through a temporary entry.
 
+use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -7,7 +8,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::thread;
 
-use rustix::fs;
+use rustix::fs::{self, Mode};
 use rustix::io::{Errno, read, retry_on_intr};
 
 use super::attributes::Attributes;
@@ -19,12 +20,20 @@ use super::temporary::Temporary;
 /// Files of at least this size are copied by the kernel, which shares blocks if the file system supports it.
 const LARGE: u64 = 256 * 1024;
 
-/// A buffer for copies, reused from file to file.
-pub(crate) struct Buffer(Vec<u8>);
+/// The size of the buffer of a thread.
+const BUFFER: usize = 128 * 1024;
 
-impl Buffer {
-    pub(crate) fn new() -> Self {
-        Self(vec![0; 128 * 1024])
+/// A copy under a temporary name.
+pub(crate) struct Copied<'a> {
+    pub(crate) temporary: Temporary<'a>,
+    pub(crate) inode: u64,
+}
+
+impl<'a> Copied<'a> {
+    /// Looks up the inode number of `temporary`.
+    pub(crate) fn found(pair: &Pair, temporary: Temporary<'a>) -> io::Result<Self> {
+        let entry = pair.to.entry(temporary.name())?.ok_or(Errno::NOENT)?;
+        Ok(Self { temporary, inode: entry.inode() })
     }
 }
 
@@ -33,22 +42,21 @@ pub(crate) fn copy_file<'a>(
     pair: &'a Pair,
     name: &OsStr,
     path: &Path,
-    buffer: &mut Buffer,
     monitor: &dyn Monitor,
-) -> Result<Temporary<'a>, Failure> {
+) -> Result<Copied<'a>, Failure> {
     /// The number of copies of a file that changes all the time.
     const ATTEMPTS: usize = 3;
     for _ in 1..ATTEMPTS {
-        if let (temporary, Version::Whole) = copy_once(pair, name, path, buffer, monitor)? {
-            return Ok(temporary);
+        if let (copied, Version::Whole) = copy_once(pair, name, path, monitor)? {
+            return Ok(copied);
         }
     }
-    let (temporary, version) = copy_once(pair, name, path, buffer, monitor)?;
+    let (copied, version) = copy_once(pair, name, path, monitor)?;
     if version == Version::Mixed {
         // The copy has the earlier time, so that the next run sees a difference.
         monitor.warn(path, "changed while it was copied; the next run copies it again");
     }
-    Ok(temporary)
+    Ok(copied)
 }
 
 /// The contents of a copy.
@@ -64,24 +72,30 @@ fn copy_once<'a>(
     pair: &'a Pair,
     name: &OsStr,
     path: &Path,
-    buffer: &mut Buffer,
     monitor: &dyn Monitor,
-) -> Result<(Temporary<'a>, Version), Failure> {
+) -> Result<(Copied<'a>, Version), Failure> {
     let source = pair.from.open_file(name).file_context("cannot be opened in FROM", path)?;
     let before = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
     wait_until_settled(&before, monitor);
-    let (temporary, target) =
-        Temporary::create(&pair.to, |name| pair.to.create_file(name)).file_context("cannot be written in TO", path)?;
-    if before.size < LARGE {
-        copy_through(&source, &target, before.size, path, buffer, monitor)?;
-    } else {
-        copy_large(&source, &target, before.size, path, buffer, monitor)?;
-    }
     let attributes = Attributes::of(&source, &before, pair.kept).file_context("cannot be read in FROM", path)?;
-    let finalized = pair.finalize(&target, &attributes.for_copy(pair.kept), &before);
+    let attributes = attributes.for_copy(pair.kept);
+    let mode = pair.creation_mode(&attributes, pair.gives_acls);
+    let create = |name: &OsStr| pair.to.create_file(name, mode.unwrap_or(Mode::RUSR | Mode::WUSR));
+    let (temporary, target) = Temporary::create(&pair.to, create).file_context("cannot be written in TO", path)?;
+    if before.size < LARGE {
+        copy_through(&source, &target, before.size, path, monitor)?;
+    } else {
+        copy_large(&source, &target, before.size, path, monitor)?;
+    }
+    let finalized = match mode {
+        Some(_) => pair.date(&target, &before),
+        None => pair.finalize(&target, &attributes, &before),
+    };
     finalized.file_context("cannot set the permissions and time in TO", path)?;
+    let inode = regular_metadata(&target).file_context("cannot be read in TO", path)?.inode();
     let after = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
-    Ok((temporary, if after.is_same_version(&before) { Version::Whole } else { Version::Mixed }))
+    let version = if after.is_same_version(&before) { Version::Whole } else { Version::Mixed };
+    Ok((Copied { temporary, inode }, version))
 }
 
 /// Waits for the clock of the file system: until it advances, a change would not show.
@@ -94,12 +108,7 @@ fn wait_until_settled(entry: &Entry, monitor: &dyn Monitor) {
 }
 
 /// Copies the link `name` with its modification time.
-pub(crate) fn copy_link<'a>(
-    pair: &'a Pair,
-    name: &OsStr,
-    path: &Path,
-    entry: &Entry,
-) -> Result<Temporary<'a>, FileError> {
+pub(crate) fn copy_link<'a>(pair: &'a Pair, name: &OsStr, path: &Path, entry: &Entry) -> Result<Copied<'a>, FileError> {
     let target = pair.from.link_target(name).file_context("cannot read the link in FROM", path)?;
     let (temporary, ()) = Temporary::create(&pair.to, |name| pair.to.create_link(name, &target))
         .file_context("cannot be written in TO", path)?;
@@ -110,7 +119,7 @@ pub(crate) fn copy_link<'a>(
         Err(_) if !pair.sample.keeps_times() => {}
         result => result.file_context("cannot set the time in TO", path)?,
     }
-    Ok(temporary)
+    Copied::found(pair, temporary).file_context("cannot be read in TO", path)
 }
 
 /// Returns the metadata of an open file. Fails if the file is no longer a regular one.
@@ -120,21 +129,14 @@ fn regular_metadata(file: &File) -> io::Result<Entry> {
 }
 
 /// Copies a file of `size` bytes, without its holes.
-fn copy_large(
-    source: &File,
-    mut target: &File,
-    size: u64,
-    path: &Path,
-    buffer: &mut Buffer,
-    monitor: &dyn Monitor,
-) -> Result<(), Failure> {
+fn copy_large(source: &File, mut target: &File, size: u64, path: &Path, monitor: &dyn Monitor) -> Result<(), Failure> {
     let mut copied = 0;
     while let Some(data) = data_after(source, copied, size).file_context("cannot be read in FROM", path)? {
         monitor.advance(data.start - copied)?;
         target.seek(SeekFrom::Start(data.start)).file_context("cannot be written in TO", path)?;
         let length = data.end - data.start;
         let by_kernel = copy_in_kernel(source, target, length, monitor)?;
-        copy_through(source, target, length - by_kernel, path, buffer, monitor)?;
+        copy_through(source, target, length - by_kernel, path, monitor)?;
         copied = data.end;
     }
     monitor.advance(size - copied)?;
@@ -186,25 +188,30 @@ fn copy_in_kernel(_: &File, _: &File, _: u64, _: &dyn Monitor) -> Result<u64, St
     Ok(0)
 }
 
-/// Copies up to `size` bytes through `buffer`, fewer if the file has become shorter.
-fn copy_through(
+/// Copies up to `size` bytes through the buffer of the thread, fewer if the file has become shorter.
+fn copy_through(source: &File, target: &File, size: u64, path: &Path, monitor: &dyn Monitor) -> Result<(), Failure> {
+    thread_local!(static BUFFER_OF_THREAD: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER]));
+    BUFFER_OF_THREAD.with_borrow_mut(|buffer| copy_through_buffer(source, target, size, path, monitor, buffer))
+}
+
+fn copy_through_buffer(
     source: &File,
     mut target: &File,
     size: u64,
     path: &Path,
-    buffer: &mut Buffer,
     monitor: &dyn Monitor,
+    buffer: &mut [u8],
 ) -> Result<(), Failure> {
     monitor.advance(0)?;
     let mut left = size;
     while left > 0 {
-        let limit = buffer.0.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let limit = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let bytes =
-            retry_on_intr(|| read(source, &mut buffer.0[..limit])).file_context("cannot be read in FROM", path)?;
+            retry_on_intr(|| read(source, &mut buffer[..limit])).file_context("cannot be read in FROM", path)?;
         if bytes == 0 {
             break;
         }
-        target.write_all(&buffer.0[..bytes]).file_context("cannot be written in TO", path)?;
+        target.write_all(&buffer[..bytes]).file_context("cannot be written in TO", path)?;
         monitor.advance(bytes as u64)?;
         left -= bytes as u64;
     }

@@ -59,8 +59,7 @@ fn walk(
     let mut directories = vec![path.to_owned()];
     let mut next = 0;
     while let Some(path) = directories.get(next).cloned() {
-        let directory = root.to.unlock_and_descend(&path).file_context("cannot be opened in TO", &path)?;
-        root.refuse_from(&directory).file_context("cannot be deleted in TO", &path)?;
+        let (directory, _) = root.descend_in_target(&path).file_context("cannot be opened in TO", &path)?;
         let mut others = Vec::new();
         for name in directory.names().file_context("cannot be listed in TO", &path)? {
             monitor.advance(0)?;

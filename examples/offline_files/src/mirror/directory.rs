@@ -6,13 +6,16 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use rustix::fs::{self, Access, AtFlags, Dir, FlockOperation, Mode, OFlags};
+use rustix::fs::{self, Access, AtFlags, Dir, FlockOperation, Mode, OFlags, RawMode};
 use rustix::io::Errno;
+use tokio::sync::Semaphore;
 
-use super::attributes::{Attributes, Kept};
-use super::entry::{Entry, modified_at};
+use super::attributes::{Attributes, DEFAULT_ACL, Kept};
+use super::entry::{Entry, FileId, modified_at};
+use super::extended::{self, Place};
+use super::listing::Listing;
 use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, tolerate};
 use super::sample::Sample;
 use super::trail::Trail;
@@ -31,6 +34,14 @@ pub(crate) struct Pair {
     pub(crate) to: Directory,
     pub(crate) kept: Kept,
     pub(crate) sample: Arc<Sample>,
+    /// The identities of the two roots.
+    pub(super) roots: [Option<FileId>; 2],
+    /// The permissions that the system takes from new files and directories.
+    pub(super) umask: Mode,
+    /// `true` if new entries in this directory of TO inherit an access control list, or if that is unknown.
+    pub(super) gives_acls: bool,
+    /// One permit for each operation that may begin, also for those that help with an item.
+    pub(crate) jobs: Arc<Semaphore>,
 }
 
 impl Directory {
@@ -43,11 +54,11 @@ impl Directory {
     /// Opens a directory below this one, one component at a time. No component may be a symbolic link, and `path` has no length
     /// limit.
     pub(crate) fn descend(&self, path: &Path) -> io::Result<Self> {
-        self.trail.lock().unwrap_or_else(PoisonError::into_inner).descend(self, path)
+        Trail::descend(&self.trail, self, path)
     }
 
-    /// Opens a directory in TO like `descend`. If it is locked, adds all permissions for its owner.
-    pub(super) fn unlock_and_descend(&self, path: &Path) -> io::Result<Self> {
+    /// Opens a directory in TO like `descend`. If it is locked, adds all permissions for its owner. Returns its metadata too.
+    pub(super) fn unlock_and_descend(&self, path: &Path) -> io::Result<(Self, Entry)> {
         let directory = match (self.descend(path), path.parent(), path.file_name()) {
             (Err(error), Some(parent), Some(name)) if error.kind() == io::ErrorKind::PermissionDenied => {
                 let unlocked = self.descend(parent).and_then(|parent| parent.unlock_entry(name));
@@ -57,10 +68,12 @@ impl Directory {
         };
         let is_locked =
             || fs::accessat(&directory.handle, ".", Access::READ_OK | Access::EXEC_OK, AtFlags::EACCESS).is_err();
-        if !directory.about()?.mode.contains(Mode::RUSR | Mode::XUSR) && is_locked() {
+        let mut about = directory.about()?;
+        if !about.mode.contains(Mode::RUSR | Mode::XUSR) && is_locked() {
             directory.unlock()?;
+            about = directory.about()?;
         }
-        Ok(directory)
+        Ok((directory, about))
     }
 
     fn of(handle: OwnedFd) -> Self {
@@ -75,15 +88,23 @@ impl Directory {
 
     /// Returns the names in this directory, sorted by their bytes.
     pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
-        let mut names = Vec::new();
-        for entry in Dir::read_from(&self.handle)? {
-            match entry?.file_name().to_bytes() {
-                b"." | b".." => {}
-                name => names.push(OsStr::from_bytes(name).to_owned()),
+        Ok(self.list(&[])?.names().map(OsStr::to_owned).collect())
+    }
+
+    /// Lists this directory without the names in `hidden`.
+    pub(super) fn list(&self, hidden: &[&OsStr]) -> io::Result<Listing> {
+        let mut listing = Listing::default();
+        // A handle of its own, because threads that share a handle also share its position.
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        for entry in Dir::new(fs::openat(&self.handle, ".", flags, Mode::empty())?)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") && !hidden.contains(&OsStr::from_bytes(name)) {
+                listing.add(name, entry.ino())?;
             }
         }
-        names.sort_unstable();
-        Ok(names)
+        listing.sort();
+        Ok(listing)
     }
 
     /// Returns the metadata of the entry `name`; `None` if it does not exist.
@@ -120,15 +141,20 @@ impl Directory {
         Ok(fs::openat(&self.handle, name, flags, Mode::empty())?.into())
     }
 
-    /// Creates the file `name`, accessible only to its owner. Fails if the name exists.
-    pub(crate) fn create_file(&self, name: &OsStr) -> io::Result<File> {
+    /// Creates the file `name` with the permissions `mode`, less those that the process does not give. Fails if the name exists.
+    pub(crate) fn create_file(&self, name: &OsStr, mode: Mode) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(fs::openat(&self.handle, name, flags, Mode::RUSR | Mode::WUSR)?.into())
+        Ok(fs::openat(&self.handle, name, flags, mode)?.into())
     }
 
-    /// Creates the directory `name`, accessible only to its owner.
-    pub(crate) fn create_directory(&self, name: &OsStr) -> io::Result<()> {
-        Ok(fs::mkdirat(&self.handle, name, Mode::RWXU)?)
+    /// Creates the directory `name` with the permissions `mode`, less those that the process does not give.
+    pub(crate) fn create_directory(&self, name: &OsStr, mode: Mode) -> io::Result<()> {
+        Ok(fs::mkdirat(&self.handle, name, mode)?)
+    }
+
+    /// Returns `true` if new entries inherit an access control list, or if that cannot be told.
+    pub(super) fn gives_acls(&self) -> bool {
+        !matches!(extended::get(Place::Open(self.as_fd()), DEFAULT_ACL), Err(Errno::NODATA | Errno::NOTSUP))
     }
 
     /// Creates the symbolic link `name`.
@@ -221,7 +247,20 @@ impl Pair {
     /// Opens a pair of directories, without the attributes that TO cannot store.
     pub(crate) fn new(from: Directory, to: Directory, kept: Kept) -> Self {
         let (kept, sample) = (kept.storable_in(&to), Arc::new(Sample::new(to.clone())));
-        Self { from, to, kept, sample }
+        let roots = [&from, &to].map(|root| root.about().ok().map(|about| about.id()));
+        let gives_acls = to.gives_acls();
+        Self { from, to, kept, sample, roots, umask: umask(), gives_acls, jobs: Arc::new(Semaphore::const_new(0)) }
+    }
+
+    /// This pair with at most `jobs` operations at the same time.
+    pub(crate) fn with_jobs(self, jobs: usize) -> Self {
+        Self { jobs: Arc::new(Semaphore::new(jobs)), ..self }
+    }
+
+    /// This pair with open directories of its own, so that items do not close those of other items.
+    pub(crate) fn separate(&self) -> Self {
+        let separate = |side: &Directory| Directory { trail: Arc::default(), ..side.clone() };
+        Self { from: separate(&self.from), to: separate(&self.to), ..self.clone() }
     }
 
     /// Sets the attributes and the modification time of an open file or directory in TO, as far as it stores them.
@@ -230,23 +269,36 @@ impl Pair {
             Err(_) if !self.sample.keeps_modes() => {}
             result => result?,
         }
+        self.date(file, entry)
+    }
+
+    /// Sets the modification time of an open file or directory in TO, as far as it stores times.
+    pub(super) fn date(&self, file: impl AsFd, entry: &Entry) -> io::Result<()> {
         match fs::futimens(&file, &modified_at(entry.modified)) {
             Err(_) if !self.sample.keeps_times() => Ok(()),
             result => Ok(result?),
         }
     }
 
-    /// Returns `true` if `entry` is the root of TO, which may also be mounted in FROM.
-    pub(super) fn is_to(&self, entry: &Entry) -> bool {
-        self.to.about().is_ok_and(|to| to.id() == entry.id())
+    /// The permissions with which an entry in a directory that `gives_acls` or not is created so that it has `attributes` and is
+    /// never more accessible. `None` if they have to be set afterwards.
+    pub(super) fn creation_mode(&self, attributes: &Attributes, gives_acls: bool) -> Option<Mode> {
+        attributes.only_mode().filter(|mode| !gives_acls && (*mode & self.umask).is_empty())
     }
 
-    /// Fails if `directory` in TO is the root of FROM, which may also be mounted in TO.
-    pub(super) fn refuse_from(&self, directory: &Directory) -> io::Result<()> {
-        if directory.about()?.id() == self.from.about()?.id() {
+    /// Returns `true` if `entry` is the root of TO, which may also be mounted in FROM.
+    pub(super) fn is_to(&self, entry: &Entry) -> bool {
+        self.roots[1] == Some(entry.id())
+    }
+
+    /// Opens a directory in TO and returns its metadata. If it is locked, adds all permissions for its owner. Fails if it is the
+    /// root of FROM, which may also be mounted in TO.
+    pub(super) fn descend_in_target(&self, path: &Path) -> io::Result<(Directory, Entry)> {
+        let (directory, about) = self.to.unlock_and_descend(path)?;
+        if self.roots[0] == Some(about.id()) {
             return Err(io::Error::other("it is FROM itself"));
         }
-        Ok(())
+        Ok((directory, about))
     }
 
     /// Reports an entry that failed, as `tolerate` does, unless it no longer exists in FROM: that is no error.
@@ -262,6 +314,13 @@ impl Pair {
     }
 }
 
+/// The permissions that the system takes from new files and directories; all if that cannot be told.
+fn umask() -> Mode {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let umask = status.lines().find_map(|line| RawMode::from_str_radix(line.strip_prefix("Umask:")?.trim(), 8).ok());
+    umask.map_or(Mode::all(), Mode::from_raw_mode)
+}
+
 impl AsFd for Directory {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.handle.as_fd()
@@ -271,12 +330,10 @@ impl AsFd for Directory {
 impl Pair {
     /// Opens the directory at `path` on both sides.
     pub(crate) fn descend(&self, path: &Path) -> Result<Self, FileError> {
-        Ok(Self {
-            from: self.from.descend(path).file_context("cannot be opened in FROM", path)?,
-            to: self.to.descend(path).file_context("cannot be opened in TO", path)?,
-            kept: self.kept,
-            sample: self.sample.clone(),
-        })
+        let from = self.from.descend(path).file_context("cannot be opened in FROM", path)?;
+        let to = self.to.descend(path).file_context("cannot be opened in TO", path)?;
+        let gives_acls = to.gives_acls();
+        Ok(Self { from, to, gives_acls, ..self.clone() })
     }
 }
 
@@ -313,14 +370,14 @@ mod tests {
     fn a_new_file_is_private_and_replaces_no_existing_entry() {
         let tree = tempfile::tempdir().unwrap();
         let directory = Directory::open(tree.path()).unwrap();
-        let file = directory.create_file(OsStr::new("new")).unwrap();
+        let file = directory.create_file(OsStr::new("new"), Mode::RUSR | Mode::WUSR).unwrap();
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         symlink("elsewhere", tree.path().join("link")).unwrap();
         for name in ["new", "link"] {
-            let error = directory.create_file(OsStr::new(name)).unwrap_err();
+            let error = directory.create_file(OsStr::new(name), Mode::RWXU).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         }
-        directory.create_directory(OsStr::new("inner")).unwrap();
+        directory.create_directory(OsStr::new("inner"), Mode::RWXU).unwrap();
         assert_eq!(std::fs::metadata(tree.path().join("inner")).unwrap().permissions().mode() & 0o777, 0o700);
     }
 

@@ -33,8 +33,8 @@ pub(crate) enum Kind {
     Directory,
     File,
     Link,
-    /// A special file, which is neither opened nor copied. The text describes it.
-    Special(&'static str),
+    /// A special file, which is neither opened nor copied.
+    Special(FileType),
 }
 
 impl Entry {
@@ -43,10 +43,17 @@ impl Entry {
     }
 
     /// All metadata as bytes.
-    pub(super) fn bytes(&self) -> impl Iterator<Item = u8> + use<> {
+    pub(super) fn bytes(&self) -> [u8; 64] {
         let times = [self.modified.tv_sec, self.modified.tv_nsec as _, self.changed.tv_sec, self.changed.tv_nsec as _];
         let others = [self.size, self.mode.as_raw_mode().into(), self.device, self.inode];
-        times.map(i64::to_le_bytes).into_iter().chain(others.map(u64::to_le_bytes)).flatten()
+        let mut bytes = [0; 64];
+        let numbers = times.map(i64::to_le_bytes).into_iter().chain(others.map(u64::to_le_bytes));
+        bytes.chunks_exact_mut(8).zip(numbers).for_each(|(place, number)| place.copy_from_slice(&number));
+        bytes
+    }
+
+    pub(super) fn inode(&self) -> u64 {
+        self.inode
     }
 
     pub(super) fn id(&self) -> FileId {
@@ -55,7 +62,7 @@ impl Entry {
 
     /// Compares two entries that may be one: 2 if they have the same inode, 1 if they differ in nothing else, otherwise 0.
     pub(super) fn likeness(&self, other: &Entry) -> u8 {
-        let same = |inode| Self { inode, ..*self }.bytes().eq(other.bytes());
+        let same = |inode| Self { inode, ..*self }.bytes() == other.bytes();
         u8::from(same(other.inode)) + u8::from(same(self.inode))
     }
 
@@ -77,7 +84,7 @@ impl Entry {
 
     /// Returns `true` if both are one file that has not changed in between.
     pub(super) fn is_same_version(&self, other: &Entry) -> bool {
-        self.bytes().eq(other.bytes())
+        self.bytes() == other.bytes()
     }
 
     /// Returns `true` if kind and size are equal.
@@ -108,11 +115,18 @@ impl From<FileType> for Kind {
             FileType::Directory => Self::Directory,
             FileType::RegularFile => Self::File,
             FileType::Symlink => Self::Link,
-            FileType::Fifo => Self::Special("a FIFO"),
-            FileType::Socket => Self::Special("a socket"),
-            FileType::CharacterDevice | FileType::BlockDevice => Self::Special("a device"),
-            _ => Self::Special("a file of unknown type"),
+            special => Self::Special(special),
         }
+    }
+}
+
+/// Describes a special file.
+pub(super) fn describe(special: FileType) -> &'static str {
+    match special {
+        FileType::Fifo => "a FIFO",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        _ => "a file of unknown type",
     }
 }
 

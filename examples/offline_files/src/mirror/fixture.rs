@@ -28,7 +28,7 @@ pub(crate) fn scan_with_cache(
     super::scan(
         pair,
         extent,
-        ScanOptions { extra_entries, cache, changed_since: None, applied_since: None, own_files: &OwnFiles::default() },
+        ScanOptions { extra_entries, cache, changed_since: None, applied: None, own_files: &OwnFiles::default() },
         monitor,
     )
 }
@@ -54,7 +54,7 @@ impl Trees {
     ) -> Result<(), Stopped> {
         let pair = self.pair();
         let plan = scan(&pair, extent, extra_entries, monitor)?;
-        carry_out(&pair, plan, monitor)
+        carry_out(&pair, plan, monitor).map(drop)
     }
 
     /// Mirrors every item.
@@ -69,15 +69,9 @@ impl Trees {
     }
 }
 
-/// Carries out `plan` in the order the program uses.
-pub(crate) fn carry_out(pair: &Pair, mut plan: Plan, monitor: &dyn Monitor) -> Result<(), Stopped> {
-    prepare(&pair.to, &mut plan, monitor)?;
-    for batch in plan.take_batches() {
-        make_changes(pair, &batch, monitor)?;
-    }
-    make_changes(pair, &plan.changes, monitor)?;
-    delete_entries(pair, &plan.deletions, monitor)?;
-    finalize_directories(pair, &plan.directories, monitor)
+/// Carries out `plan`.
+pub(crate) fn carry_out(pair: &Pair, plan: Plan, monitor: &dyn Monitor) -> Result<ScanCache, Stopped> {
+    super::carry_out(pair, plan, &OwnFiles::default(), monitor)
 }
 
 /// A monitor that records its calls.

@@ -1,9 +1,9 @@
 //! The mirror, independent of syncmgr: comparison of two trees, and updates of one to match the other.
 //!
 //! [`scan`](mod@scan) compares the two sides of an item, one directory at a time ([`visit`]) and then name by name
-//! ([`compare`]), and returns a [`plan`]. A [`scan_cache`] of earlier scans saves comparisons. [`apply`] carries out the plan
-//! with [`copy`], [`temporary`] and [`delete`]. All file access goes through [`directory`] and [`entry`]. The code is blocking;
-//! a [`monitor`] observes and stops it.
+//! ([`compare`]), and returns a [`plan`]. A [`scan_cache`] of earlier runs saves comparisons. [`apply`] carries out the plan
+//! with [`copy`], [`temporary`] and [`delete`]. Several threads share both through a [`queue`]. All file access goes through
+//! [`directory`] and [`entry`]. The code is blocking; a [`monitor`] observes and stops it.
 
 mod apply;
 mod attributes;
@@ -15,9 +15,12 @@ mod directory;
 mod entry;
 mod extended;
 mod extent;
+mod forest;
+mod listing;
 mod monitor;
 mod own_files;
 mod plan;
+mod queue;
 mod sample;
 mod scan;
 mod scan_cache;
@@ -35,7 +38,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) mod trees;
 
-pub(crate) use apply::{delete_entries, finalize_directories, make_changes, prepare};
+pub(crate) use apply::carry_out;
 pub(crate) use attributes::Kept;
 pub(crate) use directory::{Directory, Pair};
 pub(crate) use extent::{Extent, directories_of};

@@ -1,26 +1,21 @@
 //! The changes that make one item in TO equal to FROM.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use super::attributes::Attributes;
 use super::entry::{Entry, Kind};
-use super::scan_cache::ScanCache;
-
-/// The maximum number of entries in a batch.
-const BATCH_ENTRIES: usize = 256;
-/// The number of bytes at which a batch is full.
-const BATCH_BYTES: u64 = 8 * 1024 * 1024;
+use super::listing::{Checksum, Listing};
+use super::scan_cache::{ScanCache, SourceDigest};
 
 /// All changes for one item, in an order that depends only on the two trees.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// Directories to create, or whose permissions and time are set at the end; parents before their children.
+    /// The directories that change, parents before their children.
     pub(crate) directories: Vec<PlannedDirectory>,
-    /// Files and links to update.
-    pub(crate) changes: Vec<Change>,
     /// Entries that only TO has.
     pub(crate) deletions: Vec<Deletion>,
     /// Temporary files of a killed run.
@@ -45,26 +40,42 @@ pub(crate) struct Plan {
     pub(crate) began: Option<SystemTime>,
 }
 
-/// A directory to create or to finalize.
+/// A directory to create or to change.
 #[derive(Debug)]
 pub(crate) struct PlannedDirectory {
-    pub(crate) path: PathBuf,
+    pub(crate) path: Arc<Path>,
     pub(crate) from: Entry,
     /// The entry of this name in TO, if any. A file or link is replaced.
     pub(crate) to: Option<Entry>,
-    /// The attributes of the copy; `None` before the directory is scanned.
+    /// The attributes of the copy; `None` for the top level, which keeps its own.
     pub(crate) attributes: Option<Attributes>,
+    /// The names in FROM.
+    pub(crate) names: Listing,
+    /// The files and links to update, by their names.
+    pub(crate) changes: Vec<Change>,
+    pub(super) outcome: Expected,
+}
+
+/// The state of a directory after the plan is carried out, from which the next run may know that it is in sync.
+#[derive(Debug, Default)]
+pub(super) struct Expected {
+    /// The digest of the entries in FROM.
+    pub(super) source: SourceDigest,
+    /// `true` if TO has extra entries, which are kept.
+    pub(super) has_extra: bool,
+    /// The checksum of the entries in TO.
+    checksum: AtomicU64,
+    /// The number of changes that are left.
+    left: AtomicUsize,
 }
 
 /// A file or link to update.
 #[derive(Debug)]
 pub(crate) struct Change {
-    pub(crate) directory: Arc<Path>,
-    pub(crate) name: OsString,
-    pub(crate) action: Action,
-    /// The bytes to write, as of the scan.
-    pub(crate) size: u64,
+    /// The index of its name in the directory.
+    pub(crate) name: u32,
     pub(crate) occupant: Occupant,
+    pub(crate) action: Action,
 }
 
 /// The entry that had the name of a change in TO at the time of the scan.
@@ -75,7 +86,18 @@ pub(crate) enum Occupant {
     /// A file, link or special file.
     Entry,
     /// A directory. It and everything in it is this number of entries.
-    Directory(u64),
+    Directory(u32),
+}
+
+/// The action of a change.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Copies a file of this size.
+    CopyFile(u64),
+    MakeLink(Box<Entry>),
+    SetAttributes(Box<Attributes>),
+    /// Gives the file at this path in TO another name.
+    LinkTo(Box<PathBuf>),
 }
 
 /// An entry in TO whose name differs from the one in FROM only in its spelling.
@@ -84,16 +106,6 @@ pub(crate) struct Respelling {
     pub(crate) directory: Arc<Path>,
     pub(crate) from: OsString,
     pub(crate) to: OsString,
-}
-
-/// The action of a change.
-#[derive(Clone, Debug)]
-pub(crate) enum Action {
-    CopyFile,
-    MakeLink(Entry),
-    SetAttributes(Attributes),
-    /// Gives the file at this path in TO another name.
-    LinkTo(PathBuf),
 }
 
 /// An entry in TO to remove recursively.
@@ -107,7 +119,7 @@ pub(crate) struct Deletion {
 impl Plan {
     /// The number of entries in TO to delete.
     pub(crate) fn deletes(&self) -> u64 {
-        self.extra() + self.changes.iter().map(|change| change.occupant.displaced()).sum::<u64>()
+        self.extra() + self.changes().map(|(_, change)| change.occupant.displaced()).sum::<u64>()
     }
 
     /// The number of these whose names FROM does not have.
@@ -117,46 +129,52 @@ impl Plan {
 
     /// Returns `true` if TO needs no change.
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { directories, changes, deletions, leftovers, respellings, .. } = self;
-        directories.is_empty()
-            && changes.is_empty()
-            && deletions.is_empty()
-            && leftovers.is_empty()
-            && respellings.is_empty()
+        let Self { directories, deletions, leftovers, respellings, .. } = self;
+        directories.is_empty() && deletions.is_empty() && leftovers.is_empty() && respellings.is_empty()
     }
 
     /// Removes every deletion from the plan, and every change that requires one.
     pub(crate) fn discard_deletions(&mut self) {
         self.deletions.clear();
-        self.changes.retain(|change| change.occupant.displaced() == 0);
-    }
-
-    /// The number of bytes to write.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.changes.iter().map(|change| change.size).sum()
-    }
-
-    /// Removes the changes from the plan, and returns them in batches that are large enough for one blocking call each. New names
-    /// of files stay in the plan, because they follow the copies of these files.
-    pub(crate) fn take_batches(&mut self) -> Vec<Vec<Change>> {
-        let mut batches: Vec<Vec<Change>> = Vec::new();
-        let mut bytes = u64::MAX;
-        let is_link = |change: &Change| matches!(change.action, Action::LinkTo(_));
-        let (links, changes) = std::mem::take(&mut self.changes).into_iter().partition(is_link);
-        self.changes = links;
-        for change in changes {
-            match batches.last_mut() {
-                Some(batch) if bytes < BATCH_BYTES && batch.len() < BATCH_ENTRIES => {
-                    bytes += change.size;
-                    batch.push(change);
-                }
-                _ => {
-                    bytes = change.size;
-                    batches.push(vec![change]);
-                }
-            }
+        for directory in &mut self.directories {
+            directory.changes.retain(|change| change.occupant.displaced() == 0);
+            directory.outcome.source = SourceDigest::UNKNOWN;
         }
-        batches
+    }
+
+    /// The files and links to update, with their directories.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (&PlannedDirectory, &Change)> {
+        self.directories.iter().flat_map(|directory| directory.changes.iter().map(move |change| (directory, change)))
+    }
+
+    /// The number of bytes to write, as of the scan.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.changes().map(|(_, change)| change.size()).sum()
+    }
+
+    /// Adds the results of another part of the scan.
+    pub(super) fn merge(&mut self, other: Self) {
+        let Self { directories, deletions, leftovers, respellings, .. } = other;
+        self.directories.extend(directories);
+        self.deletions.extend(deletions);
+        self.leftovers.extend(leftovers);
+        self.respellings.extend(respellings);
+        self.unchanged += other.unchanged;
+        self.existing += other.existing;
+        self.entries += other.entries;
+        self.files += other.files;
+        self.creates += other.creates;
+        self.updates += other.updates;
+        self.in_sync.extend(other.in_sync);
+    }
+
+    /// Puts everything into an order that depends only on the two trees.
+    pub(super) fn sort(&mut self) {
+        self.directories.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        self.deletions.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        self.leftovers.sort_unstable();
+        self.respellings.sort_unstable_by(|one, other| (&one.directory, &one.to).cmp(&(&other.directory, &other.to)));
+        self.in_sync.sort();
     }
 }
 
@@ -165,59 +183,88 @@ impl PlannedDirectory {
     pub(crate) fn exists(&self) -> bool {
         self.to.is_some_and(|to| to.kind == Kind::Directory)
     }
+
+    pub(crate) fn name_of(&self, change: &Change) -> &OsStr {
+        self.names.name(change.name as usize)
+    }
+}
+
+impl Expected {
+    pub(super) fn new(source: SourceDigest, has_extra: bool, checksum: Checksum) -> Self {
+        Self { source, has_extra, checksum: checksum.0.into(), left: AtomicUsize::new(0) }
+    }
+
+    /// Adds changes that the run will make.
+    pub(super) fn expect(&self, changes: usize) {
+        self.left.fetch_add(changes, Ordering::Relaxed);
+    }
+
+    /// Records a change that has made the entry `name` in TO.
+    pub(super) fn made(&self, name: &OsStr, inode: u64) {
+        self.checksum.fetch_add(Checksum::of(name, inode).0, Ordering::Relaxed);
+        self.kept();
+    }
+
+    /// Records a change that has kept the entry in TO.
+    pub(super) fn kept(&self) {
+        self.left.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Returns `true` if all changes were made.
+    pub(super) fn is_complete(&self) -> bool {
+        self.left.load(Ordering::Relaxed) == 0
+    }
+
+    /// Returns `true` if TO has exactly the entries that the scan found or the run has made. A file that another program has
+    /// replaced under its old inode number counts as written in place.
+    pub(super) fn matches(&self, listed: Checksum) -> bool {
+        self.is_complete() && self.checksum.load(Ordering::Relaxed) == listed.0
+    }
 }
 
 impl Occupant {
     /// The number of entries that a replacement removes in addition to the replaced one.
     fn displaced(self) -> u64 {
-        if let Self::Directory(entries) = self { entries } else { 0 }
+        if let Self::Directory(entries) = self { entries.into() } else { 0 }
     }
 }
 
 impl Change {
-    /// The path relative to FROM and TO.
-    pub(crate) fn path(&self) -> PathBuf {
-        self.directory.join(&self.name)
+    /// The bytes to write, as of the scan.
+    pub(crate) fn size(&self) -> u64 {
+        if let Action::CopyFile(size) = self.action { size } else { 0 }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
-    fn change(size: u64, displaced: u64) -> Change {
-        let occupant = Occupant::Directory(displaced);
-        Change { directory: Path::new("").into(), name: "x".into(), action: Action::CopyFile, size, occupant }
-    }
-
-    fn plan_with_deletion(entries: u64, existing: u64) -> Plan {
-        Plan { deletions: vec![Deletion { path: "x".into(), entries }], existing, ..Plan::default() }
+    fn directory(displaced: &[u32]) -> PlannedDirectory {
+        let change =
+            |entries: &u32| Change { name: 0, action: Action::CopyFile(1), occupant: Occupant::Directory(*entries) };
+        let from = Entry::from(rustix::fs::stat(".").unwrap());
+        let changes = displaced.iter().map(change).collect();
+        let (names, outcome) = (Listing::default(), Expected::default());
+        PlannedDirectory { path: Path::new("").into(), from, to: None, attributes: None, names, changes, outcome }
     }
 
     #[test]
     fn a_replaced_directory_counts_as_deleted() {
-        let plan = Plan { changes: vec![change(1, 11)], existing: 12, ..Plan::default() };
-        assert_eq!(plan.deletes(), 11);
+        let plan = Plan { directories: vec![directory(&[11])], existing: 12, ..Plan::default() };
+        assert_eq!((plan.deletes(), plan.bytes()), (11, 1));
         assert!(!plan.is_empty() && Plan::default().is_empty());
     }
 
     #[test]
     fn discard_deletions_removes_changes_that_require_a_deletion() {
-        let mut plan = plan_with_deletion(3, 9);
-        plan.changes = vec![change(1, 0), change(1, 2)];
+        let deletions = vec![Deletion { path: "x".into(), entries: 3 }];
+        let directories = vec![directory(&[0, 2])];
+        let mut plan = Plan { deletions, directories, began: Some(UNIX_EPOCH), ..Plan::default() };
         plan.discard_deletions();
         assert!(plan.deletions.is_empty());
-        assert_eq!(plan.changes.len(), 1);
-    }
-
-    #[test]
-    fn a_batch_is_limited_by_entries_and_bytes() {
-        let sizes = |changes: Vec<Change>| {
-            let mut plan = Plan { changes, ..Plan::default() };
-            plan.take_batches().iter().map(Vec::len).collect::<Vec<_>>()
-        };
-        assert_eq!(sizes((0..600).map(|_| change(1, 0)).collect()), [256, 256, 88]);
-        assert_eq!(sizes((0..5).map(|_| change(5 * 1024 * 1024, 0)).collect()), [2, 2, 1]);
-        assert_eq!(sizes(Vec::new()), [0; 0]);
+        assert_eq!(plan.changes().count(), 1);
     }
 }

@@ -86,7 +86,9 @@ impl Sample {
     }
 
     fn trial(&self) -> Option<&Trial> {
-        self.trial.get_or_init(|| Some(Trial::new(self.directory.create_file(&self.name).ok()?))).as_ref()
+        self.trial
+            .get_or_init(|| Some(Trial::new(self.directory.create_file(&self.name, Mode::RUSR | Mode::WUSR).ok()?)))
+            .as_ref()
     }
 }
 

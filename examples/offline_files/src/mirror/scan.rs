@@ -1,20 +1,32 @@
 //! Comparison of the two sides of an item.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use rustix::io::Errno;
 
+use super::compare::{Found, Sides};
 use super::directory::Pair;
-use super::entry::{FileId, Kind};
+use super::entry::{Entry, FileId, Kind};
 use super::extent::Extent;
+use super::listing::Listing;
 use super::monitor::{Failure, FileContext, Monitor, Stopped, tolerate};
 use super::own_files::OwnFiles;
-use super::plan::{Plan, PlannedDirectory};
-use super::scan_cache::{CachedDirectory, ScanCache, SourceEntries, digest};
+use super::plan::{Expected, Plan, PlannedDirectory};
+use super::queue::{Queue, share};
+use super::scan_cache::{Both, ScanCache, SourceDigest};
 use super::spelling::swap_case;
-use super::visit::Visit;
+use super::visit::{Pending, Visit};
+
+/// The number of directories that one thread scans faster than several.
+const FEW_DIRECTORIES: usize = 16;
+
+/// The number of entries of one directory that a thread compares at a time.
+const CHUNK: usize = 1024;
 
 /// The handling of entries that only TO has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +43,9 @@ pub(crate) struct ScanOptions<'a> {
     pub(crate) cache: &'a ScanCache,
     /// Files that may have changed since this time are compared by their contents if sizes and times are equal.
     pub(crate) changed_since: Option<SystemTime>,
-    /// Files that have not changed since this time have their attributes in TO if owners and permission bits are equal.
-    pub(crate) applied_since: Option<SystemTime>,
+    /// The start and the end of an earlier run: attributes that have not changed in FROM since its start, and not in TO since its
+    /// end, are equal.
+    pub(crate) applied: Option<(SystemTime, SystemTime)>,
     /// The files to leave alone on both sides.
     pub(crate) own_files: &'a OwnFiles,
 }
@@ -45,29 +58,31 @@ pub(crate) fn scan(
     options: ScanOptions<'_>,
     monitor: &dyn Monitor,
 ) -> Result<Plan, Stopped> {
-    let (pending, began) = (VecDeque::new(), monitor.now());
-    let plan = Plan { began: Some(began), ..Plan::default() };
-    let mut scan = Scan { root, options, monitor, began, plan, pending, linked: HashMap::new() };
-    root.tolerate(monitor, scan.start(extent))?;
-    while let Some(directory) = scan.pending.pop_front() {
-        root.tolerate(monitor, scan.visit(directory))?;
-    }
+    let (plan, linked, began) = (Mutex::default(), Mutex::default(), monitor.now());
+    let scan = Scan { root, options, monitor, began, plan, linked };
+    let start = root.tolerate(monitor, scan.start(extent))?.flatten();
+    let few = if root.kept.hard_links { usize::MAX } else { FEW_DIRECTORIES };
+    share(&root.jobs, few, start.into_iter().collect(), |directory, queue| {
+        root.tolerate(monitor, scan.visit(directory, queue)).map(drop)
+    })?;
     if let Some(text) = root.sample.report() {
         monitor.warn(Path::new("."), text);
     }
-    Ok(scan.plan)
+    let mut plan = scan.plan.into_inner().unwrap_or_else(PoisonError::into_inner);
+    plan.began = Some(began);
+    plan.sort();
+    Ok(plan)
 }
 
-/// A running scan. It is breadth-first and has one directory open on each side.
+/// A running scan. Each thread has one directory open on each side.
 pub(super) struct Scan<'a> {
     pub(super) root: &'a Pair,
     pub(super) options: ScanOptions<'a>,
     pub(super) monitor: &'a dyn Monitor,
-    began: SystemTime,
-    pub(super) plan: Plan,
-    pub(super) pending: VecDeque<PlannedDirectory>,
+    pub(super) began: SystemTime,
+    plan: Mutex<Plan>,
     /// The files in FROM with several names.
-    pub(super) linked: HashMap<FileId, Linked>,
+    pub(super) linked: Mutex<HashMap<FileId, Linked>>,
 }
 
 /// A file with several names.
@@ -79,90 +94,190 @@ pub(super) struct Linked {
 }
 
 impl Scan<'_> {
-    fn start(&mut self, extent: &Extent) -> Result<(), Failure> {
-        let mut top = Visit::top(self.root);
-        match extent {
-            Extent::TopLevel => self.scan_directory(&mut top),
-            Extent::Directory(name) => {
-                let from = top.find_from(name)?.filter(|from| from.kind == Kind::Directory);
-                let from = from.ok_or(Errno::NOTDIR).file_context("cannot be opened in FROM", Path::new(name))?;
-                let target = top.find(name)?;
-                if swap_case(name).is_some_and(|swapped| top.find(&swapped).is_ok_and(|target| target.to.is_some())) {
-                    self.refuse_collision(&top, &target)?;
-                }
-                self.directory(&mut top, &target, from);
-                Ok(())
+    /// The directory that `extent` begins with; `None` if it is TO itself.
+    fn start(&self, extent: &Extent) -> Result<Option<Pending>, Failure> {
+        let top = Visit::top(self.root)?;
+        let Extent::Directory(name) = extent else { return Ok(Some(top.about)) };
+        let from = top.find_from(name)?.filter(|from| from.kind == Kind::Directory);
+        let from = from.ok_or(Errno::NOTDIR).file_context("cannot be opened in FROM", Path::new(name))?;
+        let target = top.find(name)?;
+        if swap_case(name).is_some_and(|swapped| top.find(&swapped).is_ok_and(|target| target.to.is_some())) {
+            self.refuse_collision(&top, &target)?;
+        }
+        let mut found = Found::default();
+        self.directory(&top, &mut found, &target, from);
+        self.lock().creates += found.plan.creates;
+        Ok(found.directories.pop())
+    }
+
+    /// Scans a directory, and adds it to the plan if it changes. Its entries in TO are read only if it is not in the cache.
+    fn visit(&self, directory: Pending, queue: &Queue<Pending>) -> Result<(), Failure> {
+        let visit = Visit::open(self.root, directory)?;
+        let hidden: Vec<_> = self.options.own_files.names_in(&visit.path).chain([self.root.sample.name()]).collect();
+        let names = visit.list_source(&hidden)?;
+        let facts = if self.options.cache.is_empty() { None } else { Some(self.read_source(&visit, &names)?) };
+        let cached = facts.as_ref().and_then(|(digest, _)| self.cached(&visit, *digest));
+        let mut found = match (facts, cached) {
+            (Some((digest, facts)), Some(has_extra)) => self.use_cache(&visit, &names, digest, &facts, has_extra)?,
+            (facts, _) => self.compare_all(&visit, &names, facts.map(|(_, facts)| facts), &hidden)?,
+        };
+        queue.add(found.directories.drain(..));
+        self.add_to_plan(visit, names, found, cached.is_some())
+    }
+
+    fn add_to_plan(&self, visit: Visit, names: Listing, found: Found, is_cached: bool) -> Result<(), Failure> {
+        let Found { mut plan, changes, source, checksum, touched, failed, has_extra, .. } = found;
+        let has_attributes = visit.is_top() || is_cached && !touched;
+        let attributes = (!has_attributes).then(|| visit.compare_attributes(self.root)).transpose()?;
+        let is_equal = attributes.as_ref().is_none_or(|(_, is_equal)| *is_equal);
+        let source = if failed { SourceDigest::UNKNOWN } else { source };
+        if touched || !is_equal {
+            let Pending { path, from, to } = visit.about;
+            let attributes = attributes.map(|(attributes, _)| attributes);
+            let outcome = Expected::new(source, has_extra, checksum);
+            let planned = PlannedDirectory { path, from, to, attributes, names, changes, outcome };
+            plan.updates += u64::from(planned.exists() && planned.attributes.is_some());
+            plan.directories.push(planned);
+        } else {
+            plan.in_sync.extend(self.digest(&visit, source, has_extra));
+        }
+        self.lock().merge(plan);
+        Ok(())
+    }
+
+    fn digest(&self, visit: &Visit, source: SourceDigest, has_extra: bool) -> Option<u64> {
+        let Pending { path, from, to } = &visit.about;
+        Both { path, from, to: to.as_ref()? }.digest(source, self.root.kept, has_extra, self.began)
+    }
+
+    /// Returns whether a cached directory has extra entries; `None` if it is not cached.
+    fn cached(&self, visit: &Visit, source: SourceDigest) -> Option<bool> {
+        let is_cached =
+            |has_extra| self.digest(visit, source, has_extra).is_some_and(|digest| self.options.cache.contains(digest));
+        match self.options.extra_entries {
+            _ if is_cached(false) => Some(false),
+            ExtraEntries::Keep if is_cached(true) => Some(true),
+            _ => None,
+        }
+    }
+
+    /// Reads all entries in FROM.
+    fn read_source(&self, visit: &Visit, names: &Listing) -> Result<(SourceDigest, Vec<Option<Entry>>), Failure> {
+        let parts = self.in_chunks(names.len(), |range| {
+            let (mut digest, mut entries) = (SourceDigest::default(), Vec::with_capacity(range.len()));
+            for name in range.map(|index| names.name(index)) {
+                entries.push(self.read_entry(visit, name, &mut digest)?);
             }
+            Ok((digest, entries))
+        })?;
+        let (mut digest, mut entries) = (SourceDigest::default(), Vec::with_capacity(names.len()));
+        for (part_digest, part_entries) in parts {
+            digest.merge(part_digest);
+            entries.extend(part_entries);
         }
+        Ok((digest, entries))
     }
 
-    /// Scans a directory, and adds the directory itself to the plan if it changes.
-    fn visit(&mut self, mut directory: PlannedDirectory) -> Result<(), Failure> {
-        let mut visit = Visit::open(self.root, &directory)?;
-        let has_same_attributes = visit.compare_attributes(&mut directory, self.root)?;
-        let has_same_time = directory.to.is_some_and(|to| self.root.sample.same_time(&directory.from, &to));
-        self.scan_directory(&mut visit)?;
-        if visit.touched || !has_same_time || !has_same_attributes {
-            self.plan.updates += u64::from(directory.exists());
-            self.plan.directories.push(directory);
-        }
-        Ok(())
-    }
-
-    /// Scans the entries of a directory. Reads them in TO only if the directory is not in the cache.
-    fn scan_directory(&mut self, visit: &mut Visit) -> Result<(), Failure> {
-        let mut source = visit.source(self.monitor)?;
-        for own in self.options.own_files.names_in(&visit.path) {
-            source.remove(own);
-        }
-        self.plan.entries += source.len() as u64;
-        self.plan.files += source.values().flatten().filter(|entry| !entry.is_directory()).count() as u64;
-        let existing = self.plan.existing;
-        let digest = digest(&visit.path, &source, visit.stamp, self.began);
-        let cached = digest.and_then(|digest| self.options.cache.get(digest));
-        match cached.filter(|cached| self.options.extra_entries == ExtraEntries::Keep || cached.extra_count == 0) {
-            Some(cached) => self.use_cache(visit, &source, cached)?,
-            None => self.compare_all(visit, &source)?,
-        }
-        if let Some(digest) = digest.filter(|_| visit.is_in_sync()) {
-            let cached = CachedDirectory { existing: self.plan.existing - existing, extra_count: visit.extra_count };
-            self.plan.in_sync.insert(digest, cached);
-        }
-        Ok(())
+    /// Reads an entry in FROM; `None` if it has vanished or if it cannot be read, which is reported.
+    fn read_entry(&self, visit: &Visit, name: &OsStr, digest: &mut SourceDigest) -> Result<Option<Entry>, Stopped> {
+        self.monitor.advance(0)?;
+        let entry = tolerate(self.monitor, visit.find_from(name))?.flatten();
+        digest.add(name, entry.as_ref(), self.began);
+        Ok(entry)
     }
 
     /// Uses the cached result of a directory. The subdirectories are scanned separately.
-    fn use_cache(&mut self, visit: &mut Visit, source: &SourceEntries, cached: CachedDirectory) -> Result<(), Failure> {
-        for (name, from) in source {
-            self.monitor.advance(0)?;
-            match from.map(|from| (from.kind, from)) {
-                Some((Kind::Directory, from)) if !visit.is_top() => {
-                    let target = visit.find(name)?;
-                    self.directory(visit, &target, from);
+    fn use_cache(
+        &self,
+        visit: &Visit,
+        names: &Listing,
+        source: SourceDigest,
+        facts: &[Option<Entry>],
+        has_extra: bool,
+    ) -> Result<Found, Failure> {
+        let mut found = Found { source, has_extra, ..Found::default() };
+        for (name, from) in names.names().zip(facts).filter_map(|(name, from)| Some((name, (*from)?))) {
+            found.count_source(&from);
+            match from.kind {
+                Kind::Directory if visit.is_top() => continue,
+                Kind::Directory => self.directory(visit, &mut found, &visit.find(name)?, from),
+                Kind::File | Kind::Link => found.plan.unchanged += 1,
+                Kind::Special(what) => {
+                    self.skip_special(visit, name, what);
+                    continue;
                 }
-                Some((Kind::File | Kind::Link, _)) => self.count_unchanged(),
-                Some((Kind::Special(what), _)) => self.skip_special(visit, name, what),
-                _ => {}
             }
+            found.plan.existing += 1;
         }
-        visit.extra_count = cached.extra_count;
-        self.plan.existing += cached.existing;
+        Ok(found)
+    }
+
+    fn compare_all(
+        &self,
+        visit: &Visit,
+        names: &Listing,
+        facts: Option<Vec<Option<Entry>>>,
+        hidden: &[&OsStr],
+    ) -> Result<Found, Failure> {
+        let sides = Sides { visit, names, listed: &visit.list_target(hidden)?, respelled: Mutex::default() };
+        let parts = self.in_chunks(names.len(), |range| {
+            let mut found = Found::default();
+            for index in range {
+                self.compare_index(&sides, &mut found, index, facts.as_deref())?;
+            }
+            Ok(found)
+        })?;
+        let mut found = parts.into_iter().fold(Found::with_checksum(sides.listed.checksum), Found::merge);
+        for name in sides.only_in_target() {
+            self.monitor.advance(0)?;
+            let compared = self.only_in_target(visit, &mut found, name);
+            found.failed |= tolerate(self.monitor, compared)?.is_none();
+        }
+        Ok(found)
+    }
+
+    fn compare_index(
+        &self,
+        sides: &Sides<'_>,
+        found: &mut Found,
+        index: usize,
+        facts: Option<&[Option<Entry>]>,
+    ) -> Result<(), Stopped> {
+        let name = sides.names.name(index);
+        let from = match facts {
+            Some(facts) => {
+                found.source.add(name, facts[index].as_ref(), self.began);
+                facts[index]
+            }
+            None => self.read_entry(sides.visit, name, &mut found.source)?,
+        };
+        let Some(from) = from else { return Ok(()) };
+        found.count_source(&from);
+        let compared = self.compare(sides, found, index, from);
+        found.failed |= self.root.tolerate(self.monitor, compared)?.is_none();
         Ok(())
     }
 
-    fn compare_all(&mut self, visit: &mut Visit, source: &SourceEntries) -> Result<(), Failure> {
-        let mut listed = visit.names(self.options.own_files, &self.root.sample)?;
-        for (name, from) in source {
-            self.monitor.advance(0)?;
-            let Some(from) = *from else { continue };
-            let compared = self.compare(visit, name, from, source, &mut listed);
-            visit.failed |= self.root.tolerate(self.monitor, compared)?.is_none();
+    /// Calls `work` with the indexes below `count` in parts, which several threads share. Returns the results in order.
+    fn in_chunks<R: Send>(
+        &self,
+        count: usize,
+        work: impl Fn(Range<usize>) -> Result<R, Stopped> + Sync,
+    ) -> Result<Vec<R>, Stopped> {
+        if count <= CHUNK || self.root.kept.hard_links {
+            return Ok(vec![work(0..count)?]);
         }
-        for name in listed.iter().filter(|name| !source.contains_key(*name)) {
-            self.monitor.advance(0)?;
-            let compared = self.only_in_target(visit, name);
-            visit.failed |= tolerate(self.monitor, compared)?.is_none();
-        }
-        Ok(())
+        let results = Mutex::new(BTreeMap::new());
+        let ranges = (0..count).step_by(CHUNK).map(|start| start..count.min(start + CHUNK)).collect();
+        share(&self.root.jobs, 0, ranges, |range: Range<usize>, _| {
+            let (start, result) = (range.start, work(range)?);
+            results.lock().unwrap_or_else(PoisonError::into_inner).insert(start, result);
+            Ok(())
+        })?;
+        Ok(results.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -69,6 +69,8 @@ pub(super) fn random_name() -> OsString {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::Mode;
+
     use super::*;
 
     #[test]
@@ -83,7 +85,7 @@ mod tests {
     fn an_unpublished_entry_is_removed() {
         let tree = tempfile::tempdir().unwrap();
         let directory = Directory::open(tree.path()).unwrap();
-        let (temporary, _) = Temporary::create(&directory, |name| directory.create_file(name)).unwrap();
+        let (temporary, _) = Temporary::create(&directory, |name| directory.create_file(name, Mode::RUSR)).unwrap();
         assert_eq!(directory.names().unwrap(), [temporary.name()]);
         drop(temporary);
         assert!(directory.names().unwrap().is_empty());
@@ -93,7 +95,7 @@ mod tests {
     fn a_published_entry_has_its_final_name() {
         let tree = tempfile::tempdir().unwrap();
         let directory = Directory::open(tree.path()).unwrap();
-        let (temporary, _) = Temporary::create(&directory, |name| directory.create_file(name)).unwrap();
+        let (temporary, _) = Temporary::create(&directory, |name| directory.create_file(name, Mode::RUSR)).unwrap();
         temporary.publish(OsStr::new("a"), Occupant::None).unwrap();
         assert_eq!(directory.names().unwrap(), ["a"]);
     }

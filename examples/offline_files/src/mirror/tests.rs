@@ -8,6 +8,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rustix::fs::Mode;
+
 use super::fixture::{Hook, Recorder, carry_out, scan};
 use super::trees::{Trees, chmod, file, link, snapshot};
 use super::*;
@@ -31,7 +33,7 @@ fn a_second_run_changes_nothing() {
     let run = trees.mirror_all(ExtraEntries::Delete);
     assert_eq!(*run.done.lock().unwrap(), []);
     let plan = scan(&trees.pair(), &docs(), ExtraEntries::Delete, &run).unwrap();
-    assert!(plan.directories.is_empty() && plan.changes.is_empty());
+    assert!(plan.is_empty());
     assert_eq!(plan.unchanged, 4);
 }
 
@@ -191,10 +193,10 @@ fn a_thousand_levels_are_mirrored() {
     let trees = Trees::new();
     let mut inner = trees.pair().from;
     for name in std::iter::once("docs").chain(std::iter::repeat_n("d", 1_000)) {
-        inner.create_directory(OsStr::new(name)).unwrap();
+        inner.create_directory(OsStr::new(name), Mode::RWXU).unwrap();
         inner = inner.enter(OsStr::new(name)).unwrap();
     }
-    inner.create_file(OsStr::new("deep")).unwrap();
+    inner.create_file(OsStr::new("deep"), Mode::RWXU).unwrap();
     assert_eq!(trees.mirror(&docs(), ExtraEntries::Keep).count(Done::Created), 1_001);
     assert_eq!(trees.mirror(&docs(), ExtraEntries::Keep).errors(), [""; 0]);
     fs::rename(trees.from.join("docs"), trees.base.path().join("away")).unwrap();
@@ -263,10 +265,10 @@ fn a_name_of_maximum_length_and_an_overlong_path_are_mirrored() {
     let name = "n".repeat(255);
     let mut inner = trees.pair().from;
     for name in std::iter::once("docs").chain(std::iter::repeat_n(name.as_str(), 20)) {
-        inner.create_directory(OsStr::new(name)).unwrap();
+        inner.create_directory(OsStr::new(name), Mode::RWXU).unwrap();
         inner = inner.descend(Path::new(name)).unwrap();
     }
-    inner.create_file(OsStr::new(&name)).unwrap();
+    inner.create_file(OsStr::new(&name), Mode::RWXU).unwrap();
     let run = trees.mirror(&docs(), ExtraEntries::Keep);
     assert_eq!(run.errors(), [""; 0]);
     let deep: std::path::PathBuf = std::iter::once("docs").chain(std::iter::repeat_n(name.as_str(), 20)).collect();

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::io::Errno;
 
@@ -21,27 +22,30 @@ pub(super) struct Trail {
 impl Trail {
     /// Opens the directory at `path` below `root`, one component at a time from the nearest directory that is open. No component
     /// may be a symbolic link.
-    pub(super) fn descend(&mut self, root: &Directory, path: &Path) -> io::Result<Directory> {
-        // Farther ancestors are walked from the root: a look-up takes as long as the path.
+    pub(super) fn descend(trail: &Mutex<Self>, root: &Directory, path: &Path) -> io::Result<Directory> {
+        let lock = || trail.lock().unwrap_or_else(PoisonError::into_inner);
         let ancestors = || path.ancestors().take_while(|path| !path.as_os_str().is_empty());
-        let near = ancestors().take(CAPACITY).position(|ancestor| self.open.contains_key(ancestor));
-        let nearest = near.and_then(|near| ancestors().nth(near)).and_then(|ancestor| self.open.get(ancestor));
-        let mut directory = nearest.unwrap_or(root).clone();
-        let missing: Vec<_> = ancestors().take(near.unwrap_or(usize::MAX)).collect();
+        // Farther ancestors are walked from the root: a look-up takes as long as the path.
+        let near = ancestors().take(CAPACITY).enumerate();
+        let nearest = near.filter_map(|(distance, path)| Some((distance, lock().open.get(path)?.clone()))).next();
+        let (near, mut directory) = nearest.map_or((usize::MAX, root.clone()), |nearest| nearest);
+        let missing: Vec<_> = ancestors().take(near).collect();
         for (distance, ancestor) in missing.into_iter().enumerate().rev() {
             directory = directory.enter(ancestor.file_name().ok_or(Errno::INVAL)?)?;
             if distance < CAPACITY {
-                self.insert(ancestor.to_owned(), directory.clone());
+                lock().insert(ancestor.to_owned(), directory.clone());
             }
         }
         Ok(directory)
     }
 
     fn insert(&mut self, path: PathBuf, directory: Directory) {
+        if self.open.insert(path.clone(), directory).is_some() {
+            return;
+        }
         if self.order.len() == CAPACITY {
             self.order.pop_front().and_then(|oldest| self.open.remove(&oldest));
         }
-        self.order.push_back(path.clone());
-        self.open.insert(path, directory);
+        self.order.push_back(path);
     }
 }

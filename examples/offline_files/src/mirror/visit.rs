@@ -1,6 +1,5 @@
 //! One directory on both sides.
 
-use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Arc;
@@ -8,27 +7,26 @@ use std::sync::Arc;
 use super::attributes::Attributes;
 use super::contents;
 use super::directory::{Directory, Pair};
-use super::entry::Entry;
-use super::monitor::{Failure, FileContext, FileError, Monitor, tolerate};
-use super::own_files::OwnFiles;
-use super::plan::PlannedDirectory;
-use super::sample::Sample;
-use super::scan_cache::SourceEntries;
+use super::entry::{Entry, Kind};
+use super::listing::Listing;
+use super::monitor::{Failure, FileContext, FileError, Monitor};
+
+/// A directory that is to be compared.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) path: Arc<Path>,
+    pub(super) from: Entry,
+    /// The entry of this name in TO, if any.
+    pub(super) to: Option<Entry>,
+}
 
 /// A directory that is being compared.
 pub(super) struct Visit {
     pub(super) path: Arc<Path>,
+    pub(super) about: Pending,
     from: Directory,
     /// `None` if TO does not have the directory yet.
     to: Option<Directory>,
-    /// The metadata of the directory in TO, read before its entries.
-    pub(super) stamp: Option<Entry>,
-    /// `true` if the directory in TO, and thus its modification time, will change.
-    pub(super) touched: bool,
-    /// `true` if an entry of the directory failed.
-    pub(super) failed: bool,
-    /// The number of extra entries, which only TO has and which are kept.
-    pub(super) extra_count: u64,
 }
 
 /// A name and its entry in TO, if any.
@@ -39,59 +37,38 @@ pub(super) struct TargetEntry<'a> {
 
 impl Visit {
     /// Opens the top level of both trees.
-    pub(super) fn top(root: &Pair) -> Self {
-        Self::of(Path::new("").into(), root.from.clone(), Some(root.to.clone()))
+    pub(super) fn top(root: &Pair) -> Result<Self, FileError> {
+        let path: Arc<Path> = Path::new("").into();
+        let from = root.from.about().file_context("cannot be read in FROM", &path)?;
+        let to = root.to.about().file_context("cannot be read in TO", &path)?;
+        Self::open(root, Pending { path, from, to: Some(to) })
     }
 
     /// Opens a directory that exists in FROM and may exist in TO.
-    pub(super) fn open(root: &Pair, directory: &PlannedDirectory) -> Result<Self, FileError> {
-        let path: Arc<Path> = directory.path.as_path().into();
+    pub(super) fn open(root: &Pair, mut about: Pending) -> Result<Self, FileError> {
+        let path = about.path.clone();
         let from = root.from.descend(&path).file_context("cannot be opened in FROM", &path)?;
-        let to = directory
-            .exists()
-            .then(|| root.to.unlock_and_descend(&path).and_then(|to| root.refuse_from(&to).map(|()| to)))
-            .transpose()
-            .file_context("cannot be opened in TO", &path)?;
-        Ok(Self::of(path, from, to))
-    }
-
-    fn of(path: Arc<Path>, from: Directory, to: Option<Directory>) -> Self {
-        let stamp = to.as_ref().and_then(|to| to.about().ok());
-        Self { path, from, to, stamp, touched: false, failed: false, extra_count: 0 }
+        let to = about.exists().then(|| root.descend_in_target(&path)).transpose();
+        let to = to.file_context("cannot be opened in TO", &path)?.map(|(to, entry)| {
+            about.to = Some(entry);
+            to
+        });
+        Ok(Self { path, about, from, to })
     }
 
     pub(super) fn is_top(&self) -> bool {
         self.path.as_os_str().is_empty()
     }
 
-    /// Returns `true` if the directory needs no change.
-    pub(super) fn is_in_sync(&self) -> bool {
-        !self.touched && !self.failed
+    /// Lists the directory in FROM, without `hidden`.
+    pub(super) fn list_source(&self, hidden: &[&OsStr]) -> Result<Listing, FileError> {
+        self.from.list(hidden).file_context("cannot be listed in FROM", &self.path)
     }
 
-    /// Reads all entries in FROM.
-    pub(super) fn source(&self, monitor: &dyn Monitor) -> Result<SourceEntries, Failure> {
-        let mut source = SourceEntries::new();
-        for name in self.from.names().file_context("cannot be listed in FROM", &self.path)? {
-            monitor.advance(0)?;
-            match tolerate(monitor, self.find_from(&name))? {
-                Some(None) => {}
-                entry => drop(source.insert(name, entry.flatten())),
-            }
-        }
-        Ok(source)
-    }
-
-    /// Returns the names in TO, without those of `own_files`.
-    pub(super) fn names(&self, own_files: &OwnFiles, sample: &Sample) -> Result<BTreeSet<OsString>, FileError> {
-        let Some(to) = &self.to else { return Ok(BTreeSet::new()) };
-        let mut names: BTreeSet<_> =
-            to.names().file_context("cannot be listed in TO", &self.path)?.into_iter().collect();
-        names.remove(sample.name());
-        for own in own_files.names_in(&self.path) {
-            names.remove(own);
-        }
-        Ok(names)
+    /// Lists the directory in TO, without `hidden`.
+    pub(super) fn list_target(&self, hidden: &[&OsStr]) -> Result<Listing, FileError> {
+        let list = |to: &Directory| to.list(hidden).file_context("cannot be listed in TO", &self.path);
+        self.to.as_ref().map_or_else(|| Ok(Listing::default()), list)
     }
 
     /// Looks up a name in FROM.
@@ -107,14 +84,15 @@ impl Visit {
         Ok(TargetEntry { name, to: to.flatten() })
     }
 
-    /// Reads the attributes of the directory. Returns `true` if TO has them.
-    pub(super) fn compare_attributes(&self, directory: &mut PlannedDirectory, root: &Pair) -> Result<bool, FileError> {
-        let kept = root.kept;
-        let from =
-            Attributes::of(&self.from, &directory.from, kept).file_context("cannot be read in FROM", &self.path)?;
-        let to = self.to.as_ref().zip(directory.to).map(|(to, entry)| Attributes::of(to, &entry, kept)).transpose();
-        let from = directory.attributes.insert(from.for_copy(kept));
-        Ok(to.file_context("cannot be read in TO", &self.path)?.is_some_and(|to| from.equal(&to, &root.sample)))
+    /// Reads the attributes for the copy of the directory. Returns `true` with them if TO has these attributes and the time.
+    pub(super) fn compare_attributes(&self, root: &Pair) -> Result<(Attributes, bool), FileError> {
+        let (kept, about) = (root.kept, &self.about);
+        let from = Attributes::of(&self.from, &about.from, kept).file_context("cannot be read in FROM", &self.path)?;
+        let from = from.for_copy(kept);
+        let Some((to, entry)) = self.to.as_ref().zip(about.to) else { return Ok((from, false)) };
+        let to = Attributes::of(to, &entry, kept).file_context("cannot be read in TO", &self.path)?;
+        let is_equal = from.equal(&to, &root.sample) && root.sample.same_time(&about.from, &entry);
+        Ok((from, is_equal))
     }
 
     /// Returns the attributes of the file `name` in FROM; `None` if the one in TO has them.
@@ -151,5 +129,12 @@ impl Visit {
         let path = self.path.join(name);
         let from = self.from.link_target(name).file_context("cannot read the link in FROM", &path)?;
         Ok(from == to.link_target(name).file_context("cannot read the link in TO", &path)?)
+    }
+}
+
+impl Pending {
+    /// Returns `true` if TO has this directory.
+    pub(super) fn exists(&self) -> bool {
+        self.to.is_some_and(|to| to.kind == Kind::Directory)
     }
 }
