@@ -130,6 +130,16 @@ pub trait StateStore: Send + Sync + 'static {
         Ok(records)
     }
 
+    /// Returns the stored name of an item, with its default state.
+    ///
+    /// The default reads all [`names`](Self::names) of the handler. A store that can look up a single name should override it.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read.
+    fn name(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemName>> {
+        Ok(self.names(handler)?.remove(&item))
+    }
+
     /// Returns the stored names of a handler's items, with the default states of the items.
     ///
     /// The default returns no names: after a restart, the items are known by their ids until their handler lists them.

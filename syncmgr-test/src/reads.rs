@@ -25,6 +25,7 @@ pub type Asked<'a> = &'a Question;
 pub type Answer = Option<usize>;
 pub type Record = Option<syncmgr_core::record::ItemRecord>;
 pub type Records = BTreeMap<ItemId, syncmgr_core::record::ItemRecord>;
+pub type ItemName = Option<syncmgr_core::store::ItemName>;
 pub type Names = BTreeMap<ItemId, syncmgr_core::store::ItemName>;
 pub type Disabled = BTreeMap<syncmgr_core::id::Subject, Arc<str>>;
 pub type RetryStates = BTreeMap<ItemId, RetryState>;
@@ -60,7 +61,7 @@ pub type Histogram = Option<syncmgr_core::store::Histogram>;
 macro_rules! reads_from {
     ($inner:tt) => {
         $crate::reads_from!($inner: handlers, choices, log, answer, record, retry_states, recorded_items, ended_since, resources);
-        $crate::reads_from!($inner: records, names, disabled, handler, choice, log_entry, log_about, has_ended_since, medium);
+        $crate::reads_from!($inner: records, name, names, disabled, handler, choice, log_entry, log_about, has_ended_since, medium);
         $crate::reads_from!($inner: sessions, interrupted, last_session, histogram, acquire);
     };
     ($inner:tt: $($read:ident),+) => { $($crate::reads_from!(@$read $inner);)+ };
@@ -86,6 +87,7 @@ macro_rules! reads_from {
     (@retry_states $inner:tt) => { $crate::reads_from!(@fn $inner retry_states(handler: HandlerId) -> RetryStates); };
     (@recorded_items $inner:tt) => { $crate::reads_from!(@fn $inner recorded_items(handler: HandlerId) -> Known); };
     (@records $inner:tt) => { $crate::reads_from!(@fn $inner records(handler: HandlerId) -> Records); };
+    (@name $inner:tt) => { $crate::reads_from!(@fn $inner name(handler: HandlerId, item: ItemId) -> ItemName); };
     (@names $inner:tt) => { $crate::reads_from!(@fn $inner names(handler: HandlerId) -> Names); };
     (@disabled $inner:tt) => { $crate::reads_from!(@fn $inner disabled(handler: HandlerId) -> Disabled); };
     (@ended_since $inner:tt) => {

@@ -58,7 +58,8 @@ impl SyncManager {
     fn item_explanation(&self, handler: HandlerId, item: ItemId) -> SyncResult<Explanation> {
         let record = self.host().record(handler, item)?;
         let facts = ItemFacts::read(self, handler, Scope::One(item))?;
-        Ok(facts.explain(item, None, record))
+        let stored = if facts.listed.is_empty() { self.host().ports.store.name(handler, item)? } else { None };
+        Ok(facts.explain(item, stored.as_ref(), record))
     }
 
     fn handler_explanation(&self, handler: HandlerId) -> SyncResult<Explanation> {

@@ -13,7 +13,7 @@ use syncmgr_core::error::SyncResult;
 use syncmgr_core::explain::{Current, Explanation, Known, Listed, explain};
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::item::{Completeness, ItemState, SyncItem};
-use syncmgr_core::log::{Action, LogEntry};
+use syncmgr_core::log::{Action, LogEntry, LogLevel};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::register::RegisterFlags;
 use syncmgr_core::store::ItemName;
@@ -47,8 +47,16 @@ pub(super) struct Facts {
     held: Vec<Held>,
     claims: Vec<Claim>,
     environment: Environment,
-    /// The last entry about each item that the user can open or answer.
-    questions: BTreeMap<ItemId, Arc<LogEntry>>,
+    log: BTreeMap<ItemId, LastEntries>,
+}
+
+/// The last log entries about an item.
+#[derive(Default)]
+struct LastEntries {
+    /// The last one that the user can open or answer.
+    question: Option<Arc<LogEntry>>,
+    /// The last warning or error.
+    problem: Option<Arc<LogEntry>>,
 }
 
 impl Facts {
@@ -61,7 +69,7 @@ impl Facts {
         let info = host.manager_state().handlers.get(&handler).map(|known| known.info.clone());
         let runs: Vec<_> = manager.runs_of(handler).collect();
         Ok(Self {
-            questions: questions(&host, handler, &runs, scope)?,
+            log: last_entries(&host, handler, &runs, scope)?,
             runs,
             registered: registration.map(|registration| registration.flags),
             held,
@@ -70,6 +78,11 @@ impl Facts {
             handler,
             host,
         })
+    }
+
+    /// Returns the text of the last warning or error about an item.
+    pub(super) fn reason(&self, item: ItemId) -> Option<Arc<str>> {
+        Some(self.log.get(&item)?.problem.as_ref()?.text.clone())
     }
 
     /// Completes the input and derives the explanation of the handler or an item with these claims. `about` is the id of
@@ -83,7 +96,7 @@ impl Facts {
             ledger.describe(&mut known, &claims, self.environment, now);
             ledger.time(now)
         });
-        if let Some(entry) = self.questions.get(&about) {
+        if let Some(entry) = self.log.get(&about).and_then(|last| last.question.as_ref()) {
             known.question = entry.id;
             known.other_holds.extend(is_guarded(entry).then_some(Hold::Guarded));
         }
@@ -186,27 +199,29 @@ fn interrupted(host: &Host, handler: HandlerId, scope: Scope) -> SyncResult<Vec<
     interrupted.into_iter().map(|run| Ok((run.clone(), ended(run.session)?))).collect()
 }
 
-/// Returns the last log entry about each item that the user can open or answer. An entry of an open session precedes a
-/// stored one.
-fn questions(
+/// Returns the last log entries about each item in `scope`. Entries of open sessions are later than stored ones. The problems of
+/// a single item are not read.
+fn last_entries(
     host: &Host,
     handler: HandlerId,
     runs: &[Arc<Run>],
     scope: Scope,
-) -> SyncResult<BTreeMap<ItemId, Arc<LogEntry>>> {
-    let open = |entry: Arc<LogEntry>| {
-        let item = entry.item.filter(|item| entry.is_link() && scope.covers(*item))?;
-        Some((item, entry))
-    };
-    let live: BTreeMap<_, _> = runs.iter().flat_map(|run| run.events().entries()).filter_map(open).collect();
+) -> SyncResult<BTreeMap<ItemId, LastEntries>> {
+    let mut live: Vec<_> = runs.iter().flat_map(|run| run.events().entries()).collect();
+    live.retain(|entry| entry.item.is_some_and(|item| scope.covers(item)));
     let stored = match scope {
-        Scope::One(_) if !live.is_empty() => return Ok(live),
+        Scope::One(_) if live.iter().any(|entry| entry.is_link()) => Vec::new(),
         Scope::One(item) => host.ports.store.log_about(handler, item)?,
         Scope::All => host.ports.store.log(handler)?,
     };
-    let mut questions: BTreeMap<_, _> = stored.into_iter().filter_map(|record| open(record.entry)).collect();
-    questions.extend(live);
-    Ok(questions)
+    let mut last = BTreeMap::<_, LastEntries>::new();
+    for entry in stored.into_iter().map(|record| record.entry).chain(live) {
+        let Some(item) = entry.item else { continue };
+        let of_item = last.entry(item).or_default();
+        of_item.question = Some(entry.clone()).filter(|entry| entry.is_link()).or(of_item.question.take());
+        of_item.problem = Some(entry).filter(|entry| entry.level >= LogLevel::Warning).or(of_item.problem.take());
+    }
+    Ok(last)
 }
 
 /// Returns `true` if the entry is the question of a guard.

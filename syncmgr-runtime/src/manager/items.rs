@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use syncmgr_core::decision::ledger::HANDLER_ITSELF;
+use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::explain::Explanation;
 use syncmgr_core::id::{HandlerId, ItemId};
@@ -36,6 +37,7 @@ impl SyncManager {
     /// let items = later.items(calendar).await?;
     /// let work = items.iter().find(|item| &*item.name == "Work").expect("the calendar has listed it");
     /// assert_eq!(work.explanation.last.map(|last| last.outcome), Some(Outcome::Failed));
+    /// assert_eq!(work.reason.as_deref(), Some("the server is busy")); // from the log
     /// assert_eq!((work.choice, &work.progress), (ItemState::Checked, &None)); // chosen, and not running
     /// # Ok(())
     /// # })?;
@@ -94,7 +96,11 @@ impl SyncManager {
             let explanation = facts.explain(item, stored, records.remove(&item));
             let name = explanation.name.clone().unwrap_or_else(|| item.to_string().into());
             let choice = facts.choice(item, stored).unwrap_or(ItemState::Checked);
-            ItemStatus { item, name, explanation, choice, progress: progress.get(&item).cloned() }
+            let reason = facts
+                .of_handler
+                .reason(item)
+                .filter(|_| explanation.last.is_none_or(|last| last.outcome != Outcome::Succeeded));
+            ItemStatus { item, name, explanation, reason, choice, progress: progress.get(&item).cloned() }
         };
         let mut items: Vec<_> = known.into_iter().map(status).collect();
         items.sort_by(|one, other| (&one.name, one.item).cmp(&(&other.name, other.item)));
@@ -121,6 +127,9 @@ pub struct ItemStatus {
     pub name: Arc<str>,
     /// The last result, the holds (also that the item is disabled), and the next run.
     pub explanation: Explanation,
+    /// The text of the last warning or error about the item in the log, unless its last attempt succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Arc<str>>,
     /// The choice: the stored one, or the default of the item, which is stored with its name.
     pub choice: ItemState,
     /// The progress, if the item is running.

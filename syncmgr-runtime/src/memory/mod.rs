@@ -137,6 +137,10 @@ impl StateStore for MemoryStore {
         Ok(self.of(handler, |stored| stored.items.clone()))
     }
 
+    fn name(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemName>> {
+        Ok(self.of(handler, |stored| stored.names.get(&item).cloned()))
+    }
+
     fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemName>> {
         Ok(self.of(handler, |stored| stored.names.clone()))
     }

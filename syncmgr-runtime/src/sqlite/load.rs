@@ -37,6 +37,8 @@ const KNOWN: &str = "SELECT item, session, attempt, absent_since FROM items
 const RECORDS: &str = "SELECT item, session, attempt, outcome, last_attempt, last_success, setback, failures, total,
         since, until, NULL, NULL, NULL, NULL, sides, absent_since FROM items
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
+const NAME: &str =
+    "SELECT item, name, checked FROM names WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2";
 const NAMES: &str = "SELECT item, name, checked FROM names WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const DISABLED: &str = "SELECT item, reason FROM disabled WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const ENDED_SINCE: &str = "SELECT item, session, attempt, ended FROM items
@@ -172,14 +174,26 @@ pub(super) fn records(handler: HandlerId) -> impl FnOnce(&Connection, &mut Conte
     }
 }
 
+pub(super) fn name(handler: HandlerId, item: ItemId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| load_names(connection, contents, handler, NAME, [handler.guid(), item.guid()])
+}
+
 pub(super) fn names(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
-    move |connection, contents| {
-        let names = &mut contents.stored(handler).names;
-        each(connection, NAMES, [handler.guid()], |row| {
-            names.insert(rows::item(row)?, ItemName::new(row.get::<_, Arc<str>>(1)?, rows::state(row, 2)?));
-            Ok(())
-        })
-    }
+    move |connection, contents| load_names(connection, contents, handler, NAMES, [handler.guid()])
+}
+
+fn load_names(
+    connection: &Connection,
+    contents: &mut Contents,
+    handler: HandlerId,
+    query: &str,
+    parameters: impl Params,
+) -> Result<()> {
+    let names = &mut contents.stored(handler).names;
+    each(connection, query, parameters, |row| {
+        names.insert(rows::item(row)?, ItemName::new(row.get::<_, Arc<str>>(1)?, rows::state(row, 2)?));
+        Ok(())
+    })
 }
 
 pub(super) fn disabled(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {

@@ -76,6 +76,10 @@ impl StateStore for SqliteStore {
         self.view(Size::List, Scope::Handler(handler), load::records(handler))?.records(handler)
     }
 
+    fn name(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemName>> {
+        self.view(Size::Lookup, Scope::Handler(handler), load::name(handler, item))?.name(handler, item)
+    }
+
     fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemName>> {
         self.view(Size::List, Scope::Handler(handler), load::names(handler))?.names(handler)
     }

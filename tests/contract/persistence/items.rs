@@ -54,6 +54,9 @@ async fn after_a_restart_the_items_are_listed_without_calling_the_handler() {
     assert_eq!(a.explanation.last.map(|last| last.outcome), Some(Outcome::Succeeded));
     assert!(matches!(b.explanation.next, Next::At { .. }), "{b}");
     assert_eq!((c.explanation.condition, c.explanation.last), (Condition::Idle, None));
+    assert_eq!([&a.reason, &b.reason, &c.reason], [&None, &Some("no disk".into()), &None]);
+    let alone = later.explain_item(HANDLER, id("b")).unwrap();
+    assert_eq!(alone, b.explanation, "a single item has its stored name too");
     assert_eq!(handler.transcript.lines().len(), calls);
 }
 

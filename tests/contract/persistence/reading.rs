@@ -37,7 +37,7 @@ impl OnDisk {
 }
 
 impl StateStore for OnDisk {
-    reads_from!(inner: handlers, handler, choice, log_entry, log_about, answer, record, retry_states, disabled);
+    reads_from!(inner: handlers, handler, choice, name, log_entry, log_about, answer, record, retry_states, disabled);
     reads_from!(inner: has_ended_since, resources, interrupted, last_session, histogram, acquire);
 
     fn choices(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>> {
