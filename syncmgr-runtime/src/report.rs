@@ -100,7 +100,8 @@ pub struct RunReport {
 struct AttemptReport {
     selection: Arc<[SyncItem]>,
     phases: Vec<Phase>,
-    failures: BTreeMap<usize, Verdict>,
+    /// The classes of failures other than transient ones.
+    classes: BTreeMap<usize, FailureClass>,
     holds: BTreeMap<usize, Hold>,
 }
 
@@ -128,8 +129,8 @@ impl<'a> ItemReport<'a> {
 impl RunReport {
     fn of(run: &Run) -> Self {
         let attempts = run.attempts().into_iter().map(|attempt| {
-            let (phases, failures, holds) = attempt.phases();
-            AttemptReport { selection: attempt.selection().clone(), phases, failures, holds }
+            let (phases, classes, holds) = attempt.phases();
+            AttemptReport { selection: attempt.selection().clone(), phases, classes, holds }
         });
         Self {
             handler: run.id().handler,
@@ -229,7 +230,7 @@ impl AttemptReport {
             Phase::Queued | Phase::Held | Phase::Running => None,
         });
         ended.map(|(index, outcome)| {
-            let class = self.failures.get(&index).and_then(|verdict| verdict.class);
+            let class = self.classes.get(&index).copied().or(Verdict::reported(outcome).class);
             ItemReport { item: &self.selection[index], outcome, class, hold: self.holds.get(&index).cloned() }
         })
     }

@@ -25,6 +25,7 @@ use syncmgr_core::decision::attempt::{Change, JournalEntry, Pause, Phase};
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::merge::covered;
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
+use syncmgr_core::error::FailureClass;
 use syncmgr_core::foreign::{self, Foreign};
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::ItemId;
@@ -85,8 +86,8 @@ pub(crate) struct Attempt {
 struct Selected {
     run_info: RunInfo,
     suspects: Suspects,
-    /// The index of each item in the selection, created at the first lookup by id.
-    indices: OnceLock<BTreeMap<ItemId, usize>>,
+    /// The indices of the selection in the order of the items' ids, created at the first lookup by id.
+    by_id: OnceLock<Vec<u32>>,
 }
 
 /// The selected items that may have ended their process.
@@ -103,6 +104,11 @@ pub(crate) enum Pace {
     #[default]
     Concurrent,
     OneAtATime,
+}
+
+/// Returns the verdict on an item that ended with this outcome. `classes` has the classes of failures that are not transient.
+fn verdict(classes: &BTreeMap<usize, FailureClass>, index: usize, outcome: Outcome) -> Verdict {
+    classes.get(&index).map_or(Verdict::reported(outcome), |class| Verdict::failed(*class))
 }
 
 impl Attempt {
@@ -142,7 +148,7 @@ impl Attempt {
         let items = selection.len();
         let run_info = self.run_info.clone().with_selection(selection).with_attempt(self.number + 1).with_fence(fence);
         self.change(|state| {
-            let first = self.selected.set(Selected { run_info, suspects, indices: OnceLock::new() }).is_ok();
+            let first = self.selected.set(Selected { run_info, suspects, by_id: OnceLock::new() }).is_ok();
             assert!(first, "the items of an attempt are selected once");
             state.claiming = claiming;
             state.items.select(items);
@@ -300,9 +306,9 @@ impl Attempt {
         covered(self.lock().items.journal(from))
     }
 
-    /// Returns the verdict of an item that failed.
-    pub(crate) fn failure(&self, index: usize) -> Option<Verdict> {
-        self.lock().failures.get(&index).copied()
+    /// Returns the verdict on an item that ended with this outcome.
+    pub(crate) fn verdict(&self, index: usize, outcome: Outcome) -> Verdict {
+        verdict(&self.lock().classes, index, outcome)
     }
 
     /// Returns `true` if an item was abandoned after it was stopped.
@@ -319,7 +325,7 @@ impl Attempt {
         filter: impl Fn(Candidate<'_>) -> bool,
     ) -> (Vec<ItemEnded>, usize) {
         let mut state = self.lock();
-        let State { items, failures, used, held_back, .. } = &mut *state;
+        let State { items, classes, used, held_back, .. } = &mut *state;
         let selection = self.selection();
         let entries = items.journal(from).take(max);
         let next = from + entries.len();
@@ -332,8 +338,8 @@ impl Attempt {
             if held_back.contains_key(&index) || !filter(known) {
                 continue;
             }
-            let verdict = failures.get(&index).copied().unwrap_or(Verdict::plain(outcome));
-            ended.push(ItemEnded { item, verdict, used: used.remove(&item).unwrap_or_default() });
+            let (verdict, used) = (verdict(classes, index, outcome), used.remove(&item).unwrap_or_default());
+            ended.push(ItemEnded { item, verdict, used });
         }
         (ended, next)
     }
@@ -372,10 +378,11 @@ impl Attempt {
         read(self.lock().items.phases())
     }
 
-    /// Returns the phases of all items, the verdicts of those that failed, and the reasons of those that were held back.
-    pub(crate) fn phases(&self) -> (Vec<Phase>, BTreeMap<usize, Verdict>, BTreeMap<usize, Hold>) {
+    /// Returns the phases of all items, the classes of failures other than transient ones, and the reasons of the items that were
+    /// held back.
+    pub(crate) fn phases(&self) -> (Vec<Phase>, BTreeMap<usize, FailureClass>, BTreeMap<usize, Hold>) {
         let state = self.lock();
-        (state.items.phases().to_vec(), state.failures.clone(), state.held_back.clone())
+        (state.items.phases().to_vec(), state.classes.clone(), state.held_back.clone())
     }
 
     /// Returns the items that have not begun.
@@ -412,9 +419,14 @@ impl Attempt {
 
     /// Returns the index of an item in the selection.
     fn index_of(&self, item: ItemId) -> Option<usize> {
-        let Selected { run_info, indices, .. } = self.selected.get()?;
-        let all = || run_info.selection.iter().enumerate().map(|(index, item)| (item.id(), index)).collect();
-        indices.get_or_init(all).get(&item).copied()
+        let Selected { run_info, by_id, .. } = self.selected.get()?;
+        let id_at = |index: &u32| run_info.selection[*index as usize].id();
+        let by_id = by_id.get_or_init(|| {
+            let mut indices: Vec<u32> = (0..).take(run_info.selection.len()).collect();
+            indices.sort_unstable_by_key(id_at);
+            indices
+        });
+        by_id.binary_search_by_key(&item, id_at).ok().map(|position| by_id[position] as usize)
     }
 
     /// Changes the state and wakes everything that waits for a change.

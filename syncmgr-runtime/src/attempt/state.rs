@@ -10,6 +10,7 @@ use syncmgr_core::cell::{ItemCell, WorkGuard};
 use syncmgr_core::decision::attempt::{AttemptState, Phase};
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::verdict::{Ending, Outcome, Verdict, verdict_of};
+use syncmgr_core::error::FailureClass;
 use syncmgr_core::foreign::{self, Wakers};
 use syncmgr_core::id::{ItemId, Subject};
 use syncmgr_core::status::Status;
@@ -26,7 +27,8 @@ pub(super) struct State {
     pub(super) slots: Vec<Slot>,
     /// The running items that the handler reports itself, without a worker.
     pub(super) self_reported: BTreeMap<usize, Arc<ItemCell>>,
-    pub(super) failures: BTreeMap<usize, Verdict>,
+    /// The classes of failures other than transient ones, which most are.
+    pub(super) classes: BTreeMap<usize, FailureClass>,
     /// The items that did not begin because one of their claims was held back.
     pub(super) held_back: BTreeMap<usize, Hold>,
     /// `true` if any item has claims.
@@ -115,8 +117,8 @@ impl State {
         if !self.items.end(index, verdict.outcome) {
             return;
         }
-        if verdict.class.is_some() {
-            self.failures.insert(index, verdict);
+        if let Some(class) = verdict.class.filter(|class| *class != FailureClass::Transient) {
+            self.classes.insert(index, class);
         }
         if self.claiming && has_begun && matches!(verdict.outcome, Outcome::Succeeded | Outcome::Failed) {
             self.claims_used.push(Ended { index, verdict });

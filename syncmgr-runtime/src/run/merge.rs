@@ -1,6 +1,6 @@
 //! The items that a run leaves out because an earlier run covers them, or because their earlier work is still running.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use syncmgr_core::claim::Claim;
@@ -69,9 +69,9 @@ impl Run {
         if clean && merged.is_empty() && skipped.is_empty() && quarantined.is_empty() && held.is_empty() {
             return items;
         }
-        let (mut runs, mut not_run) = (Vec::with_capacity(items.len()), Vec::new());
+        let (mut left_out, mut not_run) = (BTreeSet::new(), Vec::new());
         for item in items.iter() {
-            let id = item.id();
+            let (id, before) = (item.id(), not_run.len());
             if skipped.contains(&id) {
                 not_run.push(NotRun { item: item.clone(), verdict: Verdict::plain(Outcome::Skipped), hold: None });
             } else if quarantined.contains(&(self.id.handler, id)) {
@@ -88,15 +88,16 @@ impl Run {
                     verdict: Verdict::plain(Outcome::Skipped),
                     hold: Some(hold),
                 });
-            } else {
-                runs.push(item.clone());
+            }
+            if not_run.len() > before {
+                left_out.insert(id);
             }
         }
         if not_run.is_empty() {
             return items;
         }
         not_run.into_iter().for_each(|item| self.add_event(RunEvent::NotRun(Arc::new(item))));
-        runs.into()
+        items.iter().filter(|item| !left_out.contains(&item.id())).cloned().collect()
     }
 
     /// Leaves an item out that needs a claim of the item that started the session and may wait for it.
@@ -134,10 +135,10 @@ impl TakesTurns for Run {
         for attempt in self.attempts().iter().filter(|attempt| attempt.number() >= first) {
             let from = if attempt.number() == first { entry } else { 0 };
             for (index, outcome) in attempt.covered(from) {
-                let (item, verdict) = (attempt.selection()[index].id(), attempt.failure(index));
+                let item = attempt.selection()[index].id();
                 // An item that was stopped and abandoned in this run does not count as failed for the caller of the other.
                 if !attempt.was_abandoned(item) {
-                    covered.push((item, verdict.unwrap_or(Verdict::plain(outcome))));
+                    covered.push((item, attempt.verdict(index, outcome)));
                 }
             }
         }
