@@ -1,6 +1,7 @@
 //! The log and the events of a run, in the order of its journal.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use syncmgr_core::decision::hold::Hold;
@@ -24,6 +25,8 @@ const MAX_FAULT_ENTRIES: usize = 100_000;
 pub(crate) enum RunEvent {
     Changed(RunChange),
     Logged(Arc<LogEntry>),
+    /// An entry that was logged and is deleted.
+    Deleted(Arc<LogEntry>),
     NotRun(Arc<NotRun>),
 }
 
@@ -43,36 +46,33 @@ pub(crate) struct PositionedEvent {
     pub(crate) event: RunEvent,
 }
 
-/// The log and the events of a run.
+/// The log and the events of a run. The log consists of the events that are logged entries.
 #[derive(Default)]
 pub(crate) struct RunEvents(Mutex<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    events: VecDeque<PositionedEvent>,
-    /// The entries by number, in the order in which they were added.
-    log: BTreeMap<u64, Logged>,
-    /// The numbers of the entries with each id.
-    by_id: BTreeMap<ErrorId, BTreeSet<u64>>,
-    /// The number of the next entry.
-    next: u64,
+    events: Vec<Stored>,
+    /// The number of entries in the log.
+    length: usize,
+    /// The text of the last entry.
+    last_text: Arc<str>,
+    /// The events that are entries with each id.
+    by_id: BTreeMap<ErrorId, BTreeSet<usize>>,
     dropped: usize,
-    /// All entries before this number are stored.
-    saved: u64,
+    /// The entries before this event are stored, except for those in `postponed`.
+    saved: usize,
+    /// The entries that could not be stored yet, in order.
+    postponed: Vec<usize>,
     /// `true` if entries were deleted since the last save.
     changed: bool,
 }
 
-/// A log entry and its storage state.
-struct Logged {
-    entry: Arc<LogEntry>,
-    saved: Saved,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Saved {
-    No,
-    Yes,
+/// The stored form of a [`PositionedEvent`], which is smaller.
+struct Stored {
+    attempt: u32,
+    after: u32,
+    event: RunEvent,
 }
 
 /// The unsaved part of a log.
@@ -84,53 +84,68 @@ pub(crate) enum Unsaved {
 }
 
 impl Inner {
+    fn push(&mut self, attempt: u32, after: usize, event: RunEvent) {
+        let after = u32::try_from(after).expect("a journal has fewer than 2^32 entries");
+        self.events.push(Stored { attempt, after, event });
+    }
+
     /// Shares the text of an entry with the entry before it, if they are equal: a peer that is down fails many items alike.
-    fn share_text(&self, entry: &mut LogEntry) {
-        let last = self.log.last_key_value().map(|(_, last)| &last.entry.text);
-        if let Some(text) = last.filter(|text| **text == entry.text) {
-            entry.text = text.clone();
+    fn share_text(&mut self, entry: &mut LogEntry) {
+        if self.last_text == entry.text {
+            entry.text = self.last_text.clone();
+        } else {
+            self.last_text = entry.text.clone();
         }
     }
 
-    fn append(&mut self, entry: Arc<LogEntry>) {
-        let number = self.next;
-        self.next += 1;
-        if let Some(id) = entry.id {
-            self.by_id.entry(id).or_default().insert(number);
+    /// Returns the entry that this event has added to the log.
+    fn entry(&self, event: usize) -> Option<&Arc<LogEntry>> {
+        match &self.events.get(event)?.event {
+            RunEvent::Logged(entry) => Some(entry),
+            _ => None,
         }
-        self.log.insert(number, Logged { entry, saved: Saved::No });
     }
 
-    /// Removes the entries with these numbers.
-    fn remove(&mut self, numbers: &[u64]) {
-        for number in numbers {
-            let Some(id) = self.log.remove(number).and_then(|logged| logged.entry.id) else { continue };
-            if let Some(others) = self.by_id.get_mut(&id) {
-                others.remove(number);
-                if others.is_empty() {
-                    self.by_id.remove(&id);
+    /// Returns the log, each entry with its event.
+    fn log(&self) -> impl Iterator<Item = (usize, &Arc<LogEntry>)> {
+        (0..self.events.len()).filter_map(|event| Some((event, self.entry(event)?)))
+    }
+
+    /// Removes the entries of these events.
+    fn remove(&mut self, events: &[usize]) {
+        for event in events {
+            let Some(entry) = self.entry(*event).cloned() else { continue };
+            if let Some(Entry::Occupied(mut of_id)) = entry.id.map(|id| self.by_id.entry(id)) {
+                of_id.get_mut().remove(event);
+                if of_id.get().is_empty() {
+                    of_id.remove();
                 }
             }
+            self.events[*event].event = RunEvent::Deleted(entry);
+            self.length -= 1;
         }
     }
 }
 
 impl RunEvents {
     pub(crate) fn add(&self, attempt: u32, after: usize, event: RunEvent) {
-        self.0.lock().events.push_back(PositionedEvent { attempt, after, event });
+        self.0.lock().push(attempt, after, event);
     }
 
     pub(crate) fn log(&self, attempt: u32, after: usize, mut entry: LogEntry) {
         let mut inner = self.0.lock();
         let max = if entry.level == LogLevel::Information { MAX_LOG_ENTRIES } else { MAX_FAULT_ENTRIES };
-        if inner.log.len() >= max {
+        if inner.length >= max {
             inner.dropped += 1;
             return;
         }
         inner.share_text(&mut entry);
-        let entry = Arc::new(entry);
-        inner.append(entry.clone());
-        inner.events.push_back(PositionedEvent { attempt, after, event: RunEvent::Logged(entry) });
+        if let Some(id) = entry.id {
+            let event = inner.events.len();
+            inner.by_id.entry(id).or_default().insert(event);
+        }
+        inner.length += 1;
+        inner.push(attempt, after, RunEvent::Logged(Arc::new(entry)));
     }
 
     /// Deletes the entries in `scope`.
@@ -138,7 +153,7 @@ impl RunEvents {
         // R142, R143.
         let mut inner = self.0.lock();
         let deleted: Vec<_> = match scope {
-            ErrorScope::All => inner.log.keys().copied().collect(),
+            ErrorScope::All => inner.log().map(|(event, _)| event).collect(),
             ErrorScope::One(id) => inner.by_id.get(&id).into_iter().flatten().copied().collect(),
         };
         if !deleted.is_empty() {
@@ -159,15 +174,14 @@ impl RunEvents {
 
     fn remove(&self, about: impl Fn(&LogEntry) -> bool) {
         let mut inner = self.0.lock();
-        let removed: Vec<_> =
-            inner.log.iter().filter(|(_, logged)| about(&logged.entry)).map(|(number, _)| *number).collect();
+        let removed: Vec<_> = inner.log().filter(|(_, entry)| about(entry)).map(|(event, _)| event).collect();
         inner.remove(&removed);
     }
 
     /// Returns the current log.
     pub(crate) fn entries(&self) -> Vec<Arc<LogEntry>> {
         let inner = self.0.lock();
-        let mut entries: Vec<_> = inner.log.values().map(|logged| logged.entry.clone()).collect();
+        let mut entries: Vec<_> = inner.log().map(|(_, entry)| entry.clone()).collect();
         if inner.dropped > 0 {
             let text = format!("{} more entries were left out", inner.dropped);
             entries.push(Arc::new(LogEntry::new(LogLevel::Warning, text)));
@@ -177,8 +191,8 @@ impl RunEvents {
 
     /// Returns the items that the run left out, each with the number of the attempt it was left out of.
     pub(crate) fn not_run(&self) -> Vec<(u32, Arc<NotRun>)> {
-        let not_run_item = |positioned: &PositionedEvent| match &positioned.event {
-            RunEvent::NotRun(item) => Some((positioned.attempt, item.clone())),
+        let not_run_item = |stored: &Stored| match &stored.event {
+            RunEvent::NotRun(item) => Some((stored.attempt, item.clone())),
             _ => None,
         };
         self.0.lock().events.iter().filter_map(not_run_item).collect()
@@ -188,19 +202,17 @@ impl RunEvents {
     pub(crate) fn unsaved(&self, may_be: impl Fn(&LogEntry) -> bool) -> Option<Unsaved> {
         let mut inner = self.0.lock();
         let changed = std::mem::take(&mut inner.changed);
-        let from = if changed { 0 } else { inner.saved };
-        let mut entries = Vec::new();
-        for (_, logged) in inner.log.range_mut(from..) {
-            let known = logged.saved == Saved::Yes;
-            if !known && may_be(&logged.entry) {
-                logged.saved = Saved::Yes;
-            }
-            if logged.saved == Saved::Yes && (changed || !known) {
-                entries.push(logged.entry.clone());
-            }
-        }
-        let first_unsaved = inner.log.range(from..).find(|(_, logged)| logged.saved == Saved::No);
-        inner.saved = first_unsaved.map_or(inner.next, |(number, _)| *number);
+        let mut unsaved = std::mem::take(&mut inner.postponed);
+        unsaved.extend(inner.saved..inner.events.len());
+        inner.saved = inner.events.len();
+        let is_postponed = |event: &usize| inner.entry(*event).is_some_and(|entry| !may_be(entry));
+        let (postponed, unsaved): (Vec<_>, Vec<_>) = unsaved.into_iter().partition(is_postponed);
+        let is_saved = |event: usize| postponed.binary_search(&event).is_err();
+        let entries: Vec<_> = match changed {
+            true => inner.log().filter(|(event, _)| is_saved(*event)).map(|(_, entry)| entry.clone()).collect(),
+            false => unsaved.into_iter().filter_map(|event| inner.entry(event).cloned()).collect(),
+        };
+        inner.postponed = postponed;
         match changed {
             true => Some(Unsaved::Replaced(entries)),
             false => (!entries.is_empty()).then_some(Unsaved::Appended(entries)),
@@ -209,6 +221,8 @@ impl RunEvents {
 
     /// Returns the event at this index, if there is one yet.
     pub(crate) fn at(&self, index: usize) -> Option<PositionedEvent> {
-        self.0.lock().events.get(index).cloned()
+        let inner = self.0.lock();
+        let Stored { attempt, after, event } = inner.events.get(index)?;
+        Some(PositionedEvent { attempt: *attempt, after: *after as usize, event: event.clone() })
     }
 }

@@ -192,7 +192,7 @@ impl Cursor {
         let (handler, handler_name) = (run.id().handler, self.handler_name.clone());
         match event {
             RunEvent::Changed(change) => SessionEvent::Run { handler, handler_name, change },
-            RunEvent::Logged(entry) => {
+            RunEvent::Logged(entry) | RunEvent::Deleted(entry) => {
                 let name = entry.item.and_then(|item| run.name_of(item));
                 SessionEvent::Logged { handler, handler_name, name, entry }
             }
