@@ -10,11 +10,10 @@ use syncmgr_core::item::ItemState;
 use syncmgr_core::log::{LogEntry, Question};
 use syncmgr_core::plan::Side;
 use syncmgr_core::record::{Checkpoint, Fence, ItemEnd, ItemRecord};
-use syncmgr_core::store::{HandlerRecord, ItemName, LogRecord};
+use syncmgr_core::store::{HandlerRecord, ItemName};
 use uuid::Uuid;
 
-/// The maximum number of log entries per handler. The oldest are dropped first.
-const MAX_ENTRIES: usize = 10_000;
+use super::log::{Origin, StoredLog};
 
 /// The stored state of a handler.
 #[derive(Clone, Default)]
@@ -27,7 +26,7 @@ pub(crate) struct Stored {
     pub(crate) items: BTreeMap<ItemId, ItemRecord>,
     /// The latest session when the attempt began in which each item last ended.
     pub(crate) ended: BTreeMap<ItemId, SessionId>,
-    pub(crate) log: Vec<LogRecord>,
+    pub(crate) log: StoredLog,
     /// Answers with their questions, by item and key.
     pub(crate) answers: BTreeMap<(ItemId, Arc<str>), (Question, usize)>,
 }
@@ -103,7 +102,7 @@ impl Stored {
     }
 
     pub(super) fn replace_log(&mut self, session: (Uuid, SessionId), time: SystemTime, entries: Vec<Arc<LogEntry>>) {
-        self.log.retain(|record| (record.manager, record.session) != session);
+        self.log.remove_session(session);
         self.add_to_log(session, time, entries);
     }
 
@@ -115,17 +114,15 @@ impl Stored {
     ) {
         let replaced: BTreeSet<ErrorId> = entries.iter().filter_map(|entry| entry.id).collect();
         if !replaced.is_empty() {
-            self.log.retain(|record| record.entry.id.is_none_or(|error| !replaced.contains(&error)));
+            self.log.retain(|entry| entry.id.is_none_or(|error| !replaced.contains(&error)));
         }
-        self.log.extend(entries.into_iter().map(|entry| LogRecord::new(manager, session, time, entry)));
-        let excess = self.log.len().saturating_sub(MAX_ENTRIES);
-        self.log.drain(..excess);
+        self.log.append(Origin { manager, session, time }, entries);
     }
 
     pub(super) fn delete(&mut self, scope: ErrorScope) {
-        self.log.retain(|record| match scope {
+        self.log.retain(|entry| match scope {
             ErrorScope::All => false,
-            ErrorScope::One(error) => record.entry.id != Some(error),
+            ErrorScope::One(error) => entry.id != Some(error),
         });
     }
 
@@ -136,6 +133,6 @@ impl Stored {
         self.names.remove(&item);
         self.disabled.remove(&Subject::Item(item));
         self.answers.retain(|(of, _), _| *of != item);
-        self.log.retain(|record| record.entry.item != Some(item));
+        self.log.retain(|entry| entry.item != Some(item));
     }
 }

@@ -2,6 +2,7 @@
 
 mod contents;
 mod handler;
+mod log;
 mod sessions;
 
 #[cfg(test)]
@@ -103,16 +104,16 @@ impl StateStore for MemoryStore {
     }
 
     fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
-        Ok(self.of(handler, |stored| stored.log.clone()))
+        Ok(self.of(handler, |stored| stored.log.records().collect()))
     }
 
     fn log_about(&self, handler: HandlerId, item: ItemId) -> SyncResult<Vec<LogRecord>> {
-        let is_about = |record: &&LogRecord| record.entry.item == Some(item);
-        Ok(self.of(handler, |stored| stored.log.iter().filter(is_about).cloned().collect()))
+        let is_about = |record: &LogRecord| record.entry.item == Some(item);
+        Ok(self.of(handler, |stored| stored.log.records().filter(is_about).collect()))
     }
 
     fn log_entry(&self, handler: HandlerId, error: ErrorId) -> SyncResult<Option<LogRecord>> {
-        Ok(self.of(handler, |stored| stored.log.iter().rfind(|record| record.entry.id == Some(error)).cloned()))
+        Ok(self.of(handler, |stored| stored.log.records().rfind(|record| record.entry.id == Some(error))))
     }
 
     fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>> {
