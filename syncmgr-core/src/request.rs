@@ -53,7 +53,7 @@ pub struct RunRequest {
     pub handler: HandlerId,
     /// The items to run; `None` for the preferred items. An empty list is refused: it may come from a filter
     /// without matches, which does not mean all items.
-    pub items: Option<BTreeSet<ItemId>>,
+    pub items: Option<Arc<BTreeSet<ItemId>>>,
     /// The trigger.
     pub trigger: Trigger,
     /// The modifier flags of the run.
@@ -80,7 +80,7 @@ impl RunRequest {
 
     /// Sets the items.
     pub fn with_items(self, items: impl IntoIterator<Item = ItemId>) -> Self {
-        Self { items: Some(items.into_iter().collect()), ..self }
+        Self { items: Some(Arc::new(items.into_iter().collect())), ..self }
     }
 
     /// Sets the trigger.
@@ -145,7 +145,7 @@ impl RunRequest {
             return Err(RunRequestError::AttemptZero);
         }
         self.deadline.map_or(Ok(0), unix_millis)?;
-        self.items.as_ref().map_or(Ok(()), check_items)
+        self.items.as_deref().map_or(Ok(()), check_items)
     }
 }
 

@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use super::retry_queue::RetryQueue;
+use super::shared_values::SharedValues;
 use crate::capabilities::Capabilities;
 use crate::claim::Claim;
 use crate::id::{HandlerId, ItemId, Subject};
@@ -106,7 +107,7 @@ struct FailedSince {
 /// The retry states of a handler's items.
 #[derive(Clone, Debug, Default)]
 struct Handler {
-    items: BTreeMap<ItemId, RetryState>,
+    items: SharedValues<RetryState>,
     generation: Generation,
     /// `None` if the handler was unregistered during one of its runs; none of its items is due then.
     registered: Option<Capabilities>,
@@ -164,12 +165,12 @@ impl RetryLedger {
         handler: HandlerId,
         generation: Generation,
         capabilities: Capabilities,
-        mut items: BTreeMap<ItemId, RetryState>,
+        items: BTreeMap<ItemId, RetryState>,
         now: SystemTime,
     ) -> Vec<Effect> {
         let now = self.time(now);
-        items.values_mut().for_each(|state| *state = begun_by(*state, now));
-        let (registered, failed_to_begin) = (Some(capabilities), items.contains_key(&HANDLER_ITSELF));
+        let items: SharedValues<_> = items.into_iter().map(|(item, state)| (item, begun_by(state, now))).collect();
+        let (registered, failed_to_begin) = (Some(capabilities), items.get(HANDLER_ITSELF).is_some());
         self.handlers.insert(handler, Handler { items, generation, registered, failed_to_begin, ..Handler::default() });
         let mut effects = writes(self.ask_about_interrupted(handler, now));
         self.make_due(handler, |_| true);
@@ -246,7 +247,7 @@ impl RetryLedger {
 
     /// Returns the retry state of an item.
     pub fn state_of(&self, handler: HandlerId, item: ItemId) -> Option<&RetryState> {
-        self.handlers.get(&handler)?.items.get(&item)
+        self.handlers.get(&handler)?.items.get(item)
     }
 
     /// Returns `true` if there is no retry state of any resource, nor of any item of this handler, no such item is due, and
@@ -270,8 +271,8 @@ impl RetryLedger {
         let Some(Handler { items, .. }) = self.handlers.get_mut(&handler) else { return };
         match state {
             Some(state) => items.insert(item, state),
-            None => items.remove(&item),
-        };
+            None => drop(items.remove(item)),
+        }
     }
 
     /// Sets the due time of an item, or clears it if the handler is not registered or the item is disabled.
@@ -284,7 +285,7 @@ impl RetryLedger {
     fn make_due(&mut self, handler: HandlerId, wanted: impl Fn(ItemId) -> bool) {
         let Some(Handler { items, unlisted, .. }) = self.handlers.get(&handler) else { return };
         let is_due = |item: ItemId| wanted(item) && !unlisted.contains(&item);
-        let states = items.iter().filter(|(item, _)| is_due(**item)).map(|(item, state)| (*item, *state));
+        let states = items.iter().filter(|(item, _)| is_due(*item)).map(|(item, state)| (item, *state));
         let states: Vec<_> = states.collect();
         states.iter().for_each(|(item, state)| self.set_due(handler, *item, Some(state)));
     }

@@ -36,4 +36,5 @@ pub mod protocol;
 pub mod resource;
 pub mod retry;
 pub mod retry_queue;
+mod shared_values;
 pub mod verdict;

@@ -4,6 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
+use super::shared_values::SharedValues;
 use crate::id::{HandlerId, ItemId};
 use crate::retry::{RetryState, RetryStatus};
 use crate::time::later;
@@ -42,7 +43,7 @@ pub struct RetryQueue {
 /// The queue of one handler. Items that fail together have equal times, so times are counted instead of listed with their items.
 #[derive(Clone, Debug, Default)]
 struct HandlerQueue {
-    items: BTreeMap<ItemId, Due>,
+    items: SharedValues<Due>,
     times: Counts,
     /// The times until which items may wait for others.
     limits: Counts,
@@ -94,7 +95,7 @@ impl RetryQueue {
 
     /// Returns the items of a handler.
     pub fn items_of(&self, handler: HandlerId) -> impl Iterator<Item = ItemId> {
-        self.handlers.get(&handler).into_iter().flat_map(|queue| queue.items.keys().copied())
+        self.handlers.get(&handler).into_iter().flat_map(|queue| queue.items.keys())
     }
 
     /// Returns the time at which this item is due: that of its group, or its own if the group is due earlier.
@@ -152,7 +153,7 @@ impl RetryQueue {
     }
 
     fn due(&self, handler: HandlerId, item: ItemId) -> Option<Due> {
-        self.handlers.get(&handler)?.items.get(&item).copied()
+        self.handlers.get(&handler)?.items.get(item).copied()
     }
 
     /// Changes the queue of a handler and updates the time of its next group.
@@ -184,7 +185,7 @@ impl HandlerQueue {
     }
 
     fn remove(&mut self, item: ItemId) {
-        let Some(due) = self.items.remove(&item) else { return };
+        let Some(due) = self.items.remove(item) else { return };
         self.times.remove(due.time);
         self.limits.remove(due.limit);
         due.start.into_iter().for_each(|start| self.starts.remove(start));
@@ -203,7 +204,7 @@ impl HandlerQueue {
             return BTreeSet::new();
         }
         let due = self.items.iter().filter(|(_, due)| due.time <= now || is_early(due.start));
-        due.map(|(item, _)| *item).collect()
+        due.map(|(item, _)| item).collect()
     }
 }
 

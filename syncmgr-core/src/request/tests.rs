@@ -192,7 +192,7 @@ fn requests() -> impl Strategy<Value = RunRequest> {
     let fixed = (1..u128::MAX, 1_u32..=6, 0_u32..4, 1..u32::MAX);
     (fixed, optional).prop_map(|((handler, event, flags, attempt), (items, cookie, session, deadline))| RunRequest {
         handler: HandlerId::from_u128(handler),
-        items: items.map(|items| items.into_iter().map(ItemId::from_u128).collect()),
+        items: items.map(|items| Arc::new(items.into_iter().map(ItemId::from_u128).collect())),
         trigger: Trigger::from_word(event),
         flags: RunFlags::from_bits_retain(flags << 8),
         cookie: cookie.map(Arc::from),

@@ -58,7 +58,7 @@ impl TryFrom<&RunRequest> for Envelope {
         request.check()?;
         let body = Body {
             handler: request.handler,
-            items: request.items.clone(),
+            items: request.items.as_deref().cloned(),
             trigger: request.trigger.name().into(),
             flags: request.flags.bits(),
             cookie: request.cookie.as_deref().map(hexadecimal),
@@ -80,7 +80,7 @@ impl TryFrom<Envelope> for RunRequest {
         }
         let request = Self {
             handler: body.handler,
-            items: body.items,
+            items: body.items.map(Arc::new),
             trigger: trigger(&body.trigger)?,
             flags: RunFlags::from_bits_retain(body.flags),
             cookie: body.cookie.as_deref().map(bytes).transpose()?,

@@ -1,6 +1,7 @@
 //! The history of sessions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::request::RunRequest;
@@ -30,7 +31,7 @@ impl Sessions {
     #[cfg(feature = "sqlite")]
     pub(crate) fn complete(sessions: Vec<SessionRecord>) -> Self {
         let mut complete = Self { max: usize::MAX, ..Self::default() };
-        sessions.into_iter().for_each(|record| complete.begin(record));
+        sessions.into_iter().for_each(|record| complete.add(record));
         complete
     }
 
@@ -57,9 +58,24 @@ impl Sessions {
         self.last = self.last.max(session);
     }
 
-    pub(super) fn begin(&mut self, record: SessionRecord) {
+    pub(super) fn begin(&mut self, mut record: SessionRecord) {
+        record.runs.iter_mut().for_each(|run| self.share_items(run));
+        self.add(record);
+    }
+
+    fn add(&mut self, record: SessionRecord) {
         self.count(record.session);
         self.known.insert((record.session, record.manager), record);
+    }
+
+    /// Shares the items of a request with those of the handler's last session, if they are equal: items that fail together are
+    /// retried together.
+    fn share_items(&self, run: &mut RunRequest) {
+        let earlier = self.known.values().rev().flat_map(|record| &record.runs);
+        let last = earlier.filter(|earlier| earlier.handler == run.handler).find_map(|earlier| earlier.items.as_ref());
+        if let Some(items) = last.filter(|last| run.items.as_ref() == Some(last)) {
+            run.items = Some(items.clone());
+        }
     }
 
     pub(super) fn end(&mut self, session: SessionId, manager: Uuid, end: SessionEnd) {
@@ -72,10 +88,13 @@ impl Sessions {
 
     /// Removes a handler, or one of its items, from the stored requests.
     pub(super) fn forget(&mut self, handler: HandlerId, item: Option<ItemId>) {
+        let mut changed = None;
         for record in self.known.values_mut() {
             match item {
                 None => record.runs.retain(|run| run.handler != handler),
-                Some(item) => record.runs.retain_mut(|run| run.handler != handler || remove_item(run, item)),
+                Some(item) => {
+                    record.runs.retain_mut(|run| run.handler != handler || remove_item(run, item, &mut changed))
+                }
             }
         }
     }
@@ -98,9 +117,16 @@ impl Sessions {
     }
 }
 
-/// Removes an item from a request. Returns `false` if no item is left.
-fn remove_item(run: &mut RunRequest, item: ItemId) -> bool {
-    let Some(items) = &mut run.items else { return true };
-    items.remove(&item);
+/// The items of a request before and after the removal of an item.
+type Changed = (Arc<BTreeSet<ItemId>>, Arc<BTreeSet<ItemId>>);
+
+/// Removes an item from a request. Requests that share their items share the remaining ones. Returns `false` if no item is left.
+fn remove_item(run: &mut RunRequest, item: ItemId, changed: &mut Option<Changed>) -> bool {
+    let Some(items) = run.items.as_mut().filter(|items| items.contains(&item)) else { return true };
+    if !changed.as_ref().is_some_and(|(before, _)| Arc::ptr_eq(before, items)) {
+        let left = items.iter().copied().filter(|left| *left != item).collect();
+        *changed = Some((items.clone(), Arc::new(left)));
+    }
+    changed.iter().for_each(|(_, left)| *items = left.clone());
     !items.is_empty()
 }

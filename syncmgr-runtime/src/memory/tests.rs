@@ -1,6 +1,8 @@
 use syncmgr_core::id::{ErrorId, ErrorScope};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::register::{RegisterFlags, Registration};
+use syncmgr_core::request::RunRequest;
+use syncmgr_core::trigger::Trigger;
 use uuid::Uuid;
 
 use super::*;
@@ -55,4 +57,40 @@ fn a_choice_is_stored_until_it_is_removed() {
     assert_eq!(store.choices(HANDLER).expect("the read succeeds"), BTreeMap::from([(item, ItemState::Unchecked)]));
     drop(store.write(vec![choose(None)]));
     assert_eq!(store.choices(HANDLER).expect("the read succeeds"), BTreeMap::new());
+}
+
+#[test]
+fn sessions_that_run_the_same_items_share_their_list() {
+    let store = MemoryStore::new();
+    for number in 1..=3 {
+        let run = RunRequest::new(HANDLER).with_items((1..=3).map(ItemId::from_u128));
+        let (id, began) = (SessionId(number), SystemTime::UNIX_EPOCH);
+        let record = SessionRecord::new(id, Uuid::nil(), Trigger::Scheduled, began, vec![run]);
+        drop(store.write(vec![StateChange::SessionBegan(record)]));
+    }
+    assert_eq!(lists(&store), [(3, 3)], "three sessions have one list of three items");
+    drop(store.write(vec![StateChange::ForgetItem { handler: HANDLER, item: ItemId::from_u128(2) }]));
+    assert_eq!(lists(&store), [(3, 2)]);
+}
+
+/// Returns the number of sessions with each list of items, and the length of the list.
+fn lists(store: &MemoryStore) -> Vec<(usize, usize)> {
+    let sessions = store.sessions().expect("the read succeeds");
+    let lists: Vec<_> = sessions.iter().filter_map(|session| session.runs[0].items.clone()).collect();
+    lists.chunk_by(Arc::ptr_eq).map(|same| (same.len(), same[0].len())).collect()
+}
+
+#[test]
+fn the_log_keeps_the_latest_entries_each_with_its_session() {
+    let store = MemoryStore::new();
+    let numbered = |numbers: std::ops::Range<u32>| {
+        numbers.map(|number| Arc::new(LogEntry::new(LogLevel::Error, number.to_string()))).collect()
+    };
+    for (session, entries) in [(1, numbered(0..6_000)), (2, numbered(6_000..12_000))] {
+        let (manager, time) = (Uuid::nil(), SystemTime::UNIX_EPOCH);
+        let session = SessionId(session);
+        drop(store.write(vec![StateChange::Logged { handler: HANDLER, manager, session, time, entries }]));
+    }
+    let texts = texts(&store);
+    assert_eq!((texts.len(), &*texts[0], &*texts[9_999]), (10_000, "1: 2000", "2: 11999"));
 }

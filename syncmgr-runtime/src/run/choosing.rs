@@ -26,8 +26,12 @@ impl Run {
             Choosing::Explain => Arc::default(),
             Choosing::Unattended => self.preferred(&listing).await,
             Choosing::Requested(given) => {
-                let requested = given.get(&self.id.handler).cloned().unwrap_or_default();
-                self.requested_items(&listing, Some(&(&requested | &self.take_along())))
+                let mut requested = given.get(&self.id.handler).cloned().unwrap_or_default();
+                let more = self.take_along();
+                if !more.is_empty() {
+                    Arc::make_mut(&mut requested).extend(more);
+                }
+                self.requested_items(&listing, &requested)
             }
             Choosing::ByChooser => {
                 let offer = Offer::new(&self.info, &listing, &self.lock().preferences);
@@ -72,7 +76,7 @@ impl Run {
     ) -> BTreeSet<ItemId> {
         let mut unfinished = BTreeSet::new();
         for InterruptedRun { session, items, .. } in interrupted {
-            let requested = items.unwrap_or_else(|| preferred.iter().map(SyncItem::id).collect());
+            let requested = items.unwrap_or_else(|| Arc::new(preferred.iter().map(SyncItem::id).collect()));
             let handler = self.id.handler;
             let ended = self.host().read_many(move |store| store.ended_since(handler, session)).await;
             let ended = ended.unwrap_or_else(|error| {
@@ -83,21 +87,20 @@ impl Run {
                 self.log(LogEntry::new(LogLevel::Warning, text));
                 BTreeSet::new()
             });
-            unfinished.extend(&requested - &ended);
+            unfinished.extend(&*requested - &ended);
         }
         self.decide(|ledger, _| ledger.add_suspects(self.id.handler, &unfinished));
         unfinished
     }
 
     /// Returns the requested items. Ids that a caller requested and the handler does not list are logged.
-    fn requested_items(&self, listing: &Listing, given: Option<&BTreeSet<ItemId>>) -> Arc<[SyncItem]> {
-        let nothing = BTreeSet::new();
-        let given = given.unwrap_or(&nothing);
-        let listed: BTreeSet<_> = listing.items().iter().map(SyncItem::id).collect();
-        let requested = self.scope.terms.reason == StartReason::Requested;
-        for item in (given - &listed).into_iter().filter(|_| requested) {
-            let text = format!("item {item} was requested but is not listed; it was left out");
-            self.log(LogEntry::new(LogLevel::Warning, text));
+    fn requested_items(&self, listing: &Listing, given: &BTreeSet<ItemId>) -> Arc<[SyncItem]> {
+        if self.scope.terms.reason == StartReason::Requested {
+            let listed: BTreeSet<_> = listing.items().iter().map(SyncItem::id).collect();
+            for item in given.difference(&listed) {
+                let text = format!("item {item} was requested but is not listed; it was left out");
+                self.log(LogEntry::new(LogLevel::Warning, text));
+            }
         }
         listing.select(|item| given.contains(&item.id()))
     }
@@ -106,7 +109,7 @@ impl Run {
     pub(super) fn retry_items(&self, items: Vec<ItemId>) -> Arc<[SyncItem]> {
         let items = items.into_iter().collect();
         self.lock().skipped.clear();
-        self.requested_items(&self.listing(), Some(&items))
+        self.requested_items(&self.listing(), &items)
     }
 
     /// Sets the items of the next attempt, without the ones that this run leaves out.

@@ -39,13 +39,11 @@ impl Run {
 
     /// Returns the request that repeats this run.
     fn request(&self) -> RunRequest {
-        let request = RunRequest::new(self.id.handler).with_trigger(self.run_info.trigger);
-        match &self.scope.terms.choosing {
-            Choosing::Requested(given) => {
-                request.with_items(given.get(&self.id.handler).into_iter().flatten().copied())
-            }
-            _ => request,
+        let mut request = RunRequest::new(self.id.handler).with_trigger(self.run_info.trigger);
+        if let Choosing::Requested(given) = &self.scope.terms.choosing {
+            request.items = Some(given.get(&self.id.handler).cloned().unwrap_or_default());
         }
+        request
     }
 
     /// Returns the reason an item may not run now, if any. An item that may run leaves the retry queue.

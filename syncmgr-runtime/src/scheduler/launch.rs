@@ -21,7 +21,7 @@ impl Launcher for Owner {
         let request = match start.targets {
             Targets::Handlers(handlers) => request.handlers(handlers),
             Targets::Items(items) => {
-                items.into_iter().fold(request, |request, (handler, items)| request.items(handler, items))
+                items.into_iter().fold(request, |request, (handler, items)| request.shared_items(handler, items))
             }
         };
         let session = request.start();

@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 
 use super::Session;
 use super::lifecycle::SessionShared;
-use super::scope::{Choosing, SessionTerms};
+use super::scope::{Choosing, RequestedItems, SessionTerms};
 use crate::host::{Host, Records, Registered};
 use crate::nesting::Call;
 use crate::owner::Owner;
@@ -50,7 +50,7 @@ pub struct SessionRequest {
     flags: RunFlags,
     cookie: Option<Arc<[u8]>>,
     handlers: Option<BTreeSet<HandlerId>>,
-    items: BTreeMap<HandlerId, BTreeSet<ItemId>>,
+    items: RequestedItems,
     choosing: Choosing,
     priority: Option<Priority>,
     deadline: Option<SystemTime>,
@@ -99,7 +99,13 @@ impl SessionRequest {
     /// Sets the items of a handler, regardless of preferences. Handlers not named by this method run no items. Ids that the
     /// handler does not list are reported in its log.
     pub fn items(mut self, handler: HandlerId, items: impl IntoIterator<Item = ItemId>) -> Self {
-        self.items.entry(handler).or_default().extend(items);
+        Arc::make_mut(self.items.entry(handler).or_default()).extend(items);
+        self
+    }
+
+    /// Sets the items of a handler that has none yet.
+    pub(crate) fn shared_items(mut self, handler: HandlerId, items: Arc<BTreeSet<ItemId>>) -> Self {
+        self.items.insert(handler, items);
         self
     }
 
@@ -161,7 +167,7 @@ impl SessionRequest {
         let RunRequest { handler, items, trigger, flags, cookie, deadline, .. } = described;
         let request = Self { flags, cookie, deadline, ..Self::new(manager, trigger) };
         match items {
-            Some(items) => request.items(handler, items),
+            Some(items) => request.shared_items(handler, items),
             None => request.handlers([handler]),
         }
     }

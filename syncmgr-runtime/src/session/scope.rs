@@ -37,6 +37,9 @@ pub(crate) struct SessionTerms {
     pub(crate) parent: Option<Call>,
 }
 
+/// The requested items of each handler.
+pub(crate) type RequestedItems = BTreeMap<HandlerId, Arc<BTreeSet<ItemId>>>;
+
 /// The way items are chosen.
 #[derive(Clone, Debug)]
 pub(crate) enum Choosing {
@@ -45,7 +48,7 @@ pub(crate) enum Choosing {
     /// By preference.
     Unattended,
     /// The requested items.
-    Requested(Chosen),
+    Requested(RequestedItems),
     /// No items: the session explains a log entry of an earlier session.
     Explain,
 }

@@ -28,7 +28,7 @@ impl Model {
             let is_unlisted = |items: &std::collections::BTreeSet<_>| {
                 !items.is_empty() && items.iter().all(|item| self.unlisted.contains(&(run.handler, *item)))
             };
-            run.items.as_ref().is_some_and(is_unlisted)
+            run.items.as_deref().is_some_and(is_unlisted)
         };
         let unlisted: Vec<_> = runs.iter().filter(is_unlisted).map(|run| (*session, run.handler)).collect();
         self.unlisted_runs.extend(unlisted);

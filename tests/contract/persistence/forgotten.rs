@@ -261,7 +261,10 @@ async fn the_history_names_neither_a_forgotten_handler_nor_a_forgotten_item() {
     within(manager.forget_item(nth(2), id("b"))).await.unwrap();
     let runs: Vec<_> = manager.history().await.unwrap().into_iter().flat_map(|record| record.runs).collect();
     assert!(runs.iter().all(|run| run.handler != nth(1)), "{runs:?}");
-    assert!(runs.iter().flat_map(|run| run.items.iter().flatten()).all(|item| *item != id("b")), "{runs:?}");
+    assert!(
+        runs.iter().flat_map(|run| run.items.iter().flat_map(|items| items.iter())).all(|item| *item != id("b")),
+        "{runs:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! Runs that are described as data, and the clock and the randomness of a manager.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use syncmgr::environment::Randomness;
@@ -47,7 +48,7 @@ async fn an_impossible_described_run_is_refused_with_a_reason() {
     let refused = manager.start(RunRequest::new(unknown)).unwrap_err();
     assert_eq!(refused, StartError::Refused(RequestError::NotRegistered { handler: unknown }));
     let mut nothing = RunRequest::new(HANDLER);
-    nothing.items = Some(BTreeSet::new());
+    nothing.items = Some(Arc::default());
     assert!(matches!(manager.start(nothing).unwrap_err(), StartError::Described(RunRequestError::NoItems)));
     assert_eq!(handler.transcript.lines(), [""; 0]);
 }

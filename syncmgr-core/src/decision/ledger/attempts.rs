@@ -110,7 +110,7 @@ impl RetryLedger {
         if !std::mem::replace(&mut handler.failed_to_begin, fails) || fails {
             return Vec::new();
         }
-        let items: Vec<_> = handler.items.keys().copied().filter(|item| *item != HANDLER_ITSELF).collect();
+        let items: Vec<_> = handler.items.keys().filter(|item| *item != HANDLER_ITSELF).collect();
         self.requeue(attempted.handler, items, attempted.policy, attempted.now)
     }
 

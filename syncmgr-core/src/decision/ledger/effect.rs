@@ -1,6 +1,7 @@
 //! The effects of a decision, which the host performs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +47,7 @@ pub enum Targets {
     /// The preferred items of these handlers.
     Handlers(BTreeSet<HandlerId>),
     /// These items.
-    Items(BTreeMap<HandlerId, BTreeSet<ItemId>>),
+    Items(BTreeMap<HandlerId, Arc<BTreeSet<ItemId>>>),
 }
 
 /// The reason for a session.

@@ -1,6 +1,7 @@
 //! Runs that wait for the environment: for a network, an unmetered network, or mains power.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::effect::StartReason;
 use crate::decision::hold::Hold;
@@ -50,7 +51,8 @@ impl HeldRuns {
             run.requested_by = run.requested_by.max(earlier.requested_by);
             // A run with the reason `Resumed` runs only interrupted items, which would leave out other items of the merged request.
             run.reason = if earlier.reason == run.reason { run.reason } else { StartReason::Requested };
-            run.request.items.iter_mut().for_each(|items| items.extend(earlier.request.items.iter().flatten()));
+            let earlier = earlier.request.items.unwrap_or_default();
+            run.request.items.iter_mut().for_each(|items| Arc::make_mut(items).extend(&*earlier));
         }
         self.0.insert(key, run);
     }
@@ -70,7 +72,7 @@ impl HeldRuns {
         let held = self.0.get_mut(&key).and_then(|held| held.request.items.as_mut());
         let Some(held) = held else { return };
         let running: BTreeSet<_> = running.into_iter().collect();
-        held.retain(|item| !running.contains(item));
+        Arc::make_mut(held).retain(|item| !running.contains(item));
         if held.is_empty() {
             self.0.remove(&key);
         }

@@ -1,6 +1,7 @@
 //! Sessions that were interrupted because their process ended.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use uuid::Uuid;
@@ -27,7 +28,7 @@ pub struct InterruptedRun {
     /// Its session.
     pub session: SessionId,
     /// The requested items; `None` for the preferred items.
-    pub items: Option<BTreeSet<ItemId>>,
+    pub items: Option<Arc<BTreeSet<ItemId>>>,
 }
 
 /// The interrupted sessions. Each stays here until all its runs were resumed.
@@ -108,7 +109,7 @@ impl Interrupted {
         now: SystemTime,
     ) -> Vec<StateChange> {
         for session in self.sessions.iter_mut().filter(|session| done.contains(&session.record.session)) {
-            session.left.get_mut(&handler).into_iter().for_each(|run| run.items = Some(left.clone()));
+            session.left.get_mut(&handler).into_iter().for_each(|run| run.items = Some(Arc::new(left.clone())));
             session.left.retain(|of, _| *of != handler || !left.is_empty());
         }
         self.resumed.remove(&handler);
@@ -122,7 +123,7 @@ impl Interrupted {
 
     pub(super) fn forget_item(&mut self, handler: HandlerId, item: ItemId) {
         for run in self.sessions.iter_mut().filter_map(|session| session.left.get_mut(&handler)) {
-            run.items.as_mut().map(|items| items.remove(&item));
+            run.items.as_mut().map(|items| Arc::make_mut(items).remove(&item));
         }
     }
 

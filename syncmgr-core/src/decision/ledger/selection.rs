@@ -150,8 +150,9 @@ impl RetryLedger {
         if !matches!(reason, StartReason::Retry | StartReason::HoldLifted) {
             return Vec::new();
         }
-        let items = self.handlers.get(&handler).map(|handler| handler.items.keys()).into_iter().flatten().copied();
-        let missed: BTreeSet<_> = items.chain(self.due_without_state_of(handler)).filter(|item| lists(*item)).collect();
+        let items = self.handlers.get(&handler).into_iter().flat_map(|handler| handler.items.keys());
+        let is_missed = |item: &ItemId| self.retry_queue.due_of(handler, *item).is_none() && lists(*item);
+        let missed: BTreeSet<_> = items.chain(self.due_without_state_of(handler)).filter(is_missed).collect();
         self.requeue(handler, missed, policy, now)
     }
 
@@ -168,8 +169,8 @@ impl RetryLedger {
         let is_missing = |item: &ItemId| *item != HANDLER_ITSELF && !lists(*item);
         let listed_again: Vec<_> = unlisted.iter().copied().filter(|item| lists(*item)).collect();
         unlisted.retain(|item| !lists(*item));
-        unlisted.extend(items.keys().copied().filter(is_missing));
-        let listed_again = listed_again.into_iter().filter_map(|item| Some((item, *items.get(&item)?)));
+        unlisted.extend(items.keys().filter(is_missing));
+        let listed_again = listed_again.into_iter().filter_map(|item| Some((item, *items.get(item)?)));
         for (item, state) in listed_again.collect::<Vec<_>>() {
             self.set_due(handler, item, Some(&state));
         }

@@ -83,11 +83,14 @@ impl RetryLedger {
         let Some((session, manager)) = self.interrupted.latest_of(handler) else { return Vec::new() };
         let Some(known) = self.handlers.get_mut(&handler) else { return Vec::new() };
         let (mut changes, mut entries) = (Vec::new(), Vec::new());
-        for (item, state) in known.items.iter_mut().filter(|(_, state)| is_spent(state)) {
-            state.status = RetryStatus::NeedsAttention;
-            changes.push(StateChange::Retry { handler, item: *item, retry: Some(*state) });
+        let spent: Vec<_> =
+            known.items.iter().filter(|(_, state)| is_spent(state)).map(|(item, state)| (item, *state)).collect();
+        for (item, before) in spent {
+            let state = RetryState { status: RetryStatus::NeedsAttention, ..before };
+            known.items.insert(item, state);
+            changes.push(StateChange::Retry { handler, item, retry: Some(state) });
             let failed = format!("failed {} times, the last time because the program ended", state.total);
-            entries.push(Arc::new(attention_question(*item, &failed)));
+            entries.push(Arc::new(attention_question(item, &failed)));
         }
         if !entries.is_empty() {
             changes.push(StateChange::Logged { handler, manager, session, time: now, entries });

@@ -104,7 +104,7 @@ fn plain(outcome: Outcome) -> Verdict {
 }
 
 fn items(of: HandlerId, items: &[ItemId]) -> Targets {
-    Targets::Items(BTreeMap::from([(of, items.iter().copied().collect())]))
+    Targets::Items(BTreeMap::from([(of, Arc::new(items.iter().copied().collect()))]))
 }
 
 fn handlers(of: &[HandlerId]) -> Targets {

@@ -1,6 +1,7 @@
 //! The sessions that the scheduler starts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{
@@ -144,9 +145,11 @@ impl RetryLedger {
             let has_failed_since = |item: &ItemId| failed_since.items.contains(&(*id, *item));
             let is_cleared = |item: &ItemId| !has_failed_since(item) && is_enabled(item) && is_listed(item);
             let items = handler.items.iter().filter(|(item, state)| backs_off(state) && is_cleared(item));
-            let items: BTreeSet<_> = items.map(|(item, _)| *item).collect();
-            handler.items.retain(|item, _| !items.contains(item));
-            items.iter().for_each(|item| self.retry_queue.forget_item(*id, *item));
+            let items: BTreeSet<_> = items.map(|(item, _)| item).collect();
+            for item in &items {
+                handler.items.remove(*item);
+                self.retry_queue.forget_item(*id, *item);
+            }
             cleared.extend((!items.is_empty()).then_some((*id, items)));
         }
         cleared
@@ -239,6 +242,7 @@ fn start_held(held: HeldRun) -> Effect {
 fn start_items(due: BTreeMap<HandlerId, BTreeSet<ItemId>>) -> Vec<Effect> {
     let (whole, items): (BTreeMap<_, _>, BTreeMap<_, _>) =
         due.into_iter().partition(|(_, items)| items.contains(&HANDLER_ITSELF));
+    let items = items.into_iter().map(|(handler, items)| (handler, Arc::new(items))).collect::<BTreeMap<_, _>>();
     let items = (!items.is_empty()).then_some(Targets::Items(items));
     let whole = (!whole.is_empty()).then(|| Targets::Handlers(whole.into_keys().collect()));
     items.into_iter().chain(whole).map(|targets| Start::scheduled(StartReason::Retry, targets)).collect()

@@ -1,5 +1,7 @@
 //! Deletes the data of a handler or an item.
 
+use std::sync::Arc;
+
 use rusqlite::params;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::request::RunRequest;
@@ -68,7 +70,7 @@ impl Applier {
 /// Removes the item from a request. Returns `true` if the request has items left.
 fn remove_item(run: &mut RunRequest, item: ItemId) -> bool {
     run.items.as_mut().is_none_or(|items| {
-        items.remove(&item);
+        Arc::make_mut(items).remove(&item);
         !items.is_empty()
     })
 }

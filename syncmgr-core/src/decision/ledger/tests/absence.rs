@@ -30,7 +30,7 @@ fn a_forgotten_item_is_not_due_not_held_and_not_resumed() {
     let forgotten = StateChange::ForgetItem { handler: MAIL, item: INBOX };
     assert_eq!(ledger.forget_item(MAIL, INBOX), [Effect::Write(forgotten)]);
     assert_eq!((ledger.state_of(MAIL, INBOX), ledger.next_deadline()), (None, None));
-    assert_eq!(ledger.interrupted(MAIL)[0].items, Some(BTreeSet::from([DRAFTS])));
+    assert_eq!(ledger.interrupted(MAIL)[0].items, Some(Arc::new(BTreeSet::from([DRAFTS]))));
     assert_eq!(started(&ledger.tick(None, online(), at(0)))[0].targets, items(MAIL, &[DRAFTS]));
 }
 
