@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::id::ItemId;
 
+/// The number of slots without items that a map keeps.
+const SPARE: usize = 64;
+
 /// A map from items to values. Items that get equal values one after another share one copy: items that fail together have equal
 /// retry states.
 #[derive(Clone, Debug)]
@@ -96,9 +99,23 @@ impl<T: Copy + PartialEq> SharedValues<T> {
         if *items == 0 {
             self.free.push(slot);
         }
-        if self.items.is_empty() {
-            *self = Self::default();
+        if self.free.len() > SPARE && self.free.len() > self.slots.len() / 2 {
+            self.compact();
         }
+    }
+
+    /// Removes the slots without items.
+    fn compact(&mut self) {
+        let mut moved = Vec::with_capacity(self.slots.len());
+        let mut kept = 0;
+        for slot in &self.slots {
+            moved.push(kept);
+            kept += u32::from(slot.items > 0);
+        }
+        self.items.values_mut().for_each(|slot| *slot = moved[*slot as usize]);
+        self.slots.retain(|slot| slot.items > 0);
+        self.slots.shrink_to_fit();
+        (self.free, self.last) = (Vec::new(), 0);
     }
 }
 
@@ -141,6 +158,16 @@ mod tests {
     fn a_removed_value_is_returned_once() {
         let mut values: SharedValues<_> = [(A, 'x'), (B, 'y')].into_iter().collect();
         assert_eq!((values.remove(A), values.remove(A)), (Some('x'), None));
-        assert_eq!((values.remove(B), values.is_empty(), values.slots.len()), (Some('y'), true, 0));
+        assert_eq!((values.remove(B), values.is_empty()), (Some('y'), true));
+    }
+
+    #[test]
+    fn the_space_of_removed_values_is_given_back() {
+        let mut values: SharedValues<u32> = (1..=1_000).map(|n| (ItemId::from_u128(n.into()), n)).collect();
+        (1..1_000).for_each(|n: u32| assert_eq!(values.remove(ItemId::from_u128(n.into())), Some(n)));
+        assert!(values.slots.len() <= 2 * SPARE, "{}", values.slots.len());
+        assert_eq!(values.iter().collect::<Vec<_>>(), [(ItemId::from_u128(1_000), &1_000)]);
+        values.insert(A, 1_000);
+        assert_eq!((values.get(A), values.keys().count()), (Some(&1_000), 2));
     }
 }
