@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use super::fixture::{At, Recorder, scan, scan_with_cache};
+use super::fixture::{At, Hook, Recorder, carry_out, scan, scan_with_cache};
 use super::trees::{Trees, chmod, file, link};
 use super::*;
 
@@ -143,4 +143,62 @@ fn a_special_file_in_a_cached_directory_is_a_warning_in_every_run() {
     let run = Recorder::default();
     scan_with_cache(&trees.pair(), &docs(), ExtraEntries::Keep, &cache, &run).unwrap();
     assert_eq!(run.warnings(), ["docs/empty/pipe: a FIFO is not copied"]);
+}
+
+/// Mirrors `docs`, and calls `disturb` after the scan and again after each write. Returns the number of recorded directories.
+fn recorded(trees: &Trees, disturb: impl Fn(&Trees) + Send + Sync) -> usize {
+    let run = Hook(Recorder::default(), |_| {
+        disturb(trees);
+        Ok(())
+    });
+    let plan = scan(&trees.pair(), &docs(), ExtraEntries::Keep, &run).unwrap();
+    disturb(trees);
+    carry_out(&trees.pair(), plan, &run).unwrap().len()
+}
+
+#[test]
+fn a_run_records_the_directories_that_it_has_changed() {
+    let trees = Trees::full();
+    let run = Recorder::default();
+    let plan = scan(&trees.pair(), &docs(), ExtraEntries::Keep, &run).unwrap();
+    let cache = carry_out(&trees.pair(), plan, &run).unwrap();
+    assert_eq!(cache.len(), 4);
+    fs::write(trees.to.join("docs/plan.txt"), "changed in place").unwrap();
+    assert!(scan_cached(&trees, &cache, ExtraEntries::Keep).is_empty());
+    file(&trees.from.join("docs/deep/new"), "new", 1);
+    let plan = scan_cached(&trees, &cache, ExtraEntries::Keep);
+    assert_eq!(changed_paths(&plan), ["docs/deep/new"]);
+    assert_eq!(carry_out(&trees.pair(), plan, &run).unwrap().len(), 4);
+}
+
+#[test]
+fn a_directory_that_another_program_changes_meanwhile_is_not_recorded() {
+    let trees = Trees::full();
+    trees.mirror_all(ExtraEntries::Keep);
+    fs::remove_file(trees.to.join("docs/plan.txt")).unwrap();
+    file(&trees.to.join("docs/other"), "other", 1);
+    let disturbances: [fn(&Trees); 4] = [
+        |trees| fs::write(trees.to.join("docs/foreign"), "").unwrap(),
+        |trees| drop(fs::remove_file(trees.to.join("docs/other"))),
+        |trees| drop(fs::rename(trees.to.join("docs/dangling"), trees.to.join("docs/moved"))),
+        |trees| {
+            file(&trees.to.join("docs/twin"), "twin", 1);
+            fs::rename(trees.to.join("docs/twin"), trees.to.join("docs/latest")).unwrap();
+        },
+    ];
+    for disturb in disturbances {
+        assert_eq!(recorded(&trees, disturb), 3);
+        trees.mirror_all(ExtraEntries::Keep);
+        fs::remove_file(trees.to.join("docs/plan.txt")).unwrap();
+        file(&trees.to.join("docs/other"), "other", 1);
+    }
+    assert_eq!(recorded(&trees, |_| ()), 4);
+}
+
+#[test]
+fn a_directory_in_which_a_change_failed_is_not_recorded() {
+    let trees = Trees::full();
+    let block = |trees: &Trees| drop(fs::create_dir_all(trees.to.join("docs/plan.txt/inner")));
+    fs::create_dir(trees.to.join("docs")).unwrap();
+    assert_eq!(recorded(&trees, block), 3);
 }
