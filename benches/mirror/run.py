@@ -65,8 +65,8 @@ def main():
             source = Path(scratch) / "source"
             files = make_tree(source, *(quick_shape if options.quick else shape))
             samples = measure(source, files, tools(options), Path(scratch), options.rounds)
-        for job in JOBS:
-            print_table(f"{description}, {job}" if not options.quick else f"{name} (quick), {job}", samples[job])
+            for job in JOBS:
+                print_table(f"{description}, {job}" if not options.quick else f"{name} (quick), {job}", samples[job])
 
 
 def parse_options():
