@@ -70,8 +70,8 @@ fn a_name_is_stored_until_it_is_removed(store: &dyn StateStore) {
     let names = map([(ITEM, item_name("Eingang")), (NEXT, item_name("Sent"))]);
     assert_eq!(store.names(HANDLER).expect("the read succeeds"), names);
     assert_eq!(store.names(OTHER).expect("the read succeeds"), map([]));
-    let name = |handler, item| store.name(handler, item).expect("the read succeeds");
-    assert_eq!((name(HANDLER, ITEM), name(OTHER, ITEM)), (names.get(&ITEM).cloned(), None));
+    let found = |handler, item| store.name(handler, item).expect("the read succeeds");
+    assert_eq!((found(HANDLER, ITEM), found(OTHER, ITEM)), (names.get(&ITEM).cloned(), None));
     put(store, [name(ITEM, None), name(ItemId::from_u128(99), None)]);
     assert_eq!(store.names(HANDLER).expect("the read succeeds"), map([(NEXT, item_name("Sent"))]));
     let unchecked = ItemName::new("Sent", ItemState::Unchecked);
