@@ -85,6 +85,17 @@ pub(super) struct Scan<'a> {
     pub(super) linked: Mutex<HashMap<FileId, Linked>>,
 }
 
+/// The entries of a directory in FROM, in parts of equal size; `None` if one cannot be read.
+#[derive(Default)]
+struct Facts(Vec<Vec<Option<Entry>>>);
+
+impl Facts {
+    fn get(&self, index: usize) -> Option<Entry> {
+        let size = self.0[0].len();
+        self.0[index / size][index % size]
+    }
+}
+
 /// A file with several names.
 pub(super) struct Linked {
     /// The path with the first of its names.
@@ -162,7 +173,7 @@ impl Scan<'_> {
     }
 
     /// Reads all entries in FROM.
-    fn read_source(&self, visit: &Visit, names: &Listing) -> Result<(SourceDigest, Vec<Option<Entry>>), Failure> {
+    fn read_source(&self, visit: &Visit, names: &Listing) -> Result<(SourceDigest, Facts), Failure> {
         let parts = self.in_chunks(names.len(), |range| {
             let (mut digest, mut entries) = (SourceDigest::default(), Vec::with_capacity(range.len()));
             for name in range.map(|index| names.name(index)) {
@@ -170,12 +181,12 @@ impl Scan<'_> {
             }
             Ok((digest, entries))
         })?;
-        let (mut digest, mut entries) = (SourceDigest::default(), Vec::with_capacity(names.len()));
-        for (part_digest, part_entries) in parts {
-            digest.merge(part_digest);
-            entries.extend(part_entries);
+        let (mut digest, mut facts) = (SourceDigest::default(), Facts::default());
+        for (part, entries) in parts {
+            digest.merge(part);
+            facts.0.push(entries);
         }
-        Ok((digest, entries))
+        Ok((digest, facts))
     }
 
     /// Reads an entry in FROM; `None` if it has vanished or if it cannot be read, which is reported.
@@ -192,11 +203,13 @@ impl Scan<'_> {
         visit: &Visit,
         names: &Listing,
         source: SourceDigest,
-        facts: &[Option<Entry>],
+        facts: &Facts,
         has_extra: bool,
     ) -> Result<Found, Failure> {
         let mut found = Found { source, has_extra, ..Found::default() };
-        for (name, from) in names.names().zip(facts).filter_map(|(name, from)| Some((name, (*from)?))) {
+        for (name, from) in
+            names.names().zip(facts.0.iter().flatten()).filter_map(|(name, from)| Some((name, (*from)?)))
+        {
             found.count_source(&from);
             match from.kind {
                 Kind::Directory if visit.is_top() => continue,
@@ -216,14 +229,14 @@ impl Scan<'_> {
         &self,
         visit: &Visit,
         names: &Listing,
-        facts: Option<Vec<Option<Entry>>>,
+        facts: Option<Facts>,
         hidden: &[&OsStr],
     ) -> Result<Found, Failure> {
         let sides = Sides { visit, names, listed: &visit.list_target(hidden)?, respelled: Mutex::default() };
         let parts = self.in_chunks(names.len(), |range| {
             let mut found = Found::default();
             for index in range {
-                self.compare_index(&sides, &mut found, index, facts.as_deref())?;
+                self.compare_index(&sides, &mut found, index, facts.as_ref())?;
             }
             Ok(found)
         })?;
@@ -241,13 +254,14 @@ impl Scan<'_> {
         sides: &Sides<'_>,
         found: &mut Found,
         index: usize,
-        facts: Option<&[Option<Entry>]>,
+        facts: Option<&Facts>,
     ) -> Result<(), Stopped> {
         let name = sides.names.name(index);
         let from = match facts {
             Some(facts) => {
-                found.source.add(name, facts[index].as_ref(), self.began);
-                facts[index]
+                let from = facts.get(index);
+                found.source.add(name, from.as_ref(), self.began);
+                from
             }
             None => self.read_entry(sides.visit, name, &mut found.source)?,
         };
