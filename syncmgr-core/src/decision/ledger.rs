@@ -255,7 +255,8 @@ impl RetryLedger {
     pub fn is_clean(&self, handler: HandlerId) -> bool {
         let has_states = self.handlers.get(&handler).is_some_and(|handler| !handler.items.is_empty());
         let is_due = self.retry_queue.next_of(handler).is_some() || self.due_without_state_of(handler).next().is_some();
-        let has_suspects = self.suspects.iter().any(|(of, _)| *of == handler);
+        let has_suspects =
+            self.suspects.range((handler, HANDLER_ITSELF)..).next().is_some_and(|(of, _)| *of == handler);
         self.resources.is_empty() && !has_states && !is_due && !has_suspects && self.disabled.is_empty(handler)
     }
 

@@ -99,7 +99,9 @@ impl<T: Copy + PartialEq> SharedValues<T> {
         if *items == 0 {
             self.free.push(slot);
         }
-        if self.free.len() > SPARE && self.free.len() > self.slots.len() / 2 {
+        // A compaction visits all items, so it has to free a share of them.
+        let least = SPARE.max(self.slots.len() / 2).max(self.items.len() / 64);
+        if self.free.len() > least {
             self.compact();
         }
     }

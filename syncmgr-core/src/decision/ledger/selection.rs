@@ -177,6 +177,7 @@ impl RetryLedger {
         let missing: Vec<_> = self.retry_queue.items_of(handler).filter(is_missing).collect();
         missing.into_iter().for_each(|item| self.retry_queue.forget_item(handler, item));
         self.due_without_state.retain(|(of, item), _| *of != handler || lists(*item));
+        self.suspects.retain(|(of, item)| *of != handler || lists(*item));
         vec![Effect::Wake]
     }
 
