@@ -25,8 +25,8 @@ pub(crate) enum RecordMode {
     Use,
 }
 
-/// The checkpoint of an item: the ids of the two directories, the directories that were in sync, and the start and the end of the
-/// last run that mirrored everything, in nanoseconds since 1970.
+/// The checkpoint of an item: the ids of the two directories, the directories that were in sync, and the start of the last run that
+/// mirrored everything, in nanoseconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
     roots: RootIds,
@@ -34,12 +34,7 @@ pub(crate) struct Record {
     in_sync: ScanCache,
     #[serde(default)]
     as_of: Option<u64>,
-    #[serde(default)]
-    ended: Option<u64>,
 }
-
-/// The start and the end of a run that mirrored everything.
-pub(crate) type Span = (SystemTime, SystemTime);
 
 /// The record of an item that is running.
 pub(crate) struct LoadedRecord {
@@ -66,7 +61,7 @@ impl LoadedRecord {
         };
         let cache = if scan_scope == ScanScope::Changes { saved.in_sync.clone() } else { ScanCache::default() };
         if roots.mismatch(&saved.roots).is_some() {
-            (saved.as_of, saved.ended) = (None, None);
+            saved.as_of = None;
         }
         Ok(Self { saved, cache, scan_scope, record_mode })
     }
@@ -85,23 +80,15 @@ impl LoadedRecord {
         }
     }
 
-    /// The last run that mirrored everything, if this run compares only changes.
-    pub(crate) fn last_run(&self) -> Option<Span> {
-        let is_incremental = self.scan_scope == ScanScope::Changes;
-        self.saved.as_of.map(time).zip(self.saved.ended.map(time)).filter(|_| is_incremental)
-    }
-
-    /// Records the directories that are in sync, and a run that mirrored everything. Writes nothing if no directory has changed.
-    pub(crate) async fn save(mut self, roots: &RootIds, in_sync: ScanCache, run: Option<Span>) -> SyncResult {
-        let Record { as_of, ended, .. } = *self.saved;
-        let record = Record { roots: roots.clone(), in_sync, as_of, ended };
+    /// Records the directories that are in sync, and the start of a run that mirrored everything. Writes nothing if no directory
+    /// has changed.
+    pub(crate) async fn save(mut self, roots: &RootIds, in_sync: ScanCache, began: Option<SystemTime>) -> SyncResult {
+        let record = Record { roots: roots.clone(), in_sync, as_of: self.saved.as_of };
         if *self.saved == record && self.saved.origin() != Origin::Fresh {
             return Ok(());
         }
         *self.saved = record;
-        if let Some((start, end)) = run {
-            (self.saved.as_of, self.saved.ended) = (nanos(start), nanos(end));
-        }
+        self.saved.as_of = began.and_then(nanos).or(self.saved.as_of);
         self.saved.commit().await
     }
 }

@@ -11,7 +11,7 @@ use crate::guard::{Deletions, Tally, emptied_message, held_message, host_plan};
 use crate::handler::{Options, Parts};
 use crate::mirror::{self, Done, Extent, FileError, Monitor, Pair, Plan, Quiet, ScanCache, ScanOptions, Stopped};
 use crate::part::{Diagnostic, Part};
-use crate::record::{LoadedRecord, Span};
+use crate::record::LoadedRecord;
 use crate::roots::Roots;
 
 /// The inputs of the work on an item, which blocks its thread, and the part that receives the results.
@@ -25,10 +25,9 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Mirrors the item. Returns the directories that are in sync, and the start and the end of the run if it mirrored everything.
-    pub(crate) fn mirror(&self, record: &LoadedRecord) -> Result<(ScanCache, Option<Span>), Stopped> {
+    /// Mirrors the item. Returns the directories that are in sync, and the start of the run if it mirrored everything.
+    pub(crate) fn mirror(&self, record: &LoadedRecord) -> Result<(ScanCache, Option<SystemTime>), Stopped> {
         let options = self.scan_options(&record.cache, record.changed_since());
-        let options = ScanOptions { applied: record.last_run(), ..options };
         let mut plan = mirror::scan(&self.pair, &self.part.extent, options, self)?;
         self.part.result().counts.unchanged = plan.unchanged;
         self.part.tally.get_or_init(|| Tally::of(&plan));
@@ -37,8 +36,7 @@ impl Work {
         let began = plan.began;
         let in_sync = mirror::carry_out(&self.pair, plan, &self.options.own_files, self)?;
         // A file that failed may have changed since an earlier run.
-        let run = began.map(|began| (began, self.now())).filter(|_| self.part.result().errors.is_empty());
-        Ok((in_sync, run))
+        Ok((in_sync, began.filter(|_| self.part.result().errors.is_empty())))
     }
 
     /// Proposes the plan to the host and removes the deletions that the host does not allow. The item of a held plan ends as
@@ -87,7 +85,7 @@ impl Work {
 
     fn scan_options<'a>(&'a self, cache: &'a ScanCache, changed_since: Option<SystemTime>) -> ScanOptions<'a> {
         let extra_entries = self.options.deletions.extra_entries();
-        ScanOptions { extra_entries, cache, changed_since, applied: None, own_files: &self.options.own_files }
+        ScanOptions { extra_entries, cache, changed_since, own_files: &self.options.own_files }
     }
 }
 

@@ -118,9 +118,10 @@ impl Run<'_> {
         if is_small {
             let path = &directory.path;
             let from = self.root.from.descend(path).file_context("cannot be opened in FROM", path);
-            let Some(from) = self.root.tolerate(self.monitor, from)? else { return Ok(()) };
-            let pair = Pair { from, to: to.clone(), gives_acls, ..self.root.clone() };
-            self.change(directory, &pair, &directory.changes)?;
+            if let Some(from) = self.root.tolerate(self.monitor, from)? {
+                let pair = Pair { from, to: to.clone(), gives_acls, ..self.root.clone() };
+                self.change(directory, &pair, &directory.changes)?;
+            }
         }
         if self.forest.is_late(index) { Ok(()) } else { self.finalize(index, &to) }
     }
@@ -225,11 +226,11 @@ impl Run<'_> {
         self.monitor.advance(0)?;
         let directory = &self.plan.directories[index];
         let PlannedDirectory { path, from, .. } = directory;
-        let finalized = match &directory.attributes {
-            None => Ok(()),
-            Some(_) if self.creation_mode(index).is_some() => self.root.date(to, from),
-            Some(attributes) => self.root.finalize(to, attributes, from),
+        let finalize = |attributes| {
+            let created = to.about()?;
+            self.root.finalize_new(to, attributes, from, (self.creation_mode(index), &created))
         };
+        let finalized = directory.attributes.as_ref().map_or(Ok(()), finalize);
         let finalized = finalized.file_context("cannot set the permissions and time in TO", path);
         let is_done = tolerate(self.monitor, finalized)?.is_some();
         if let Some(digest) = self.digest(directory, to).filter(|_| is_done) {

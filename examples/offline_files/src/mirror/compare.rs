@@ -131,6 +131,8 @@ impl Scan<'_> {
         // Another item may be at work in a directory at the top level.
         if !is_item {
             found.touched = true;
+            // The next run compares the directory again, also if the name cannot be changed.
+            found.source.merge(SourceDigest::UNKNOWN);
             let (directory, to) = (visit.path.clone(), target.name.to_owned());
             found.plan.respellings.push(Respelling { directory, from: spelling, to });
         }
@@ -181,10 +183,6 @@ impl Scan<'_> {
         if is_suspect && !visit.same_contents(target.name, self.monitor)? {
             return self.change(visit, found, index, target, copy);
         }
-        if self.has_applied_attributes(&from, &to) {
-            found.plan.unchanged += 1;
-            return Ok(());
-        }
         match visit.new_attributes(target.name, &from, &to, self.root)? {
             // Another name of the file in TO, as in a snapshot, keeps its attributes.
             Some(_) if to.names > 1 && !self.root.kept.hard_links => self.change(visit, found, index, target, copy),
@@ -194,12 +192,6 @@ impl Scan<'_> {
                 Ok(())
             }
         }
-    }
-
-    /// Returns `true` if an earlier run has compared or set the attributes.
-    fn has_applied_attributes(&self, from: &Entry, to: &Entry) -> bool {
-        let is_earlier = |(start, end)| from.was_changed_before(start) && to.was_changed_before(end);
-        self.options.applied.is_some_and(is_earlier) && from.mode == to.mode && from.owner == to.owner
     }
 
     /// Returns the first name of a file whose other names are already scanned, if the one in TO must become a link to it.

@@ -87,15 +87,12 @@ fn copy_once<'a>(
     } else {
         copy_large(&source, &target, before.size, path, monitor)?;
     }
-    let finalized = match mode {
-        Some(_) => pair.date(&target, &before),
-        None => pair.finalize(&target, &attributes, &before),
-    };
+    let created = regular_metadata(&target).file_context("cannot be read in TO", path)?;
+    let finalized = pair.finalize_new(&target, &attributes, &before, (mode, &created));
     finalized.file_context("cannot set the permissions and time in TO", path)?;
-    let inode = regular_metadata(&target).file_context("cannot be read in TO", path)?.inode();
     let after = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
     let version = if after.is_same_version(&before) { Version::Whole } else { Version::Mixed };
-    Ok((Copied { temporary, inode }, version))
+    Ok((Copied { temporary, inode: created.inode() }, version))
 }
 
 /// Waits for the clock of the file system: until it advances, a change would not show.

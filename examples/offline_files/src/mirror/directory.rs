@@ -272,6 +272,18 @@ impl Pair {
         self.date(file, entry)
     }
 
+    /// The same for a new entry, which was created with `mode`. `created` is its metadata: the directory above or the file system may
+    /// have given it other permissions.
+    pub(super) fn finalize_new(
+        &self,
+        file: impl AsFd,
+        attributes: &Attributes,
+        entry: &Entry,
+        (mode, created): (Option<Mode>, &Entry),
+    ) -> io::Result<()> {
+        if mode == Some(created.mode) { self.date(file, entry) } else { self.finalize(file, attributes, entry) }
+    }
+
     /// Sets the modification time of an open file or directory in TO, as far as it stores times.
     pub(super) fn date(&self, file: impl AsFd, entry: &Entry) -> io::Result<()> {
         match fs::futimens(&file, &modified_at(entry.modified)) {

@@ -28,7 +28,7 @@ pub(crate) fn scan_with_cache(
     super::scan(
         pair,
         extent,
-        ScanOptions { extra_entries, cache, changed_since: None, applied: None, own_files: &OwnFiles::default() },
+        ScanOptions { extra_entries, cache, changed_since: None, own_files: &OwnFiles::default() },
         monitor,
     )
 }

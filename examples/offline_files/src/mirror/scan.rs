@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use rustix::io::Errno;
 
+use super::attributes::Attributes;
 use super::compare::{Found, Sides};
 use super::directory::Pair;
 use super::entry::{Entry, FileId, Kind};
@@ -43,9 +44,6 @@ pub(crate) struct ScanOptions<'a> {
     pub(crate) cache: &'a ScanCache,
     /// Files that may have changed since this time are compared by their contents if sizes and times are equal.
     pub(crate) changed_since: Option<SystemTime>,
-    /// The start and the end of an earlier run: attributes that have not changed in FROM since its start, and not in TO since its
-    /// end, are equal.
-    pub(crate) applied: Option<(SystemTime, SystemTime)>,
     /// The files to leave alone on both sides.
     pub(crate) own_files: &'a OwnFiles,
 }
@@ -132,14 +130,17 @@ impl Scan<'_> {
             (Some((digest, facts)), Some(has_extra)) => self.use_cache(&visit, &names, digest, &facts, has_extra)?,
             (facts, _) => self.compare_all(&visit, &names, facts.map(|(_, facts)| facts), &hidden)?,
         };
+        let has_attributes = visit.is_top() || cached.is_some() && !found.touched;
+        // If they cannot be read, nothing below the directory is scanned.
+        let attributes = (!has_attributes).then(|| visit.compare_attributes(self.root)).transpose()?;
         queue.add(found.directories.drain(..));
-        self.add_to_plan(visit, names, found, cached.is_some())
+        self.add_to_plan(visit, names, found, attributes);
+        Ok(())
     }
 
-    fn add_to_plan(&self, visit: Visit, names: Listing, found: Found, is_cached: bool) -> Result<(), Failure> {
+    /// Adds a directory to the plan, with the attributes of its copy, and whether TO has them.
+    fn add_to_plan(&self, visit: Visit, names: Listing, found: Found, attributes: Option<(Attributes, bool)>) {
         let Found { mut plan, changes, source, checksum, touched, failed, has_extra, .. } = found;
-        let has_attributes = visit.is_top() || is_cached && !touched;
-        let attributes = (!has_attributes).then(|| visit.compare_attributes(self.root)).transpose()?;
         let is_equal = attributes.as_ref().is_none_or(|(_, is_equal)| *is_equal);
         let source = if failed { SourceDigest::UNKNOWN } else { source };
         if touched || !is_equal {
@@ -153,7 +154,6 @@ impl Scan<'_> {
             plan.in_sync.extend(self.digest(&visit, source, has_extra));
         }
         self.lock().merge(plan);
-        Ok(())
     }
 
     fn digest(&self, visit: &Visit, source: SourceDigest, has_extra: bool) -> Option<u64> {

@@ -96,6 +96,34 @@ fn an_acl_that_the_target_would_add_is_removed() {
 }
 
 #[test]
+fn an_acl_that_was_added_in_the_target_is_removed_once_its_directory_is_compared() {
+    let Some(trees) = trees_with_acls() else { return };
+    let (plain, copy) = (trees.from.join("open/plain"), trees.to.join("open/plain"));
+    file(&plain, "no ACL", 1);
+    chmod(&plain, 0o640);
+    trees.run(&[]);
+    set(&copy, ACL, &acl(4));
+    for time in [2, 3] {
+        file(&trees.from.join("docs/other"), "another directory", time);
+        trees.run(&[]);
+    }
+    file(&trees.from.join("open/next"), "this directory", 4);
+    trees.run(&[]);
+    assert_eq!(attribute(&copy, ACL), None);
+}
+
+#[test]
+fn new_directories_do_not_inherit_the_group_bit_of_the_target() {
+    let trees = Trees::full();
+    fs::create_dir_all(&trees.to).unwrap();
+    chmod(&trees.to, 0o2755);
+    trees.run(&[]);
+    let bits = |root: &Path| fs::metadata(root.join("docs")).unwrap().mode() & 0o7777;
+    assert_eq!(bits(&trees.to), bits(&trees.from));
+    assert_eq!(trees.run(&["--full", "--json"]).item("docs")["counts"]["permissions_set"], 0);
+}
+
+#[test]
 fn extended_attributes_are_copied_with_their_option_alone() {
     let trees = Trees::full();
     let (from, to) = (trees.from.join("docs/plan.txt"), trees.to.join("docs/plan.txt"));
@@ -104,8 +132,8 @@ fn extended_attributes_are_copied_with_their_option_alone() {
     }
     trees.run(&[]);
     assert_eq!(attribute(&to, "user.colour"), None);
-    trees.run(&["-X", "--full"]);
-    assert_eq!(attribute(&to, "user.colour").unwrap(), b"red");
+    trees.run(&["-X"]);
+    assert_eq!(attribute(&to, "user.colour").unwrap(), b"red", "a new option applies to files that have not changed");
     set(&from, "user.colour", b"blue");
     set(&to, "user.size", b"large");
     trees.run(&["-X"]);
