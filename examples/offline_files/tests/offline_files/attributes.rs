@@ -96,7 +96,7 @@ fn an_acl_that_the_target_would_add_is_removed() {
 }
 
 #[test]
-fn an_acl_that_was_added_in_the_target_is_removed_once_its_directory_is_compared() {
+fn an_acl_added_in_the_target_is_removed_once_its_directory_is_compared() {
     let Some(trees) = trees_with_acls() else { return };
     let (plain, copy) = (trees.from.join("open/plain"), trees.to.join("open/plain"));
     file(&plain, "no ACL", 1);
