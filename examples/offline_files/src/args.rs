@@ -69,7 +69,7 @@ pub(crate) struct Args {
     #[arg(short = 'X', long)]
     xattrs: bool,
 
-    /// Maximum number of parallel file operations [default: two per processor]
+    /// Maximum number of threads that read and write files [default: two per processor]
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..))]
     jobs: Option<u16>,
 
@@ -144,9 +144,9 @@ impl Args {
         }
     }
 
-    /// The maximum number of parallel file operations.
+    /// The maximum number of threads that read and write files.
     fn jobs(&self) -> usize {
-        // While one operation waits for the disk or for its async task, another one uses the processor.
+        // While one thread waits for the disk, another one uses the processor.
         let default = || 2 * available_parallelism().map_or(1, usize::from);
         self.jobs.map_or_else(default, |jobs| jobs.into())
     }

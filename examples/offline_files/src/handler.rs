@@ -13,6 +13,9 @@ use crate::record::{LoadedRecord, RecordMode};
 use crate::roots::Roots;
 use crate::work::Work;
 
+/// The maximum number of items that run at the same time. The runtime has more threads for blocking work than this.
+const MAX_ITEMS: usize = 256;
+
 /// Mirrors one directory into another. Each directory in FROM is an item; one more item has all other top-level entries.
 pub(crate) struct OfflineFiles {
     pair: Pair,
@@ -29,13 +32,18 @@ pub(crate) type Parts = Arc<BTreeMap<ItemId, Arc<Part>>>;
 pub(crate) struct Options {
     pub(crate) deletions: Deletions,
     pub(crate) record_mode: RecordMode,
-    /// The maximum number of parallel file operations.
+    /// The maximum number of threads that work at the same time.
     pub(crate) jobs: usize,
     pub(crate) own_files: Arc<OwnFiles>,
 }
 
 #[sync_handler(id = "6f0d8a52-3c1b-4d0e-9a57-52b1c6f4e8d3", name = "Offline Files")]
 impl SyncHandler for OfflineFiles {
+    /// As many items run as there are jobs: one that waited for a job would seem stalled.
+    fn info(&self) -> HandlerInfo {
+        Self::HANDLER.with_limits(Limits::DEFAULT.with_items(self.options.jobs.min(MAX_ITEMS)))
+    }
+
     async fn items(&self) -> SyncResult<Items> {
         let mut parts: Vec<_> = self.parts.values().collect();
         parts.sort_by(|one, other| one.path().cmp(other.path()));
@@ -47,12 +55,12 @@ impl SyncHandler for OfflineFiles {
         let _stopwatch = part.measure();
         let record = LoadedRecord::load(item, self.options.record_mode, &self.roots.ids)?;
         part.result().scan_scope = Some(record.scan_scope);
-        let permit = self.pair.jobs.clone().acquire_owned().await?;
         let (pair, options, roots) = (self.pair.separate(), self.options.clone(), self.roots.clone());
         let (part, parts) = (part.clone(), self.parts.clone());
         let (record, in_sync, run) = item
             .blocking(move |item| {
-                let _permit = permit;
+                let jobs = pair.jobs.clone();
+                let _job = jobs.begin();
                 let work = Work { pair, part, parts, roots, options, item };
                 let (in_sync, run) = work.mirror(&record)?;
                 Ok((record, in_sync, run))
@@ -92,6 +100,7 @@ mod tests {
     use futures::executor::block_on;
     use syncmgr::CancelReason;
     use syncmgr::context::TestContext;
+    use tokio::runtime::Builder;
 
     use super::*;
     use crate::mirror::trees::{Trees, file, snapshot};
@@ -122,6 +131,29 @@ mod tests {
     fn the_items_are_the_directories_and_the_top_level_sorted() {
         let items = block_on(handler(&Trees::full(), Deletions::Never).items()).unwrap();
         assert_eq!(items.iter().map(SyncItem::name).collect::<Vec<_>>(), [".", "docs", "tools"]);
+    }
+
+    #[test]
+    fn with_one_job_an_item_begins_only_after_the_one_before_has_ended() {
+        let trees = Trees::full();
+        let mut handler = handler(&trees, Deletions::Never);
+        handler.options.jobs = 1;
+        let manager = SyncManager::builder().build();
+        manager.register(handler).unwrap();
+        let began = async {
+            let session = manager.session(Trigger::Manual).start().unwrap();
+            let (mut events, mut began) = (session.events(), Vec::new());
+            loop {
+                match events.next().await {
+                    Some(SessionEvent::Began { .. }) => began.push(true),
+                    Some(SessionEvent::Ended { .. }) => began.push(false),
+                    None | Some(SessionEvent::Idle) => return began,
+                    _ => {}
+                }
+            }
+        };
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        assert_eq!(runtime.block_on(began), [true, false].repeat(3));
     }
 
     #[test]

@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex};
 
 use rustix::fs::{self, Access, AtFlags, Dir, FlockOperation, Mode, OFlags, RawMode};
 use rustix::io::Errno;
-use tokio::sync::Semaphore;
 
 use super::attributes::{Attributes, DEFAULT_ACL, Kept};
 use super::entry::{Entry, FileId, modified_at};
 use super::extended::{self, Place};
+use super::jobs::Jobs;
 use super::listing::Listing;
 use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, tolerate};
 use super::sample::Sample;
@@ -40,8 +40,8 @@ pub(crate) struct Pair {
     pub(super) umask: Mode,
     /// `true` if new entries in this directory of TO inherit an access control list, or if that is unknown.
     pub(super) gives_acls: bool,
-    /// One permit for each operation that may begin, also for those that help with an item.
-    pub(crate) jobs: Arc<Semaphore>,
+    /// The threads that work at the same time.
+    pub(crate) jobs: Arc<Jobs>,
 }
 
 impl Directory {
@@ -249,12 +249,12 @@ impl Pair {
         let (kept, sample) = (kept.storable_in(&to), Arc::new(Sample::new(to.clone())));
         let roots = [&from, &to].map(|root| root.about().ok().map(|about| about.id()));
         let gives_acls = to.gives_acls();
-        Self { from, to, kept, sample, roots, umask: umask(), gives_acls, jobs: Arc::new(Semaphore::const_new(0)) }
+        Self { from, to, kept, sample, roots, umask: umask(), gives_acls, jobs: Arc::new(Jobs::new(0)) }
     }
 
-    /// This pair with at most `jobs` operations at the same time.
+    /// This pair with at most `jobs` threads that work at the same time.
     pub(crate) fn with_jobs(self, jobs: usize) -> Self {
-        Self { jobs: Arc::new(Semaphore::new(jobs)), ..self }
+        Self { jobs: Arc::new(Jobs::new(jobs)), ..self }
     }
 
     /// This pair with open directories of its own, so that items do not close those of other items.

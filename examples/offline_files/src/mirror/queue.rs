@@ -3,8 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
 
-use tokio::sync::Semaphore;
-
+use super::jobs::Jobs;
 use super::monitor::Stopped;
 
 /// Tasks that are left. The newest comes first, so that a tree is walked depth-first and its directories stay open.
@@ -22,9 +21,9 @@ struct State<T> {
 }
 
 /// Runs `work` for `tasks` and for those that it adds, until none is left or one fails. While more than `few` tasks are left,
-/// further threads help, each with a permit of `jobs`. If the system allows no more threads, the work takes longer.
+/// further threads help, as far as `jobs` allows. If the system allows no more threads, the work takes longer.
 pub(super) fn share<T: Send>(
-    jobs: &Semaphore,
+    jobs: &Jobs,
     few: usize,
     mut tasks: Vec<T>,
     work: impl Fn(T, &Queue<T>) -> Result<(), Stopped> + Sync,
@@ -56,16 +55,19 @@ impl<T: Send> Queue<T> {
     fn start_helper<'scope, 'env>(
         &'env self,
         scope: &'scope Scope<'scope, 'env>,
-        jobs: &'env Semaphore,
+        jobs: &'env Jobs,
         work: &'env (impl Fn(T, &Self) -> Result<(), Stopped> + Sync),
     ) where
         T: 'env,
     {
-        let Ok(permit) = jobs.try_acquire() else { return };
+        let Some(job) = jobs.help() else { return };
         let help = move || {
-            let _permit = permit;
+            let _job = job;
             while let Some(task) = self.take() {
                 self.run(task, work);
+                if jobs.is_exceeded() {
+                    break;
+                }
             }
         };
         // Without a further thread, this one does the work.
@@ -116,8 +118,8 @@ impl<T> Drop for Running<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Barrier, OnceLock};
 
     use super::*;
 
@@ -131,19 +133,37 @@ mod tests {
             }
             Ok(())
         };
-        assert_eq!(share(&Semaphore::const_new(0), 0, vec![1, 2], run), Ok(()));
+        assert_eq!(share(&Jobs::new(0), 0, vec![1, 2], run), Ok(()));
         assert_eq!(order.into_inner().unwrap(), [1, 10, 11, 2, 20, 21]);
     }
 
     #[test]
-    fn further_threads_help_if_permits_are_free() {
-        let (jobs, together) = (Semaphore::const_new(1), Barrier::new(2));
+    fn further_threads_help_if_there_are_jobs_for_them() {
+        let (jobs, together) = (Jobs::new(1), Barrier::new(2));
         let run = |_: u32, _: &Queue<u32>| {
             together.wait();
             Ok(())
         };
         assert_eq!(share(&jobs, 0, vec![1, 2], run), Ok(()));
-        assert_eq!(jobs.available_permits(), 1);
+        assert!(jobs.help().is_some());
+    }
+
+    #[test]
+    fn a_helper_gives_way_to_an_item_that_begins() {
+        let (jobs, caller, helped) = (Jobs::new(1), thread::current().id(), AtomicUsize::new(0));
+        let item = OnceLock::new();
+        let run = |_: u32, _: &Queue<u32>| {
+            if thread::current().id() != caller {
+                helped.fetch_add(1, Ordering::Relaxed);
+                item.get_or_init(|| jobs.begin());
+            }
+            while thread::current().id() == caller && (item.get().is_none() || jobs.is_exceeded()) {
+                thread::yield_now();
+            }
+            Ok(())
+        };
+        assert_eq!(share(&jobs, 0, vec![1, 2, 3, 4], run), Ok(()));
+        assert_eq!(helped.into_inner(), 1);
     }
 
     #[test]
@@ -153,7 +173,7 @@ mod tests {
             runs.fetch_add(1, Ordering::Relaxed);
             Err(Stopped)
         };
-        assert_eq!(share(&Semaphore::const_new(0), 0, vec![1, 2, 3], run), Err(Stopped));
+        assert_eq!(share(&Jobs::new(0), 0, vec![1, 2, 3], run), Err(Stopped));
         assert_eq!(runs.into_inner(), 1);
     }
 }
