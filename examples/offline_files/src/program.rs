@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use syncmgr::Session;
 use syncmgr::anyhow::Context;
 use syncmgr::guard::GuardPolicy;
@@ -37,6 +38,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn mirror(args: &Args) -> SyncResult<ExitCode> {
+    raise_open_files();
     let paths = paths::check(&args.from, &args.to)?;
     // The state is opened first: if another run has it open, TO must not change.
     let store = state::open(&args.state(), &paths.from, &paths.to)?;
@@ -58,6 +60,16 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
     let text = if args.json { report.to_json()? } else { report.to_string() };
     io::stdout().write_all(text.as_bytes())?;
     Ok(report.exit_code())
+}
+
+/// Raises the limit of open files as far as the system allows, because each thread has several open.
+fn raise_open_files() {
+    /// More than any run needs. Some systems refuse higher limits.
+    const ENOUGH: u64 = 8192;
+    let limit = getrlimit(Resource::Nofile);
+    let current = limit.current.map(|current| limit.maximum.unwrap_or(ENOUGH).min(ENOUGH).max(current));
+    // A lower limit suffices unless there are many jobs.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current, ..limit });
 }
 
 /// A runtime with a thread for blocking work, which stays. If the system allows no more threads, that one does all the work.

@@ -259,7 +259,8 @@ impl Pair {
 
     /// This pair with open directories of its own, so that items do not close those of other items.
     pub(crate) fn separate(&self) -> Self {
-        let separate = |side: &Directory| Directory { trail: Arc::default(), ..side.clone() };
+        let trail = || Arc::new(Mutex::new(Trail::new(self.jobs.max())));
+        let separate = |side: &Directory| Directory { trail: trail(), ..side.clone() };
         Self { from: separate(&self.from), to: separate(&self.to), ..self.clone() }
     }
 

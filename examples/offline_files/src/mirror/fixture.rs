@@ -36,7 +36,7 @@ pub(crate) fn scan_with_cache(
 impl Trees {
     pub(crate) fn pair(&self) -> Pair {
         let kept = Kept { acls: true, ..Kept::default() };
-        Pair::new(Directory::open(&self.from).unwrap(), Directory::open(&self.to).unwrap(), kept)
+        Pair::new(Directory::open(&self.from).unwrap(), Directory::open(&self.to).unwrap(), kept).separate()
     }
 
     /// Mirrors one extent as the program does.

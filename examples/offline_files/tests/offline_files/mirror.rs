@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Output};
 
 use serde_json::json;
 
@@ -104,4 +105,35 @@ fn one_job_mirrors_hundreds_of_files() {
     }
     assert_eq!(trees.run(&["--jobs", "1"]).code, Some(0));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_hundred_open_files_suffice_for_more_directories_than_that() {
+    let trees = Trees::full();
+    for number in 0..100 {
+        file(&trees.from.join(format!("many/{number}/file")), "x", 1);
+    }
+    let output = with_open_files("-n 100", trees.command(&["--jobs", "1"]));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_low_limit_of_open_files_is_raised_if_there_are_many_jobs() {
+    let trees = Trees::full();
+    for number in 0..40 {
+        file(&trees.from.join(format!("{number}/inner/file")), "x", 1);
+    }
+    let output = with_open_files("-Sn 40", trees.command(&["--jobs", "40"]));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+/// Runs the program with a limit of open files, an option of `ulimit`.
+fn with_open_files(limit: &str, run: Command) -> Output {
+    let mut limited = Command::new("sh");
+    let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
+    limited.args(["-c", &script]).arg(run.get_program()).args(run.get_args());
+    limited.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited.output().unwrap()
 }
