@@ -26,6 +26,7 @@ mod sample;
 mod scan;
 mod scan_cache;
 mod spelling;
+mod tasks;
 mod temporary;
 mod trail;
 mod visit;

@@ -1,23 +1,29 @@
 //! Work that several threads share.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
 
 use super::jobs::Jobs;
 use super::monitor::Stopped;
+use super::tasks::Tasks;
 
-/// Tasks that are left. The newest comes first, so that a tree is walked depth-first and its directories stay open.
-pub(super) struct Queue<T> {
-    state: Mutex<State<T>>,
-    changed: Condvar,
+/// The queue as a running task sees it.
+pub(super) struct Queue<'a, T> {
+    tasks: &'a Tasks<T>,
+    team: &'a (dyn Team + 'a),
 }
 
-struct State<T> {
-    tasks: Vec<T>,
-    /// The number of tasks that are running.
-    running: usize,
-    /// `true` after the first error: no further task begins.
-    stopped: bool,
+impl<T> Queue<'_, T> {
+    /// Adds tasks, which come next in this order.
+    pub(super) fn add(&self, tasks: impl IntoIterator<Item = T>) {
+        self.tasks.add(tasks);
+        self.team.grow();
+    }
+}
+
+/// The threads that work on one queue.
+trait Team {
+    /// Starts a thread if many tasks are left and there is a job for it. That thread starts the next one.
+    fn grow(&self);
 }
 
 /// Runs `work` for `tasks` and for those that it adds, until none is left or one fails. While more than `few` tasks are left,
@@ -25,108 +31,76 @@ struct State<T> {
 pub(super) fn share<T: Send>(
     jobs: &Jobs,
     few: usize,
-    mut tasks: Vec<T>,
-    work: impl Fn(T, &Queue<T>) -> Result<(), Stopped> + Sync,
+    tasks: Vec<T>,
+    work: impl Fn(T, &Queue<'_, T>) -> Result<(), Stopped> + Sync,
 ) -> Result<(), Stopped> {
-    tasks.reverse();
-    let state = State { tasks, running: 0, stopped: false };
-    let queue = Queue { state: Mutex::new(state), changed: Condvar::new() };
+    let (tasks, work) = (Tasks::new(tasks), &work);
     thread::scope(|scope| {
-        while let Some(task) = queue.wait_for_task() {
-            if queue.lock().tasks.len() > few {
-                queue.start_helper(scope, jobs, &work);
-            }
-            queue.run(task, &work);
+        let worker = Worker { scope, tasks: &tasks, jobs, few, work };
+        while let Some(task) = tasks.wait() {
+            worker.run(task);
         }
     });
-    if queue.lock().stopped { Err(Stopped) } else { Ok(()) }
+    if tasks.are_stopped() { Err(Stopped) } else { Ok(()) }
 }
 
-impl<T: Send> Queue<T> {
-    /// Adds tasks, which come next in this order.
-    pub(super) fn add(&self, tasks: impl IntoIterator<Item = T>) {
-        let mut state = self.lock();
-        let before = state.tasks.len();
-        state.tasks.extend(tasks);
-        state.tasks[before..].reverse();
-        self.changed.notify_one();
+/// The inputs of a thread that works on a queue.
+struct Worker<'scope, 'env, T, W> {
+    scope: &'scope Scope<'scope, 'env>,
+    tasks: &'env Tasks<T>,
+    jobs: &'env Jobs,
+    few: usize,
+    work: &'env W,
+}
+
+impl<T: Send, W: Fn(T, &Queue<'_, T>) -> Result<(), Stopped> + Sync> Worker<'_, '_, T, W> {
+    fn run(&self, task: T) {
+        let _running = self.tasks.running();
+        self.grow();
+        let queue = Queue { tasks: self.tasks, team: self };
+        if (self.work)(task, &queue).is_err() {
+            self.tasks.stop();
+        }
     }
 
-    fn start_helper<'scope, 'env>(
-        &'env self,
-        scope: &'scope Scope<'scope, 'env>,
-        jobs: &'env Jobs,
-        work: &'env (impl Fn(T, &Self) -> Result<(), Stopped> + Sync),
-    ) where
-        T: 'env,
-    {
-        let Some(job) = jobs.help() else { return };
+    /// Runs tasks until none is left or an item needs the job.
+    fn help(&self) {
+        while let Some(task) = self.tasks.take() {
+            self.run(task);
+            if self.jobs.is_exceeded() {
+                break;
+            }
+        }
+    }
+}
+
+impl<T: Send, W: Fn(T, &Queue<'_, T>) -> Result<(), Stopped> + Sync> Team for Worker<'_, '_, T, W> {
+    fn grow(&self) {
+        if self.tasks.left() <= self.few {
+            return;
+        }
+        let Some(job) = self.jobs.help() else { return };
+        let worker = Worker { ..*self };
         let help = move || {
             let _job = job;
-            while let Some(task) = self.take() {
-                self.run(task, work);
-                if jobs.is_exceeded() {
-                    break;
-                }
-            }
+            worker.help();
         };
         // Without a further thread, this one does the work.
-        let _ = thread::Builder::new().spawn_scoped(scope, help);
-    }
-
-    fn run(&self, task: T, work: &impl Fn(T, &Self) -> Result<(), Stopped>) {
-        let running = Running(self);
-        if work(task, self).is_err() {
-            self.lock().stopped = true;
-        }
-        drop(running);
-    }
-
-    /// Takes a task. Waits while none is left but a running one may add some.
-    fn wait_for_task(&self) -> Option<T> {
-        let is_idle = |state: &mut State<T>| !state.stopped && state.tasks.is_empty() && state.running > 0;
-        let state = self.changed.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
-        Self::take_from(state)
-    }
-
-    fn take(&self) -> Option<T> {
-        Self::take_from(self.lock())
-    }
-
-    fn take_from(mut state: MutexGuard<'_, State<T>>) -> Option<T> {
-        let task = if state.stopped { None } else { state.tasks.pop() };
-        state.running += usize::from(task.is_some());
-        task
-    }
-}
-
-impl<T> Queue<T> {
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Ends a task, even if it panics.
-struct Running<'a, T>(&'a Queue<T>);
-
-impl<T> Drop for Running<'_, T> {
-    fn drop(&mut self) {
-        self.0.lock().running -= 1;
-        self.0.changed.notify_one();
+        let _ = thread::Builder::new().spawn_scoped(self.scope, help);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::{Barrier, OnceLock};
+    use std::sync::{Barrier, Mutex, OnceLock};
 
     use super::*;
 
     #[test]
     fn tasks_run_depth_first_including_those_added() {
         let order = Mutex::new(Vec::new());
-        let run = |task: u32, queue: &Queue<u32>| {
+        let run = |task: u32, queue: &Queue<'_, u32>| {
             order.lock().unwrap().push(task);
             if task < 10 {
                 queue.add([10 * task, 10 * task + 1]);
@@ -140,7 +114,7 @@ mod tests {
     #[test]
     fn further_threads_help_if_there_are_jobs_for_them() {
         let (jobs, together) = (Jobs::new(1), Barrier::new(2));
-        let run = |_: u32, _: &Queue<u32>| {
+        let run = |_: u32, _: &Queue<'_, u32>| {
             together.wait();
             Ok(())
         };
@@ -149,10 +123,23 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_that_helps_is_helped_as_soon_as_it_adds_tasks() {
+        let (jobs, together) = (Jobs::new(2), Barrier::new(3));
+        let run = |task: u32, queue: &Queue<'_, u32>| {
+            if task == 2 {
+                queue.add([3]);
+            }
+            together.wait();
+            Ok(())
+        };
+        assert_eq!(share(&jobs, 0, vec![1, 2], run), Ok(()));
+    }
+
+    #[test]
     fn a_helper_gives_way_to_an_item_that_begins() {
         let (jobs, caller, helped) = (Jobs::new(1), thread::current().id(), AtomicUsize::new(0));
         let item = OnceLock::new();
-        let run = |_: u32, _: &Queue<u32>| {
+        let run = |_: u32, _: &Queue<'_, u32>| {
             if thread::current().id() != caller {
                 helped.fetch_add(1, Ordering::Relaxed);
                 item.get_or_init(|| jobs.begin());
@@ -169,7 +156,7 @@ mod tests {
     #[test]
     fn the_first_error_ends_the_work() {
         let runs = AtomicUsize::new(0);
-        let run = |_: u32, _: &Queue<u32>| {
+        let run = |_: u32, _: &Queue<'_, u32>| {
             runs.fetch_add(1, Ordering::Relaxed);
             Err(Stopped)
         };
