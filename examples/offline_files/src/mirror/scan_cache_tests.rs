@@ -182,6 +182,8 @@ fn a_directory_that_another_program_changes_meanwhile_is_not_recorded() {
         |trees| drop(fs::remove_file(trees.to.join("docs/other"))),
         |trees| drop(fs::rename(trees.to.join("docs/dangling"), trees.to.join("docs/moved"))),
         |trees| {
+            // Another name keeps the old inode number in use.
+            drop(fs::hard_link(trees.to.join("docs/latest"), trees.to.join("pinned")));
             file(&trees.to.join("docs/twin"), "twin", 1);
             fs::rename(trees.to.join("docs/twin"), trees.to.join("docs/latest")).unwrap();
         },
