@@ -229,6 +229,7 @@ impl RetryLedger {
     /// Forgets an item.
     #[must_use = "perform the effects"]
     pub fn forget_item(&mut self, handler: HandlerId, item: ItemId) -> Vec<Effect> {
+        let next = self.retry_queue.next_of(handler);
         self.answers.forget(handler, Some(item));
         self.due_without_state.remove(&(handler, item));
         self.suspects.remove(&(handler, item));
@@ -236,7 +237,18 @@ impl RetryLedger {
         self.set(handler, item, None);
         self.interrupted.forget_item(handler, item);
         self.held.runs(handler, [item]);
-        writes([StateChange::ForgetItem { handler, item }])
+        let mut effects = writes([StateChange::ForgetItem { handler, item }]);
+        effects.extend(self.wake_if_earlier(handler, next));
+        effects
+    }
+
+    /// Returns the effect for the end of an item's wait: without the item, the others that waited for it may be due earlier than
+    /// `before`.
+    fn wake_if_earlier(&self, handler: HandlerId, before: Option<SystemTime>) -> Option<Effect> {
+        self.retry_queue
+            .next_of(handler)
+            .filter(|next| before.is_some_and(|before| *next < before))
+            .map(|_| Effect::Wake)
     }
 
     /// Returns the time used for all waits: `now`, but never earlier than the latest deadline for which the scheduler has

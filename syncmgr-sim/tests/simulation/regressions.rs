@@ -169,6 +169,7 @@ const REGRESSIONS: &[(u64, &str, &str)] = &[
         "0-3,5-6,8-9,14-15,17-18,20-21,23-24,27-28,30-31,33",
         "a request was merged with the attempt of an earlier run that had failed before the request",
     ),
+    (9_710_894, "0-1,3-4,6,8-9,27,44-45", "an item that waited for a forgotten one did not become due at its own time"),
 ];
 
 #[test]

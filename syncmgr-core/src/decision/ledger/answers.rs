@@ -64,11 +64,14 @@ impl RetryLedger {
     /// Forgets an item that has long been absent from complete listings, with its answers.
     #[must_use = "perform the effects"]
     pub fn forget_absent(&mut self, handler: HandlerId, item: ItemId) -> Vec<Effect> {
+        let next = self.retry_queue.next_of(handler);
         self.set(handler, item, None);
         self.suspects.remove(&(handler, item));
         self.answers.forget(handler, Some(item));
         self.disabled.set(handler, Subject::Item(item), None);
-        writes([StateChange::ForgetItem { handler, item }])
+        let mut effects = writes([StateChange::ForgetItem { handler, item }]);
+        effects.extend(self.wake_if_earlier(handler, next));
+        effects
     }
 
     fn clear(&mut self, handler: HandlerId, item: ItemId) -> StateChange {

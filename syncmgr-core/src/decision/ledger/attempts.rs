@@ -117,7 +117,7 @@ impl RetryLedger {
     /// Computes and sets the retry state after an attempt.
     fn after(&mut self, attempted: &EndedAttempt<'_>, effects: &mut Vec<Effect>) -> Option<RetryState> {
         let EndedAttempt { handler, item, .. } = *attempted;
-        let before = self.state_of(handler, item).copied();
+        let (before, next) = (self.state_of(handler, item).copied(), self.retry_queue.next_of(handler));
         let after = state_after(before, attempted);
         self.set(handler, item, after);
         if let Some(failed_since) = self.reconnected.as_mut().filter(|_| after != before) {
@@ -126,7 +126,7 @@ impl RetryLedger {
         let question =
             just_spent(before, after).map(|total| attention_question(item, &format!("failed {total} times")));
         effects.extend(question.map(Effect::AddQuestion));
-        effects.extend(after.map(|_| Effect::Wake));
+        effects.extend(after.map_or_else(|| self.wake_if_earlier(handler, next), |_| Some(Effect::Wake)));
         after
     }
 

@@ -53,3 +53,12 @@ fn an_item_that_a_later_listing_lacked_is_not_requeued() {
     let _ = ledger.listed(MAIL, Generation::FIRST, |_| true);
     assert_eq!(ledger.next_deadline(), Some(at(30)));
 }
+
+#[test]
+fn items_that_waited_for_a_forgotten_item_are_due_at_their_own_time() {
+    let mut ledger = with(&[(INBOX, backoff(0, 100)), (DRAFTS, backoff(0, 105))]);
+    assert_eq!(ledger.next_deadline(), Some(at(105)), "both are due together");
+    let effects = ledger.forget_item(MAIL, DRAFTS);
+    assert_eq!(effects.last(), Some(&Effect::Wake), "the scheduler waits for a later time");
+    assert_eq!(ledger.next_deadline(), Some(at(100)));
+}
