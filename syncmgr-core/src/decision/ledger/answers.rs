@@ -25,7 +25,7 @@ impl RetryLedger {
     /// handler. The same transaction deletes the log entry with the question. A refusal changes nothing.
     #[must_use = "perform the effects"]
     pub fn answer(&mut self, handler: HandlerId, item: ItemId, question: Question, choice: usize) -> Vec<Effect> {
-        let error = ErrorId::of_question(item, &question.key);
+        let (error, next) = (ErrorId::of_question(item, &question.key), self.retry_queue.next_of(handler));
         let mut changes = vec![StateChange::LogDeleted { handler, scope: ErrorScope::One(error) }];
         match question.remedies.get(choice) {
             // A refusal is not stored: the next run may ask again.
@@ -44,7 +44,9 @@ impl RetryLedger {
                 }
             }
         }
-        writes(changes)
+        let mut effects = writes(changes);
+        effects.extend(self.wake_if_earlier(handler, next));
+        effects
     }
 
     /// Returns the answer given to this manager. `Some(None)` if the question has changed since the answer; `None` if only the

@@ -75,12 +75,15 @@ impl RetryLedger {
     /// Disables a handler or one of its items: it runs in no session, and is no longer due. Its retry state stays.
     #[must_use = "perform the effects"]
     pub fn disable(&mut self, handler: HandlerId, subject: Subject, reason: Arc<str>) -> Vec<Effect> {
+        let next = self.retry_queue.next_of(handler);
         self.disabled.set(handler, subject, Some(reason.clone()));
         match subject {
             Subject::Handler => self.retry_queue.forget(handler),
             Subject::Item(item) => self.retry_queue.forget_item(handler, item),
         }
-        writes([StateChange::Disabled { handler, subject, reason: Some(reason) }])
+        let mut effects = writes([StateChange::Disabled { handler, subject, reason: Some(reason) }]);
+        effects.extend(self.wake_if_earlier(handler, next));
+        effects
     }
 
     /// Enables a handler or one of its items. What became due meanwhile starts.

@@ -66,7 +66,9 @@ impl RetryLedger {
         }
         let mut effects = self.clear_claims(claims, requested_by, now);
         let hold = self.hold(handler, HANDLER_ITSELF, claims, requested_by, now);
+        let next = self.retry_queue.next_of(handler);
         self.set_due(handler, item, None);
+        effects.extend(self.wake_if_earlier(handler, next));
         self.due_without_state.remove(&(handler, item));
         effects.extend(hold.as_ref().and_then(|hold| self.postpone_held(handler, item, claims, hold, now)));
         (hold, effects)

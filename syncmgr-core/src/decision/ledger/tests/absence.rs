@@ -62,3 +62,11 @@ fn items_that_waited_for_a_forgotten_item_are_due_at_their_own_time() {
     assert_eq!(effects.last(), Some(&Effect::Wake), "the scheduler waits for a later time");
     assert_eq!(ledger.next_deadline(), Some(at(100)));
 }
+
+#[test]
+fn items_that_waited_for_a_requested_item_are_due_at_their_own_time() {
+    let mut ledger = with(&[(INBOX, backoff(0, 100)), (DRAFTS, backoff(0, 105))]);
+    let (hold, effects) = ledger.select(MAIL, DRAFTS, &[], RequestedBy::User, at(50));
+    assert_eq!((hold, effects), (None, vec![Effect::Wake]));
+    assert_eq!(ledger.next_deadline(), Some(at(100)));
+}
