@@ -32,7 +32,10 @@ impl Host {
         self.last_session.store(last.0, Ordering::Relaxed);
         let resources = self.read(StateStore::resources).unwrap_or_default();
         let interrupted = self.read(StateStore::interrupted).unwrap_or_default();
-        let effects = self.decide(|ledger, now| ledger.restore(resources, interrupted, now));
+        let effects = self.decide(|ledger, now| {
+            ledger.set_last_session(last, self.id);
+            ledger.restore(resources, interrupted, now)
+        });
         self.apply(effects);
         for (name, histogram) in [(STOP_LATENCIES, &self.stop_latencies), (SESSION_DURATIONS, &self.session_durations)]
         {

@@ -6,7 +6,7 @@ use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::environment::{Network, Power, Presence};
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::log::Question;
-use syncmgr_core::retry::{RetryState, RetryStatus};
+use syncmgr_core::retry::RetryStatus;
 use syncmgr_core::store::StateStore;
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use syncmgr_runtime::report::Report;
@@ -69,9 +69,7 @@ impl Process<'_> {
                 |status| matches!(status, RetryStatus::Backoff | RetryStatus::Interrupted | RetryStatus::NotBefore);
             let was_absent = self.sim.with(|state| state.model.item(key).was_absent);
             let excused = was_absent || self.needs_request(key.0);
-            // Without a time, the interruptions have used up the retry budget.
-            let is_timed = |retry: &RetryState| is_waiting(retry.status) && retry.until.is_some();
-            if let Some(retry) = record.retry.filter(|retry| is_timed(retry) && !excused) {
+            if let Some(retry) = record.retry.filter(|retry| is_waiting(retry.status) && !excused) {
                 let details = format!("{key:?} was not retried, days after {retry:?}");
                 self.sim.report_violation("an item in backoff is retried automatically", details);
             }

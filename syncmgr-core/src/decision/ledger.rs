@@ -23,10 +23,11 @@ use super::retry_queue::RetryQueue;
 use super::shared_values::SharedValues;
 use crate::capabilities::Capabilities;
 use crate::claim::Claim;
-use crate::id::{HandlerId, ItemId, Subject};
+use crate::id::{HandlerId, ItemId, SessionId, Subject};
 use crate::register::{Generation, RegisterFlags};
 use crate::retry::RetryState;
 use crate::store::{SessionRecord, StateChange};
+use uuid::Uuid;
 
 mod answers;
 mod attempts;
@@ -157,6 +158,12 @@ impl RetryLedger {
         writes(self.interrupted.restore(sessions, now))
     }
 
+    /// Sets the last session before this process. Its log gets the questions about interruptions in sessions that are not
+    /// resumed, such as those for due items.
+    pub fn set_last_session(&mut self, session: SessionId, manager: Uuid) {
+        self.interrupted.last = (session, manager);
+    }
+
     /// Registers a handler and loads the stored retry states of its items. Asks about those whose interruptions have used up the
     /// retry budget.
     #[must_use = "perform the effects"]
@@ -173,7 +180,7 @@ impl RetryLedger {
         let (registered, failed_to_begin) = (Some(capabilities), items.get(HANDLER_ITSELF).is_some());
         self.handlers.insert(handler, Handler { items, generation, registered, failed_to_begin, ..Handler::default() });
         let mut effects = writes(self.ask_about_interrupted(handler, now));
-        self.make_due(handler, |_| true);
+        self.make_due(handler, now, |_| true);
         effects.extend(self.has_pending().then_some(Effect::Wake));
         effects
     }
@@ -234,7 +241,7 @@ impl RetryLedger {
         self.due_without_state.remove(&(handler, item));
         self.suspects.remove(&(handler, item));
         self.disabled.set(handler, Subject::Item(item), None);
-        self.set(handler, item, None);
+        self.clear(handler, item);
         self.interrupted.forget_item(handler, item);
         self.held.runs(handler, [item]);
         let mut effects = writes([StateChange::ForgetItem { handler, item }]);
@@ -278,29 +285,35 @@ impl RetryLedger {
         from.take_while(move |((of, _), _)| *of == handler).map(|((_, item), _)| *item)
     }
 
-    /// Sets the retry state of an item. Does nothing but clear the due time if the handler is unknown.
-    fn set(&mut self, handler: HandlerId, item: ItemId, state: Option<RetryState>) {
-        self.set_due(handler, item, state.as_ref());
-        let Some(Handler { items, .. }) = self.handlers.get_mut(&handler) else { return };
-        match state {
-            Some(state) => items.insert(item, state),
-            None => drop(items.remove(item)),
+    /// Sets the retry state of an item. Does nothing if the handler is unknown.
+    fn set(&mut self, handler: HandlerId, item: ItemId, state: RetryState, now: SystemTime) {
+        self.set_due(handler, item, &state, now);
+        if let Some(Handler { items, .. }) = self.handlers.get_mut(&handler) {
+            items.insert(item, state);
+        }
+    }
+
+    /// Clears the retry state of an item.
+    fn clear(&mut self, handler: HandlerId, item: ItemId) {
+        self.retry_queue.forget_item(handler, item);
+        if let Some(Handler { items, .. }) = self.handlers.get_mut(&handler) {
+            items.remove(item);
         }
     }
 
     /// Sets the due time of an item, or clears it if the handler is not registered or the item is disabled.
-    fn set_due(&mut self, handler: HandlerId, item: ItemId, state: Option<&RetryState>) {
+    fn set_due(&mut self, handler: HandlerId, item: ItemId, state: &RetryState, now: SystemTime) {
         let may_start = self.capabilities(handler).is_some() && self.disabled.hold_of(handler, item).is_none();
-        self.retry_queue.set(handler, item, state.filter(|_| may_start));
+        self.retry_queue.set(handler, item, Some(state).filter(|_| may_start), now);
     }
 
     /// Sets the due times of these items from their retry states. An item that is not listed is not due.
-    fn make_due(&mut self, handler: HandlerId, wanted: impl Fn(ItemId) -> bool) {
+    fn make_due(&mut self, handler: HandlerId, now: SystemTime, wanted: impl Fn(ItemId) -> bool) {
         let Some(Handler { items, unlisted, .. }) = self.handlers.get(&handler) else { return };
         let is_due = |item: ItemId| wanted(item) && !unlisted.contains(&item);
         let states = items.iter().filter(|(item, _)| is_due(*item)).map(|(item, state)| (item, *state));
         let states: Vec<_> = states.collect();
-        states.iter().for_each(|(item, state)| self.set_due(handler, *item, Some(state)));
+        states.iter().for_each(|(item, state)| self.set_due(handler, *item, state, now));
     }
 
     /// Returns the capabilities of a registered handler.

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::shared_values::SharedValues;
 use crate::id::{HandlerId, ItemId};
 use crate::retry::{RetryState, RetryStatus};
-use crate::time::later;
+use crate::time::{later, round_down};
 
 /// The retry queue: items in the order of their due times.
 ///
@@ -23,8 +23,8 @@ use crate::time::later;
 /// let (mail, start) = (HandlerId::from_u128(7), SystemTime::UNIX_EPOCH);
 /// let backoff = |millis| RetryState::new(RetryStatus::Backoff, start, Some(start + Duration::from_millis(millis)));
 /// let mut queue = RetryQueue::default();
-/// queue.set(mail, ItemId::from_name("Inbox"), Some(&backoff(30_000)));
-/// queue.set(mail, ItemId::from_name("Drafts"), Some(&backoff(31_500)));
+/// queue.set(mail, ItemId::from_name("Inbox"), Some(&backoff(30_000)), start);
+/// queue.set(mail, ItemId::from_name("Drafts"), Some(&backoff(31_500)), start);
 /// let together = start + Duration::from_millis(31_500);
 /// assert_eq!(queue.next(), Some(together));
 /// assert_eq!(queue.take_due(together)[&mail].len(), 2);
@@ -64,10 +64,10 @@ struct Due {
 
 impl RetryQueue {
     /// Sets or replaces the retry state of an item. An item is due only if its state ends at a known time: a backoff or a
-    /// not-before time.
-    pub fn set(&mut self, handler: HandlerId, item: ItemId, state: Option<&RetryState>) {
+    /// not-before time. Its own wait is the time from `now` until then.
+    pub fn set(&mut self, handler: HandlerId, item: ItemId, state: Option<&RetryState>, now: SystemTime) {
         self.forget_item(handler, item);
-        let Some(due) = state.and_then(Due::of) else { return };
+        let Some(due) = state.and_then(|state| Due::of(state, now)) else { return };
         self.change(handler, |queue| queue.add(item, due));
     }
 
@@ -232,15 +232,16 @@ impl Counts {
 }
 
 impl Due {
-    fn of(state: &RetryState) -> Option<Self> {
+    fn of(state: &RetryState, now: SystemTime) -> Option<Self> {
         let start = match state.status {
             RetryStatus::Backoff | RetryStatus::Interrupted => Some(state.since),
             RetryStatus::NotBefore => None,
             _ => return None,
         };
         let time = state.until?;
-        let wait = time.duration_since(state.since).unwrap_or_default();
-        Some(Self { time, limit: later(time, wait / 10), start })
+        let wait = time.duration_since(now).unwrap_or_default();
+        // Rounded, so that items that failed at about the same time have equal limits.
+        Some(Self { time, limit: round_down(later(time, wait / 10)).max(time), start })
     }
 }
 

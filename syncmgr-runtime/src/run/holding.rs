@@ -78,7 +78,7 @@ impl Run {
         if listing.completeness() == Completeness::Complete && !self.host().ledger().is_clean(handler) {
             let listed: BTreeSet<_> = listing.items().iter().map(SyncItem::id).collect();
             let effects =
-                self.decide(|ledger, _| ledger.listed(handler, self.generation, |item| listed.contains(&item)));
+                self.decide(|ledger, now| ledger.listed(handler, self.generation, now, |item| listed.contains(&item)));
             self.apply(effects);
         }
     }

@@ -31,16 +31,16 @@ impl RetryLedger {
             // A refusal is not stored: the next run may ask again.
             Some(Remedy::Refuse) => return Vec::new(),
             Some(Remedy::Reset) => {
-                self.set(handler, item, None);
+                self.clear(handler, item);
                 changes.push(StateChange::Reset { handler, item });
             }
-            Some(Remedy::TryAgain) => changes.push(self.clear(handler, item)),
+            Some(Remedy::TryAgain) => changes.push(self.cleared(handler, item)),
             _ => {
                 self.answers.0.insert((handler, item, question.key.clone()), (question.clone(), choice));
                 changes.push(StateChange::Answered { handler, item, question, choice });
                 // The item stops waiting now, even if the answer is never used.
                 if self.state_of(handler, item).is_some_and(|state| state.status == RetryStatus::NeedsUser) {
-                    changes.push(self.clear(handler, item));
+                    changes.push(self.cleared(handler, item));
                 }
             }
         }
@@ -67,7 +67,7 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn forget_absent(&mut self, handler: HandlerId, item: ItemId) -> Vec<Effect> {
         let next = self.retry_queue.next_of(handler);
-        self.set(handler, item, None);
+        self.clear(handler, item);
         self.suspects.remove(&(handler, item));
         self.answers.forget(handler, Some(item));
         self.disabled.set(handler, Subject::Item(item), None);
@@ -76,8 +76,9 @@ impl RetryLedger {
         effects
     }
 
-    fn clear(&mut self, handler: HandlerId, item: ItemId) -> StateChange {
-        self.set(handler, item, None);
+    /// Clears the retry state of an item. Returns the change that stores this.
+    fn cleared(&mut self, handler: HandlerId, item: ItemId) -> StateChange {
+        self.clear(handler, item);
         StateChange::Retry { handler, item, retry: None }
     }
 }

@@ -116,10 +116,13 @@ impl RetryLedger {
 
     /// Computes and sets the retry state after an attempt.
     fn after(&mut self, attempted: &EndedAttempt<'_>, effects: &mut Vec<Effect>) -> Option<RetryState> {
-        let EndedAttempt { handler, item, .. } = *attempted;
+        let EndedAttempt { handler, item, now, .. } = *attempted;
         let (before, next) = (self.state_of(handler, item).copied(), self.retry_queue.next_of(handler));
         let after = state_after(before, attempted);
-        self.set(handler, item, after);
+        match after {
+            Some(after) => self.set(handler, item, after, now),
+            None => self.clear(handler, item),
+        }
         if let Some(failed_since) = self.reconnected.as_mut().filter(|_| after != before) {
             failed_since.items.insert((handler, item));
         }

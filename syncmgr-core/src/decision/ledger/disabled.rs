@@ -92,7 +92,7 @@ impl RetryLedger {
         self.disabled.set(handler, subject, None);
         self.interrupted.resume_again(handler);
         let is_enabled = |item: ItemId| subject.item().is_none_or(|enabled| enabled == item);
-        self.make_due(handler, is_enabled);
+        self.make_due(handler, now, is_enabled);
         let unstated = self.due_without_state.keys().filter(|(of, item)| *of == handler && is_enabled(*item));
         let unstated: Vec<_> = unstated.map(|(_, item)| *item).collect();
         // The claims of these items hold them further if necessary.

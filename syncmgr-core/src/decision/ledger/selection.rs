@@ -67,7 +67,7 @@ impl RetryLedger {
         let mut effects = self.clear_claims(claims, requested_by, now);
         let hold = self.hold(handler, HANDLER_ITSELF, claims, requested_by, now);
         let next = self.retry_queue.next_of(handler);
-        self.set_due(handler, item, None);
+        self.retry_queue.forget_item(handler, item);
         effects.extend(self.wake_if_earlier(handler, next));
         self.due_without_state.remove(&(handler, item));
         effects.extend(hold.as_ref().and_then(|hold| self.postpone_held(handler, item, claims, hold, now)));
@@ -158,14 +158,17 @@ impl RetryLedger {
         self.requeue(handler, missed, policy, now)
     }
 
-    /// Handles a complete listing of this registration of a handler. An item that is not listed does not run; it is due again once it is listed.
+    /// Handles a complete listing of this registration of a handler. An item that is not listed does not run; it is due again once
+    /// it is listed.
     #[must_use = "perform the effects"]
     pub fn listed(
         &mut self,
         handler: HandlerId,
         generation: Generation,
+        now: SystemTime,
         lists: impl Fn(ItemId) -> bool,
     ) -> Vec<Effect> {
+        let now = self.time(now);
         let known = self.handlers.get_mut(&handler).filter(|known| known.generation == generation);
         let Some(Handler { items, unlisted, .. }) = known else { return Vec::new() };
         let is_missing = |item: &ItemId| *item != HANDLER_ITSELF && !lists(*item);
@@ -174,7 +177,7 @@ impl RetryLedger {
         unlisted.extend(items.keys().filter(is_missing));
         let listed_again = listed_again.into_iter().filter_map(|item| Some((item, *items.get(item)?)));
         for (item, state) in listed_again.collect::<Vec<_>>() {
-            self.set_due(handler, item, Some(&state));
+            self.set_due(handler, item, &state, now);
         }
         let missing: Vec<_> = self.retry_queue.items_of(handler).filter(is_missing).collect();
         missing.into_iter().for_each(|item| self.retry_queue.forget_item(handler, item));
@@ -206,7 +209,7 @@ impl RetryLedger {
             if may_run(&state, RequestedBy::Automatic, now).is_ok() {
                 effects.push(self.postpone(handler, item, now, later(now, policy.cap)));
             } else {
-                self.set_due(handler, item, Some(&state));
+                self.set_due(handler, item, &state, now);
                 effects.push(Effect::Wake);
             }
         }
@@ -291,7 +294,7 @@ impl RetryLedger {
     /// Makes an item due at `until`.
     pub(super) fn postpone(&mut self, handler: HandlerId, item: ItemId, now: SystemTime, until: SystemTime) -> Effect {
         let waiting = RetryState::new(RetryStatus::Backoff, now, Some(until));
-        self.set_due(handler, item, Some(&waiting));
+        self.set_due(handler, item, &waiting, now);
         Effect::Wake
     }
 }

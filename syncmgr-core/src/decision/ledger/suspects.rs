@@ -78,13 +78,13 @@ impl RetryLedger {
     }
 
     /// Asks about the items of a handler, and the handler itself, whose interruptions have used up the retry budget. The questions
-    /// are added to the log of the last interrupted session.
+    /// are added to the log of the last interrupted session, or of the last session if none is known.
     pub(super) fn ask_about_interrupted(&mut self, handler: HandlerId, now: SystemTime) -> Vec<StateChange> {
-        let Some((session, manager)) = self.interrupted.latest_of(handler) else { return Vec::new() };
+        let (session, manager) = self.interrupted.latest_of(handler);
         let Some(known) = self.handlers.get_mut(&handler) else { return Vec::new() };
         let (mut changes, mut entries) = (Vec::new(), Vec::new());
-        let spent: Vec<_> =
-            known.items.iter().filter(|(_, state)| is_spent(state)).map(|(item, state)| (item, *state)).collect();
+        let spent = known.items.iter().filter(|(_, state)| is_spent(state));
+        let spent: Vec<_> = spent.map(|(item, state)| (item, *state)).collect();
         for (item, before) in spent {
             let state = RetryState { status: RetryStatus::NeedsAttention, ..before };
             known.items.insert(item, state);

@@ -47,10 +47,10 @@ fn an_item_that_was_absent_for_long_is_forgotten_with_its_answers() {
 #[test]
 fn an_item_that_a_later_listing_lacked_is_not_requeued() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
-    let _ = ledger.listed(MAIL, Generation::FIRST, |_| false);
+    let _ = ledger.listed(MAIL, Generation::FIRST, at(0), |_| false);
     let _ = ledger.postpone_missed(MAIL, StartReason::Retry, &POLICY, |_| true, at(10));
     assert_eq!(ledger.next_deadline(), None);
-    let _ = ledger.listed(MAIL, Generation::FIRST, |_| true);
+    let _ = ledger.listed(MAIL, Generation::FIRST, at(0), |_| true);
     assert_eq!(ledger.next_deadline(), Some(at(30)));
 }
 

@@ -76,7 +76,7 @@ fn a_due_item_that_did_not_run_is_due_again_after_the_longest_wait() {
 #[test]
 fn an_item_that_backs_off_again_when_its_run_begins_stays_due() {
     let mut ledger = ledger();
-    ledger.set(MAIL, INBOX, Some(backoff(100, 130)));
+    ledger.set(MAIL, INBOX, backoff(100, 130), at(0));
     assert_eq!(started(&ledger.tick(None, Environment::UNKNOWN, at(5))).len(), 1);
     assert_eq!(select(&mut ledger, INBOX, RequestedBy::Automatic, 105).0, Some(backing_off(130)));
     let effects = ledger.postpone_missed(MAIL, StartReason::Retry, &POLICY, |_| true, at(105));
@@ -87,7 +87,7 @@ fn an_item_that_backs_off_again_when_its_run_begins_stays_due() {
 #[test]
 fn an_item_whose_wait_the_clock_has_ended_is_not_due_again_at_once() {
     let mut ledger = ledger();
-    ledger.set(MAIL, INBOX, Some(backoff(100, 130)));
+    ledger.set(MAIL, INBOX, backoff(100, 130), at(0));
     assert_eq!(started(&ledger.tick(None, Environment::UNKNOWN, at(5))).len(), 1);
     let _ = ledger.postpone_missed(MAIL, StartReason::Retry, &POLICY, |_| true, at(5));
     let _ = ledger.automatic_run_ended(MAIL);
@@ -156,7 +156,7 @@ fn a_description_has_the_retry_state_the_due_time_and_the_holds() {
         (None, None, vec![]),
         "the item has nothing to run"
     );
-    ledger.set(MAIL, HANDLER_ITSELF, Some(backoff(0, 90)));
+    ledger.set(MAIL, HANDLER_ITSELF, backoff(0, 90), at(0));
     assert_eq!(describe(&ledger, Known::of(MAIL).with_item(DRAFTS)).1, Some(at(90)), "due with its handler");
     assert_eq!(begin(&mut ledger, request(PAGES), offline()), None);
     ledger.retire(MAIL);

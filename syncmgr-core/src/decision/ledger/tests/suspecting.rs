@@ -16,7 +16,7 @@ fn interruptions(failures: u32, until: u64) -> RetryState {
 
 fn with_suspect(state: RetryState) -> RetryLedger {
     let mut ledger = ledger();
-    ledger.set(MAIL, INBOX, Some(state));
+    ledger.set(MAIL, INBOX, state, at(0));
     ledger
 }
 
@@ -65,6 +65,19 @@ fn the_next_process_asks_about_an_item_whose_interruptions_used_up_its_budget() 
 }
 
 #[test]
+fn the_question_is_in_the_log_of_the_last_session_if_no_interrupted_one_is_known() {
+    let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
+    ledger.set_last_session(SessionId(5), Uuid::from_u128(3));
+    let states = BTreeMap::from([(INBOX, RetryState { until: None, ..interruptions(10, 130) })]);
+    let effects = ledger.register(MAIL, Generation::FIRST, NEEDS_NETWORK, states, at(110));
+    let origin = |effect: &Effect| match effect {
+        Effect::Write(StateChange::Logged { session, manager, .. }) => Some((*session, *manager)),
+        _ => None,
+    };
+    assert_eq!(effects.iter().find_map(origin), Some((SessionId(5), Uuid::from_u128(3))), "{effects:?}");
+}
+
+#[test]
 fn an_interrupted_item_that_a_claim_holds_back_stays_a_suspect_until_it_runs() {
     let mut ledger = with_account(&[], backoff(0, 200));
     ledger.add_suspects(MAIL, &BTreeSet::from([INBOX, DRAFTS]));
@@ -79,7 +92,7 @@ fn an_interrupted_item_that_a_claim_holds_back_stays_a_suspect_until_it_runs() {
     ledger.unregister(MAIL);
     assert!(ledger.is_suspect(MAIL, DRAFTS), "the handler may be registered again");
     let _ = ledger.register(MAIL, Generation::FIRST, NEEDS_NETWORK, BTreeMap::new(), at(220));
-    let _ = ledger.listed(MAIL, Generation::FIRST, |item| item == INBOX);
+    let _ = ledger.listed(MAIL, Generation::FIRST, at(0), |item| item == INBOX);
     assert!(!ledger.is_suspect(MAIL, DRAFTS), "an item that no longer exists is no suspect");
 }
 

@@ -91,7 +91,7 @@ fn a_delayed_reconnect_keeps_the_backoff_of_an_item_that_has_failed_before() {
     let _ = ledger.environment_changed(offline(), online(), at(10));
     let _ = ledger.automatic_run_ended(MAIL);
     let _ = ledger.environment_changed(offline(), online(), at(11));
-    ledger.set(MAIL, INBOX, Some(status(RetryStatus::NeedsUser)));
+    ledger.set(MAIL, INBOX, status(RetryStatus::NeedsUser), at(0));
     let (after, _) = ledger.ended(&attempted(INBOX, failed(), 12));
     assert_eq!(started(&ledger.tick(None, online(), at(15))), []);
     assert_eq!(ledger.state_of(MAIL, INBOX), after.as_ref());
@@ -249,21 +249,21 @@ fn the_network_starts_a_run_once_the_automatic_run_of_the_handler_has_ended() {
 #[test]
 fn an_item_that_is_no_longer_listed_is_due_again_once_it_is_listed() {
     let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 40))]);
-    let _ = ledger.listed(MAIL, Generation::FIRST, |item| item == DRAFTS);
+    let _ = ledger.listed(MAIL, Generation::FIRST, at(0), |item| item == DRAFTS);
     assert_eq!(ledger.next_deadline(), Some(at(40)));
-    let _ = ledger.listed(MAIL, Generation::FIRST, |_| true);
+    let _ = ledger.listed(MAIL, Generation::FIRST, at(0), |_| true);
     assert_eq!(ledger.next_deadline(), Some(at(30)));
     let _ = ledger.tick(None, online(), at(30));
-    let _ = ledger.listed(MAIL, Generation::FIRST, |item| item == DRAFTS);
+    let _ = ledger.listed(MAIL, Generation::FIRST, at(0), |item| item == DRAFTS);
     assert_eq!(ledger.next_deadline(), None, "the run has taken the item, and an automatic run is active");
     let _ = ledger.automatic_run_ended(MAIL);
-    let _ = ledger.listed(MAIL, Generation::FIRST, |_| true);
+    let _ = ledger.listed(MAIL, Generation::FIRST, at(0), |_| true);
     assert_eq!(ledger.next_deadline(), Some(at(30)));
 }
 
 #[test]
 fn a_listing_of_an_earlier_registration_settles_nothing() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
-    assert_eq!(ledger.listed(MAIL, Generation::FIRST.next(), |_| false), []);
+    assert_eq!(ledger.listed(MAIL, Generation::FIRST.next(), at(0), |_| false), []);
     assert_eq!(ledger.next_deadline(), Some(at(30)));
 }
