@@ -141,7 +141,8 @@ fn check_stored(
     }
     match record {
         Some(record) if record.outcome.is_some() && record.fence.session >= report.session => {
-            let same = record.outcome == Some(outcome);
+            // A commit of a later session's attempt, which may still run, has replaced the fence but not the outcome.
+            let same = record.outcome == Some(outcome) && record.fence.session == report.session;
             item.reported = (same && is_newest && !writes_lost).then_some((record.fence, outcome));
         }
         _ if item.running.is_some() => {}

@@ -170,6 +170,12 @@ const REGRESSIONS: &[(u64, &str, &str)] = &[
         "a request was merged with the attempt of an earlier run that had failed before the request",
     ),
     (9_710_894, "0-1,3-4,6,8-9,27,44-45", "an item that waited for a forgotten one did not become due at its own time"),
+    (9_732_616, "", "an item whose interruptions had used up its budget was held without a question"),
+    (
+        21_022_315,
+        "0-1,4-7,10,13-20,24",
+        "the model took the fence of a later session's commit for that of the reported outcome",
+    ),
 ];
 
 #[test]
