@@ -33,7 +33,7 @@ impl Host {
         let resources = self.read(StateStore::resources).unwrap_or_default();
         let interrupted = self.read(StateStore::interrupted).unwrap_or_default();
         let effects = self.decide(|ledger, now| {
-            ledger.set_last_session(last, self.id);
+            ledger.set_last_session(last);
             ledger.restore(resources, interrupted, now)
         });
         self.apply(effects);

@@ -27,7 +27,6 @@ use crate::id::{HandlerId, ItemId, SessionId, Subject};
 use crate::register::{Generation, RegisterFlags};
 use crate::retry::RetryState;
 use crate::store::{SessionRecord, StateChange};
-use uuid::Uuid;
 
 mod answers;
 mod attempts;
@@ -43,7 +42,7 @@ mod tick;
 #[cfg(test)]
 mod tests;
 
-pub use self::attempts::EndedAttempt;
+pub use self::attempts::{ATTENTION, EndedAttempt};
 pub use self::effect::{Effect, Start, StartReason, Targets};
 pub use self::held::HeldRun;
 pub use self::interrupted::{InterruptedRun, Resume};
@@ -96,6 +95,8 @@ pub struct RetryLedger {
     reconnected: Option<FailedSince>,
     /// The latest deadline for which the scheduler has waited.
     reached: SystemTime,
+    /// The last session before this process.
+    last_session: SessionId,
 }
 
 /// The items and resources that have failed since the network came back. A delayed reconnect does not end their backoffs.
@@ -136,6 +137,7 @@ impl RetryLedger {
             environment_starts: Interval::default(),
             reconnected: None,
             reached: SystemTime::UNIX_EPOCH,
+            last_session: SessionId::default(),
         }
     }
 
@@ -158,14 +160,17 @@ impl RetryLedger {
         writes(self.interrupted.restore(sessions, now))
     }
 
-    /// Sets the last session before this process. Its log gets the questions about interruptions in sessions that are not
+    /// Sets the number of the last session before this process, for the questions about interruptions in sessions that are not
     /// resumed, such as those for due items.
-    pub fn set_last_session(&mut self, session: SessionId, manager: Uuid) {
-        self.interrupted.last = (session, manager);
+    pub fn set_last_session(&mut self, session: SessionId) {
+        self.last_session = session;
     }
 
     /// Registers a handler and loads the stored retry states of its items. Asks about those whose interruptions have used up the
     /// retry budget.
+    ///
+    /// If a run of an earlier registration is active, the states of the items are known, and the stored ones are not used: a
+    /// suspect that runs has the state that it has if its process ends.
     #[must_use = "perform the effects"]
     pub fn register(
         &mut self,
@@ -176,7 +181,9 @@ impl RetryLedger {
         now: SystemTime,
     ) -> Vec<Effect> {
         let now = self.time(now);
-        let items: SharedValues<_> = items.into_iter().map(|(item, state)| (item, begun_by(state, now))).collect();
+        let loaded = items.into_iter().map(|(item, state)| (item, begun_by(state, now)));
+        let retired = self.handlers.remove(&handler).filter(|earlier| earlier.registered.is_none());
+        let items = retired.map_or_else(|| loaded.collect(), |retired| retired.items);
         let (registered, failed_to_begin) = (Some(capabilities), items.get(HANDLER_ITSELF).is_some());
         self.handlers.insert(handler, Handler { items, generation, registered, failed_to_begin, ..Handler::default() });
         let mut effects = writes(self.ask_about_interrupted(handler, now));

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::attempt::Phase;
 use syncmgr_core::decision::choice::Listing;
+use syncmgr_core::decision::guard;
 use syncmgr_core::decision::hold::{Held, Hold};
-use syncmgr_core::decision::ledger::InterruptedRun;
+use syncmgr_core::decision::ledger::{ATTENTION, InterruptedRun};
 use syncmgr_core::environment::Environment;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::explain::{Current, Explanation, Known, Listed, explain};
@@ -16,7 +18,7 @@ use syncmgr_core::item::{Completeness, ItemState, SyncItem};
 use syncmgr_core::log::{Action, LogEntry, LogLevel};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::register::RegisterFlags;
-use syncmgr_core::store::ItemName;
+use syncmgr_core::store::{ItemName, LogRecord};
 
 use super::SyncManager;
 use crate::host::Host;
@@ -55,8 +57,21 @@ pub(super) struct Facts {
 struct LastEntries {
     /// The last one that the user can open or answer.
     question: Option<Arc<LogEntry>>,
-    /// The last warning or error.
+    /// The last warning or error, if possible other than the question about an item that needs attention.
     problem: Option<Arc<LogEntry>>,
+    /// The time at which that entry was stored. `None` if its session is open.
+    stored: Option<SystemTime>,
+}
+
+impl LastEntries {
+    fn add(&mut self, entry: Arc<LogEntry>, stored: Option<SystemTime>) {
+        if entry.is_link() {
+            self.question = Some(entry.clone());
+        }
+        if entry.level >= LogLevel::Warning && (self.problem.is_none() || !asks(&entry, ATTENTION)) {
+            (self.problem, self.stored) = (Some(entry), stored);
+        }
+    }
 }
 
 impl Facts {
@@ -80,9 +95,11 @@ impl Facts {
         })
     }
 
-    /// Returns the text of the last warning or error about an item.
-    pub(super) fn reason(&self, item: ItemId) -> Option<Arc<str>> {
-        Some(self.log.get(&item)?.problem.as_ref()?.text.clone())
+    /// Returns the text of the last warning or error about an item since its last success.
+    pub(super) fn reason(&self, item: ItemId, succeeded: Option<SystemTime>) -> Option<Arc<str>> {
+        let LastEntries { problem, stored, .. } = self.log.get(&item)?;
+        let is_older = stored.is_some_and(|stored| succeeded.is_some_and(|succeeded| stored < succeeded));
+        Some(problem.as_ref().filter(|_| !is_older)?.text.clone())
     }
 
     /// Completes the input and derives the explanation of the handler or an item with these claims. `about` is the id of
@@ -98,7 +115,7 @@ impl Facts {
         });
         if let Some(entry) = self.log.get(&about).and_then(|last| last.question.as_ref()) {
             known.question = entry.id;
-            known.other_holds.extend(is_guarded(entry).then_some(Hold::Guarded));
+            known.other_holds.extend(asks(entry, guard::KEY).then_some(Hold::Guarded));
         }
         explain(&known, now)
     }
@@ -199,32 +216,39 @@ fn interrupted(host: &Host, handler: HandlerId, scope: Scope) -> SyncResult<Vec<
     interrupted.into_iter().map(|run| Ok((run.clone(), ended(run.session)?))).collect()
 }
 
-/// Returns the last log entries about each item in `scope`. Entries of open sessions are later than stored ones. The problems of
-/// a single item are not read.
+/// Returns the last log entries about each item in `scope`. The problems of a single item are not read.
 fn last_entries(
     host: &Host,
     handler: HandlerId,
     runs: &[Arc<Run>],
     scope: Scope,
 ) -> SyncResult<BTreeMap<ItemId, LastEntries>> {
-    let mut live: Vec<_> = runs.iter().flat_map(|run| run.events().entries()).collect();
-    live.retain(|entry| entry.item.is_some_and(|item| scope.covers(item)));
+    let of_run = |run: &Arc<Run>| {
+        let session = run.id().session;
+        run.events().entries().into_iter().map(move |entry| (session, entry))
+    };
+    let mut live: Vec<_> = runs.iter().flat_map(of_run).collect();
+    live.retain(|(_, entry)| entry.item.is_some_and(|item| scope.covers(item)));
     let stored = match scope {
-        Scope::One(_) if live.iter().any(|entry| entry.is_link()) => Vec::new(),
+        Scope::One(_) if live.iter().any(|(_, entry)| entry.is_link()) => Vec::new(),
         Scope::One(item) => host.ports.store.log_about(handler, item)?,
         Scope::All => host.ports.store.log(handler)?,
     };
+    // A session that is still open may be older than one whose log is stored.
+    let origin = |record: &LogRecord| (record.manager == host.id, record.session);
+    let stored = stored.into_iter().map(|record| (origin(&record), Some(record.time), record.entry));
+    let live = live.into_iter().map(|(session, entry)| ((true, session), None, entry));
+    let mut entries: Vec<_> = stored.chain(live).collect();
+    entries.sort_by_key(|(origin, ..)| *origin);
     let mut last = BTreeMap::<_, LastEntries>::new();
-    for entry in stored.into_iter().map(|record| record.entry).chain(live) {
+    for (_, stored, entry) in entries {
         let Some(item) = entry.item else { continue };
-        let of_item = last.entry(item).or_default();
-        of_item.question = Some(entry.clone()).filter(|entry| entry.is_link()).or(of_item.question.take());
-        of_item.problem = Some(entry).filter(|entry| entry.level >= LogLevel::Warning).or(of_item.problem.take());
+        last.entry(item).or_default().add(entry, stored);
     }
     Ok(last)
 }
 
-/// Returns `true` if the entry is the question of a guard.
-fn is_guarded(entry: &LogEntry) -> bool {
-    matches!(&entry.action, Some(Action::Decide(question)) if &*question.key == syncmgr_core::decision::guard::KEY)
+/// Returns `true` if the entry is a question with this key.
+fn asks(entry: &LogEntry, key: &str) -> bool {
+    matches!(&entry.action, Some(Action::Decide(question)) if &*question.key == key)
 }

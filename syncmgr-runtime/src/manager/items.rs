@@ -98,7 +98,7 @@ impl SyncManager {
             let choice = facts.choice(item, stored).unwrap_or(ItemState::Checked);
             let reason = facts
                 .of_handler
-                .reason(item)
+                .reason(item, explanation.succeeded)
                 .filter(|_| explanation.last.is_none_or(|last| last.outcome != Outcome::Succeeded));
             ItemStatus { item, name, explanation, reason, choice, progress: progress.get(&item).cloned() }
         };

@@ -26,7 +26,16 @@ pub(crate) struct Origin {
 impl StoredLog {
     /// Returns the entries, the oldest first.
     pub(crate) fn records(&self) -> impl DoubleEndedIterator<Item = LogRecord> {
-        self.0.iter().map(|(origin, entry)| {
+        self.records_of(|_| true)
+    }
+
+    /// Returns the entries that are wanted, the oldest first.
+    pub(crate) fn records_of(
+        &self,
+        is_wanted: impl Fn(&LogEntry) -> bool,
+    ) -> impl DoubleEndedIterator<Item = LogRecord> {
+        let wanted = self.0.iter().filter(move |(_, entry)| is_wanted(entry));
+        wanted.map(|(origin, entry)| {
             let Origin { manager, session, time } = **origin;
             LogRecord::new(manager, session, time, entry.clone())
         })

@@ -108,12 +108,11 @@ impl StateStore for MemoryStore {
     }
 
     fn log_about(&self, handler: HandlerId, item: ItemId) -> SyncResult<Vec<LogRecord>> {
-        let is_about = |record: &LogRecord| record.entry.item == Some(item);
-        Ok(self.of(handler, |stored| stored.log.records().filter(is_about).collect()))
+        Ok(self.of(handler, |stored| stored.log.records_of(|entry| entry.item == Some(item)).collect()))
     }
 
     fn log_entry(&self, handler: HandlerId, error: ErrorId) -> SyncResult<Option<LogRecord>> {
-        Ok(self.of(handler, |stored| stored.log.records().rfind(|record| record.entry.id == Some(error))))
+        Ok(self.of(handler, |stored| stored.log.records_of(|entry| entry.id == Some(error)).next_back()))
     }
 
     fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>> {

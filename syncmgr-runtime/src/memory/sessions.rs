@@ -71,6 +71,9 @@ impl Sessions {
     /// Shares the items of a request with those of the handler's last session, if they are equal: items that fail together are
     /// retried together.
     fn share_items(&self, run: &mut RunRequest) {
+        if run.items.is_none() {
+            return;
+        }
         let earlier = self.known.values().rev().flat_map(|record| &record.runs);
         let last = earlier.filter(|earlier| earlier.handler == run.handler).find_map(|earlier| earlier.items.as_ref());
         if let Some(items) = last.filter(|last| run.items.as_ref() == Some(last)) {

@@ -41,7 +41,11 @@ impl Run {
                 let chosen = choice.unwrap_or_default();
                 // The choice also covers the items of interrupted runs, so those runs count as resumed.
                 let interrupted = self.host().ledger().interrupted(self.id.handler);
-                self.lock().resumed = interrupted.into_iter().map(|run| run.session).collect();
+                let sessions = interrupted.iter().map(|run| run.session).collect();
+                let preferred = listing.select_preferred(self.id.handler, &self.lock().preferences);
+                // Items that are not chosen stay suspects.
+                self.unfinished(&preferred, interrupted).await;
+                self.lock().resumed = sessions;
                 listing.select(|item| chosen.contains(&item.id()))
             }
         };
@@ -89,7 +93,10 @@ impl Run {
             });
             unfinished.extend(&*requested - &ended);
         }
-        self.decide(|ledger, _| ledger.add_suspects(self.id.handler, &unfinished));
+        if !unfinished.is_empty() {
+            let listed: BTreeSet<_> = self.listing().items().iter().map(SyncItem::id).collect();
+            self.decide(|ledger, _| ledger.add_suspects(self.id.handler, &unfinished & &listed));
+        }
         unfinished
     }
 

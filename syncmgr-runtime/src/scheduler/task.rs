@@ -96,9 +96,11 @@ impl Task {
     async fn deadline(&mut self) {
         let (deadline, now) = self.host.decide(|ledger, now| (ledger.next_deadline(), ledger.time(now)));
         let Some(deadline) = deadline else { return pending().await };
+        let by_clock = later(Instant::now(), deadline.duration_since(now).unwrap_or_default());
+        // A clock that was set forward makes the wait shorter; one that was set back does not make it longer.
         let at = match self.deadline {
-            Some((known, at)) if known == deadline => at,
-            _ => later(Instant::now(), deadline.duration_since(now).unwrap_or_default()),
+            Some((known, at)) if known == deadline => at.min(by_clock),
+            _ => by_clock,
         };
         self.deadline = Some((deadline, at));
         sleep_until(at.min(Instant::now() + CLOCK_CHECK)).await;

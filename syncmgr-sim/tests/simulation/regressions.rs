@@ -172,6 +172,11 @@ const REGRESSIONS: &[(u64, &str, &str)] = &[
     (9_710_894, "0-1,3-4,6,8-9,27,44-45", "an item that waited for a forgotten one did not become due at its own time"),
     (9_732_616, "", "an item whose interruptions had used up its budget was held without a question"),
     (
+        20_064_117,
+        "2-5,7,9,14,17,22,26,31-32,35,41,50,55-56,58,60-61",
+        "an item was due up to a minute late, long after the clock was set forward",
+    ),
+    (
         21_022_315,
         "0-1,4-7,10,13-20,24",
         "the model took the fence of a later session's commit for that of the reported outcome",

@@ -1,6 +1,7 @@
 //! Lists of items without a session, and stored choices.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::FutureExt;
 use syncmgr::anyhow::bail;
@@ -8,7 +9,7 @@ use syncmgr::explain::{Condition, Next};
 use syncmgr::item::ItemState;
 use syncmgr::session::ItemStatus;
 use syncmgr::store::{MemoryStore, StateChange, StateStore};
-use syncmgr::{Hold, ItemId, Outcome, Session, SessionEvent, SyncItem, SyncManager};
+use syncmgr::{Hold, ItemId, Outcome, RetryPolicy, Session, SessionEvent, SyncItem, SyncManager};
 use tokio::sync::Notify;
 
 use crate::support::awaitable_host::{begin, until, within};
@@ -58,6 +59,33 @@ async fn after_a_restart_the_items_are_listed_without_calling_the_handler() {
     let alone = later.explain_item(HANDLER, id("b")).unwrap();
     assert_eq!(alone, b.explanation, "a single item has its stored name too");
     assert_eq!(handler.transcript.lines().len(), calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_needs_attention_keeps_the_reason_of_its_last_failure() {
+    let once = RetryPolicy::DEFAULT.with_budget(1, 1);
+    let manager = SyncManager::builder().retry(once).store(MemoryStore::new()).build();
+    manager.register(Scripted::new(&["a"]).on_item(|_| async { bail!("no disk") }.boxed())).unwrap();
+    finish(begin(&manager)).await;
+    let [a] = &items(&manager).await[..] else { panic!("one item is known") };
+    assert_eq!(a.explanation.holds, [Hold::NeedsAttention { failures: 1 }]);
+    assert_eq!(a.reason.as_deref(), Some("no disk"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reason_is_that_of_the_later_session_although_the_earlier_one_is_open() {
+    let attempts = AtomicUsize::new(0);
+    let handler = Scripted::new(&["a"]).on_item(move |_| {
+        let attempt = attempts.fetch_add(1, Ordering::Relaxed);
+        async move { if attempt == 0 { bail!("disk full") } else { bail!("no network") } }.boxed()
+    });
+    let manager = with_store(&MemoryStore::new(), handler);
+    let open = begin(&manager);
+    open.report().await;
+    finish(begin(&manager)).await;
+    assert_eq!(items(&manager).await[0].reason.as_deref(), Some("no network"));
+    finish(open).await;
+    assert_eq!(items(&manager).await[0].reason.as_deref(), Some("no network"));
 }
 
 #[tokio::test(start_paused = true)]

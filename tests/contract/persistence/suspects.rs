@@ -6,10 +6,11 @@ use std::time::Duration;
 use futures::FutureExt;
 use syncmgr::retry::{Resume, RetryState, RetryStatus};
 use syncmgr::store::{Fence, ItemEnd, MemoryStore, StateChange, StateStore};
-use syncmgr::{Hold, ItemId, LogLevel, Outcome, Participation, RetryPolicy, SyncManager};
+use syncmgr::{Hold, ItemId, LogLevel, Outcome, Participation, RetryPolicy, SyncManager, SyncManagerBuilder, Trigger};
 use syncmgr_test::Transcript;
 use tokio::time::sleep;
 
+use crate::choosing::choice::Picker;
 use crate::support::awaitable_host::within;
 use crate::support::steps::{Steps, nth, register_all, start_manual, wait_until_idle};
 use crate::support::test_clock::{TestClock, builder_with_store};
@@ -70,7 +71,11 @@ impl Program {
 
     /// Starts a process.
     fn start(&self) -> SyncManager {
-        let builder = builder_with_store(&self.clock, &self.store).resume(self.resume).retry(THREE);
+        self.start_with(builder_with_store(&self.clock, &self.store))
+    }
+
+    fn start_with(&self, builder: SyncManagerBuilder) -> SyncManager {
+        let builder = builder.resume(self.resume).retry(THREE);
         let manager = register_all(builder.build(), [self.handler()]);
         manager.start_scheduler().expect("inside a runtime");
         manager
@@ -222,6 +227,21 @@ async fn an_interrupted_item_is_counted_after_a_claim_held_it_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_interrupted_item_that_the_user_did_not_choose_is_counted_later() {
+    let mut program = Program::new(&["poison"]);
+    program.resume = Resume::AtNextTrigger;
+    program.interrupt().await;
+    let nothing = Picker::these(&[], &Transcript::new());
+    let process = program.start_with(builder_with_store(&program.clock, &program.store).chooser(nothing));
+    within(process.session(Trigger::Manual).may_bother_user().start().unwrap().finish()).await;
+    assert_eq!(program.starts_of("poison"), 1, "it was not chosen");
+    drop(process.session(Trigger::Manual).items(nth(1), [id("poison")]).start());
+    wait_until_idle().await;
+    program.kill(process).await;
+    assert_eq!((program.starts_of("poison"), program.status("poison")), (2, Some((RetryStatus::Interrupted, 1))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_handler_that_ends_its_process_needs_attention_after_its_budget() {
     for fatal in ["initialize", "items", "prepare"] {
         let mut program = Program::fatal_in(fatal);
@@ -239,6 +259,7 @@ async fn a_handler_that_ends_its_process_needs_attention_after_its_budget() {
         let process = program.start();
         within(start_manual(&process, 1).finish()).await;
         assert_eq!((program.starts_of("a"), program.own_status()), (1, None), "{fatal}");
+        assert_eq!(within(process.log(nth(1))).await.unwrap().len(), 0, "{fatal}: the question is gone");
     }
 }
 

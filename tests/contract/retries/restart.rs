@@ -190,6 +190,19 @@ async fn a_clock_change_delays_no_retry_forever_and_causes_no_busy_loop() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_item_is_due_exactly_at_its_time_although_the_clock_was_set_forward() {
+    let (began, clock) = (StartTimes::new(), TestClock::new());
+    let handler =
+        began.handler(1, &["a"], |_, times| if times == 1 { Err(anyhow!("busy")).retry_after(HOUR) } else { Ok(()) });
+    let manager = register_all(builder_with_clock(&clock).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
+    sleep(Duration::from_secs(10)).await;
+    clock.set_forward(Duration::from_secs(330));
+    sleep(DAY).await;
+    assert_eq!(began.of("a"), [0, 3_270]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peers_wait_is_not_extended_for_years_by_a_clock_set_back() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
     let handler =

@@ -7,7 +7,7 @@ use crate::claim::Claim;
 use crate::decision::resource;
 use crate::decision::retry::{self, AttemptProgress, ClearedBy};
 use crate::decision::verdict::{Outcome, Verdict};
-use crate::id::{ErrorId, HandlerId, ItemId};
+use crate::id::{ErrorId, ErrorScope, HandlerId, ItemId};
 use crate::log::{LogEntry, LogLevel, Question, Remedy};
 use crate::request::RunRequest;
 use crate::retry::{RetryPolicy, RetryState, RetryStatus};
@@ -35,8 +35,8 @@ pub struct EndedAttempt<'a> {
     pub cleared_by: Option<ClearedBy>,
 }
 
-/// The key of the question that an item asks after too many attempts.
-const ATTENTION: &str = "attention";
+/// The key of the question about an item that needs attention.
+pub const ATTENTION: &str = "attention";
 
 impl RetryLedger {
     /// Records an attempt at an item for its claims, before the item releases them. A claim that is held back from now on
@@ -87,11 +87,15 @@ impl RetryLedger {
     ) -> Option<(Option<RetryState>, Vec<Effect>)> {
         let handler = attempted.handler;
         let mut effects = self.requeue_after_begin(attempted);
-        if attempted.verdict.outcome == Outcome::Succeeded
-            && effects.is_empty()
-            && self.state_of(handler, HANDLER_ITSELF).is_none()
-        {
-            return None;
+        if attempted.verdict.outcome == Outcome::Succeeded {
+            let before = self.state_of(handler, HANDLER_ITSELF);
+            if before.is_none() && effects.is_empty() {
+                return None;
+            }
+            if before.is_some_and(|before| before.status == RetryStatus::NeedsAttention) {
+                let scope = ErrorScope::One(ErrorId::of_question(HANDLER_ITSELF, ATTENTION));
+                effects.push(Effect::Write(StateChange::LogDeleted { handler, scope }));
+            }
         }
         let attempted = &EndedAttempt { now: self.time(attempted.now), item: HANDLER_ITSELF, ..*attempted };
         let after = self.after(attempted, &mut effects);

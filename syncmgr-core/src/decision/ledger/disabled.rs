@@ -89,6 +89,7 @@ impl RetryLedger {
     /// Enables a handler or one of its items. What became due meanwhile starts.
     #[must_use = "perform the effects"]
     pub fn enable(&mut self, handler: HandlerId, subject: Subject, now: SystemTime) -> Vec<Effect> {
+        let now = self.time(now);
         self.disabled.set(handler, subject, None);
         self.interrupted.resume_again(handler);
         let is_enabled = |item: ItemId| subject.item().is_none_or(|enabled| enabled == item);

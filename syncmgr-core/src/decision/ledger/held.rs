@@ -72,7 +72,9 @@ impl HeldRuns {
         let held = self.0.get_mut(&key).and_then(|held| held.request.items.as_mut());
         let Some(held) = held else { return };
         let running: BTreeSet<_> = running.into_iter().collect();
-        Arc::make_mut(held).retain(|item| !running.contains(item));
+        if !held.is_disjoint(&running) {
+            Arc::make_mut(held).retain(|item| !running.contains(item));
+        }
         if held.is_empty() {
             self.0.remove(&key);
         }

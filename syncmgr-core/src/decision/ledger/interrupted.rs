@@ -38,8 +38,6 @@ pub(super) struct Interrupted {
     sessions: Vec<Session>,
     /// Handlers with a session already started to resume their runs.
     resumed: BTreeSet<HandlerId>,
-    /// The last session before this process, and its manager.
-    pub(super) last: (SessionId, Uuid),
 }
 
 /// An interrupted session, and its runs that were not resumed yet.
@@ -51,8 +49,7 @@ struct Session {
 
 impl Interrupted {
     pub(super) fn new(resume: Resume) -> Self {
-        let last = (SessionId::default(), Uuid::nil());
-        Self { resume, sessions: Vec::new(), resumed: BTreeSet::new(), last }
+        Self { resume, sessions: Vec::new(), resumed: BTreeSet::new() }
     }
 
     /// Loads the sessions that have not ended. Returns the changes that end the sessions without runs.
@@ -97,10 +94,10 @@ impl Interrupted {
         self.sessions.iter().filter_map(of_handler).collect()
     }
 
-    /// Returns the latest interrupted session with a run of this handler, or the last session of all, and its manager.
-    pub(super) fn latest_of(&self, handler: HandlerId) -> (SessionId, Uuid) {
+    /// Returns the latest interrupted session with a run of this handler, and its manager.
+    pub(super) fn latest_of(&self, handler: HandlerId) -> Option<(SessionId, Uuid)> {
         let of_handler = self.sessions.iter().filter(|session| session.left.contains_key(&handler));
-        of_handler.map(|session| (session.record.session, session.record.manager)).max().unwrap_or(self.last)
+        of_handler.map(|session| (session.record.session, session.record.manager)).max()
     }
 
     /// Removes the handler's runs in these sessions, except for the items in `left`: they were resumed and have ended.

@@ -11,9 +11,10 @@
 //!
 //! The process cannot ask about an item that ends it. The next one does when the handler is registered.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
+
+use uuid::Uuid;
 
 use super::attempts::attention_question;
 use super::{Effect, RetryLedger, writes};
@@ -41,8 +42,8 @@ pub struct Suspect<'a> {
 
 impl RetryLedger {
     /// Adds the unfinished items of interrupted runs, which may have ended the process.
-    pub fn add_suspects(&mut self, handler: HandlerId, items: &BTreeSet<ItemId>) {
-        self.suspects.extend(items.iter().map(|item| (handler, *item)));
+    pub fn add_suspects(&mut self, handler: HandlerId, items: impl IntoIterator<Item = ItemId>) {
+        self.suspects.extend(items.into_iter().map(|item| (handler, item)));
     }
 
     /// Returns `true` if this item may have ended its process, and has not ended an attempt since.
@@ -78,9 +79,10 @@ impl RetryLedger {
     }
 
     /// Asks about the items of a handler, and the handler itself, whose interruptions have used up the retry budget. The questions
-    /// are added to the log of the last interrupted session, or of the last session if none is known.
+    /// are added to the log of the last interrupted session. If none is known, they get the number of the last session, without
+    /// its manager.
     pub(super) fn ask_about_interrupted(&mut self, handler: HandlerId, now: SystemTime) -> Vec<StateChange> {
-        let (session, manager) = self.interrupted.latest_of(handler);
+        let (session, manager) = self.interrupted.latest_of(handler).unwrap_or((self.last_session, Uuid::nil()));
         let Some(known) = self.handlers.get_mut(&handler) else { return Vec::new() };
         let (mut changes, mut entries) = (Vec::new(), Vec::new());
         let spent = known.items.iter().filter(|(_, state)| is_spent(state));

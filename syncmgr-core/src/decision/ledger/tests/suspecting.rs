@@ -58,29 +58,50 @@ fn the_next_process_asks_about_an_item_whose_interruptions_used_up_its_budget() 
     let needs = RetryState { status: RetryStatus::NeedsAttention, ..spent };
     assert_eq!(*retry, StateChange::Retry { handler: MAIL, item: INBOX, retry: Some(needs) });
     assert_eq!((*session, *time, entries.len()), (SessionId(2), at(110), 1));
-    assert_eq!((entries[0].item, entries[0].id), (Some(INBOX), Some(ErrorId::of_question(INBOX, "attention"))));
+    assert_eq!((entries[0].item, entries[0].id), (Some(INBOX), Some(ErrorId::of_question(INBOX, ATTENTION))));
     assert_eq!(ledger.state_of(MAIL, INBOX), Some(&needs));
     let again = ledger.register(MAIL, Generation::FIRST, NEEDS_NETWORK, BTreeMap::from([(INBOX, needs)]), at(120));
     assert_eq!(again, [Effect::Wake], "the question is asked once");
 }
 
 #[test]
-fn the_question_is_in_the_log_of_the_last_session_if_no_interrupted_one_is_known() {
+fn a_question_about_no_known_session_gets_the_number_of_the_last_one() {
     let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
-    ledger.set_last_session(SessionId(5), Uuid::from_u128(3));
+    ledger.set_last_session(SessionId(5));
     let states = BTreeMap::from([(INBOX, RetryState { until: None, ..interruptions(10, 130) })]);
     let effects = ledger.register(MAIL, Generation::FIRST, NEEDS_NETWORK, states, at(110));
     let origin = |effect: &Effect| match effect {
         Effect::Write(StateChange::Logged { session, manager, .. }) => Some((*session, *manager)),
         _ => None,
     };
-    assert_eq!(effects.iter().find_map(origin), Some((SessionId(5), Uuid::from_u128(3))), "{effects:?}");
+    assert_eq!(effects.iter().find_map(origin), Some((SessionId(5), Uuid::nil())), "{effects:?}");
+}
+
+#[test]
+fn a_registration_during_a_run_asks_about_no_item_that_is_counted_in_advance() {
+    let mut ledger = with_suspect(interruptions(2, 130));
+    ledger.retire(MAIL);
+    let in_advance = BTreeMap::from([(INBOX, RetryState { until: None, ..interruptions(10, 130) })]);
+    let effects = ledger.register(MAIL, Generation::FIRST.next(), NEEDS_NETWORK, in_advance, at(110));
+    assert_eq!(effects, [Effect::Wake]);
+    assert_eq!(ledger.state_of(MAIL, INBOX), Some(&interruptions(2, 130)));
+}
+
+#[test]
+fn a_handler_that_begins_is_no_longer_asked_about() {
+    let needs = RetryState { until: None, status: RetryStatus::NeedsAttention, ..interruptions(10, 130) };
+    let mut ledger = with(&[(HANDLER_ITSELF, needs)]);
+    let begun = attempted(HANDLER_ITSELF, plain(Outcome::Succeeded), 140);
+    let (after, effects) = ledger.began(&begun, &request(MAIL)).expect("it had a state");
+    let scope = ErrorScope::One(ErrorId::of_question(HANDLER_ITSELF, ATTENTION));
+    assert_eq!(after, None);
+    assert!(effects.contains(&Effect::Write(StateChange::LogDeleted { handler: MAIL, scope })), "{effects:?}");
 }
 
 #[test]
 fn an_interrupted_item_that_a_claim_holds_back_stays_a_suspect_until_it_runs() {
     let mut ledger = with_account(&[], backoff(0, 200));
-    ledger.add_suspects(MAIL, &BTreeSet::from([INBOX, DRAFTS]));
+    ledger.add_suspects(MAIL, [INBOX, DRAFTS]);
     let (hold, _) = ledger.select(MAIL, INBOX, &[&account()], RequestedBy::Automatic, at(100));
     let _ = ledger.ended(&attempted(DRAFTS, plain(Outcome::Skipped), 100));
     let _ = ledger.finished(MAIL, &[SessionId(1)], &BTreeSet::from([INBOX, DRAFTS]), at(100));

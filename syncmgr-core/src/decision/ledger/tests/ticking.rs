@@ -194,12 +194,11 @@ fn an_automatic_run_takes_along_nothing_of_a_later_registration() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     let _ = ledger.tick(None, online(), at(30));
     ledger.retire(MAIL);
-    let states = BTreeMap::from([(DRAFTS, backoff(0, 30))]);
-    let _ = ledger.register(MAIL, Generation::FIRST.next(), NEEDS_NETWORK, states, at(30));
+    let _ = ledger.register(MAIL, Generation::FIRST.next(), NEEDS_NETWORK, BTreeMap::new(), at(30));
     assert_eq!(ledger.take_along(MAIL, Generation::FIRST, at(40)), BTreeSet::new());
     assert_eq!(ledger.tick(None, online(), at(40)), [], "the old automatic run is still active");
     let _ = ledger.automatic_run_ended(MAIL);
-    assert_eq!(ledger.tick(None, online(), at(40)), [start(StartReason::Retry, items(MAIL, &[DRAFTS]))]);
+    assert_eq!(ledger.tick(None, online(), at(40)), [start(StartReason::Retry, items(MAIL, &[INBOX]))]);
 }
 
 #[test]
