@@ -60,7 +60,9 @@ impl Run {
     pub(super) fn runnable(&self, items: Arc<[SyncItem]>) -> Arc<[SyncItem]> {
         let (since, skipped) = {
             let mut state = self.lock();
-            (state.turns_since.take(), std::mem::take(&mut state.skipped))
+            let mut skipped = std::mem::take(&mut state.skipped);
+            skipped.extend(&state.forgotten_items);
+            (state.turns_since.take(), skipped)
         };
         let merged = since.map(|since| self.merged(&since)).unwrap_or_default();
         let quarantined = self.host().admission.quarantined();

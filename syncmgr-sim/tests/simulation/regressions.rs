@@ -181,6 +181,11 @@ const REGRESSIONS: &[(u64, &str, &str)] = &[
         "0-1,4-7,10,13-20,24",
         "the model took the fence of a later session's commit for that of the reported outcome",
     ),
+    (
+        31_036_424,
+        "3,5-6,9-10,25,30,32,40,42,46,48",
+        "a run that waited for its turn ran an item that had been forgotten meanwhile, and did not count its failure",
+    ),
 ];
 
 #[test]
