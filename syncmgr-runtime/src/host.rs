@@ -1,6 +1,6 @@
 //! The state shared by all sessions of a manager.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
@@ -12,8 +12,9 @@ use syncmgr_core::decision::guard::GuardPolicy;
 use syncmgr_core::decision::ledger::Resume;
 use syncmgr_core::foreign::{self, Foreign};
 use syncmgr_core::handler::SyncHandler;
-use syncmgr_core::id::{HandlerId, SessionId};
+use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::info::HandlerInfo;
+use syncmgr_core::item::{Items, SyncItem};
 use syncmgr_core::port::{ConnectionProvider, Interaction, SecretStore};
 use syncmgr_core::record::Fence;
 use syncmgr_core::register::{Generation, Registry};
@@ -115,7 +116,48 @@ pub(crate) struct Registered {
     pub(crate) generation: Generation,
     pub(crate) turns: Arc<Turns>,
     /// Its latest listing.
-    pub(crate) listing: Option<Listing>,
+    pub(crate) listing: Option<KnownListing>,
+}
+
+/// A listing whose effects on the records are stored.
+#[derive(Clone)]
+pub(crate) struct KnownListing {
+    pub(crate) listing: Listing,
+    pub(crate) recorded: Recorded,
+    /// The items that were forgotten since.
+    pub(crate) forgotten: Arc<BTreeSet<ItemId>>,
+}
+
+impl KnownListing {
+    pub(crate) fn new(listing: Listing, recorded: Recorded) -> Self {
+        Self { listing, recorded, forgotten: Arc::default() }
+    }
+
+    /// Returns the listing if these items are a clone of it, all items with records are listed, and none was forgotten since:
+    /// another run with it changes nothing.
+    pub(crate) fn again(&self, items: &Items) -> Option<&Listing> {
+        let is_recorded = self.recorded == Recorded::Listed && self.forgotten.is_empty();
+        Some(&self.listing).filter(|listing| is_recorded && listing.is_of(items))
+    }
+
+    /// Returns the item with this id, unless it was forgotten.
+    pub(crate) fn item(&self, id: ItemId) -> Option<&SyncItem> {
+        self.listing.item(id).filter(|_| !self.forgotten.contains(&id))
+    }
+
+    /// Returns the items that were not forgotten.
+    pub(crate) fn items(&self) -> impl Iterator<Item = &SyncItem> {
+        self.listing.items().iter().filter(|item| !self.forgotten.contains(&item.id()))
+    }
+}
+
+/// The items of a handler that have records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    /// All are listed, so that another run with the same listing changes nothing.
+    Listed,
+    /// Some may be missing.
+    Missing,
 }
 
 /// The registered handlers and the pause state of a manager.
@@ -146,10 +188,16 @@ impl ManagerState {
         &mut self,
         handler: HandlerId,
         generation: Generation,
-        listing: Listing,
-    ) -> Option<Listing> {
+        listing: KnownListing,
+    ) -> Option<KnownListing> {
         let registered = self.handlers.get_mut(&handler).filter(|registered| registered.generation == generation);
         registered?.listing.replace(listing)
+    }
+
+    /// Returns the latest listing of this registration of a handler.
+    pub(crate) fn known_listing(&self, handler: HandlerId, generation: Generation) -> Option<&KnownListing> {
+        let registered = self.handlers.get(&handler).filter(|registered| registered.generation == generation);
+        registered?.listing.as_ref()
     }
 
     /// Marks all registrations of a handler so far as forgotten.

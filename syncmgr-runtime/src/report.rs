@@ -1,11 +1,12 @@
 //! Session reports.
 
 mod failed;
+mod index;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use syncmgr_core::decision::attempt::Phase;
@@ -19,6 +20,7 @@ use syncmgr_core::text::Escaped;
 use syncmgr_core::trigger::Trigger;
 
 pub use self::failed::NotSuccessful;
+use self::index::ReportIndex;
 use crate::ending::{RunEnding, RunFault};
 use crate::run::{NotRun, Run};
 use crate::session::lifecycle::SessionShared;
@@ -67,7 +69,7 @@ impl Report {
 
     /// Returns the run of a handler.
     pub fn run(&self, handler: HandlerId) -> Option<&RunReport> {
-        self.runs.iter().find(|run| run.handler == handler)
+        self.runs.binary_search_by_key(&handler, |run| run.handler).ok().map(|found| &self.runs[found])
     }
 
     /// Returns every item of every run.
@@ -93,6 +95,8 @@ pub struct RunReport {
     attempts: Vec<AttemptReport>,
     /// The items that this run left out, each with the number of the attempt that left it out.
     not_run: Vec<(u32, Arc<NotRun>)>,
+    /// Filled at the first search.
+    index: OnceLock<ReportIndex>,
 }
 
 /// The items of one attempt and their outcomes.
@@ -140,6 +144,7 @@ impl RunReport {
             log: run.events().entries(),
             attempts: attempts.collect(),
             not_run: run.events().not_run(),
+            index: OnceLock::new(),
         }
     }
 
@@ -207,14 +212,18 @@ impl RunReport {
     /// ```
     pub fn why(&self, id: ItemId) -> Option<&LogEntry> {
         let item = self.item(id).filter(|item| item.outcome != Outcome::Succeeded)?;
-        let last = |about: Option<ItemId>| self.log.iter().rev().find(|entry| entry.item == about);
+        let last = |about: Option<ItemId>| self.log.get(self.index().last_entry(about)?);
         let of_run = || last(None).filter(|entry| item.class.is_some() || entry.level == LogLevel::Warning);
         last(Some(id)).or_else(of_run).map(|entry| &**entry)
     }
 
     /// Returns the outcome of one item.
     pub fn item(&self, id: ItemId) -> Option<ItemReport<'_>> {
-        self.items().find(|item| item.item.id() == id)
+        self.index().item(self, id)
+    }
+
+    fn index(&self) -> &ReportIndex {
+        self.index.get_or_init(|| ReportIndex::of(self))
     }
 }
 
@@ -225,14 +234,14 @@ pub(crate) fn is_disabled(hold: Option<&Hold>) -> bool {
 
 impl AttemptReport {
     fn items(&self) -> impl Iterator<Item = ItemReport<'_>> {
-        let ended = self.phases.iter().enumerate().filter_map(|(index, phase)| match phase {
-            Phase::Ended(outcome) => Some((index, *outcome)),
-            Phase::Queued | Phase::Held | Phase::Running => None,
-        });
-        ended.map(|(index, outcome)| {
-            let class = self.classes.get(&index).copied().or(Verdict::reported(outcome).class);
-            ItemReport { item: &self.selection[index], outcome, class, hold: self.holds.get(&index).cloned() }
-        })
+        (0..self.phases.len()).filter_map(|index| self.item(index))
+    }
+
+    /// Returns the item at this index of the selection, if it has ended.
+    fn item(&self, index: usize) -> Option<ItemReport<'_>> {
+        let Some(Phase::Ended(outcome)) = self.phases.get(index).copied() else { return None };
+        let class = self.classes.get(&index).copied().or(Verdict::reported(outcome).class);
+        Some(ItemReport { item: &self.selection[index], outcome, class, hold: self.holds.get(&index).cloned() })
     }
 }
 

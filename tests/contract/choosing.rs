@@ -5,6 +5,7 @@ mod info;
 mod initialize;
 mod invoke;
 mod items;
+mod kept_listing;
 mod properties;
 mod register;
 mod relisting;

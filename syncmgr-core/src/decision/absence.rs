@@ -33,6 +33,8 @@ pub struct Absence {
     pub forgotten: BTreeSet<ItemId>,
     /// The reason why nothing changes, if the listing is suspicious.
     pub suspicion: Option<Suspicion>,
+    /// The number of known items that the listing lacks.
+    pub missing: usize,
 }
 
 /// A complete listing in which too many items are missing.
@@ -64,6 +66,7 @@ impl Absence {
     pub fn confirmed(known: &BTreeMap<ItemId, Option<SystemTime>>, listed: &BTreeSet<ItemId>, now: SystemTime) -> Self {
         let mut absence = Self::default();
         for (&item, &since) in known {
+            absence.missing += usize::from(!listed.contains(&item));
             match (listed.contains(&item), since) {
                 (true, Some(_)) => _ = absence.changed.insert(item, None),
                 (false, None) => _ = absence.changed.insert(item, Some(now)),
@@ -128,7 +131,8 @@ mod tests {
         let thirty_days = Duration::from_secs(2_592_000);
         assert_eq!(missing(thirty_days), listed_items([0]));
         assert_eq!(missing(thirty_days - Duration::from_nanos(1)), listed_items([]));
-        assert_eq!(Absence::of(&known_items(1, Some(now())), &listed_items([]), NOW), Absence::default());
+        let unchanged = Absence { missing: 1, ..Absence::default() };
+        assert_eq!(Absence::of(&known_items(1, Some(now())), &listed_items([]), NOW), unchanged);
         assert_eq!(Absence::of(&known_items(1, Some(NOW)), &listed_items([0]), now()).forgotten, listed_items([]));
     }
 
@@ -147,7 +151,8 @@ mod tests {
     fn items_missing_before_do_not_make_a_listing_suspicious() {
         let mut remembered = known_items(40, Some(now()));
         (0..12).for_each(|number| _ = remembered.insert(item(number), None));
-        assert_eq!(Absence::of(&remembered, &listed_items(0..12), now()), Absence::default());
+        let unchanged = Absence { missing: 28, ..Absence::default() };
+        assert_eq!(Absence::of(&remembered, &listed_items(0..12), now()), unchanged);
     }
 
     proptest! {

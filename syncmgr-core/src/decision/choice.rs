@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::item_index::ItemIndex;
 use crate::id::{HandlerId, ItemId};
 use crate::info::{HandlerFlags, HandlerInfo};
 use crate::item::{Completeness, ItemFlags, ItemState, Items, SyncItem};
@@ -15,10 +16,18 @@ use crate::text::{Escaped, MAX_NAME, bounded};
 /// let (listing, faults) = Listing::check(["Inbox", "Inbox"].map(SyncItem::named).into_iter().collect());
 /// assert_eq!((listing.items().len(), faults.len()), (1, 1)); // the second item is left out and reported
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Listing {
     items: Arc<[SyncItem]>,
     completeness: Completeness,
+    /// Shared by all clones.
+    index: Arc<ItemIndex>,
+}
+
+impl PartialEq for Listing {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.items, self.completeness) == (&other.items, other.completeness)
+    }
 }
 
 impl Listing {
@@ -33,7 +42,7 @@ impl Listing {
         if may_be_invalid(&items) {
             items = valid_items(&items, &mut faults).into();
         }
-        (Self { items, completeness }, faults)
+        (Self { items, completeness, index: Arc::default() }, faults)
     }
 
     /// Returns the completeness of the listing.
@@ -51,6 +60,11 @@ impl Listing {
         &self.items
     }
 
+    /// Returns `true` if this is the listing of a clone of these items, so that they need no other check.
+    pub fn is_of(&self, items: &Items) -> bool {
+        Arc::ptr_eq(&self.items, &items.shared()) && self.completeness == items.completeness()
+    }
+
     /// Returns the listing as a handler returns it.
     pub fn to_items(&self) -> Items {
         Items::from_shared(self.items.clone(), self.completeness)
@@ -58,14 +72,14 @@ impl Listing {
 
     /// Returns the item with this id.
     pub fn item(&self, id: ItemId) -> Option<&SyncItem> {
-        self.items.iter().find(|item| item.id() == id)
+        self.index.position(&self.items, id).map(|position| &self.items[position])
     }
 
     /// Removes a deleted item.
     ///
     /// See also: R71.
     pub fn remove(&mut self, id: ItemId) {
-        self.items = self.select(|item| item.id() != id);
+        (self.items, self.index) = (self.select(|item| item.id() != id), Arc::default());
     }
 
     /// Returns the items for which `wanted` returns `true`, in the handler's order.
@@ -74,6 +88,32 @@ impl Listing {
             true => self.items.clone(),
             false => self.items.iter().filter(|item| wanted(item)).cloned().collect(),
         }
+    }
+
+    /// Returns the items with these ids, in the handler's order, and the ids that are not listed.
+    ///
+    /// ```
+    /// # use std::collections::BTreeSet;
+    /// # use syncmgr_core::{decision::choice::Listing, id::ItemId, item::SyncItem};
+    /// let (listing, _) = Listing::check(["Inbox", "Spam"].map(SyncItem::named).into_iter().collect());
+    /// let (inbox, sent) = (ItemId::from_name("Inbox"), ItemId::from_name("Sent"));
+    /// let (items, unlisted) = listing.select_given(&BTreeSet::from([inbox, sent]));
+    /// assert_eq!((items.len(), unlisted), (1, vec![sent]));
+    /// ```
+    pub fn select_given(&self, given: &BTreeSet<ItemId>) -> (Arc<[SyncItem]>, Vec<ItemId>) {
+        let (mut positions, mut unlisted) = (Vec::new(), Vec::new());
+        for id in given {
+            match self.index.position(&self.items, *id) {
+                Some(position) => positions.push(position),
+                None => unlisted.push(*id),
+            }
+        }
+        positions.sort_unstable();
+        let items = match positions.len() == self.items.len() {
+            true => self.items.clone(),
+            false => positions.into_iter().map(|position| self.items[position].clone()).collect(),
+        };
+        (items, unlisted)
     }
 
     /// Returns the items that run without a choice by the user: stored preferences win over default states.

@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::fair_queue::{FairQueue, Priority, Rank};
@@ -91,10 +92,10 @@ impl Claims {
     /// Releases the claims of a run and removes its items from the queue, except for items in quarantine.
     pub(super) fn release_run(&mut self, run: RunId) -> Vec<ItemOfRun> {
         let mut candidates = Candidates::new();
-        for rank in self.waiting.ranks(|(waiting, _), _| waiting.run == run) {
+        for rank in self.ranks_of_run(run) {
             self.dequeue(rank, &mut candidates);
         }
-        let held: Vec<_> = self.held.keys().filter(|held| held.run == run).copied().collect();
+        let held: Vec<_> = self.held.range(items_of(run)).map(|(held, _)| *held).collect();
         for item in held {
             self.release_held(item, &mut candidates);
         }
@@ -132,7 +133,10 @@ impl Claims {
     /// another item.
     pub(super) fn reassign(&mut self, priority: Priority, run: RunId) -> Vec<ItemOfRun> {
         let mut candidates = Candidates::new();
-        for rank in self.waiting.ranks(|(item, _), before| item.run == run && before != priority) {
+        for rank in self.ranks_of_run(run) {
+            if self.waiting.priority(rank) == Some(priority) {
+                continue;
+            }
             let Some((item, claims)) = self.dequeue(rank, &mut candidates) else { continue };
             candidates.insert(self.enqueue(item, claims, priority));
         }
@@ -196,6 +200,12 @@ impl Claims {
         self.queued.range((item, Rank::MIN)..=(item, Rank::MAX)).map(|(_, rank)| *rank).collect()
     }
 
+    /// Returns the ranks of a run's queued items, in the order of the queue.
+    fn ranks_of_run(&self, run: RunId) -> BTreeSet<Rank> {
+        let items = items_of(run);
+        self.queued.range((*items.start(), Rank::MIN)..=(*items.end(), Rank::MAX)).map(|(_, rank)| *rank).collect()
+    }
+
     /// Releases the claims that an item holds.
     fn release_held(&mut self, item: ItemOfRun, candidates: &mut Candidates) {
         if let Some(claims) = self.held.remove(&item) {
@@ -231,6 +241,12 @@ impl Claims {
             candidates.extend(self.first_waiting(claim));
         }
     }
+}
+
+/// Returns the range of all items of a run.
+fn items_of(run: RunId) -> RangeInclusive<ItemOfRun> {
+    let item = |number| ItemOfRun { run, item: ItemId::from_u128(number) };
+    item(0)..=item(u128::MAX)
 }
 
 /// The capacity that a claim declares.

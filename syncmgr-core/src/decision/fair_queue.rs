@@ -94,6 +94,10 @@ impl<T> FairQueue<T> {
         self.entries.get(&rank).map(|entry| &entry.value)
     }
 
+    pub(super) fn priority(&self, rank: Rank) -> Option<Priority> {
+        self.entries.get(&rank).map(|entry| entry.priority)
+    }
+
     pub(super) fn remove(&mut self, rank: Rank) -> Option<T> {
         self.entries.remove(&rank).map(|entry| entry.value)
     }

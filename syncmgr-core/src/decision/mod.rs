@@ -29,6 +29,7 @@ mod fair_queue;
 pub mod guard;
 pub mod hold;
 pub mod host;
+pub mod item_index;
 pub mod ledger;
 pub mod merge;
 pub mod names;

@@ -23,6 +23,7 @@ use syncmgr_core::claim::Claim;
 use syncmgr_core::context::{PrepareContext, RunContext, SynchronizeContext};
 use syncmgr_core::decision::attempt::{Change, JournalEntry, Pause, Phase};
 use syncmgr_core::decision::hold::Hold;
+use syncmgr_core::decision::item_index::ItemIndex;
 use syncmgr_core::decision::merge::covered;
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::error::FailureClass;
@@ -86,8 +87,7 @@ pub(crate) struct Attempt {
 struct Selected {
     run_info: RunInfo,
     suspects: Suspects,
-    /// The indices of the selection in the order of the items' ids, created at the first lookup by id.
-    by_id: OnceLock<Vec<u32>>,
+    index: ItemIndex,
 }
 
 /// The selected items that may have ended their process.
@@ -148,7 +148,7 @@ impl Attempt {
         let items = selection.len();
         let run_info = self.run_info.clone().with_selection(selection).with_attempt(self.number + 1).with_fence(fence);
         self.change(|state| {
-            let first = self.selected.set(Selected { run_info, suspects, by_id: OnceLock::new() }).is_ok();
+            let first = self.selected.set(Selected { run_info, suspects, index: ItemIndex::default() }).is_ok();
             assert!(first, "the items of an attempt are selected once");
             state.claiming = claiming;
             state.items.select(items);
@@ -419,14 +419,8 @@ impl Attempt {
 
     /// Returns the index of an item in the selection.
     fn index_of(&self, item: ItemId) -> Option<usize> {
-        let Selected { run_info, by_id, .. } = self.selected.get()?;
-        let id_at = |index: &u32| run_info.selection[*index as usize].id();
-        let by_id = by_id.get_or_init(|| {
-            let mut indices: Vec<u32> = (0..).take(run_info.selection.len()).collect();
-            indices.sort_unstable_by_key(id_at);
-            indices
-        });
-        by_id.binary_search_by_key(&item, id_at).ok().map(|position| by_id[position] as usize)
+        let Selected { run_info, index, .. } = self.selected.get()?;
+        index.position(&run_info.selection, item)
     }
 
     /// Changes the state and wakes everything that waits for a change.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::ledger::HANDLER_ITSELF;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::explain::{Current, Explanation, Known};
@@ -10,6 +9,7 @@ use syncmgr_core::id::{HandlerId, ItemId};
 
 use super::facts::{Facts, ItemFacts, Scope};
 use super::{StoreAccessError, SyncManager};
+use crate::host::{KnownListing, Recorded};
 use crate::run::Run;
 
 impl SyncManager {
@@ -94,8 +94,9 @@ impl SyncManager {
     }
 
     /// Returns the latest listing of a handler: that of an open session, or the last one of the registered handler.
-    pub(super) fn listing(&self, handler: HandlerId) -> Option<Listing> {
+    pub(super) fn listing(&self, handler: HandlerId) -> Option<KnownListing> {
         let listings = self.runs_of(handler).map(|run| run.listing()).filter(|listing| !listing.items().is_empty());
-        listings.last().or_else(|| self.host().manager_state().handlers.get(&handler)?.listing.clone())
+        let open = listings.last().map(|listing| KnownListing::new(listing, Recorded::Missing));
+        open.or_else(|| self.host().manager_state().handlers.get(&handler)?.listing.clone())
     }
 }

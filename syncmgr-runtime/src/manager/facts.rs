@@ -6,7 +6,6 @@ use std::time::SystemTime;
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::attempt::Phase;
-use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::guard;
 use syncmgr_core::decision::hold::{Held, Hold};
 use syncmgr_core::decision::ledger::{ATTENTION, InterruptedRun};
@@ -21,7 +20,7 @@ use syncmgr_core::register::RegisterFlags;
 use syncmgr_core::store::{ItemName, LogRecord};
 
 use super::SyncManager;
-use crate::host::Host;
+use crate::host::{Host, KnownListing};
 use crate::run::Run;
 
 /// The items that are explained.
@@ -31,12 +30,6 @@ pub(super) enum Scope {
     One(ItemId),
     /// All items.
     All,
-}
-
-impl Scope {
-    fn covers(self, item: ItemId) -> bool {
-        self == Self::All || self == Self::One(item)
-    }
 }
 
 /// The facts that apply to a handler and to all of its items.
@@ -124,7 +117,7 @@ impl Facts {
 /// The facts that apply to items.
 pub(super) struct ItemFacts {
     pub(super) of_handler: Facts,
-    listing: Option<Listing>,
+    listing: Option<KnownListing>,
     pub(super) listed: BTreeMap<ItemId, SyncItem>,
     choices: BTreeMap<ItemId, ItemState>,
     interrupted: Vec<(InterruptedRun, BTreeSet<ItemId>)>,
@@ -136,8 +129,12 @@ impl ItemFacts {
     pub(super) fn read(manager: &SyncManager, handler: HandlerId, scope: Scope) -> SyncResult<Self> {
         let (of_handler, listing) = (Facts::read(manager, handler, scope)?, manager.listing(handler));
         let host = &of_handler.host;
-        let items = listing.iter().flat_map(|listing| listing.items().iter());
-        let listed = items.filter(|item| scope.covers(item.id())).map(|item| (item.id(), item.clone()));
+        let listed: Vec<_> = match (&listing, scope) {
+            (None, _) => Vec::new(),
+            (Some(known), Scope::One(item)) => known.item(item).into_iter().collect(),
+            (Some(known), Scope::All) => known.items().collect(),
+        };
+        let listed = listed.into_iter().map(|item| (item.id(), item.clone()));
         let quarantined = host.admission.quarantined().into_iter().filter(|(of, _)| *of == handler);
         Ok(Self {
             listed: listed.collect(),
@@ -155,7 +152,7 @@ impl ItemFacts {
         let mut known = Known::of(self.of_handler.handler).with_item(item);
         known.listed = match &self.listing {
             _ if listed.is_some() => Listed::Present,
-            Some(listing) if listing.completeness() == Completeness::Complete => Listed::Absent,
+            Some(known) if known.listing.completeness() == Completeness::Complete => Listed::Absent,
             // A name is stored when the item is listed. An item with a record is not listed any more if the record says so.
             _ if stored.is_some() && record.is_none() => Listed::Present,
             _ => Listed::Unknown,
@@ -225,10 +222,13 @@ fn last_entries(
 ) -> SyncResult<BTreeMap<ItemId, LastEntries>> {
     let of_run = |run: &Arc<Run>| {
         let session = run.id().session;
-        run.events().entries().into_iter().map(move |entry| (session, entry))
+        let entries = match scope {
+            Scope::One(item) => run.events().entries_about(item),
+            Scope::All => run.events().entries(),
+        };
+        entries.into_iter().map(move |entry| (session, entry))
     };
-    let mut live: Vec<_> = runs.iter().flat_map(of_run).collect();
-    live.retain(|(_, entry)| entry.item.is_some_and(|item| scope.covers(item)));
+    let live: Vec<_> = runs.iter().flat_map(of_run).collect();
     let stored = match scope {
         Scope::One(_) if live.iter().any(|(_, entry)| entry.is_link()) => Vec::new(),
         Scope::One(item) => host.ports.store.log_about(handler, item)?,

@@ -1,5 +1,7 @@
 //! Deletes all stored data of a handler or an item.
 
+use std::sync::Arc;
+
 use anyhow::anyhow;
 use futures::FutureExt;
 use syncmgr_core::cancel::CancelReason;
@@ -111,7 +113,7 @@ impl SyncManager {
         let runs: Vec<_> = self.runs_of(handler).collect();
         runs.iter().for_each(|run| run.forget_item(item));
         if let Some(known) = self.host().manager_state().handlers.get_mut(&handler) {
-            known.listing.as_mut().into_iter().for_each(|listing| listing.remove(item));
+            known.listing.as_mut().map(|known| Arc::make_mut(&mut known.forgotten).insert(item));
         }
         let written = self.host().decide_in_order(|ledger, _| ledger.forget_item(handler, item));
         runs.iter().for_each(|run| run.skip(item));

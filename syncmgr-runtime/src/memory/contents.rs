@@ -104,7 +104,7 @@ impl Contents {
             }
             StateChange::LogDeleted { handler, scope } => self.stored(handler).delete(scope),
             StateChange::Settled { handler, item } => {
-                self.stored(handler).log.retain(|entry| !entry.has_question_for(item));
+                self.stored(handler).log.remove_about(item, |entry| entry.has_question_for(item));
             }
             _ => {}
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use syncmgr_core::decision::verdict::Outcome;
-use syncmgr_core::id::{ErrorId, ErrorScope, ItemId, SessionId, Subject};
+use syncmgr_core::id::{ErrorScope, ItemId, SessionId, Subject};
 use syncmgr_core::item::ItemState;
 use syncmgr_core::log::{LogEntry, Question};
 use syncmgr_core::plan::Side;
@@ -112,18 +112,15 @@ impl Stored {
         time: SystemTime,
         entries: Vec<Arc<LogEntry>>,
     ) {
-        let replaced: BTreeSet<ErrorId> = entries.iter().filter_map(|entry| entry.id).collect();
-        if !replaced.is_empty() {
-            self.log.retain(|entry| entry.id.is_none_or(|error| !replaced.contains(&error)));
-        }
+        entries.iter().filter_map(|entry| entry.id).for_each(|replaced| self.log.remove_with(replaced));
         self.log.append(Origin { manager, session, time }, entries);
     }
 
     pub(super) fn delete(&mut self, scope: ErrorScope) {
-        self.log.retain(|entry| match scope {
-            ErrorScope::All => false,
-            ErrorScope::One(error) => entry.id != Some(error),
-        });
+        match scope {
+            ErrorScope::All => self.log = StoredLog::default(),
+            ErrorScope::One(error) => self.log.remove_with(error),
+        }
     }
 
     pub(super) fn forget(&mut self, item: ItemId) {
@@ -132,7 +129,10 @@ impl Stored {
         self.choices.remove(&item);
         self.names.remove(&item);
         self.disabled.remove(&Subject::Item(item));
-        self.answers.retain(|(of, _), _| *of != item);
-        self.log.retain(|entry| entry.item != Some(item));
+        let of_item = self.answers.range((item, Arc::from(""))..).take_while(|((of, _), _)| *of == item);
+        for key in of_item.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            self.answers.remove(&key);
+        }
+        self.log.remove_about(item, |_| true);
     }
 }

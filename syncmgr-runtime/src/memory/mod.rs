@@ -108,11 +108,11 @@ impl StateStore for MemoryStore {
     }
 
     fn log_about(&self, handler: HandlerId, item: ItemId) -> SyncResult<Vec<LogRecord>> {
-        Ok(self.of(handler, |stored| stored.log.records_of(|entry| entry.item == Some(item)).collect()))
+        Ok(self.of(handler, |stored| stored.log.about(item)))
     }
 
     fn log_entry(&self, handler: HandlerId, error: ErrorId) -> SyncResult<Option<LogRecord>> {
-        Ok(self.of(handler, |stored| stored.log.records_of(|entry| entry.id == Some(error)).next_back()))
+        Ok(self.of(handler, |stored| stored.log.with_id(error)))
     }
 
     fn answer(&self, handler: HandlerId, item: ItemId, question: &Question) -> SyncResult<Option<usize>> {

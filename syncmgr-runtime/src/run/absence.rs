@@ -14,7 +14,7 @@ use syncmgr_core::record::ItemEnd;
 use syncmgr_core::store::StateChange;
 
 use super::Run;
-use crate::host::Records;
+use crate::host::{Recorded, Records};
 
 /// The key of the question about a listing in which many items are missing.
 const ABSENCE: &str = "absence";
@@ -22,17 +22,17 @@ const ABSENCE: &str = "absence";
 impl Run {
     /// Records the items that are absent, and forgets those that have been absent for 30 days. A listing in which too many
     /// items are missing counts as incomplete, unless the user confirms it.
-    pub(super) async fn update_absence(&self, listing: Listing) -> Listing {
+    pub(super) async fn update_absence(&self, listing: Listing) -> (Listing, Recorded) {
         let (host, handler) = (self.host(), self.id.handler);
         if host.records != Records::All || listing.completeness() != Completeness::Complete {
-            return listing;
+            return (listing, Recorded::Listed);
         }
         let mut known = match host.read_many(move |store| store.recorded_items(handler)).await {
             Ok(known) => known,
             Err(error) => {
                 let text = format!("the records of the handler cannot be read: {}", one_line(&error));
                 self.log(LogEntry::new(LogLevel::Error, text));
-                return listing;
+                return (listing, Recorded::Missing);
             }
         };
         known.remove(&HANDLER_ITSELF);
@@ -41,7 +41,7 @@ impl Run {
         let mut absence = Absence::of(&known, &listed, now);
         if let Some(suspicion) = absence.suspicion {
             if !self.is_confirmed(suspicion) {
-                return listing.incomplete();
+                return (listing.incomplete(), Recorded::Missing);
             }
             absence = Absence::confirmed(&known, &listed, now);
         }
@@ -52,7 +52,7 @@ impl Run {
             let effects = self.decide(|ledger, _| ledger.forget_absent(handler, item));
             self.apply(effects);
         }
-        listing
+        (listing, if absence.missing == 0 { Recorded::Listed } else { Recorded::Missing })
     }
 
     /// Returns `true` if the user has confirmed the listing. If there is no answer, logs the question.

@@ -102,14 +102,14 @@ impl Run {
 
     /// Returns the requested items. Ids that a caller requested and the handler does not list are logged.
     fn requested_items(&self, listing: &Listing, given: &BTreeSet<ItemId>) -> Arc<[SyncItem]> {
+        let (items, unlisted) = listing.select_given(given);
         if self.scope.terms.reason == StartReason::Requested {
-            let listed: BTreeSet<_> = listing.items().iter().map(SyncItem::id).collect();
-            for item in given.difference(&listed) {
+            for item in unlisted {
                 let text = format!("item {item} was requested but is not listed; it was left out");
                 self.log(LogEntry::new(LogLevel::Warning, text));
             }
         }
-        listing.select(|item| given.contains(&item.id()))
+        items
     }
 
     /// Returns the listed items of a retry.

@@ -59,6 +59,8 @@ struct Inner {
     last_text: Arc<str>,
     /// The events that are entries with each id.
     by_id: BTreeMap<ErrorId, BTreeSet<usize>>,
+    /// The events that are entries about each item. `None` until the first search, because most logs are never searched.
+    by_item: Option<BTreeSet<(ItemId, u32)>>,
     dropped: usize,
     /// The entries before this event are stored, except for those in `postponed`.
     saved: usize,
@@ -111,10 +113,22 @@ impl Inner {
         (0..self.events.len()).filter_map(|event| Some((event, self.entry(event)?)))
     }
 
+    /// Returns the events that are entries about an item.
+    fn about(&mut self, item: ItemId) -> Vec<usize> {
+        if self.by_item.is_none() {
+            self.by_item = Some(self.log().filter_map(|(event, entry)| key(entry, event)).collect());
+        }
+        let of_item = self.by_item.iter().flat_map(|by_item| by_item.range((item, 0)..=(item, u32::MAX)));
+        of_item.map(|(_, event)| *event as usize).collect()
+    }
+
     /// Removes the entries of these events.
     fn remove(&mut self, events: &[usize]) {
         for event in events {
             let Some(entry) = self.entry(*event).cloned() else { continue };
+            if let (Some(by_item), Some(key)) = (&mut self.by_item, key(&entry, *event)) {
+                by_item.remove(&key);
+            }
             if let Some(Entry::Occupied(mut of_id)) = entry.id.map(|id| self.by_id.entry(id)) {
                 of_id.get_mut().remove(event);
                 if of_id.get().is_empty() {
@@ -125,6 +139,11 @@ impl Inner {
             self.length -= 1;
         }
     }
+}
+
+/// Returns the key of an entry in the index by item.
+fn key(entry: &LogEntry, event: usize) -> Option<(ItemId, u32)> {
+    Some((entry.item?, u32::try_from(event).ok()?))
 }
 
 impl RunEvents {
@@ -140,9 +159,12 @@ impl RunEvents {
             return;
         }
         inner.share_text(&mut entry);
+        let event = inner.events.len();
         if let Some(id) = entry.id {
-            let event = inner.events.len();
             inner.by_id.entry(id).or_default().insert(event);
+        }
+        if let Some(by_item) = &mut inner.by_item {
+            by_item.extend(key(&entry, event));
         }
         inner.length += 1;
         inner.push(attempt, after, RunEvent::Logged(Arc::new(entry)));
@@ -164,18 +186,27 @@ impl RunEvents {
 
     /// Removes all entries about an item. The store deletes them with the item.
     pub(crate) fn forget(&self, item: ItemId) {
-        self.remove(|entry| entry.item == Some(item));
+        self.remove(item, |_| true);
     }
 
     /// Removes the open questions of an item that has succeeded.
     pub(crate) fn remove_questions(&self, item: ItemId) {
-        self.remove(|entry| entry.has_question_for(item));
+        self.remove(item, |entry| entry.has_question_for(item));
     }
 
-    fn remove(&self, about: impl Fn(&LogEntry) -> bool) {
+    /// Removes these entries about an item.
+    fn remove(&self, item: ItemId, which: impl Fn(&LogEntry) -> bool) {
         let mut inner = self.0.lock();
-        let removed: Vec<_> = inner.log().filter(|(_, entry)| about(entry)).map(|(event, _)| event).collect();
+        let mut removed = inner.about(item);
+        removed.retain(|event| inner.entry(*event).is_some_and(|entry| which(entry)));
         inner.remove(&removed);
+    }
+
+    /// Returns the current entries about an item.
+    pub(crate) fn entries_about(&self, item: ItemId) -> Vec<Arc<LogEntry>> {
+        let mut inner = self.0.lock();
+        let events = inner.about(item);
+        events.into_iter().filter_map(|event| inner.entry(event).cloned()).collect()
     }
 
     /// Returns the current log.

@@ -15,6 +15,7 @@ use syncmgr_core::error::{FailureClass, SyncResult};
 use syncmgr_core::handler::Resolution;
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorId, ItemId, SessionId, Subject};
+use syncmgr_core::item::Items;
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::trigger::RunFlags;
 use tokio::time::sleep;
@@ -136,23 +137,47 @@ impl Run {
         self.record_failure_to_begin(&attempt, &end);
         let code = end.listing_code();
         if let CallEnd::Returned(items) = end {
-            let (listing, faults) = Listing::check(items);
-            for fault in faults {
-                let entry = LogEntry::new(LogLevel::Warning, fault.to_string());
-                self.log(match fault.item() {
-                    Some(item) => entry.with_item(item),
-                    None => entry,
-                });
-            }
-            self.record_begin(Verdict::plain(Outcome::Succeeded));
-            let listing = self.update_absence(listing).await;
-            self.settle_unlisted(&listing);
-            self.load_preferences(&listing).await;
-            self.remember(&listing).await;
+            let listing = match self.known_listing(&items) {
+                Some(known) => self.list_again(known).await,
+                None => self.list_anew(items).await,
+            };
             self.record_change(RunChange::Listed(listing.items().len()));
             self.lock().listing = listing;
         }
         self.on(Event::Listed(code))
+    }
+
+    /// Checks a listing and records its effects.
+    async fn list_anew(&self, items: Items) -> Listing {
+        let (listing, faults) = Listing::check(items);
+        for fault in faults {
+            let entry = LogEntry::new(LogLevel::Warning, fault.to_string());
+            self.log(match fault.item() {
+                Some(item) => entry.with_item(item),
+                None => entry,
+            });
+        }
+        self.record_begin(Verdict::plain(Outcome::Succeeded));
+        let (listing, recorded) = self.update_absence(listing).await;
+        self.settle_unlisted(&listing);
+        self.load_preferences(&listing).await;
+        self.remember(&listing, recorded).await;
+        listing
+    }
+
+    /// Takes the listing of the run before, which has recorded its effects. The cost does not depend on the number of its items.
+    async fn list_again(&self, known: Listing) -> Listing {
+        self.record_begin(Verdict::plain(Outcome::Succeeded));
+        if !matches!(self.scope.terms.choosing, Choosing::Requested(_) | Choosing::Explain) {
+            self.load_preferences(&known).await;
+        }
+        known
+    }
+
+    /// Returns the listing of the run before, if these items are a clone of it and it changes nothing.
+    fn known_listing(&self, items: &Items) -> Option<Listing> {
+        let state = self.host().manager_state();
+        state.known_listing(self.id.handler, self.generation)?.again(items).cloned()
     }
 
     /// Attaches the run to its session. A run that only explains an entry goes to its results immediately.

@@ -74,12 +74,13 @@ impl Run {
         let number = u32::try_from(self.lock().attempts.len()).unwrap_or(u32::MAX);
         let run_info = self.run_info.clone().with_fence(self.host().next_fence());
         let attempt = Attempt::new(number, run_info, self.handler.clone(), &self.info, self.kept.clone(), link);
-        let stop = {
+        let (before, stop) = {
             let mut state = self.lock();
+            let before = state.attempts.last().cloned();
             state.attempts.push(attempt.clone());
-            state.stop
+            (before, state.stop)
         };
-        // Notifies observers of the previous attempt.
+        before.into_iter().for_each(|before| before.notify());
         self.scope.changed();
         self.apply_pause();
         if let Some(reason) = stop {

@@ -10,14 +10,15 @@ use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::store::{ItemName, StateChange, StateStore};
 
 use super::Run;
-use crate::host::Records;
+use crate::host::{KnownListing, Recorded, Records};
 
 impl Run {
     /// Keeps the listing, and stores the names that it changes. The store is read only if the listing differs from the
     /// one before.
-    pub(super) async fn remember(&self, listing: &Listing) {
-        let before = self.host().manager_state().set_listing(self.id.handler, self.generation, listing.clone());
-        let is_known = before.is_some_and(|before| same_names(&before, listing));
+    pub(super) async fn remember(&self, listing: &Listing, recorded: Recorded) {
+        let known = KnownListing::new(listing.clone(), recorded);
+        let before = self.host().manager_state().set_listing(self.id.handler, self.generation, known);
+        let is_known = before.is_some_and(|before| same_names(&before.listing, listing));
         if is_known || self.host().records != Records::All {
             return;
         }

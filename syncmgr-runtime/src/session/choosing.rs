@@ -30,8 +30,8 @@ impl Drop for AbortOnDrop {
 impl SessionShared {
     /// Returns `true` once every run has made its offer or is idle, or no choice is wanted any more.
     pub(super) fn has_all_offers(&self) -> bool {
-        let is_ready = |run: &Arc<Run>| run.is_idle() || self.offers().contains_key(&run.id().handler);
-        self.has_withdrawn_offers() || self.runs().iter().all(is_ready)
+        let is_ready = |run: &Run| run.is_idle() || self.offers().contains_key(&run.id().handler);
+        self.has_withdrawn_offers() || self.all_runs(is_ready)
     }
 
     /// Returns `true` if the session was stopped, closed or dropped, so that no choice is wanted.
@@ -75,7 +75,7 @@ impl SessionShared {
 
     /// Logs the reason in the log of every handler and chooses nothing.
     fn choose_nothing(&self, reason: &str) -> Chosen {
-        for run in self.runs() {
+        for run in self.runs().iter() {
             run.log(LogEntry::new(LogLevel::Error, format!("nothing was chosen: {reason}")));
         }
         Chosen::new()

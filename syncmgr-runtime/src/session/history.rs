@@ -77,7 +77,7 @@ impl SessionShared {
 
     fn outcomes(&self) -> BTreeMap<Outcome, u64> {
         let mut outcomes = BTreeMap::new();
-        for run in self.runs() {
+        for run in self.runs().iter() {
             run.attempt().with_phases(|phases| {
                 for phase in phases {
                     if let Phase::Ended(outcome) = phase {

@@ -1,6 +1,7 @@
 //! A session: one trigger, one or more handler runs.
 
 use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, SystemTime};
 
@@ -27,11 +28,14 @@ pub(crate) struct SessionShared {
     scope: Arc<SessionScope>,
     open: Arc<OpenSessions>,
     state: Mutex<SessionState>,
+    /// The run for which a condition of all runs did not hold the last time.
+    waited_for: AtomicUsize,
 }
 
 #[derive(Default)]
 pub(super) struct SessionState {
-    pub(super) runs: Vec<Arc<Run>>,
+    /// In order of handler id.
+    pub(super) runs: Arc<[Arc<Run>]>,
     /// The number of independent handles; clones of a handle count once.
     handles: usize,
     pub(super) stop: Option<CancelReason>,
@@ -79,7 +83,7 @@ impl SessionShared {
         terms: SessionTerms,
     ) -> Option<Arc<Self>> {
         let scope = Arc::new(SessionScope::new(host, tasks, terms));
-        let session = Arc::new(Self { scope, open, state: Mutex::default() });
+        let session = Arc::new(Self { scope, open, state: Mutex::default(), waited_for: AtomicUsize::default() });
         session.open.add(&session).then_some(session)
     }
 
@@ -87,12 +91,14 @@ impl SessionShared {
         &self.scope
     }
 
-    pub(crate) fn runs(&self) -> Vec<Arc<Run>> {
+    /// Returns the runs, in order of handler id.
+    pub(crate) fn runs(&self) -> Arc<[Arc<Run>]> {
         self.lock().runs.clone()
     }
 
     pub(crate) fn run(&self, handler: HandlerId) -> Option<Arc<Run>> {
-        self.lock().runs.iter().find(|run| run.id().handler == handler).cloned()
+        let state = self.lock();
+        state.runs.binary_search_by_key(&handler, |run| run.id().handler).ok().map(|found| state.runs[found].clone())
     }
 
     /// Begins with these runs, and stores the changes. If the session was stopped meanwhile, the runs are stopped.
@@ -108,7 +114,7 @@ impl SessionShared {
         trace::session_began(&self.span, self.host.id, self.id, self.terms.trigger, runs.len());
         let stop = {
             let mut state = self.lock();
-            state.runs = runs.clone();
+            state.runs = runs.as_slice().into();
             state.stop
         };
         if let Some(reason) = stop {
@@ -174,11 +180,11 @@ impl SessionShared {
             self.connections.close();
             self.until(|| self.has_changed_since(idle_count)).await;
         }
-        for run in self.runs() {
+        for run in self.runs().iter() {
             // A run that has ended sends no reply.
             let _ = run.send_request(IdleRequest::Close).await;
         }
-        self.until(|| self.runs().iter().all(|run| run.has_ended())).await;
+        self.until(|| self.all_runs(Run::has_ended)).await;
         self.finish();
     }
 
@@ -254,7 +260,17 @@ impl SessionShared {
     }
 
     pub(crate) fn is_idle(&self) -> bool {
-        self.runs().iter().all(|run| run.is_idle())
+        self.all_runs(Run::is_idle)
+    }
+
+    /// Returns `true` if a condition holds for all runs. Begins with the run for which it did not hold the last time, so that a
+    /// wait for all runs looks at each of them about once.
+    pub(super) fn all_runs(&self, holds: impl Fn(&Run) -> bool) -> bool {
+        let runs = self.runs();
+        let first = self.waited_for.load(Ordering::Relaxed).min(runs.len());
+        let other = (first..runs.len()).chain(0..first).find(|run| !holds(&runs[*run]));
+        other.into_iter().for_each(|run| self.waited_for.store(run, Ordering::Relaxed));
+        other.is_none()
     }
 
     /// Returns the number of times runs have become idle.

@@ -143,7 +143,7 @@ impl Session {
     /// ```
     pub fn progress(&self) -> Vec<(HandlerId, ItemId, ProgressState)> {
         let mut progress = Vec::new();
-        for run in self.shared().runs() {
+        for run in self.shared().runs().iter() {
             let (handler, attempt) = (run.id().handler, run.attempt());
             progress.extend(attempt.progress().into_iter().map(|(item, state)| (handler, item.id(), state)));
         }

@@ -99,7 +99,7 @@ impl Inner {
 
 impl RunSource for OpenSessions {
     fn runs(&self) -> Vec<Arc<dyn WatchedRun>> {
-        let runs = self.all().into_iter().flat_map(|session| session.runs());
+        let runs = self.all().into_iter().flat_map(|session| session.runs().to_vec());
         runs.map(|run| run as Arc<dyn WatchedRun>).collect()
     }
 }

@@ -1,15 +1,18 @@
 //! Reads the events of one session from the journals of its runs.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::task::AtomicWaker;
 use syncmgr_core::decision::attempt::{Change, JournalEntry};
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::progress::ProgressState;
+use syncmgr_core::sync::Mutex;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::event::SessionEvent;
@@ -27,7 +30,11 @@ const BATCH: usize = 256;
 /// Reads the events of a session at its own pace, from the start of the session until the session is closed.
 pub(super) struct Reader {
     session: Arc<SessionShared>,
-    cursors: BTreeMap<HandlerId, Cursor>,
+    /// The runs of the session, once it has begun.
+    runs: Vec<Cursor>,
+    changed: Arc<ChangedRuns>,
+    /// The runs whose items run.
+    running: BTreeSet<usize>,
     ready: VecDeque<SessionEvent>,
     /// Created at the first read, which is inside a runtime.
     sample_timer: Option<Interval>,
@@ -42,6 +49,8 @@ pub(super) struct Reader {
 
 /// The position in a run, and the name of its handler.
 struct Cursor {
+    run: Arc<Run>,
+    waker: Waker,
     handler_name: Arc<str>,
     attempt: u32,
     entry: usize,
@@ -54,7 +63,9 @@ impl Reader {
         Self {
             changes: Some(session.next_change()),
             session,
-            cursors: BTreeMap::new(),
+            runs: Vec::new(),
+            changed: Arc::default(),
+            running: BTreeSet::new(),
             ready: VecDeque::from([started]),
             sample_timer: None,
             shown: BTreeMap::new(),
@@ -75,7 +86,7 @@ impl Reader {
             if self.is_done() {
                 return Poll::Ready(None);
             }
-            if !std::mem::replace(&mut self.yielded, true) {
+            if !mem::replace(&mut self.yielded, true) {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -105,10 +116,11 @@ impl Reader {
     /// Reads what is new. Returns `false` if there is nothing yet; the stream is woken once there is.
     fn read_more(&mut self, cx: &mut Context<'_>) -> bool {
         let ended = self.session.has_ended();
-        let idle_count = self.session.times_idle();
-        let idle = self.session.time_to_idle().is_some() && self.session.is_idle();
+        // The count is read first: a run may become busy and idle again in between.
+        let idle_count = self.session.time_to_idle().map(|_| self.session.times_idle());
+        let idle_count = idle_count.filter(|_| self.session.is_idle());
         self.read_runs(cx);
-        self.emit_idle(idle.then_some(idle_count));
+        self.emit_idle(idle_count);
         if !self.ready.is_empty() {
             return true;
         }
@@ -121,14 +133,26 @@ impl Reader {
         if changed {
             self.changes = Some(self.session.next_change());
         }
-        let sampled = self.is_running() && self.poll_samples(cx);
+        // The begin of an item wakes the stream, so no timer runs before.
+        let sampled = !self.running.is_empty() && self.poll_samples(cx);
         changed || sampled
     }
 
+    /// Reads the runs that have changed since the last time.
     fn read_runs(&mut self, cx: &mut Context<'_>) {
-        for run in self.session.runs() {
-            let cursor = self.cursors.entry(run.id().handler).or_insert_with(|| Cursor::at_start(&run));
-            while read(&run, cursor, &mut self.ready, cx) {}
+        if self.runs.is_empty() {
+            let runs = self.session.runs();
+            self.runs =
+                runs.iter().enumerate().map(|(index, run)| Cursor::at_start(run, &self.changed, index)).collect();
+            self.changed.add_all(self.runs.len());
+        }
+        for index in self.changed.take(cx.waker()) {
+            let cursor = &mut self.runs[index];
+            while cursor.read(&mut self.ready) {}
+            match cursor.run.attempt().is_running() {
+                true => self.running.insert(index),
+                false => self.running.remove(&index),
+            };
         }
     }
 
@@ -138,11 +162,6 @@ impl Reader {
             self.last_idle = idle_count;
             self.ready.push_back(SessionEvent::Idle);
         }
-    }
-
-    /// Returns `true` if an item is running. The begin of an item wakes the stream, so no timer runs before.
-    fn is_running(&self) -> bool {
-        self.session.runs().iter().any(|run| run.attempt().is_running())
     }
 
     /// Adds the progress that has changed since the last sample. Returns `false` if no sample is due.
@@ -162,10 +181,9 @@ impl Reader {
 
     fn sample(&mut self) -> Vec<SessionEvent> {
         let (mut samples, mut shown) = (Vec::new(), BTreeMap::new());
-        for run in self.session.runs() {
-            let (handler, attempt) = (run.id().handler, run.attempt());
-            let cursor = self.cursors.entry(handler).or_insert_with(|| Cursor::at_start(&run));
-            for (item, state) in attempt.progress() {
+        for cursor in self.running.iter().map(|run| &self.runs[*run]) {
+            let handler = cursor.run.id().handler;
+            for (item, state) in cursor.run.attempt().progress() {
                 let key = (handler, item.id());
                 if self.shown.get(&key).cloned().unwrap_or_default() != state {
                     samples.push(cursor.progress(handler, item, state.clone()));
@@ -179,8 +197,54 @@ impl Reader {
 }
 
 impl Cursor {
-    fn at_start(run: &Run) -> Self {
-        Self { handler_name: run.info().name().into(), attempt: 0, entry: 0, event: 0 }
+    fn at_start(run: &Arc<Run>, changed: &Arc<ChangedRuns>, index: usize) -> Self {
+        let waker = Waker::from(Arc::new(RunWaker { index, changed: changed.clone() }));
+        Self { run: run.clone(), waker, handler_name: run.info().name().into(), attempt: 0, entry: 0, event: 0 }
+    }
+
+    /// Reads the next events of the run. Returns `false` if there are none yet; the stream is woken once there are.
+    fn read(&mut self, ready: &mut VecDeque<SessionEvent>) -> bool {
+        let run = self.run.clone();
+        let attempts = run.attempts();
+        let attempt = &attempts[self.attempt as usize];
+        attempt.observe(&self.waker);
+        let entries = attempt.journal(self.entry, BATCH);
+        let read_to = self.entry + entries.len();
+        // Looked up once, after the entries: every event that precedes one of the entries exists by now.
+        let mut next = run.events().at(self.event);
+        for entry in &entries {
+            self.take_events(Some(self.entry), &mut next, ready);
+            ready.push_back(self.item_event(attempt, *entry));
+            self.entry += 1;
+        }
+        next = run.events().at(self.event);
+        self.take_events(Some(read_to), &mut next, ready);
+        let more_attempts = attempts.len() > self.attempt as usize + 1;
+        if entries.is_empty() && more_attempts && attempt.journal_len() == self.entry {
+            self.take_events(None, &mut next, ready);
+            (self.attempt, self.entry) = (self.attempt + 1, 0);
+            return true;
+        }
+        !entries.is_empty()
+    }
+
+    /// Takes the events that precede this entry of the attempt's journal, starting with `next`.
+    fn take_events(
+        &mut self,
+        entry: Option<usize>,
+        next: &mut Option<PositionedEvent>,
+        ready: &mut VecDeque<SessionEvent>,
+    ) {
+        let attempt = self.attempt;
+        let due = |positioned: &mut PositionedEvent| {
+            positioned.attempt < attempt
+                || positioned.attempt == attempt && entry.is_none_or(|entry| positioned.after <= entry)
+        };
+        while let Some(positioned) = next.take_if(due) {
+            ready.push_back(self.run_event(positioned.event));
+            self.event += 1;
+            *next = self.run.events().at(self.event);
+        }
     }
 
     fn progress(&self, handler: HandlerId, item: &SyncItem, state: ProgressState) -> SessionEvent {
@@ -188,12 +252,12 @@ impl Cursor {
         SessionEvent::Progress { handler, handler_name, item: item.id(), name, state }
     }
 
-    fn run_event(&self, run: &Run, event: RunEvent) -> SessionEvent {
-        let (handler, handler_name) = (run.id().handler, self.handler_name.clone());
+    fn run_event(&self, event: RunEvent) -> SessionEvent {
+        let (handler, handler_name) = (self.run.id().handler, self.handler_name.clone());
         match event {
             RunEvent::Changed(change) => SessionEvent::Run { handler, handler_name, change },
             RunEvent::Logged(entry) | RunEvent::Deleted(entry) => {
-                let name = entry.item.and_then(|item| run.name_of(item));
+                let name = entry.item.and_then(|item| self.run.name_of(item));
                 SessionEvent::Logged { handler, handler_name, name, entry }
             }
             RunEvent::NotRun(not_run) => {
@@ -203,8 +267,8 @@ impl Cursor {
         }
     }
 
-    fn item_event(&self, run: &Run, attempt: &Attempt, entry: JournalEntry) -> SessionEvent {
-        let (handler, handler_name) = (run.id().handler, self.handler_name.clone());
+    fn item_event(&self, attempt: &Attempt, entry: JournalEntry) -> SessionEvent {
+        let (handler, handler_name) = (self.run.id().handler, self.handler_name.clone());
         let item = &attempt.selection()[entry.item as usize];
         let (item, name) = (item.id(), item.shared_name());
         match entry.change {
@@ -230,47 +294,34 @@ fn sample_interval() -> Interval {
     timer
 }
 
-/// Reads the next events of a run. Returns `false` if there are none yet; the stream is woken once there are.
-fn read(run: &Run, cursor: &mut Cursor, ready: &mut VecDeque<SessionEvent>, cx: &mut Context<'_>) -> bool {
-    let attempts = run.attempts();
-    let attempt = &attempts[cursor.attempt as usize];
-    attempt.observe(cx.waker());
-    let entries = attempt.journal(cursor.entry, BATCH);
-    let read_to = cursor.entry + entries.len();
-    // Looked up once, after the entries: every event that precedes one of the entries exists by now.
-    let mut next = run.events().at(cursor.event);
-    for entry in &entries {
-        take_events(run, cursor, Some(cursor.entry), &mut next, ready);
-        ready.push_back(cursor.item_event(run, attempt, *entry));
-        cursor.entry += 1;
-    }
-    next = run.events().at(cursor.event);
-    take_events(run, cursor, Some(read_to), &mut next, ready);
-    let more_attempts = attempts.len() > cursor.attempt as usize + 1;
-    if entries.is_empty() && more_attempts && attempt.journal_len() == cursor.entry {
-        take_events(run, cursor, None, &mut next, ready);
-        (cursor.attempt, cursor.entry) = (cursor.attempt + 1, 0);
-        return true;
-    }
-    !entries.is_empty()
+/// The runs that have something new, and the stream that reads them.
+#[derive(Default)]
+struct ChangedRuns {
+    runs: Mutex<BTreeSet<usize>>,
+    stream: AtomicWaker,
 }
 
-/// Takes the events that precede this entry of the attempt's journal, starting with `next`.
-fn take_events(
-    run: &Run,
-    cursor: &mut Cursor,
-    entry: Option<usize>,
-    next: &mut Option<PositionedEvent>,
-    ready: &mut VecDeque<SessionEvent>,
-) {
-    let attempt = cursor.attempt;
-    let due = |positioned: &mut PositionedEvent| {
-        positioned.attempt < attempt
-            || positioned.attempt == attempt && entry.is_none_or(|entry| positioned.after <= entry)
-    };
-    while let Some(positioned) = next.take_if(due) {
-        ready.push_back(cursor.run_event(run, positioned.event));
-        cursor.event += 1;
-        *next = run.events().at(cursor.event);
+impl ChangedRuns {
+    fn add_all(&self, count: usize) {
+        self.runs.lock().extend(0..count);
+    }
+
+    /// Takes the runs that have changed. `stream` is woken once there are more.
+    fn take(&self, stream: &Waker) -> BTreeSet<usize> {
+        self.stream.register(stream);
+        mem::take(&mut *self.runs.lock())
+    }
+}
+
+/// Notes that a run has changed, and wakes the stream.
+struct RunWaker {
+    index: usize,
+    changed: Arc<ChangedRuns>,
+}
+
+impl Wake for RunWaker {
+    fn wake(self: Arc<Self>) {
+        self.changed.runs.lock().insert(self.index);
+        self.changed.stream.wake();
     }
 }
