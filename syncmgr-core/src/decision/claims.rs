@@ -354,7 +354,7 @@ mod tests {
         assert!(!claims.claim(item(2), set(&["b"]), LOW) && !claims.claim(other(2), set(&["a"]), LOW));
         assert_eq!(claims.release_run(item(1).run), [other(2)]);
         assert_eq!(claims.release_run(other(1).run), []);
-        assert!(claims.taken.is_empty() && claims.waiting.is_empty());
+        assert!(claims.taken.is_empty() && claims.queued.is_empty());
     }
 
     #[test]
@@ -461,7 +461,7 @@ mod tests {
                     },
                     Op::Reassign(number, urgent) => { claims.reassign(priority(urgent), item_of_two_runs(number).run); }
                 }
-                let all = claims.waiting.ranks(|_, _| true).into_iter().collect();
+                let all = claims.queued.iter().map(|(_, rank)| *rank).collect();
                 prop_assert_eq!(claims.clone().grant(all), [], "an item waits for free claims");
                 for (claim, taken) in &claims.taken {
                     let capacity = if claim.name() == "d" { 2 } else { 1 };
@@ -474,7 +474,7 @@ mod tests {
             while let Some(ended) = claims.held.keys().next().copied() {
                 claims.release(ended);
             }
-            prop_assert!(claims.waiting.is_empty(), "an item never got its claims");
+            prop_assert!(claims.queued.is_empty(), "an item never got its claims");
             prop_assert!(claims.taken.is_empty(), "a claim was not released");
             prop_assert!(claims.wanted.is_empty() && claims.queued.is_empty(), "the index has an item that left");
         }

@@ -94,6 +94,10 @@ impl<T> FairQueue<T> {
         self.entries.get(&rank).map(|entry| &entry.value)
     }
 
+    pub(super) fn get_mut(&mut self, rank: Rank) -> Option<&mut T> {
+        self.entries.get_mut(&rank).map(|entry| &mut entry.value)
+    }
+
     pub(super) fn priority(&self, rank: Rank) -> Option<Priority> {
         self.entries.get(&rank).map(|entry| entry.priority)
     }
@@ -102,34 +106,13 @@ impl<T> FairQueue<T> {
         self.entries.remove(&rank).map(|entry| entry.value)
     }
 
-    /// Returns the ranks of the entries that `which` accepts.
-    pub(super) fn ranks(&self, which: impl Fn(&T, Priority) -> bool) -> Vec<Rank> {
-        let accepted = self.entries.iter().filter(|(_, entry)| which(&entry.value, entry.priority));
-        accepted.map(|(rank, _)| *rank).collect()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = (&T, Priority)> {
         self.entries.values().map(|entry| (&entry.value, entry.priority))
-    }
-
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.entries.values_mut().map(|entry| &mut entry.value)
     }
 
     /// Removes the values for which `stays` returns `false`. Visits them from front to back.
     pub(super) fn retain(&mut self, mut stays: impl FnMut(&T) -> bool) {
         self.entries.retain(|_, entry| stays(&entry.value));
-    }
-
-    /// Changes the priority of the values for which `which` returns `true`. The values keep their relative order.
-    pub(super) fn reassign(&mut self, priority: Priority, which: impl Fn(&T) -> bool) {
-        let ranks = self.ranks(|value, before| before != priority && which(value));
-        let moved: Vec<_> = ranks.into_iter().filter_map(|rank| self.remove(rank)).collect();
-        moved.into_iter().for_each(|value| _ = self.push(value, priority));
     }
 }
 
@@ -160,16 +143,6 @@ mod tests {
         (1..=20).for_each(|entry| _ = queue.push(entry, Priority::Foreground));
         let order = drain(queue);
         assert_eq!(order.iter().position(|entry| *entry == 0), Some(usize::from(MAX_OVERTAKEN)));
-    }
-
-    #[test]
-    fn a_changed_priority_moves_an_entry_forward_and_back() {
-        let mut queue = FairQueue::default();
-        (1..=3).for_each(|entry| _ = queue.push(entry, Priority::Background));
-        queue.reassign(Priority::Foreground, |entry| *entry == 2);
-        assert_eq!(drain(queue.clone()), [2, 1, 3]);
-        queue.reassign(Priority::Background, |entry| *entry == 2);
-        assert_eq!(drain(queue), [1, 3, 2]);
     }
 
     proptest! {

@@ -8,6 +8,7 @@ pub use super::claims::{ClaimSet, ItemOfRun};
 use super::fair_queue::FairQueue;
 pub use super::fair_queue::Priority;
 use super::hold::{Held, Hold};
+use super::permit_queue::{PermitQueue, PermitRequest};
 use crate::claim::Claim;
 use crate::id::{HandlerId, ItemId, SessionId};
 
@@ -44,21 +45,12 @@ pub struct HostState {
     current: BTreeMap<HandlerId, RunId>,
     /// The runs of each handler that wait for its active run.
     starts: BTreeMap<HandlerId, FairQueue<RunId>>,
-    permit_requests: FairQueue<PermitRequest>,
+    permit_requests: PermitQueue,
     /// The runs of sessions that an item started and may wait for.
     nested: BTreeSet<RunId>,
     /// The runs with a permit beyond the limit.
     lent: BTreeSet<RunId>,
     claims: Claims,
-}
-
-/// A run that waits for permits. One worker needs one permit.
-#[derive(Clone, Copy, Debug)]
-struct PermitRequest {
-    run: RunId,
-    workers: usize,
-    /// The number of more urgent items that have begun while this run had no permit.
-    passed_over: u8,
 }
 
 /// The number of more urgent items that may begin before a run without a permit gets one.
@@ -93,7 +85,7 @@ impl HostState {
             priorities: BTreeMap::new(),
             current: BTreeMap::new(),
             starts: BTreeMap::new(),
-            permit_requests: FairQueue::default(),
+            permit_requests: PermitQueue::default(),
             nested: BTreeSet::new(),
             lent: BTreeSet::new(),
             claims: Claims::default(),
@@ -164,9 +156,7 @@ impl HostState {
     /// each. A run with a permit gets none of the permits that are [reserved](Self::add_handler) for other handlers.
     #[must_use = "perform the grants"]
     pub fn request_permits(&mut self, run: RunId, workers: usize) -> Vec<Grant> {
-        self.permit_requests.iter_mut().filter(|request| request.run == run).for_each(|request| request.workers = 0);
-        self.add_permit_request(run, workers);
-        self.permit_requests.retain(|request| request.workers > 0);
+        self.permit_requests.set(run, workers, self.priority(run));
         self.grant_permits()
     }
 
@@ -174,7 +164,7 @@ impl HostState {
     /// one. The items that hold the other permits may hang. There are never more permits beyond the limit than the limit itself.
     #[must_use = "perform the grant"]
     pub fn lend_permit(&mut self, run: RunId) -> Option<Grant> {
-        let waits = self.permit_requests.iter().any(|(request, _)| request.run == run);
+        let waits = self.permit_requests.contains(run);
         let has_permit = self.permits.keys().any(|of| of.session == run.session);
         (waits && !has_permit && self.lent.len() < self.limit).then(|| self.lend(run))
     }
@@ -188,7 +178,7 @@ impl HostState {
 
     /// Cancels the permit request of a run that has no item left to begin.
     pub fn cancel_permit_request(&mut self, run: RunId) {
-        self.permit_requests.retain(|request| request.run != run);
+        self.permit_requests.remove(run);
     }
 
     /// Returns `true` if a run waits for a permit.
@@ -312,13 +302,13 @@ impl HostState {
         if std::mem::replace(&mut priority.effective, effective) == effective {
             return Vec::new();
         }
-        self.permit_requests.reassign(effective, |request| request.run == current);
+        self.permit_requests.reassign(effective, current);
         begin(self.claims.reassign(effective, current))
     }
 
     /// Counts an item that begins while this less urgent run waits. Returns `true` once the run may take its turn.
     fn has_waited_enough(&mut self, run: RunId) -> bool {
-        let Some(request) = self.permit_requests.iter_mut().find(|request| request.run == run) else { return false };
+        let Some(request) = self.permit_requests.get_mut(run) else { return false };
         request.passed_over += 1;
         request.passed_over > MAX_PASSED_OVER
     }
@@ -332,18 +322,14 @@ impl HostState {
     }
 
     fn add_permit_request(&mut self, run: RunId, workers: usize) {
-        if let Some(request) = self.permit_requests.iter_mut().find(|request| request.run == run) {
-            request.workers += workers;
-        } else if workers > 0 {
-            self.permit_requests.push(PermitRequest { run, workers, passed_over: 0 }, self.priority(run));
-        }
+        let before = self.permit_requests.get_mut(run).map_or(0, |request| request.workers);
+        self.permit_requests.set(run, before + workers, self.priority(run));
     }
 
     /// Gives a waiting run one permit.
     fn serve_request(&mut self, run: RunId) {
         *self.permits.entry(run).or_default() += 1;
-        self.permit_requests.iter_mut().filter(|request| request.run == run).for_each(|request| request.workers -= 1);
-        self.permit_requests.retain(|request| request.workers > 0);
+        self.permit_requests.serve(run);
     }
 
     fn reclaim_permits(&mut self, run: RunId, workers: usize) {
@@ -358,6 +344,9 @@ impl HostState {
 
     /// Removes and returns the first request that a free permit may serve.
     fn next_permit_request(&mut self) -> Option<(PermitRequest, Priority)> {
+        if self.free == 0 {
+            return None;
+        }
         let (free, reserved, permits) = (self.free, self.reserved(), &self.permits);
         self.permit_requests.pop_first(|request| free > if permits.contains_key(&request.run) { reserved } else { 0 })
     }
@@ -375,9 +364,7 @@ impl HostState {
             self.free -= 1;
             *self.permits.entry(run).or_default() += 1;
             *granted.entry(run).or_default() += 1;
-            if workers > 1 {
-                self.permit_requests.push(PermitRequest { run, workers: workers - 1, passed_over: 0 }, priority);
-            }
+            self.permit_requests.set(run, workers - 1, priority);
         }
         for run in self.starving_nested() {
             self.lend(run);
@@ -395,8 +382,8 @@ impl HostState {
 
     /// Returns the nested runs that wait for a permit and have none.
     fn starving_nested(&self) -> Vec<RunId> {
-        let waiting = self.permit_requests.iter().map(|(request, _)| request.run);
-        waiting.filter(|run| self.nested.contains(run) && self.permits_of(*run) == 0).collect()
+        let starves = |run: &RunId| self.permit_requests.contains(*run) && self.permits_of(*run) == 0;
+        self.nested.iter().copied().filter(starves).collect()
     }
 }
 

@@ -33,6 +33,7 @@ pub mod item_index;
 pub mod ledger;
 pub mod merge;
 pub mod names;
+mod permit_queue;
 pub mod protocol;
 pub mod resource;
 pub mod retry;
