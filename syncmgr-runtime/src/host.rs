@@ -200,6 +200,14 @@ impl ManagerState {
         registered?.listing.as_ref()
     }
 
+    /// Notes that items of an earlier listing run again: they may get records, and need not be in the latest listing.
+    pub(crate) fn runs_again(&mut self, handler: HandlerId, listing: &Listing) {
+        let known = self.handlers.get_mut(&handler).and_then(|registered| registered.listing.as_mut());
+        if let Some(known) = known.filter(|known| !known.listing.is_of(&listing.to_items())) {
+            known.recorded = Recorded::Missing;
+        }
+    }
+
     /// Marks all registrations of a handler so far as forgotten.
     pub(crate) fn forget(&mut self, handler: HandlerId) {
         let generation = self.next_generation();

@@ -69,7 +69,7 @@ impl Report {
 
     /// Returns the run of a handler.
     pub fn run(&self, handler: HandlerId) -> Option<&RunReport> {
-        self.runs.binary_search_by_key(&handler, |run| run.handler).ok().map(|found| &self.runs[found])
+        self.runs.iter().find(|run| run.handler == handler)
     }
 
     /// Returns every item of every run.
@@ -212,7 +212,11 @@ impl RunReport {
     /// ```
     pub fn why(&self, id: ItemId) -> Option<&LogEntry> {
         let item = self.item(id).filter(|item| item.outcome != Outcome::Succeeded)?;
-        let last = |about: Option<ItemId>| self.log.get(self.index().last_entry(about)?);
+        let last = |about: Option<ItemId>| {
+            let found = self.log.get(self.index().last_entry(about)?).filter(|entry| entry.item == about);
+            // The log may have been changed since it was searched first.
+            found.or_else(|| self.log.iter().rfind(|entry| entry.item == about))
+        };
         let of_run = || last(None).filter(|entry| item.class.is_some() || entry.level == LogLevel::Warning);
         last(Some(id)).or_else(of_run).map(|entry| &**entry)
     }

@@ -309,7 +309,7 @@ impl HostState {
     /// Counts an item that begins while this less urgent run waits. Returns `true` once the run may take its turn.
     fn has_waited_enough(&mut self, run: RunId) -> bool {
         let Some(request) = self.permit_requests.get_mut(run) else { return false };
-        request.passed_over += 1;
+        request.passed_over = request.passed_over.saturating_add(1);
         request.passed_over > MAX_PASSED_OVER
     }
 

@@ -45,6 +45,8 @@ impl Run {
             }
             absence = Absence::confirmed(&known, &listed, now);
         }
+        // The store may refuse the changes, so that the next listing has to repeat them.
+        let is_recorded = absence.missing == 0 && absence.changed.is_empty();
         if !absence.changed.is_empty() {
             self.store(StateChange::Absent { handler, items: absence.changed });
         }
@@ -52,7 +54,7 @@ impl Run {
             let effects = self.decide(|ledger, _| ledger.forget_absent(handler, item));
             self.apply(effects);
         }
-        (listing, if absence.missing == 0 { Recorded::Listed } else { Recorded::Missing })
+        (listing, if is_recorded { Recorded::Listed } else { Recorded::Missing })
     }
 
     /// Returns `true` if the user has confirmed the listing. If there is no answer, logs the question.

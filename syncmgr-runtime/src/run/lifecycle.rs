@@ -270,6 +270,9 @@ impl Run {
             self.begin_turn();
         }
         let any_requested = !again.is_empty();
+        if any_requested {
+            self.host().manager_state().runs_again(self.id.handler, &self.listing());
+        }
         let any = if any_requested { self.set_next_items(again) } else { ItemSet::Empty };
         if any_requested && any == ItemSet::Empty {
             // All requested items were left out, so the run has ended again.

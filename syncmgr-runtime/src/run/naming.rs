@@ -18,7 +18,9 @@ impl Run {
     pub(super) async fn remember(&self, listing: &Listing, recorded: Recorded) {
         let known = KnownListing::new(listing.clone(), recorded);
         let before = self.host().manager_state().set_listing(self.id.handler, self.generation, known);
-        let is_known = before.is_some_and(|before| same_names(&before.listing, listing));
+        // The name of a forgotten item was deleted.
+        let has_names = |before: &KnownListing| before.forgotten.is_empty() && same_names(&before.listing, listing);
+        let is_known = before.as_ref().is_some_and(has_names);
         if is_known || self.host().records != Records::All {
             return;
         }

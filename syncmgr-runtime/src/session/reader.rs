@@ -97,9 +97,11 @@ impl Reader {
         }
     }
 
-    /// Returns all events so far that were not read before; the reader is woken once there are more.
+    /// Returns all events so far that were not read before; the reader is woken once there are more. Looks at every run, because
+    /// whatever happened before an event of another session is read too.
     pub(super) fn read_all(&mut self, cx: &mut Context<'_>) -> Vec<SessionEvent> {
         let mut events = Vec::new();
+        self.changed.add(0..self.runs.len());
         loop {
             events.extend(self.ready.drain(..));
             if self.is_done() || !self.read_more(cx) {
@@ -119,6 +121,10 @@ impl Reader {
         // The count is read first: a run may become busy and idle again in between.
         let idle_count = self.session.time_to_idle().map(|_| self.session.times_idle());
         let idle_count = idle_count.filter(|_| self.session.is_idle());
+        // A thread that ends an item marks its run as changed some time later. All events precede these two.
+        if ended || idle_count.is_some() && idle_count != self.last_idle {
+            self.changed.add(0..self.runs.len());
+        }
         self.read_runs(cx);
         self.emit_idle(idle_count);
         if !self.ready.is_empty() {
@@ -144,7 +150,7 @@ impl Reader {
             let runs = self.session.runs();
             self.runs =
                 runs.iter().enumerate().map(|(index, run)| Cursor::at_start(run, &self.changed, index)).collect();
-            self.changed.add_all(self.runs.len());
+            self.changed.add(0..self.runs.len());
         }
         for index in self.changed.take(cx.waker()) {
             let cursor = &mut self.runs[index];
@@ -170,6 +176,7 @@ impl Reader {
         if due {
             // Sampled before the journals are read, so that an item's `Began` event precedes its progress.
             let samples = self.sample();
+            self.changed.add(self.running.iter().copied());
             self.read_runs(cx);
             let ready = &self.ready;
             let running = |sample: &SessionEvent| !ready.iter().any(|event| ends(event, sample));
@@ -205,8 +212,7 @@ impl Cursor {
     /// Reads the next events of the run. Returns `false` if there are none yet; the stream is woken once there are.
     fn read(&mut self, ready: &mut VecDeque<SessionEvent>) -> bool {
         let run = self.run.clone();
-        let attempts = run.attempts();
-        let attempt = &attempts[self.attempt as usize];
+        let attempt = &run.attempts()[self.attempt as usize];
         attempt.observe(&self.waker);
         let entries = attempt.journal(self.entry, BATCH);
         let read_to = self.entry + entries.len();
@@ -219,7 +225,8 @@ impl Cursor {
         }
         next = run.events().at(self.event);
         self.take_events(Some(read_to), &mut next, ready);
-        let more_attempts = attempts.len() > self.attempt as usize + 1;
+        // Counted after the waker was registered, so that no attempt is missed.
+        let more_attempts = run.attempts().len() > self.attempt as usize + 1;
         if entries.is_empty() && more_attempts && attempt.journal_len() == self.entry {
             self.take_events(None, &mut next, ready);
             (self.attempt, self.entry) = (self.attempt + 1, 0);
@@ -302,8 +309,8 @@ struct ChangedRuns {
 }
 
 impl ChangedRuns {
-    fn add_all(&self, count: usize) {
-        self.runs.lock().extend(0..count);
+    fn add(&self, runs: impl IntoIterator<Item = usize>) {
+        self.runs.lock().extend(runs);
     }
 
     /// Takes the runs that have changed. `stream` is woken once there are more.
@@ -321,7 +328,7 @@ struct RunWaker {
 
 impl Wake for RunWaker {
     fn wake(self: Arc<Self>) {
-        self.changed.runs.lock().insert(self.index);
+        self.changed.add([self.index]);
         self.changed.stream.wake();
     }
 }

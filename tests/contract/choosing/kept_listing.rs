@@ -90,6 +90,7 @@ async fn a_forgotten_item_is_listed_again() {
     assert_eq!(kept.manager.items(HANDLER).await.unwrap().len(), 1);
     assert_eq!(kept.run().await, ["a", "b"]);
     assert_eq!(kept.manager.items(HANDLER).await.unwrap().len(), 2);
+    assert_eq!(kept.store.names(HANDLER).unwrap().len(), 2, "its name was deleted and is stored again");
 }
 
 #[tokio::test(start_paused = true)]
