@@ -4,6 +4,7 @@
 
 mod custom_handlers;
 mod determinism;
+mod mistakes;
 mod regressions;
 
 use syncmgr_sim::Simulation;
