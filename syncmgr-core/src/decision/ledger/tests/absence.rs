@@ -70,3 +70,17 @@ fn items_that_waited_for_a_requested_item_are_due_at_their_own_time() {
     assert_eq!((hold, effects), (None, vec![Effect::Wake]));
     assert_eq!(ledger.next_deadline(), Some(at(100)));
 }
+
+#[test]
+fn items_that_waited_for_a_disabled_or_answered_item_are_due_at_their_own_time() {
+    let leave: [fn(&mut RetryLedger) -> Vec<Effect>; 3] = [
+        |ledger| ledger.disable(MAIL, Subject::Item(DRAFTS), Arc::from("broken")),
+        |ledger| ledger.answer(MAIL, DRAFTS, Question::of_host("key", "again?", [Remedy::TryAgain], 0), 0),
+        |ledger| ledger.answer(MAIL, DRAFTS, Question::of_host("key", "anew?", [Remedy::Reset], 0), 0),
+    ];
+    for leave in leave {
+        let mut ledger = with(&[(INBOX, backoff(0, 100)), (DRAFTS, backoff(0, 105))]);
+        assert_eq!(leave(&mut ledger).last(), Some(&Effect::Wake));
+        assert_eq!(ledger.next_deadline(), Some(at(100)));
+    }
+}
