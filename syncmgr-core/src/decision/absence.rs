@@ -66,8 +66,9 @@ impl Absence {
     pub fn confirmed(known: &BTreeMap<ItemId, Option<SystemTime>>, listed: &BTreeSet<ItemId>, now: SystemTime) -> Self {
         let mut absence = Self::default();
         for (&item, &since) in known {
-            absence.missing += usize::from(!listed.contains(&item));
-            match (listed.contains(&item), since) {
+            let is_listed = listed.contains(&item);
+            absence.missing += usize::from(!is_listed);
+            match (is_listed, since) {
                 (true, Some(_)) => _ = absence.changed.insert(item, None),
                 (false, None) => _ = absence.changed.insert(item, Some(now)),
                 (false, Some(since)) if is_expired(since, now) => _ = absence.forgotten.insert(item),
