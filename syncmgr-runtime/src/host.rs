@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::attempt::Pause;
-use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::guard::GuardPolicy;
 use syncmgr_core::decision::ledger::Resume;
+use syncmgr_core::decision::listing::Listing;
 use syncmgr_core::foreign::{self, Foreign};
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};

@@ -1,241 +1,12 @@
-//! The items offered for choice, and the items that run.
+//! The stored choices of the user, and the items offered for choice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::item_index::ItemIndex;
+use super::listing::Listing;
 use crate::id::{HandlerId, ItemId};
 use crate::info::{HandlerFlags, HandlerInfo};
-use crate::item::{Completeness, ItemFlags, ItemState, Items, SyncItem};
-use crate::text::{Escaped, MAX_NAME, bounded};
-
-/// A checked listing: no nil id, no duplicate id, no name that is too long.
-///
-/// ```
-/// # use syncmgr_core::{decision::choice::Listing, item::SyncItem};
-/// let (listing, faults) = Listing::check(["Inbox", "Inbox"].map(SyncItem::named).into_iter().collect());
-/// assert_eq!((listing.items().len(), faults.len()), (1, 1)); // the second item is left out and reported
-/// ```
-#[derive(Clone, Debug)]
-pub struct Listing {
-    items: Arc<[SyncItem]>,
-    completeness: Completeness,
-    /// Shared by all clones.
-    index: Arc<ItemIndex>,
-}
-
-impl PartialEq for Listing {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.items, self.completeness) == (&other.items, other.completeness)
-    }
-}
-
-impl Listing {
-    /// Checks the items that a handler listed. Items with a nil or duplicate id are left out and reported; names that are too long are
-    /// truncated and reported.
-    ///
-    /// See also: R49.
-    pub fn check(items: Items) -> (Self, Vec<ListingFault>) {
-        let completeness = items.completeness();
-        let mut items = items.shared();
-        let mut faults = Vec::new();
-        if may_be_invalid(&items) {
-            items = valid_items(&items, &mut faults).into();
-        }
-        (Self { items, completeness, index: Arc::default() }, faults)
-    }
-
-    /// Returns the completeness of the listing.
-    pub fn completeness(&self) -> Completeness {
-        self.completeness
-    }
-
-    /// Returns the same listing, marked as one with missing items.
-    pub fn incomplete(self) -> Self {
-        Self { completeness: Completeness::MissingItems, ..self }
-    }
-
-    /// Returns the items in the handler's order.
-    pub fn items(&self) -> &Arc<[SyncItem]> {
-        &self.items
-    }
-
-    /// Returns `true` if this is the listing of a clone of these items, so that they need no other check.
-    pub fn is_of(&self, items: &Items) -> bool {
-        Arc::ptr_eq(&self.items, &items.shared()) && self.completeness == items.completeness()
-    }
-
-    /// Returns the listing as a handler returns it.
-    pub fn to_items(&self) -> Items {
-        Items::from_shared(self.items.clone(), self.completeness)
-    }
-
-    /// Returns the item with this id.
-    pub fn item(&self, id: ItemId) -> Option<&SyncItem> {
-        self.index.position(&self.items, id).map(|position| &self.items[position])
-    }
-
-    /// Removes a deleted item.
-    ///
-    /// See also: R71.
-    pub fn remove(&mut self, id: ItemId) {
-        (self.items, self.index) = (self.select(|item| item.id() != id), Arc::default());
-    }
-
-    /// Returns the items for which `wanted` returns `true`, in the handler's order.
-    pub fn select(&self, wanted: impl Fn(&SyncItem) -> bool) -> Arc<[SyncItem]> {
-        match self.items.iter().all(&wanted) {
-            true => self.items.clone(),
-            false => self.items.iter().filter(|item| wanted(item)).cloned().collect(),
-        }
-    }
-
-    /// Returns the items with these ids, in the handler's order, and the ids that are not listed.
-    ///
-    /// ```
-    /// # use std::collections::BTreeSet;
-    /// # use syncmgr_core::{decision::choice::Listing, id::ItemId, item::SyncItem};
-    /// let (listing, _) = Listing::check(["Inbox", "Spam"].map(SyncItem::named).into_iter().collect());
-    /// let (inbox, sent) = (ItemId::from_name("Inbox"), ItemId::from_name("Sent"));
-    /// let (items, unlisted) = listing.select_given(&BTreeSet::from([inbox, sent]));
-    /// assert_eq!((items.len(), unlisted), (1, vec![sent]));
-    /// ```
-    pub fn select_given(&self, given: &BTreeSet<ItemId>) -> (Arc<[SyncItem]>, Vec<ItemId>) {
-        let (mut positions, mut unlisted) = (Vec::new(), Vec::new());
-        for id in given {
-            match self.index.position(&self.items, *id) {
-                Some(position) => positions.push(position),
-                None => unlisted.push(*id),
-            }
-        }
-        positions.sort_unstable();
-        let items = match positions.len() == self.items.len() {
-            true => self.items.clone(),
-            false => positions.into_iter().map(|position| self.items[position].clone()).collect(),
-        };
-        (items, unlisted)
-    }
-
-    /// Returns the items that run without a choice by the user: stored preferences win over default states.
-    ///
-    /// ```
-    /// # use std::collections::BTreeMap;
-    /// # use syncmgr_core::{decision::choice::{Listing, Preferences}, id::HandlerId};
-    /// # use syncmgr_core::item::{ItemState, SyncItem};
-    /// # let mail = HandlerId::from_u128(7);
-    /// let (listing, _) = Listing::check(["Inbox", "Spam"].map(SyncItem::named).into_iter().collect());
-    /// let mut preferences = Preferences::default();
-    /// preferences.load(mail, BTreeMap::from([(SyncItem::named("Spam").id(), ItemState::Unchecked)]));
-    /// assert_eq!(listing.select_preferred(mail, &preferences).len(), 1);
-    /// ```
-    pub fn select_preferred(&self, handler: HandlerId, preferences: &Preferences) -> Arc<[SyncItem]> {
-        self.select(|item| preferences.state(handler, item) == ItemState::Checked)
-    }
-}
-
-/// Returns `true` if a listing may be invalid. A fast check: of the valid listings with a hundred thousand items, only about one in
-/// ten thousand gets the full check unnecessarily.
-fn may_be_invalid(items: &[SyncItem]) -> bool {
-    let mut seen = SeenIds::new(items.len());
-    items.iter().any(|item| item.id().is_nil() || item.name().len() > MAX_NAME || !seen.insert(item.id()))
-}
-
-/// A set of the ids seen so far: an open-addressing table with four bytes per id, so that the fast check stays in the cache. A
-/// `hashbrown::HashTable` hashed by foldhash takes 1.4 to 2.5 times as long.
-struct SeenIds {
-    table: Vec<u32>,
-    mask: usize,
-}
-
-impl SeenIds {
-    /// The longest probe sequence. Only ids that were chosen to collide need a longer one; their listing gets the full check.
-    const MAX_PROBES: usize = 64;
-
-    fn new(count: usize) -> Self {
-        let slots = (2 * count).next_power_of_two();
-        Self { table: vec![0; slots], mask: slots - 1 }
-    }
-
-    /// Returns `false` if the id may already be in the set.
-    fn insert(&mut self, id: ItemId) -> bool {
-        let (high, low) = id.guid().as_u64_pair();
-        let product = u128::from(high ^ 0x9e37_79b9_7f4a_7c15) * u128::from(low ^ 0xe703_7ed1_a0b4_28db);
-        let hash = (product ^ (product >> 64)) as u64;
-        let (mark, slot) = ((hash as u32).max(1), (hash >> 32) as usize);
-        for step in 0..Self::MAX_PROBES {
-            match &mut self.table[slot.wrapping_add(step) & self.mask] {
-                free @ 0 => {
-                    *free = mark;
-                    return true;
-                }
-                known if *known == mark => return false,
-                _ => {}
-            }
-        }
-        false
-    }
-}
-
-/// Returns the valid items and reports the faults of the invalid ones.
-fn valid_items(items: &[SyncItem], faults: &mut Vec<ListingFault>) -> Vec<SyncItem> {
-    let mut seen = BTreeSet::new();
-    let mut kept = Vec::with_capacity(items.len());
-    for item in items {
-        if item.id().is_nil() {
-            faults.push(ListingFault::NilId { name: item.name().into() });
-        } else if !seen.insert(item.id()) {
-            faults.push(ListingFault::Duplicate { item: item.id(), name: item.name().into() });
-        } else if item.name().len() > MAX_NAME {
-            faults.push(ListingFault::NameTooLong { item: item.id(), length: item.name().len() });
-            let name = bounded(item.name(), MAX_NAME).into_owned();
-            kept.push(item.clone().renamed(name));
-        } else {
-            kept.push(item.clone());
-        }
-    }
-    kept
-}
-
-/// An invalid item in a listing. This is a bug in the handler.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ListingFault {
-    /// The item has the nil id and was left out.
-    #[error("item `{}` has the nil id and was left out; give it an id of its own", Escaped(name))]
-    NilId {
-        /// The item's name.
-        name: String,
-    },
-    /// An earlier item has the same id; the later item was left out.
-    #[error(
-        "item `{}` has the id {item} of an item listed before it and was left out; ids must be unique",
-        Escaped(name)
-    )]
-    Duplicate {
-        /// The id of both items.
-        item: ItemId,
-        /// The name of the later item.
-        name: String,
-    },
-    /// The name was too long and was truncated.
-    #[error("the name of item {item} has {length} bytes and was truncated to {MAX_NAME}")]
-    NameTooLong {
-        /// The item.
-        item: ItemId,
-        /// The length of its name in bytes.
-        length: usize,
-    },
-}
-
-impl ListingFault {
-    /// Returns the item, or `None` if it has no id.
-    pub fn item(&self) -> Option<ItemId> {
-        match self {
-            Self::NilId { .. } => None,
-            Self::Duplicate { item, .. } | Self::NameTooLong { item, .. } => Some(*item),
-        }
-    }
-}
+use crate::item::{Completeness, ItemFlags, ItemState, SyncItem};
 
 /// The stored choices of the user.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -263,7 +34,8 @@ impl Preferences {
 
     /// Removes all choices of a handler.
     pub fn forget(&mut self, handler: HandlerId) {
-        self.stored.retain(|(owner, _), _| *owner != handler);
+        let stored: Vec<_> = self.of_handler(handler).collect();
+        stored.into_iter().for_each(|item| _ = self.stored.remove(&(handler, item)));
     }
 
     /// Removes the choices for items that a complete listing no longer has, and returns these items. An incomplete listing removes
@@ -271,12 +43,10 @@ impl Preferences {
     ///
     /// See also: R46, R47.
     pub fn purge(&mut self, handler: HandlerId, listing: &Listing) -> Vec<ItemId> {
-        let stored: Vec<_> = self.of_handler(handler).collect();
-        if stored.is_empty() || listing.completeness != Completeness::Complete {
+        if listing.completeness() != Completeness::Complete {
             return Vec::new();
         }
-        let present: BTreeSet<_> = listing.items.iter().map(SyncItem::id).collect();
-        let absent: Vec<_> = stored.into_iter().filter(|item| !present.contains(item)).collect();
+        let absent: Vec<_> = self.of_handler(handler).filter(|item| listing.item(*item).is_none()).collect();
         absent.iter().for_each(|item| _ = self.stored.remove(&(handler, *item)));
         absent
     }
@@ -303,7 +73,7 @@ impl Preferences {
 ///
 /// ```
 /// # use std::collections::BTreeSet;
-/// # use syncmgr_core::{decision::choice::{Listing, Offer, Preferences}, id::HandlerId, info::HandlerInfo};
+/// # use syncmgr_core::{decision::{choice::{Offer, Preferences}, listing::Listing}, id::HandlerId, info::HandlerInfo};
 /// # use syncmgr_core::item::{ItemFlags, SyncItem};
 /// # let info = HandlerInfo::new(HandlerId::from_u128(7), "Mail");
 /// let items = [SyncItem::named("Inbox"), SyncItem::named("settings").with_flags(ItemFlags::HIDDEN)];
@@ -356,7 +126,7 @@ impl Offer {
     /// Creates the offer of a listing under these preferences.
     #[doc(hidden)]
     pub fn new(info: &HandlerInfo, listing: &Listing, preferences: &Preferences) -> Self {
-        let items = listing.items.iter().map(|item| OfferedItem {
+        let items = listing.items().iter().map(|item| OfferedItem {
             item: item.id(),
             name: item.name().into(),
             state: preferences.state(info.id(), item),
@@ -390,25 +160,7 @@ const fn hidden_if(hidden: bool) -> Visibility {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sequential_ids_and_ids_of_names_pass_the_fast_check() {
-        let named = (0..10_000).map(|index: u32| SyncItem::named(index.to_string()));
-        let counted = (1..10_000).map(|id| SyncItem::new(ItemId::from_u128(id), "x"));
-        let shifted = (1..10_000).map(|id| SyncItem::new(ItemId::from_u128(id << 64), "x"));
-        let mut items: Vec<_> = named.chain(counted).chain(shifted).collect();
-        assert!(!may_be_invalid(&items));
-        items.push(items[5_000].clone());
-        assert!(may_be_invalid(&items));
-    }
-
-    #[test]
-    fn sequential_ids_at_any_bit_position_pass_the_fast_check() {
-        for shift in (0..128).step_by(16) {
-            let counted = (1..10_000).map(|id| SyncItem::new(ItemId::from_u128(id << shift), "x"));
-            assert!(!may_be_invalid(&counted.collect::<Vec<_>>()), "counting from bit {shift}");
-        }
-    }
+    use crate::item::Items;
 
     const INFO: HandlerInfo = HandlerInfo::new(HandlerId::from_u128(1), "Mail");
 
@@ -418,57 +170,6 @@ mod tests {
 
     fn ids(names: &[&str]) -> BTreeSet<ItemId> {
         names.iter().map(|name| ItemId::from_name(name)).collect()
-    }
-
-    #[test]
-    fn r049_nil_and_duplicate_ids_are_dropped_and_reported() {
-        let items = [SyncItem::named("a"), SyncItem::new(ItemId::from_u128(0), "nil"), SyncItem::named("a")];
-        let (listing, faults) = Listing::check(items.into_iter().collect());
-        assert_eq!(listing.items().len(), 1);
-        assert!(matches!(&faults[..], [ListingFault::NilId { .. }, ListingFault::Duplicate { .. }]), "{faults:?}");
-    }
-
-    #[test]
-    fn a_name_that_is_too_long_is_truncated_and_the_item_keeps_its_id() {
-        let item = SyncItem::named("n".repeat(MAX_NAME + 1));
-        let (listing, faults) = Listing::check([item.clone()].into_iter().collect());
-        assert_eq!(listing.items()[0].id(), item.id());
-        assert!(listing.items()[0].name().len() <= MAX_NAME);
-        assert!(matches!(faults[..], [ListingFault::NameTooLong { .. }]));
-    }
-
-    #[test]
-    fn a_name_of_the_maximum_length_is_not_a_fault() {
-        let longest = SyncItem::named("n".repeat(MAX_NAME));
-        assert!(!may_be_invalid(std::slice::from_ref(&longest)));
-        let (listing, faults) = Listing::check([longest.clone(), longest.clone()].into_iter().collect());
-        assert_eq!(listing.items()[..], [longest]);
-        assert!(matches!(faults[..], [ListingFault::Duplicate { .. }]), "{faults:?}");
-    }
-
-    #[test]
-    fn a_fault_names_its_item_if_the_item_has_an_id() {
-        let item = ItemId::from_u128(1);
-        assert_eq!(ListingFault::NilId { name: "x".into() }.item(), None);
-        assert_eq!(ListingFault::Duplicate { item, name: "x".into() }.item(), Some(item));
-        assert_eq!(ListingFault::NameTooLong { item, length: 9 }.item(), Some(item));
-    }
-
-    #[test]
-    fn r071_a_deleted_item_is_removed_and_the_others_stay() {
-        let [a, b] = ["a", "b"].map(SyncItem::named);
-        let mut listing = listing([a.clone(), b.clone()]);
-        assert_eq!((listing.item(a.id()), listing.item(b.id())), (Some(&a), Some(&b)));
-        listing.remove(a.id());
-        assert_eq!((listing.item(a.id()), &listing.items()[..]), (None, &[b][..]));
-    }
-
-    #[test]
-    fn a_listing_marked_as_incomplete_keeps_its_items() {
-        let complete = listing([SyncItem::named("a")]);
-        assert_eq!(complete.completeness(), Completeness::Complete);
-        let incomplete = complete.clone().incomplete();
-        assert_eq!((incomplete.completeness(), incomplete.items()), (Completeness::MissingItems, complete.items()));
     }
 
     #[test]

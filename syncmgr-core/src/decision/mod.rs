@@ -4,7 +4,8 @@
 //!
 //! - [`protocol`]: the lifecycle of one handler run, with late, duplicate and stale completions;
 //! - [`call`]: a method call and its completion, of which the protocol has four pairs;
-//! - [`choice`]: the items offered for choice and the items that run;
+//! - [`listing`]: the checked items of a handler;
+//! - [`choice`]: the stored choices of the user, and the items offered for choice;
 //! - [`attempt`]: the items of one attempt;
 //! - [`host`]: the admission of runs, the permits of workers, and the claims of items;
 //! - [`hold`]: the reasons why an item or a run waits;
@@ -31,6 +32,7 @@ pub mod hold;
 pub mod host;
 pub mod item_index;
 pub mod ledger;
+pub mod listing;
 pub mod merge;
 pub mod names;
 mod permit_queue;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::decision::choice::Listing;
+use crate::decision::listing::Listing;
 use crate::id::ItemId;
 use crate::item::{Completeness, ItemFlags, SyncItem};
 use crate::store::ItemName;
@@ -23,7 +23,7 @@ pub fn same_names(before: &Listing, now: &Listing) -> bool {
 ///
 /// ```
 /// # use std::collections::BTreeMap;
-/// # use syncmgr_core::{decision::{choice::Listing, names::changed_names}, id::ItemId};
+/// # use syncmgr_core::{decision::{listing::Listing, names::changed_names}, id::ItemId};
 /// # use syncmgr_core::{item::{ItemState, SyncItem}, store::ItemName};
 /// let (listing, _) = Listing::check(["Inbox", "Sent"].map(SyncItem::named).into_iter().collect());
 /// let named = |name: &str| ItemName::new(name, ItemState::Checked);

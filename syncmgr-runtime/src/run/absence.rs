@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use syncmgr_core::decision::absence::{Absence, Suspicion};
-use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::ledger::HANDLER_ITSELF;
+use syncmgr_core::decision::listing::Listing;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::error::one_line;
 use syncmgr_core::id::{ErrorId, ErrorScope};

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use syncmgr_core::decision::choice::{Listing, Offer, Preferences};
+use syncmgr_core::decision::choice::{Offer, Preferences};
 use syncmgr_core::decision::ledger::{InterruptedRun, StartReason};
+use syncmgr_core::decision::listing::Listing;
 use syncmgr_core::decision::protocol::{Event, ItemSet, Step};
 use syncmgr_core::error::one_line;
 use syncmgr_core::id::ItemId;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use syncmgr_core::claim::Claim;
-use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::ledger::{Effect, EndedAttempt, HANDLER_ITSELF, RetryLedger, StartReason};
+use syncmgr_core::decision::listing::Listing;
 use syncmgr_core::decision::retry::{AttemptProgress, ClearedBy, RequestedBy};
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::id::{ErrorScope, ItemId, Subject};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, pending};
 use syncmgr_core::cancel::CancelReason;
-use syncmgr_core::decision::choice::Listing;
 use syncmgr_core::decision::host::Priority;
+use syncmgr_core::decision::listing::Listing;
 use syncmgr_core::decision::protocol::{Action, Event, ItemSet, Reported, Stage, Step};
 use syncmgr_core::decision::verdict::{Outcome, Verdict, verdict_of_unprepared};
 use syncmgr_core::error::{FailureClass, SyncResult};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use syncmgr_core::decision::choice::Listing;
+use syncmgr_core::decision::listing::Listing;
 use syncmgr_core::decision::names::{changed_names, same_names};
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::id::ItemId;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use syncmgr_core::cancel::CancelReason;
-use syncmgr_core::decision::choice::{Listing, Preferences};
+use syncmgr_core::decision::choice::Preferences;
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::ledger::{Start, StartReason};
+use syncmgr_core::decision::listing::Listing;
 use syncmgr_core::decision::protocol::{Protocol, Purpose};
 use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::error::{FailureClass, SyncResult};

@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::classic::SyncCallback;
-use syncmgr_core::decision::choice::Listing;
+use syncmgr_core::decision::listing::Listing;
 use syncmgr_core::decision::protocol::{Action, Event, HostRequest, ItemSet, Protocol, Purpose, Stage, Step};
 use syncmgr_core::decision::verdict::verdict_of_unprepared;
 use syncmgr_core::error::FailureClass;
