@@ -154,12 +154,16 @@ def measure(source, files, commands, scratch, rounds):
 
 
 def change(files, number):
-    """Gives 1% of the files new contents of the same size. Their directories stay as they are."""
+    """Gives 1% of the files new contents of the same size, and a modification time in another second.
+
+    Without that, rsync misses a change within the second of the last one. The directories of the files stay as they are."""
     generator = random.Random(SEED + number)
     for path in generator.sample(files, len(files) // 100 or 1):
         size = os.path.getsize(path)
         with open(path, "r+b") as file:
             file.write(generator.randbytes(min(size, 4 * KIB)))
+        changed = os.stat(path).st_mtime + 2
+        os.utime(path, (changed, changed))
 
 
 def settle():
