@@ -18,7 +18,7 @@ use super::jobs::Jobs;
 use super::listing::Listing;
 use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, tolerate};
 use super::sample::Sample;
-use super::trail::Trail;
+use super::trail::{Trail, capacity_for};
 
 /// A handle of an open directory. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub(crate) struct Pair {
     pub(super) gives_acls: bool,
     /// The threads that work at the same time.
     pub(crate) jobs: Arc<Jobs>,
+    /// The maximum number of directories that stay open for one side of an item.
+    pub(super) trail_capacity: usize,
 }
 
 impl Directory {
@@ -249,17 +251,18 @@ impl Pair {
         let (kept, sample) = (kept.storable_in(&to), Arc::new(Sample::new(to.clone())));
         let roots = [&from, &to].map(|root| root.about().ok().map(|about| about.id()));
         let gives_acls = to.gives_acls();
-        Self { from, to, kept, sample, roots, umask: umask(), gives_acls, jobs: Arc::new(Jobs::new(0)) }
+        let (jobs, trail_capacity) = (Arc::new(Jobs::new(0)), capacity_for(0));
+        Self { from, to, kept, sample, roots, umask: umask(), gives_acls, jobs, trail_capacity }
     }
 
     /// This pair with at most `jobs` threads that work at the same time.
     pub(crate) fn with_jobs(self, jobs: usize) -> Self {
-        Self { jobs: Arc::new(Jobs::new(jobs)), ..self }
+        Self { jobs: Arc::new(Jobs::new(jobs)), trail_capacity: capacity_for(jobs), ..self }
     }
 
     /// This pair with open directories of its own, so that items do not close those of other items.
     pub(crate) fn separate(&self) -> Self {
-        let trail = || Arc::new(Mutex::new(Trail::new(self.jobs.max())));
+        let trail = || Arc::new(Mutex::new(Trail::new(self.trail_capacity)));
         let separate = |side: &Directory| Directory { trail: trail(), ..side.clone() };
         Self { from: separate(&self.from), to: separate(&self.to), ..self.clone() }
     }

@@ -14,11 +14,6 @@ impl Jobs {
         Self { max, running: AtomicUsize::new(0) }
     }
 
-    /// Returns the maximum number of threads.
-    pub(super) fn max(&self) -> usize {
-        self.max
-    }
-
     /// Begins the work on an item, without a wait: the host runs at most `max` items. Helpers beyond the maximum give way.
     pub(crate) fn begin(&self) -> Job<'_> {
         self.running.fetch_add(1, Ordering::Relaxed);

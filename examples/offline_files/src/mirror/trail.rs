@@ -20,10 +20,9 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    /// Creates a trail for one side of an item, of which as many run as there are `jobs`.
-    pub(super) fn new(jobs: usize) -> Self {
-        let open_files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        Self { capacity: capacity(open_files, jobs), ..Self::default() }
+    /// Creates a trail that keeps at most `capacity` directories open.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { capacity, ..Self::default() }
     }
 
     /// Opens the directory at `path` below `root`, one component at a time from the nearest directory that is open. No component
@@ -55,6 +54,11 @@ impl Trail {
         }
         self.order.push_back(path);
     }
+}
+
+/// The capacity of the trail of one side of an item, of which as many run as there are `jobs`.
+pub(super) fn capacity_for(jobs: usize) -> usize {
+    capacity(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX), jobs)
 }
 
 /// The capacity with which the trails of all items use at most a quarter of the files that the process may have open.
