@@ -5,6 +5,8 @@
 //!
 //! `cargo bench --bench session`; see BENCHMARKS.md for the meaning of the figures.
 
+mod paths;
+
 use std::sync::Arc;
 
 use divan::{AllocProfiler, Bencher};
