@@ -10,7 +10,7 @@ use syncmgr::item::ItemState;
 use syncmgr::log::{ErrorId, ErrorScope, Question};
 use syncmgr::request::{RegisterFlags, Registration, RunRequest};
 use syncmgr::store::{MemoryStore, SqliteOptions, SqliteStore, StateChange, StateStore};
-use syncmgr::{Claim, Outcome, SessionId, Subject, Trigger};
+use syncmgr::{Claim, ItemId, Outcome, SessionId, Subject, Trigger};
 use syncmgr_core::store::{Histogram, SessionEnd, SessionOutcome, SessionRecord};
 use tempfile::tempdir;
 
@@ -136,6 +136,7 @@ fn check_reads(failpoint: &'static str) {
         for changes in first {
             assert_eq!(block_on(store.write(changes.clone())).is_ok(), block_on(memory.write(changes)).is_ok());
         }
+        assert_eq!(read_all(&store), read_all(&memory), "with {stored} stored writes, none queued");
         gate.close();
         let opener = OpenOnDrop(&gate);
         let queued: Vec<_> = second.iter().map(|changes| store.write(changes.clone())).collect();
@@ -155,6 +156,43 @@ fn reads_see_writes_that_the_writer_has_not_begun() {
 #[test]
 fn reads_see_writes_once_while_the_writer_commits_them() {
     check_reads("after commit");
+}
+
+/// Returns a random change to one of these items, or to all.
+fn random_change(random: &mut fastrand::Rng, items: u128, attempt: u32) -> StateChange {
+    let (handler, item) = (HANDLER, ItemId::from_u128(random.u128(1..=items)));
+    match random.u32(0..40) {
+        0 => StateChange::Forget { handler },
+        1 => StateChange::ForgetItem { handler, item },
+        2 => StateChange::Reset { handler, item },
+        3..8 => retry(item, Some(backoff(attempt.into()))),
+        8..20 => end_change(attempt.into(), [(item, item_end(Outcome::Succeeded))]),
+        _ => commit_change(item, fence(attempt.into(), 0), &attempt.to_string()),
+    }
+}
+
+#[test]
+fn reads_in_order_see_every_write_that_is_made_between_them() {
+    const ITEMS: u128 = 300;
+    let directory = tempdir().expect("the directory is created");
+    let store = SqliteStore::open(directory.path().join("state")).expect("the store opens");
+    let (memory, mut random) = (MemoryStore::new(), fastrand::Rng::with_seed(15));
+    let write = |change: StateChange| {
+        drop(memory.write(vec![change.clone()]));
+        store.write(vec![change])
+    };
+    let commit = |item| commit_change(ItemId::from_u128(item), fence(1, 0), "first");
+    block_on(join_all((1..=ITEMS).map(|item| write(commit(item)))));
+    for attempt in 2..40 {
+        for item in 1..=ITEMS {
+            if random.u32(0..20) == 0 {
+                drop(write(random_change(&mut random, ITEMS, attempt)));
+            }
+            let item = ItemId::from_u128(item);
+            assert_eq!(record(&store, item), record(&memory, item), "item {item} in round {attempt}");
+        }
+        block_on(join_all((1..=ITEMS).map(|item| write(retry(ItemId::from_u128(item), Some(backoff(1)))))));
+    }
 }
 
 #[test]

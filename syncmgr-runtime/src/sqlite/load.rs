@@ -27,8 +27,11 @@ const LOG_ENTRY: &str = "SELECT manager, session, time, level, text, item, error
 const ANSWER: &str = "SELECT question, choice FROM answers
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2 AND key = ?3";
 const RECORD: &str = "SELECT session, attempt, outcome, last_attempt, last_success, setback, failures, total, since,
-        until, checkpoint, checkpoint_version, set_aside, set_aside_version, sides, absent_since FROM items
+        until, checkpoint, checkpoint_version, set_aside, set_aside_version, sides, absent_since, place FROM items
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2";
+const RECORDS_AFTER: &str = "SELECT place, item, session, attempt, outcome, last_attempt, last_success, setback, failures,
+        total, since, until, checkpoint, checkpoint_version, set_aside, set_aside_version, sides, absent_since FROM items
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND place > ?2 ORDER BY place LIMIT ?3";
 const RETRY_STATES: &str = "SELECT item, session, attempt, setback, failures, total, since, until FROM items
         INDEXED BY items_set_back
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND setback IS NOT NULL";
@@ -133,13 +136,43 @@ pub(super) fn answer(
     }
 }
 
-pub(super) fn record(handler: HandlerId, item: ItemId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+/// Loads a record, and stores its place in `place`.
+pub(super) fn record(
+    handler: HandlerId,
+    item: ItemId,
+    place: &mut Option<i64>,
+) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
     move |connection, contents| {
         each(connection, RECORD, [handler.guid(), item.guid()], |row| {
             contents.stored(handler).items.insert(item, rows::record(row)?);
+            *place = Some(row.get(16)?);
             Ok(())
         })
     }
+}
+
+/// Returns at most `count` records of a handler after a place, with their places and items, and the number of the last write that
+/// they contain. Ends early at a record that cannot be read, or once their saved states have `max_bytes` bytes.
+pub(super) fn records_after(
+    connection: &Connection,
+    handler: HandlerId,
+    place: i64,
+    count: i64,
+    max_bytes: usize,
+) -> Result<(Vec<(i64, ItemId, ItemRecord)>, u64)> {
+    let transaction = connection.unchecked_transaction()?;
+    let number = last_write(&transaction)?;
+    let (mut records, mut bytes) = (Vec::new(), 0);
+    let mut statement = transaction.prepare_cached(RECORDS_AFTER)?;
+    let mut rows = statement.query(params![handler.guid(), place, count])?;
+    while let Some(row) = rows.next()?
+        && bytes < max_bytes
+        && let Ok(record) = rows::record_from(row, 2)
+    {
+        bytes += record.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.state.len());
+        records.push((row.get(0)?, ItemId::new(row.get(1)?), record));
+    }
+    Ok((records, number))
 }
 
 pub(super) fn retry_states(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {

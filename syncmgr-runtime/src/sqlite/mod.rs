@@ -16,6 +16,7 @@ mod open;
 mod options;
 mod port;
 mod queue;
+mod read_ahead;
 mod reader;
 mod replies;
 mod rows;

@@ -61,7 +61,7 @@ impl StateStore for SqliteStore {
     }
 
     fn record(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemRecord>> {
-        self.view(Size::Lookup, Scope::Item(handler, item), load::record(handler, item))?.record(handler, item)
+        self.find_record(handler, item)
     }
 
     fn retry_states(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, RetryState>> {

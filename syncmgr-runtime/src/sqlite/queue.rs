@@ -11,7 +11,9 @@ use syncmgr_core::sync::Mutex;
 mod keys;
 mod scope;
 
-use keys::{Key, cost, keys};
+use keys::{cost, keys};
+
+pub(super) use keys::Key;
 pub(super) use scope::Scope;
 
 use super::replies::{Replies, Reply};
@@ -43,6 +45,13 @@ pub(super) struct Write {
 pub(super) struct Queued {
     pub(super) changes: Vec<StateChange>,
     pub(super) number: u64,
+}
+
+impl Write {
+    /// Calls `touch` with the subjects of the changes.
+    pub(super) fn touched(&self, touch: &mut impl FnMut(Key)) {
+        keys(&self.changes, touch);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -116,7 +125,7 @@ impl Queue {
             state.settled = write.number;
             state.unsettled.pop_front();
             state.waiting -= cost(&write.changes);
-            keys(&write.changes, &mut |key| {
+            write.touched(&mut |key| {
                 if state.touched.get(&key) == Some(&write.number) {
                     state.touched.remove(&key);
                 }

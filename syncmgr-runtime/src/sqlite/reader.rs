@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use syncmgr_core::error::SyncResult;
+use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::record::ItemRecord;
 use syncmgr_core::store::StateStore;
 use syncmgr_core::sync::Mutex;
 
@@ -11,6 +13,7 @@ use super::SqliteStore;
 use super::error::StoreError;
 use super::load;
 use super::queue::{Queued, Scope};
+use super::read_ahead::Stored;
 use crate::memory::{Contents, MemoryStore};
 
 /// Reads committed data.
@@ -59,15 +62,52 @@ impl SqliteStore {
         scope: Scope,
         load: impl FnOnce(&Connection, &mut Contents) -> rusqlite::Result<()>,
     ) -> SyncResult<MemoryStore> {
-        let queued = self.parts.writer.as_ref().map(|writer| writer.queued(scope)).unwrap_or_default();
+        let queued = self.queued(scope);
         let (contents, stored) = self.parts.reader.read(size, |connection| load_current(connection, &queued, load))?;
-        let view = MemoryStore::from(contents);
-        for write in queued.into_iter().filter(|write| write.number > stored) {
-            // The changes are applied when the method returns. A refused write changes nothing.
-            drop(view.write(write.changes));
-        }
-        Ok(view)
+        Ok(with_queued(contents, stored, queued))
     }
+
+    /// Returns the record of an item like [`view`](Self::view), and may read the next ones in advance. A store that is open read-only
+    /// reads nothing in advance, because another program may change it.
+    pub(super) fn find_record(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemRecord>> {
+        let Some(writer) = &self.parts.writer else {
+            let mut place = None;
+            let load = load::record(handler, item, &mut place);
+            return self.view(Size::Lookup, Scope::Item(handler, item), load)?.record(handler, item);
+        };
+        let queued = writer.queued(Scope::Item(handler, item));
+        let mut ahead = writer.read_ahead.lock();
+        let (contents, stored) = match ahead.get(handler, item) {
+            Some(Stored { record, .. }) if queued.is_empty() => return Ok(Some(record)),
+            Some(Stored { record, number }) => {
+                let mut contents = Contents::default();
+                contents.stored(handler).items.insert(item, record);
+                (contents, number)
+            }
+            None => self.parts.reader.read(Size::Lookup, |connection| {
+                let mut place = None;
+                let loaded = load_current(connection, &queued, load::record(handler, item, &mut place))?;
+                place.into_iter().for_each(|place| ahead.follow(connection, handler, place));
+                Ok(loaded)
+            })?,
+        };
+        drop(ahead);
+        with_queued(contents, stored, queued).record(handler, item)
+    }
+
+    fn queued(&self, scope: Scope) -> Vec<Queued> {
+        self.parts.writer.as_ref().map(|writer| writer.queued(scope)).unwrap_or_default()
+    }
+}
+
+/// Applies the queued changes that the store does not contain yet.
+fn with_queued(contents: Contents, stored: u64, queued: Vec<Queued>) -> MemoryStore {
+    let view = MemoryStore::from(contents);
+    for write in queued.into_iter().filter(|write| write.number > stored) {
+        // The changes are applied when the method returns. A refused write changes nothing.
+        drop(view.write(write.changes));
+    }
+    view
 }
 
 /// Loads data, and returns it with the number of the last write that it contains.

@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use futures::channel::oneshot;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::store::StateChange;
+use syncmgr_core::sync::Mutex;
 
 use super::apply::{Applier, ApplyError, RollbackScope};
 use super::error::StoreError;
@@ -14,23 +15,33 @@ use super::lock::Lock;
 use super::open::Opened;
 use super::options::SqliteOptions;
 use super::queue::{Queue, Queued, Scope, Write};
+use super::read_ahead::ReadAhead;
 
 /// A handle to the writing thread. Dropping the handle waits until all queued changes are stored.
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: Arc<Queue>,
+    pub(super) read_ahead: Arc<Mutex<ReadAhead>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     /// Starts the thread, which holds the lock until it exits.
     pub(super) fn start(path: PathBuf, opened: Opened, lock: Lock, options: SqliteOptions) -> Result<Self, StoreError> {
-        let queue = Arc::<Queue>::default();
+        let (queue, read_ahead) = (Arc::<Queue>::default(), Arc::<Mutex<ReadAhead>>::default());
         let failed = |error| StoreError::of_io(&path, &error);
         let applier = Applier::new(path.clone(), opened, &options);
-        let writer = WriterThread { path: path.clone(), applier, options, queue: queue.clone(), _lock: lock };
+        let (queue_of_thread, read_ahead_of_thread) = (queue.clone(), read_ahead.clone());
+        let writer = WriterThread {
+            path: path.clone(),
+            applier,
+            options,
+            queue: queue_of_thread,
+            read_ahead: read_ahead_of_thread,
+            _lock: lock,
+        };
         let thread = thread::Builder::new().name("syncmgr-store".to_string()).spawn(|| writer.work());
-        Ok(Self { queue, thread: Some(thread.map_err(failed)?) })
+        Ok(Self { queue, read_ahead, thread: Some(thread.map_err(failed)?) })
     }
 
     /// Queues changes, which are stored atomically. The receiver resolves to the result.
@@ -72,6 +83,7 @@ struct WriterThread {
     applier: Applier,
     options: SqliteOptions,
     queue: Arc<Queue>,
+    read_ahead: Arc<Mutex<ReadAhead>>,
     _lock: Lock,
 }
 
@@ -96,6 +108,7 @@ impl WriterThread {
             }
             self.options.failpoints.at("batch taken");
             let results = self.store(&batch);
+            self.read_ahead.lock().forget(&batch);
             self.queue.settle(&batch);
             self.options.failpoints.at("before waiters told");
             self.queue.replies.send_all(batch.drain(..).map(|write| write.reply).zip(results));

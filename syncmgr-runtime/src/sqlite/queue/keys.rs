@@ -5,7 +5,7 @@ use syncmgr_core::store::StateChange;
 
 /// The subject of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Key {
+pub(in crate::sqlite) enum Key {
     /// One item's record or answers.
     Item(HandlerId, ItemId),
     /// Every item of a handler.
