@@ -67,6 +67,11 @@ impl Claims {
 
     /// Returns `true` if the claims are granted now. Otherwise the item is queued.
     pub(super) fn claim(&mut self, item: ItemOfRun, claims: ClaimSet, priority: Priority) -> bool {
+        let is_unwanted = |claim| !self.wanted.contains_key(claim);
+        if !self.held.contains_key(&item) && claims.iter().all(|claim| is_unwanted(claim) && self.is_free(claim)) {
+            self.take(item, claims);
+            return true;
+        }
         let rank = self.enqueue(item, claims, priority);
         // No other item gets its claims now: an item whose claims were free already has them.
         self.grant([rank].into()).contains(&item)

@@ -49,14 +49,14 @@ impl Attempt {
         true
     }
 
-    /// Reports the claims of the items that have ended to the host, after releasing the lock.
-    pub(super) fn report_claims(&self, mut state: MutexGuard<'_, State>) {
-        let used = std::mem::take(&mut state.claims_used);
-        drop(state);
-        for Ended { index, verdict } in used {
+    /// Reports the claims of the items that have ended to the host, without the lock.
+    pub(super) fn report_claims<'a>(&'a self, mut state: MutexGuard<'a, State>) {
+        while let Some(Ended { index, verdict }) = state.claims_used.pop_front() {
+            drop(state);
             if self.claims_any(index) {
                 self.link.claims_used(&self.selection()[index], verdict);
             }
+            state = self.lock();
         }
     }
 
@@ -74,7 +74,7 @@ impl Attempt {
 
     /// Marks a held item as ready, because it has its claims. Returns `false` if the item no longer waits for claims.
     pub(crate) fn ready(&self, item: ItemId) -> bool {
-        let ready = self.index_of(item).is_some_and(|index| self.change(|state| state.items.ready(index)));
+        let ready = self.mark_ready(item);
         if ready {
             // An error means that the attempt has ended and needs no workers.
             let _ = self.request_workers();
@@ -82,11 +82,28 @@ impl Attempt {
         ready
     }
 
-    /// Releases the claims of an item that has ended or no longer waits for them.
+    fn mark_ready(&self, item: ItemId) -> bool {
+        self.index_of(item).is_some_and(|index| self.change(|state| state.items.ready(index)))
+    }
+
+    /// Releases the claims of an item that has ended or no longer waits for them, and requests workers for the items that get them.
     pub(super) fn release(&self, index: usize) {
-        if self.claims_any(index) {
-            self.link.release(self.selection()[index].id());
+        if self.pass_claims(index) {
+            // An error means that the attempt has ended and needs no workers.
+            let _ = self.request_workers();
         }
+    }
+
+    /// Releases the claims of an item. Returns `true` if other items of this run have their claims now; the caller begins them or
+    /// requests workers for them.
+    pub(super) fn pass_claims(&self, index: usize) -> bool {
+        if !self.claims_any(index) {
+            return false;
+        }
+        let granted = self.link.release(self.selection()[index].id());
+        let (ready, unneeded): (Vec<_>, Vec<_>) = granted.into_iter().partition(|item| self.mark_ready(*item));
+        unneeded.into_iter().for_each(|item| self.link.requeue(item));
+        !ready.is_empty()
     }
 
     /// Returns `true` if so many items wait for claims that the items behind them are not checked yet.
@@ -109,7 +126,11 @@ impl Attempt {
     }
 
     fn claims_of(&self, index: usize) -> ClaimSet {
-        let mut claims: Vec<Claim> = self.selection()[index].claims().iter().chain(&self.claims).cloned().collect();
+        let of_item = self.selection()[index].claims();
+        if let ([claim], []) | ([], [claim]) = (of_item, &self.claims[..]) {
+            return [claim.clone()].into();
+        }
+        let mut claims: Vec<Claim> = of_item.iter().chain(&self.claims).cloned().collect();
         // Of equal claims, the one with the smallest capacity stays; no capacity counts as 1.
         claims.sort_unstable_by(|one, other| one.cmp(other).then(one.capacity().cmp(&other.capacity())));
         claims.dedup();

@@ -77,9 +77,11 @@ pub(crate) trait HostLink: Send + Sync {
         let _ = item;
         None
     }
-    /// Releases the claims of an item that has ended or no longer waits for them.
-    fn release(&self, item: ItemId) {
+    /// Releases the claims of an item that has ended or no longer waits for them. Returns the items of this run that have their claims
+    /// now.
+    fn release(&self, item: ItemId) -> Vec<ItemId> {
         let _ = item;
+        Vec::new()
     }
     /// Releases the claims of an item that had them but did not begin. The item has to claim again.
     fn requeue(&self, item: ItemId) {

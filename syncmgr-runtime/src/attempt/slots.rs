@@ -70,13 +70,16 @@ impl Attempt {
         }
         let mut state = self.lock();
         let cancelled_at = ended.as_ref().and_then(|ended| state.end_in_slot(slot, ended));
+        let mut passed_claims = false;
         if state.claiming {
             self.report_claims(state);
-            ended.iter().for_each(|ended| self.release(ended.index));
+            passed_claims = ended.as_ref().is_some_and(|ended| self.pass_claims(ended.index));
             state = self.claim_next();
         }
         let assignment = if self.may_assign(&mut state) { state.assign_next(slot) } else { state.leave(slot) };
         let is_last = contended && !state.items.has_next();
+        // This worker has taken the first of the items that got its claims.
+        let needs_workers = passed_claims && state.items.has_ready();
         let wakers = if assignment.is_some() { mem::take(&mut state.observers) } else { state.take_wakers() };
         let ended_tokens = mem::take(&mut state.ended_tokens);
         drop(state);
@@ -88,6 +91,10 @@ impl Attempt {
         }
         if assignment.is_none() {
             self.link.return_workers(1);
+        }
+        if needs_workers {
+            // An error means that the attempt has ended and needs no workers.
+            let _ = self.request_workers();
         }
         self.assign(assignment, context)
     }

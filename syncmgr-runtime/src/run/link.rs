@@ -229,8 +229,8 @@ impl HostLink for RunLink {
         self.run.upgrade()?.hold_of_claims(item)
     }
 
-    fn release(&self, item: ItemId) {
-        self.host.admission.release(self.item(item));
+    fn release(&self, item: ItemId) -> Vec<ItemId> {
+        self.host.admission.release(self.item(item))
     }
 
     fn yields_permit(&self) -> bool {

@@ -147,10 +147,20 @@ impl Admission {
         self.decide(|host| host.claim(item, claims))
     }
 
-    /// Releases the claims of an item that has ended or no longer waits for them.
-    pub(crate) fn release(&self, item: ItemOfRun) {
-        let grants = self.decide(|host| host.release(item));
+    /// Releases the claims of an item that has ended or no longer waits for them. Returns the items of the same run that have their
+    /// claims now; the items of other runs begin.
+    pub(crate) fn release(&self, item: ItemOfRun) -> Vec<ItemId> {
+        let mut granted = Vec::new();
+        let mut grants = self.decide(|host| host.release(item));
+        grants.retain(|grant| match grant {
+            Grant::Begin(next) if next.run == item.run => {
+                granted.push(next.item);
+                false
+            }
+            _ => true,
+        });
         self.perform(grants);
+        granted
     }
 
     /// Returns an item to the queue.
