@@ -23,6 +23,12 @@ pub(crate) fn fail(count: usize, meter: &Meter) {
     measure(count, meter, items(count), End::Failure);
 }
 
+pub(crate) fn fail_unstored(count: usize, meter: &Meter) {
+    let (runtime, manager) = (runtime(), SyncManager::builder().build());
+    manager.register(fixture(0, items(count), End::Failure)).expect("the handler is new");
+    meter.measure(count, || runtime.block_on(session(&manager)));
+}
+
 pub(crate) fn need_user(count: usize, meter: &Meter) {
     measure(count, meter, items(count), End::NeedsUser);
 }

@@ -46,11 +46,12 @@ impl Dimension {
     }
 }
 
-const DIMENSIONS: [Dimension; 28] = [
+const DIMENSIONS: [Dimension; 29] = [
     dimension("register a handler", handlers::register),
     dimension("unregister a handler", handlers::unregister),
     dimension("item that succeeds", items::succeed),
     dimension("item that fails", items::fail),
+    dimension("item that fails, no store", items::fail_unstored),
     dimension("item that needs the user", items::need_user),
     dimension("item that asks a question", items::ask),
     dimension("item behind a claim of capacity 1", items::claim_one),

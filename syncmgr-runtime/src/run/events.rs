@@ -2,6 +2,8 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 
 use syncmgr_core::decision::hold::Hold;
@@ -64,8 +66,8 @@ struct Inner {
     dropped: usize,
     /// The entries before this event are stored, except for those in `postponed`.
     saved: usize,
-    /// The entries that could not be stored yet, in order.
-    postponed: Vec<usize>,
+    /// The entries that could not be stored yet, by their item.
+    postponed: BTreeSet<(ItemId, u32)>,
     /// `true` if entries were deleted since the last save.
     changed: bool,
 }
@@ -111,6 +113,30 @@ impl Inner {
     /// Returns the log, each entry with its event.
     fn log(&self) -> impl Iterator<Item = (usize, &Arc<LogEntry>)> {
         (0..self.events.len()).filter_map(|event| Some((event, self.entry(event)?)))
+    }
+
+    /// Returns the events since the last call.
+    fn take_new(&mut self) -> Range<usize> {
+        mem::replace(&mut self.saved, self.events.len())..self.events.len()
+    }
+
+    /// Returns the postponed entries of an item, and removes them.
+    fn take_postponed(&mut self, item: ItemId) -> Vec<usize> {
+        let of_item: Vec<_> = self.postponed.range((item, 0)..=(item, u32::MAX)).copied().collect();
+        of_item.iter().for_each(|entry| _ = self.postponed.remove(entry));
+        of_item.into_iter().map(|(_, event)| event as usize).collect()
+    }
+
+    /// Returns the entries of these events as a change of the stored log.
+    fn save(&mut self, mut unsaved: Vec<usize>) -> Option<Unsaved> {
+        if mem::take(&mut self.changed) {
+            let is_postponed = |event, entry| key(entry, event).is_some_and(|key| self.postponed.contains(&key));
+            let saved = self.log().filter(|(event, entry)| !is_postponed(*event, entry));
+            return Some(Unsaved::Replaced(saved.map(|(_, entry)| entry.clone()).collect()));
+        }
+        unsaved.sort_unstable();
+        let entries: Vec<_> = unsaved.into_iter().filter_map(|event| self.entry(event).cloned()).collect();
+        (!entries.is_empty()).then_some(Unsaved::Appended(entries))
     }
 
     /// Returns the events that are entries about an item.
@@ -229,25 +255,28 @@ impl RunEvents {
         self.0.lock().events.iter().filter_map(not_run_item).collect()
     }
 
-    /// Returns the changes of the log since the last call, among the entries that may be stored now.
-    pub(crate) fn unsaved(&self, may_be: impl Fn(&LogEntry) -> bool) -> Option<Unsaved> {
+    /// Returns the changes of the log since the last call. The entries of an item for which `waits` returns `true` are left out until
+    /// a call has the item in `ended`.
+    pub(crate) fn unsaved(&self, ended: &BTreeSet<ItemId>, waits: impl Fn(ItemId) -> bool) -> Option<Unsaved> {
         let mut inner = self.0.lock();
-        let changed = std::mem::take(&mut inner.changed);
-        let mut unsaved = std::mem::take(&mut inner.postponed);
-        unsaved.extend(inner.saved..inner.events.len());
-        inner.saved = inner.events.len();
-        let is_postponed = |event: &usize| inner.entry(*event).is_some_and(|entry| !may_be(entry));
-        let (postponed, unsaved): (Vec<_>, Vec<_>) = unsaved.into_iter().partition(is_postponed);
-        let is_saved = |event: usize| postponed.binary_search(&event).is_err();
-        let entries: Vec<_> = match changed {
-            true => inner.log().filter(|(event, _)| is_saved(*event)).map(|(_, entry)| entry.clone()).collect(),
-            false => unsaved.into_iter().filter_map(|event| inner.entry(event).cloned()).collect(),
-        };
-        inner.postponed = postponed;
-        match changed {
-            true => Some(Unsaved::Replaced(entries)),
-            false => (!entries.is_empty()).then_some(Unsaved::Appended(entries)),
+        let mut unsaved: Vec<_> = ended.iter().flat_map(|item| inner.take_postponed(*item)).collect();
+        for event in inner.take_new() {
+            let about = inner.entry(event).and_then(|entry| key(entry, event));
+            match about.filter(|(item, _)| !ended.contains(item) && waits(*item)) {
+                Some(about) => _ = inner.postponed.insert(about),
+                None => unsaved.push(event),
+            }
         }
+        inner.save(unsaved)
+    }
+
+    /// Returns all changes of the log since the last call, with the entries left out so far.
+    pub(crate) fn all_unsaved(&self) -> Option<Unsaved> {
+        let mut inner = self.0.lock();
+        let mut unsaved: Vec<_> =
+            mem::take(&mut inner.postponed).into_iter().map(|(_, event)| event as usize).collect();
+        unsaved.extend(inner.take_new());
+        inner.save(unsaved)
     }
 
     /// Returns the event at this index, if there is one yet.

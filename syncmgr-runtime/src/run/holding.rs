@@ -215,7 +215,7 @@ impl Run {
         let (fence, time) = (self.attempt().fence(), self.host().now().wall);
         changes.push(StateChange::Ended { handler: self.id.handler, fence, time, items });
         changes.extend(self.still_counted(verdict));
-        changes.extend(self.unsaved_log(|_| true));
+        changes.extend(self.events.all_unsaved().map(|unsaved| self.log_change(unsaved)));
         self.store_all(changes);
     }
 

@@ -372,7 +372,7 @@ impl Run {
 
     /// Stores the changes of the log.
     pub(super) fn save_log(&self) {
-        if let Some(log) = self.unsaved_log(|_| true) {
+        if let Some(log) = self.events.all_unsaved().map(|unsaved| self.log_change(unsaved)) {
             self.store(log);
         }
     }

@@ -197,9 +197,8 @@ impl Run {
             changes.push(StateChange::Ended { handler, fence, time, items });
         }
         // An item's log entries are stored with its end, not before.
-        let may_be =
-            |entry: &LogEntry| entry.item.is_none_or(|item| ends.contains(&item) || attempt.phase_of(item).is_none());
-        changes.extend(self.unsaved_log(may_be));
+        let unsaved = self.events.unsaved(&ends, |item| attempt.phase_of(item).is_some());
+        changes.extend(unsaved.map(|unsaved| self.log_change(unsaved)));
         changes
     }
 
@@ -227,15 +226,14 @@ impl Run {
             .with_consumed(consumed)
     }
 
-    /// Returns the change that stores the log, if it has changed since the last call.
-    pub(super) fn unsaved_log(&self, may_be: impl Fn(&LogEntry) -> bool) -> Option<StateChange> {
-        let unsaved = self.events.unsaved(may_be)?;
+    /// Returns the change that stores a part of the log.
+    pub(super) fn log_change(&self, unsaved: Unsaved) -> StateChange {
         let (host, handler, session) = (self.host(), self.id.handler, self.id.session);
         let (manager, time) = (host.id, host.now().wall);
-        Some(match unsaved {
+        match unsaved {
             Unsaved::Appended(entries) => StateChange::Logged { handler, manager, session, time, entries },
             Unsaved::Replaced(entries) => StateChange::Log { handler, manager, session, time, entries },
-        })
+        }
     }
 }
 
