@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::Mode;
@@ -172,8 +173,12 @@ impl Run<'_> {
 
     /// Gives files new names, which follows the copies of these files.
     fn link_files(&self) -> Result<(), Stopped> {
-        for (directory, change) in self.plan.changes().filter(|(_, change)| matches!(change.action, Action::LinkTo(_)))
-        {
+        for (directory, change) in self.plan.changes() {
+            let Action::LinkTo(first) = &change.action else { continue };
+            if !self.plan.is_current(first) {
+                // A copy replaces the link, and the next run compares the directory again to make it.
+                directory.outcome.expect(1);
+            }
             let pair = self.root.tolerate(self.monitor, self.root.descend(&directory.path))?;
             pair.map_or(Ok(()), |pair| self.make_change(directory, &pair, change))?;
         }
@@ -186,6 +191,7 @@ impl Run<'_> {
         let made = self.try_change(pair, change, name, &directory.path.join(name));
         if let Some((done, inode)) = self.root.tolerate(self.monitor, made)? {
             self.monitor.done(done);
+            change.is_made.store(true, Ordering::Relaxed);
             inode.map_or_else(|| directory.outcome.kept(), |inode| directory.outcome.made(name, inode));
         }
         Ok(())
@@ -199,17 +205,10 @@ impl Run<'_> {
         name: &OsStr,
         path: &Path,
     ) -> Result<(Done, Option<u64>), Failure> {
-        let Copied { temporary, inode } = match &change.action {
-            Action::SetAttributes(attributes) if set_attributes(pair, name, attributes).is_ok() => {
-                return Ok((Done::Adjusted, None));
-            }
-            Action::SetAttributes(_) | Action::CopyFile(_) => copy_file(pair, name, path, self.monitor)?,
-            Action::MakeLink(from) => copy_link(pair, name, path, from)?,
-            Action::LinkTo(first) => match link_file(self.root, pair, first) {
-                Ok(link) => link,
-                Err(_) => copy_file(pair, name, path, self.monitor)?,
-            },
-        };
+        if let Some(inode) = self.adjust(pair, change, name) {
+            return Ok((Done::Adjusted, inode));
+        }
+        let Copied { temporary, inode } = self.make_temporary(pair, change, name, path)?;
         match change.occupant {
             Occupant::None | Occupant::Entry => {}
             // Without `--delete` only an empty directory may be replaced. Fails if entries were added since the scan.
@@ -219,6 +218,37 @@ impl Run<'_> {
         let published = temporary.publish(name, change.occupant).map_err(|cause| explain(&pair.to, name, cause));
         published.file_context("cannot be written in TO", path)?;
         Ok((Done::Copied, Some(inode)))
+    }
+
+    /// Makes a change without a new entry. Returns its inode number as `try_change` does; `None` if it needs a new entry.
+    fn adjust(&self, pair: &Pair, change: &Change, name: &OsStr) -> Option<Option<u64>> {
+        match &change.action {
+            Action::SetAttributes(attributes) => set_attributes(pair, name, attributes).is_ok().then_some(None),
+            // A rename of one name of a file to another would do nothing.
+            Action::LinkTo(first) if self.plan.is_current(first) => {
+                common_inode(self.root, pair, name, first).map(Some)
+            }
+            _ => None,
+        }
+    }
+
+    /// Makes the new entry of a change under a temporary name.
+    fn make_temporary<'a>(
+        &self,
+        pair: &'a Pair,
+        change: &Change,
+        name: &OsStr,
+        path: &Path,
+    ) -> Result<Copied<'a>, Failure> {
+        match &change.action {
+            Action::MakeLink(from) => Ok(copy_link(pair, name, path, from)?),
+            Action::LinkTo(first) if self.plan.is_current(first) => {
+                link_file(self.root, pair, first).or_else(|_| copy_file(pair, name, path, self.monitor))
+            }
+            Action::SetAttributes(_) | Action::CopyFile(_) | Action::LinkTo(_) => {
+                copy_file(pair, name, path, self.monitor)
+            }
+        }
     }
 
     /// Sets the attributes and times of a directory, after all changes inside, and records it if it is in sync.
@@ -300,6 +330,13 @@ fn link_file<'a>(root: &Pair, pair: &'a Pair, first: &Path) -> io::Result<Copied
     Copied::found(pair, temporary)
 }
 
+/// The inode number of the file `name` in TO if `first` is another of its names.
+fn common_inode(root: &Pair, pair: &Pair, name: &OsStr, first: &Path) -> Option<u64> {
+    let (parent, first) = locate(&root.to, first).ok()?;
+    let entries = [pair.to.entry(name).ok()??, parent.entry(first).ok()??];
+    (entries[0].id() == entries[1].id()).then(|| entries[0].inode())
+}
+
 fn set_attributes(pair: &Pair, name: &OsStr, attributes: &Attributes) -> io::Result<()> {
     attributes.apply(pair.to.open_file(name)?, pair.kept)
 }
@@ -326,7 +363,7 @@ mod tests {
     #[test]
     fn a_batch_is_limited_by_entries_and_bytes() {
         let sizes = |count: u32, size| {
-            let change = |name| Change { name, occupant: Occupant::None, action: Action::CopyFile(size) };
+            let change = |name| Change::new(name, Occupant::None, Action::CopyFile(size));
             batches(&(0..count).map(change).collect::<Vec<_>>()).iter().map(Range::len).collect::<Vec<_>>()
         };
         assert_eq!(sizes(600, 1), [256, 256, 88]);

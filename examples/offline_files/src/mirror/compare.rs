@@ -1,7 +1,6 @@
 //! Comparison of one name on both sides.
 
 use std::collections::HashSet;
-use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
@@ -172,42 +171,40 @@ impl Scan<'_> {
         target: &TargetEntry<'_>,
         from: Entry,
     ) -> Result<(), Failure> {
-        let copy = Action::CopyFile(from.size);
-        if let Some(first) = self.first_name(visit, target, &from) {
-            return self.change(visit, found, index, target, Action::LinkTo(Box::new(first)));
-        }
-        let Some(to) = target.to.filter(|to| self.is_alike(&from, to)) else {
-            return self.change(visit, found, index, target, copy);
+        let has_links = self.root.kept.hard_links && from.names > 1;
+        let action = match has_links.then(|| self.first_name(&from)).flatten() {
+            Some(first) => first.link_for(target),
+            None => self.file_action(visit, target, &from)?,
         };
-        let is_suspect = self.options.changed_since.is_some_and(|moment| !from.was_changed_before(moment));
-        if is_suspect && !visit.same_contents(target.name, self.monitor)? {
-            return self.change(visit, found, index, target, copy);
+        let to = target.to.filter(|_| action.is_none()).map(|to| to.id());
+        match action {
+            Some(action) => self.change(visit, found, index, target, action)?,
+            None => found.plan.unchanged += 1,
         }
-        match visit.new_attributes(target.name, &from, &to, self.root)? {
-            // Another name of the file in TO, as in a snapshot, keeps its attributes.
-            Some(_) if to.names > 1 && !self.root.kept.hard_links => self.change(visit, found, index, target, copy),
-            Some(attributes) => self.change(visit, found, index, target, Action::SetAttributes(Box::new(attributes))),
-            None => {
-                found.plan.unchanged += 1;
-                Ok(())
-            }
+        if has_links {
+            let first = || Linked { path: visit.path.join(target.name), to };
+            self.linked.lock().unwrap_or_else(PoisonError::into_inner).entry(from.id()).or_insert_with(first);
         }
+        Ok(())
     }
 
-    /// Returns the first name of a file whose other names are already scanned, if the one in TO must become a link to it.
-    fn first_name(&self, visit: &Visit, target: &TargetEntry<'_>, from: &Entry) -> Option<PathBuf> {
-        if !self.root.kept.hard_links || from.names < 2 {
-            return None;
+    /// The action that makes a file in TO equal to `from`; `None` if it is equal.
+    fn file_action(&self, visit: &Visit, target: &TargetEntry<'_>, from: &Entry) -> Result<Option<Action>, Failure> {
+        let copy = Some(Action::CopyFile(from.size));
+        let Some(to) = target.to.filter(|to| self.is_alike(from, to)) else { return Ok(copy) };
+        let is_suspect = self.options.changed_since.is_some_and(|moment| !from.was_changed_before(moment));
+        if is_suspect && !visit.same_contents(target.name, self.monitor)? {
+            return Ok(copy);
         }
-        let to = target.to.filter(|to| self.is_alike(from, to)).map(|to| to.id());
-        match self.linked.lock().unwrap_or_else(PoisonError::into_inner).entry(from.id()) {
-            Vacant(entry) => {
-                entry.insert(Linked { path: visit.path.join(target.name), to });
-                None
-            }
-            Occupied(first) if to.is_some() && first.get().to == to => None,
-            Occupied(first) => Some(first.get().path.clone()),
-        }
+        let attributes = visit.new_attributes(target.name, from, &to, self.root)?;
+        // Another name of the file in TO, as in a snapshot, keeps its attributes.
+        let is_shared = to.names > 1 && !self.root.kept.hard_links;
+        Ok(attributes.and_then(|new| if is_shared { copy } else { Some(Action::SetAttributes(Box::new(new))) }))
+    }
+
+    /// The first name of a file with several names, if one of them is already scanned.
+    fn first_name(&self, from: &Entry) -> Option<Linked> {
+        self.linked.lock().unwrap_or_else(PoisonError::into_inner).get(&from.id()).cloned()
     }
 
     fn link(
@@ -253,7 +250,7 @@ impl Scan<'_> {
             found.displace(target);
         }
         let name = u32::try_from(index).expect("a listing has fewer names than bytes");
-        found.changes.push(Change { name, occupant, action });
+        found.changes.push(Change::new(name, occupant, action));
         Ok(())
     }
 

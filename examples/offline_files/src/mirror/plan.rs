@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use super::attributes::Attributes;
@@ -76,6 +76,7 @@ pub(crate) struct Change {
     pub(crate) name: u32,
     pub(crate) occupant: Occupant,
     pub(crate) action: Action,
+    pub(super) is_made: AtomicBool,
 }
 
 /// The entry that had the name of a change in TO at the time of the scan.
@@ -147,6 +148,16 @@ impl Plan {
         self.directories.iter().flat_map(|directory| directory.changes.iter().map(move |change| (directory, change)))
     }
 
+    /// Returns `false` if the file at `path` needs a change that was not made.
+    pub(super) fn is_current(&self, path: &Path) -> bool {
+        let find = |path: &Path| {
+            let parent = path.parent()?;
+            let directory = self.directories.binary_search_by(|directory| (*directory.path).cmp(parent)).ok()?;
+            self.directories[directory].change_of(path.file_name()?)
+        };
+        find(path).is_none_or(|change| change.is_made.load(Ordering::Relaxed))
+    }
+
     /// The number of bytes to write, as of the scan.
     pub(crate) fn bytes(&self) -> u64 {
         self.changes().map(|(_, change)| change.size()).sum()
@@ -186,6 +197,11 @@ impl PlannedDirectory {
 
     pub(crate) fn name_of(&self, change: &Change) -> &OsStr {
         self.names.name(change.name as usize)
+    }
+
+    fn change_of(&self, name: &OsStr) -> Option<&Change> {
+        let index = self.changes.binary_search_by(|change| self.name_of(change).cmp(name)).ok()?;
+        Some(&self.changes[index])
     }
 }
 
@@ -230,6 +246,10 @@ impl Occupant {
 }
 
 impl Change {
+    pub(super) fn new(name: u32, occupant: Occupant, action: Action) -> Self {
+        Self { name, occupant, action, is_made: false.into() }
+    }
+
     /// The bytes to write, as of the scan.
     pub(crate) fn size(&self) -> u64 {
         if let Action::CopyFile(size) = self.action { size } else { 0 }
@@ -243,8 +263,7 @@ mod tests {
     use super::*;
 
     fn directory(displaced: &[u32]) -> PlannedDirectory {
-        let change =
-            |entries: &u32| Change { name: 0, action: Action::CopyFile(1), occupant: Occupant::Directory(*entries) };
+        let change = |entries: &u32| Change::new(0, Occupant::Directory(*entries), Action::CopyFile(1));
         let from = Entry::from(rustix::fs::stat(".").unwrap());
         let changes = displaced.iter().map(change).collect();
         let (names, outcome) = (Listing::default(), Expected::default());

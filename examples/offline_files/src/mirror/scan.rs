@@ -17,11 +17,11 @@ use super::extent::Extent;
 use super::listing::Listing;
 use super::monitor::{Failure, FileContext, Monitor, Stopped, tolerate};
 use super::own_files::OwnFiles;
-use super::plan::{Expected, Plan, PlannedDirectory};
+use super::plan::{Action, Expected, Plan, PlannedDirectory};
 use super::queue::{Queue, share};
 use super::scan_cache::{Both, ScanCache, SourceDigest};
 use super::spelling::swap_case;
-use super::visit::{Pending, Visit};
+use super::visit::{Pending, TargetEntry, Visit};
 
 /// The number of directories that one thread scans faster than several.
 const FEW_DIRECTORIES: usize = 16;
@@ -95,11 +95,20 @@ impl Facts {
 }
 
 /// A file with several names.
+#[derive(Clone)]
 pub(super) struct Linked {
     /// The path with the first of its names.
     pub(super) path: PathBuf,
     /// The file in TO, if it needs no copy.
     pub(super) to: Option<FileId>,
+}
+
+impl Linked {
+    /// The action that makes `target` another name of this file; `None` if it is one.
+    pub(super) fn link_for(self, target: &TargetEntry<'_>) -> Option<Action> {
+        let is_link = self.to.is_some() && self.to == target.to.map(|to| to.id());
+        (!is_link).then(|| Action::LinkTo(Box::new(self.path)))
+    }
 }
 
 impl Scan<'_> {

@@ -378,6 +378,23 @@ fn a_stop_during_a_copy_leaves_no_partial_file() {
 }
 
 #[test]
+fn no_hard_link_is_made_to_a_file_that_was_not_copied() {
+    let trees = Trees::new();
+    let [a, b] = ["docs/a", "docs/deep/b"].map(|name| trees.from.join(name));
+    file(&trees.to.join("docs/a"), "old", 1);
+    file(&a, "new", 2);
+    fs::create_dir(trees.from.join("docs/deep")).unwrap();
+    fs::hard_link(&a, b).unwrap();
+    let (mut pair, run) = (trees.pair(), Recorder::default());
+    pair.kept.hard_links = true;
+    let plan = scan(&pair, &docs(), ExtraEntries::Keep, &run).unwrap();
+    fs::remove_file(&a).unwrap();
+    let in_sync = carry_out(&pair, plan, &run).unwrap();
+    assert_eq!(fs::read_to_string(trees.to.join("docs/deep/b")).unwrap(), "new");
+    assert_eq!(in_sync.len(), 0, "the next run tries again to make the link");
+}
+
+#[test]
 fn temporary_files_of_a_killed_run_are_removed() {
     let trees = Trees::full();
     let leftover = "docs/.offline-files-0123456789abcdef.partial";

@@ -187,6 +187,36 @@ fn hard_links_are_kept_with_their_option_alone() {
 }
 
 #[test]
+fn hard_links_of_a_file_that_only_seems_equal_are_kept() {
+    let trees = Trees::new();
+    let names = ["docs/a", "docs/b"];
+    let inodes = || names.map(|name| fs::metadata(trees.to.join(name)).unwrap().ino());
+    file(&trees.from.join(names[0]), "new", 1);
+    fs::hard_link(trees.from.join(names[0]), trees.from.join(names[1])).unwrap();
+    file(&trees.to.join(names[0]), "old", 1);
+    fs::hard_link(trees.to.join(names[0]), trees.to.join(names[1])).unwrap();
+    assert_eq!(trees.run(&["-H", "--checksum"]).code, Some(0));
+    assert_eq!(inodes(), [inodes()[0]; 2]);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn new_permissions_of_a_file_with_several_names_keep_its_hard_links() {
+    let trees = Trees::new();
+    let names = ["docs/a", "docs/b"];
+    let inodes = || names.map(|name| fs::metadata(trees.to.join(name)).unwrap().ino());
+    file(&trees.from.join(names[0]), "text", 1);
+    fs::hard_link(trees.from.join(names[0]), trees.from.join(names[1])).unwrap();
+    trees.run(&["-H"]);
+    let before = inodes();
+    chmod(&trees.from.join(names[0]), 0o600);
+    let output = trees.run(&["-H", "--json"]);
+    assert_eq!((output.code, &output.item("docs")["counts"]["copied"]), (Some(0), &0.into()));
+    assert_eq!(inodes(), before);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
 fn another_name_of_a_target_file_keeps_its_permissions() {
     let trees = Trees::full();
     trees.run(&[]);
