@@ -315,12 +315,12 @@ fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &dyn Monitor
     Ok(())
 }
 
-/// Returns `true` if another run mirrors into a directory of TO that contains `path`.
+/// Returns `true` if another run mirrors into a directory that contains `path`, inside or outside TO.
 fn has_other_run(to: &Directory, path: &Path) -> bool {
     let inner = path.ancestors().skip(1).filter(|ancestor| !ancestor.as_os_str().is_empty());
     // A new handle, because the lock lasts as long as its handle.
     let open = |path| locate(to, path).ok().and_then(|(parent, name)| parent.enter(name).ok());
-    inner.filter_map(open).any(|directory| !directory.try_lock())
+    inner.filter_map(open).chain(to.outer()).any(|directory| directory.is_locked())
 }
 
 /// Gives the file at `first` in TO a temporary name in the directory of `pair`.

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::thread;
 
 use rustix::fs::{self, Access, AtFlags, Dir, FlockOperation, Mode, OFlags, RawMode};
 use rustix::io::Errno;
@@ -241,7 +242,34 @@ impl Directory {
     /// Locks this directory until the handle is closed. Returns `false` if another process holds the lock, and `true` on a file
     /// system without locks.
     pub(crate) fn try_lock(&self) -> bool {
-        fs::flock(&self.handle, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK)
+        /// Several times as many as the lock of `is_locked` in another process needs to end.
+        const ATTEMPTS: usize = 100_000;
+        for _ in 0..ATTEMPTS {
+            if self.gets_lock(FlockOperation::NonBlockingLockExclusive) {
+                return true;
+            }
+            if self.is_locked() {
+                return false;
+            }
+            thread::yield_now();
+        }
+        false
+    }
+
+    /// Returns `true` if another process holds the lock. Takes a lock itself until the handle is closed, which does not count as one.
+    pub(super) fn is_locked(&self) -> bool {
+        !self.gets_lock(FlockOperation::NonBlockingLockShared)
+    }
+
+    fn gets_lock(&self, operation: FlockOperation) -> bool {
+        fs::flock(&self.handle, operation) != Err(Errno::WOULDBLOCK)
+    }
+
+    /// The directories that contain this one, from the nearest on, as far as they can be opened.
+    pub(super) fn outer(&self) -> impl Iterator<Item = Self> {
+        let id = |directory: &Self| directory.about().ok().map(|about| about.id());
+        let outer = move |inner: &Self| inner.enter(OsStr::new("..")).ok().filter(|outer| id(outer) != id(inner));
+        std::iter::successors(outer(self), outer)
     }
 }
 
@@ -414,6 +442,20 @@ mod tests {
         assert!(!second.try_lock());
         drop(first);
         assert!(second.try_lock());
+    }
+
+    #[test]
+    fn a_look_for_other_runs_is_not_taken_for_one() {
+        for _ in 0..100 {
+            let tree = tempfile::tempdir().unwrap();
+            let [look, run, other] = [(); 3].map(|()| Directory::open(tree.path()).unwrap());
+            assert!(!look.is_locked());
+            thread::scope(|scope| {
+                scope.spawn(move || drop(look));
+                assert!(run.try_lock());
+            });
+            assert!(other.is_locked());
+        }
     }
 
     #[test]

@@ -405,6 +405,20 @@ fn temporary_files_of_a_killed_run_are_removed() {
 }
 
 #[test]
+fn temporary_files_of_a_run_into_an_outer_directory_are_kept() {
+    let trees = Trees::full();
+    let temporary = trees.to.join("docs/.offline-files-0123456789abcdef.partial");
+    file(&temporary, "half a fi", 1);
+    let outer = Directory::open(trees.base.path()).unwrap();
+    assert!(outer.try_lock());
+    trees.mirror_all(ExtraEntries::Delete);
+    assert!(temporary.exists());
+    drop(outer);
+    trees.mirror_all(ExtraEntries::Delete);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
 fn a_directory_that_cannot_be_created_is_one_error() {
     let trees = Trees::full();
     let (pair, run) = (trees.pair(), Recorder::default());
