@@ -39,6 +39,9 @@ pub(crate) fn carry_out(
     if plan.is_empty() {
         return Ok(plan.in_sync);
     }
+    // For some network file systems, an open directory has gone once it is renamed.
+    let reopened = (!plan.respellings.is_empty()).then(|| root.separate());
+    let root = reopened.as_ref().unwrap_or(root);
     let in_sync = Mutex::new(std::mem::take(&mut plan.in_sync));
     let forest = Forest::of(&plan);
     let run = Run { root, plan: &plan, forest: &forest, own_files, monitor, in_sync };
@@ -343,7 +346,7 @@ fn set_attributes(pair: &Pair, name: &OsStr, attributes: &Attributes) -> io::Res
 
 /// Names the entry that has the free name `name` after all, if it has another spelling.
 fn explain(directory: &Directory, name: &OsStr, cause: io::Error) -> io::Error {
-    let spelling = || directory.spelling(name, &directory.entry(name).ok()??).ok()?;
+    let spelling = || directory.spelling(name).ok()?;
     match (cause.kind() == io::ErrorKind::AlreadyExists).then(spelling).flatten() {
         Some(other) => collision(&other),
         None => cause,

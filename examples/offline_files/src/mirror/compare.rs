@@ -1,34 +1,23 @@
 //! Comparison of one name on both sides.
 
-use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use rustix::fs::FileType;
 
 use super::apply::collision;
 use super::delete::count_tree;
 use super::entry::{Entry, Kind, describe};
-use super::listing::{Checksum, Listing};
+use super::listing::Checksum;
 use super::monitor::{Failure, FileContext, FileError};
 use super::plan::{Action, Change, Deletion, Occupant, Plan, Respelling};
 use super::scan::{ExtraEntries, Linked, Scan};
 use super::scan_cache::SourceDigest;
+use super::sides::Sides;
 use super::temporary::is_leftover;
 use super::visit::{Pending, TargetEntry, Visit};
-
-/// A directory that is compared entry by entry.
-pub(super) struct Sides<'a> {
-    pub(super) visit: &'a Visit,
-    /// The names in FROM.
-    pub(super) names: &'a Listing,
-    /// The names in TO.
-    pub(super) listed: &'a Listing,
-    /// The names in TO that are other spellings of names in FROM.
-    pub(super) respelled: Mutex<HashSet<OsString>>,
-}
 
 /// The results of the comparison of some entries of a directory.
 #[derive(Default)]
@@ -49,17 +38,15 @@ pub(super) struct Found {
     pub(super) has_extra: bool,
 }
 
-impl Sides<'_> {
-    /// The names that only TO has, without other spellings of names in FROM.
-    pub(super) fn only_in_target(&self) -> impl Iterator<Item = &OsStr> {
-        let respelled = self.respelled.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.listed.without(self.names).filter(move |name| !respelled.contains(*name))
-    }
-}
-
 impl Found {
     pub(super) fn with_checksum(checksum: Checksum) -> Self {
         Self { checksum, ..Self::default() }
+    }
+
+    /// Records that an entry in TO gets another name. The next run compares the directory again, also if that fails.
+    fn expect_respelling(&mut self) {
+        self.touched = true;
+        self.source.merge(SourceDigest::UNKNOWN);
     }
 
     /// Counts an entry of FROM.
@@ -91,15 +78,17 @@ impl Scan<'_> {
         from: Entry,
     ) -> Result<(), Failure> {
         let (visit, name) = (sides.visit, sides.names.name(index));
-        let is_listed = sides.listed.contains(name);
         // At the top level, each directory in FROM is an item of its own.
         let is_item = visit.is_top() && from.is_directory();
-        if is_item && is_listed {
+        if is_item && sides.listed.contains(name) {
             return Ok(());
         }
-        let target = visit.find(name)?;
-        if target.to.is_some() && !is_listed {
-            self.respell(sides, found, &target, is_item)?;
+        if !is_item && sides.complete_respell(name) {
+            found.expect_respelling();
+        }
+        let target = sides.find(name)?;
+        if !is_item {
+            self.respell(sides, found, &target)?;
         }
         match from.kind {
             Kind::Directory if is_item => return Ok(()),
@@ -112,38 +101,16 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Plans to rename an entry that TO lists in another spelling. The other spelling is no longer an extra entry.
-    fn respell(
-        &self,
-        sides: &Sides<'_>,
-        found: &mut Found,
-        target: &TargetEntry<'_>,
-        is_item: bool,
-    ) -> Result<(), Failure> {
-        let visit = sides.visit;
-        let Some(spelling) = visit.spelling(target)? else { return Ok(()) };
-        let is_free = !sides.names.contains(&spelling) && sides.listed.contains(&spelling);
-        let mut respelled = sides.respelled.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_free || !respelled.insert(spelling.clone()) {
-            return Err(collides(visit, target, &spelling).into());
+    /// Plans to rename an entry that TO lists in another spelling.
+    fn respell(&self, sides: &Sides<'_>, found: &mut Found, target: &TargetEntry<'_>) -> Result<(), FileError> {
+        let Some(spelling) = sides.spelling(target) else { return Ok(()) };
+        let is_of_item = || sides.visit.is_top() && self.root.claims.claim(spelling, target.name).is_err();
+        if !sides.is_free(target, spelling) || is_of_item() {
+            return Err(collides(sides.visit, target, spelling));
         }
-        // Another item may be at work in a directory at the top level.
-        if !is_item {
-            found.touched = true;
-            // The next run compares the directory again, also if the name cannot be changed.
-            found.source.merge(SourceDigest::UNKNOWN);
-            let (directory, to) = (visit.path.clone(), target.name.to_owned());
-            found.plan.respellings.push(Respelling { directory, from: spelling, to });
-        }
+        found.expect_respelling();
+        found.plan.respellings.push(Respelling::of(&sides.visit.path, spelling, target.name));
         Ok(())
-    }
-
-    /// Fails if TO lists an item's directory as the directory of another item.
-    pub(super) fn refuse_collision(&self, top: &Visit, target: &TargetEntry<'_>) -> Result<(), FileError> {
-        match top.spelling(target)? {
-            Some(other) if top.find_from(&other)?.is_some() => Err(collides(top, target, &other)),
-            _ => Ok(()),
-        }
     }
 
     pub(super) fn skip_special(&self, visit: &Visit, name: &OsStr, special: FileType) {
@@ -271,9 +238,10 @@ impl Scan<'_> {
     }
 
     /// Plans the deletion of the entry `name`, which only TO has.
-    pub(super) fn only_in_target(&self, visit: &Visit, found: &mut Found, name: &OsStr) -> Result<(), Failure> {
+    pub(super) fn only_in_target(&self, sides: &Sides<'_>, found: &mut Found, name: &OsStr) -> Result<(), Failure> {
+        let visit = sides.visit;
         let target = visit.find(name)?;
-        let Some(to) = target.to else { return Ok(()) };
+        let Some(to) = target.to.filter(|to| !sides.keeps(to)) else { return Ok(()) };
         let path = visit.path.join(name);
         if to.kind != Kind::Directory && is_leftover(name) {
             found.touched = true;
@@ -324,6 +292,6 @@ impl Found {
 }
 
 /// The error for a name that TO does not distinguish from `other`, which FROM also has.
-fn collides(visit: &Visit, target: &TargetEntry<'_>, other: &OsStr) -> FileError {
+pub(super) fn collides(visit: &Visit, target: &TargetEntry<'_>, other: &OsStr) -> FileError {
     FileError::new(visit.path.join(target.name), "is not copied", collision(other))
 }

@@ -13,6 +13,7 @@ use rustix::fs::{self, Access, AtFlags, Dir, FlockOperation, Mode, OFlags, RawMo
 use rustix::io::Errno;
 
 use super::attributes::{Attributes, DEFAULT_ACL, Kept};
+use super::claims::Claims;
 use super::entry::{Entry, FileId, modified_at};
 use super::extended::{self, Place};
 use super::jobs::Jobs;
@@ -35,6 +36,7 @@ pub(crate) struct Pair {
     pub(crate) to: Directory,
     pub(crate) kept: Kept,
     pub(crate) sample: Arc<Sample>,
+    pub(super) claims: Arc<Claims>,
     /// The identities of the two roots.
     pub(super) roots: [Option<FileId>; 2],
     /// The permissions that the system takes from new files and directories.
@@ -280,7 +282,8 @@ impl Pair {
         let roots = [&from, &to].map(|root| root.about().ok().map(|about| about.id()));
         let gives_acls = to.gives_acls();
         let (jobs, trail_capacity) = (Arc::new(Jobs::new(0)), capacity_for(0));
-        Self { from, to, kept, sample, roots, umask: umask(), gives_acls, jobs, trail_capacity }
+        let claims = Arc::default();
+        Self { from, to, kept, sample, claims, roots, umask: umask(), gives_acls, jobs, trail_capacity }
     }
 
     /// This pair with at most `jobs` threads that work at the same time.

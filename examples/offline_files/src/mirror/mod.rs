@@ -7,6 +7,7 @@
 
 mod apply;
 mod attributes;
+mod claims;
 mod compare;
 mod contents;
 mod copy;
@@ -25,6 +26,7 @@ mod queue;
 mod sample;
 mod scan;
 mod scan_cache;
+mod sides;
 mod spelling;
 mod tasks;
 mod temporary;

@@ -205,6 +205,12 @@ impl PlannedDirectory {
     }
 }
 
+impl Respelling {
+    pub(super) fn of(directory: &Arc<Path>, from: &OsStr, to: &OsStr) -> Self {
+        Self { directory: directory.clone(), from: from.to_owned(), to: to.to_owned() }
+    }
+}
+
 impl Expected {
     pub(super) fn new(source: SourceDigest, has_extra: bool, checksum: Checksum) -> Self {
         Self { source, has_extra, checksum: checksum.0.into(), left: AtomicUsize::new(0) }

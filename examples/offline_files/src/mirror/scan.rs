@@ -10,17 +10,17 @@ use std::time::SystemTime;
 use rustix::io::Errno;
 
 use super::attributes::Attributes;
-use super::compare::{Found, Sides};
+use super::compare::{Found, collides};
 use super::directory::Pair;
 use super::entry::{Entry, FileId, Kind};
 use super::extent::Extent;
 use super::listing::Listing;
-use super::monitor::{Failure, FileContext, Monitor, Stopped, tolerate};
+use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, tolerate};
 use super::own_files::OwnFiles;
-use super::plan::{Action, Expected, Plan, PlannedDirectory};
+use super::plan::{Action, Expected, Plan, PlannedDirectory, Respelling};
 use super::queue::{Queue, share};
 use super::scan_cache::{Both, ScanCache, SourceDigest};
-use super::spelling::swap_case;
+use super::sides::Sides;
 use super::visit::{Pending, TargetEntry, Visit};
 
 /// The number of directories that one thread scans faster than several.
@@ -118,14 +118,30 @@ impl Scan<'_> {
         let Extent::Directory(name) = extent else { return Ok(Some(top.about)) };
         let from = top.find_from(name)?.filter(|from| from.kind == Kind::Directory);
         let from = from.ok_or(Errno::NOTDIR).file_context("cannot be opened in FROM", Path::new(name))?;
-        let target = top.find(name)?;
-        if swap_case(name).is_some_and(|swapped| top.find(&swapped).is_ok_and(|target| target.to.is_some())) {
-            self.refuse_collision(&top, &target)?;
-        }
         let mut found = Found::default();
+        let target = self.find_item(&top, &mut found, name)?;
         self.directory(&top, &mut found, &target, from);
-        self.lock().creates += found.plan.creates;
+        self.lock().merge(found.plan);
         Ok(found.directories.pop())
+    }
+
+    /// Looks up the directory of an item in TO, which gets the name in FROM. Fails if TO has the same directory for another item.
+    fn find_item<'n>(&self, top: &Visit, found: &mut Found, name: &'n OsStr) -> Result<TargetEntry<'n>, FileError> {
+        let mut target = top.find(name)?;
+        if target.to.is_none() && top.complete_respell(name) {
+            target = top.find(name)?;
+        }
+        let claims = &self.root.claims;
+        if target.to.is_none() || claims.lists(&self.root.to, name) {
+            return Ok(target);
+        }
+        let Some(spelling) = top.spelling(name)? else { return Ok(target) };
+        if top.list_source(&[])?.contains(&spelling) {
+            return Err(collides(top, &target, &spelling));
+        }
+        claims.claim(&spelling, name).map_err(|other| collides(top, &target, &other))?;
+        found.plan.respellings.push(Respelling::of(&top.path, &spelling, name));
+        Ok(target)
     }
 
     /// Scans a directory, and adds it to the plan if it changes. Its entries in TO are read only if it is not in the cache.
@@ -241,7 +257,8 @@ impl Scan<'_> {
         facts: Option<Facts>,
         hidden: &[&OsStr],
     ) -> Result<Found, Failure> {
-        let sides = Sides { visit, names, listed: &visit.list_target(hidden)?, respelled: Mutex::default() };
+        let listed = visit.list_target(hidden)?;
+        let sides = Sides::new(visit, names, &listed, hidden);
         let parts = self.in_chunks(names.len(), |range| {
             let mut found = Found::default();
             for index in range {
@@ -252,7 +269,7 @@ impl Scan<'_> {
         let mut found = parts.into_iter().fold(Found::with_checksum(sides.listed.checksum), Found::merge);
         for name in sides.only_in_target() {
             self.monitor.advance(0)?;
-            let compared = self.only_in_target(visit, &mut found, name);
+            let compared = self.only_in_target(&sides, &mut found, name);
             found.failed |= tolerate(self.monitor, compared)?.is_none();
         }
         Ok(found)
@@ -274,7 +291,11 @@ impl Scan<'_> {
             }
             None => self.read_entry(sides.visit, name, &mut found.source)?,
         };
-        let Some(from) = from else { return Ok(()) };
+        let Some(from) = from else {
+            // An entry that cannot be read is reported already, and its copy is no extra entry.
+            let _ = sides.find(name);
+            return Ok(());
+        };
         found.count_source(&from);
         let compared = self.compare(sides, found, index, from);
         found.failed |= self.root.tolerate(self.monitor, compared)?.is_none();

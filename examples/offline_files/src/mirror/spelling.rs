@@ -1,57 +1,85 @@
 //! Names in a TO that does not tell upper from lower case, or that stores other forms of the same letters.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::sync::OnceLock;
 
 use super::directory::Directory;
-use super::entry::Entry;
-use super::temporary::random_name;
+use super::entry::{Entry, FileId};
+use super::temporary::temporary_name;
+
+/// The names of a directory in TO, to look up the one that it lists for an entry which it finds under another name.
+pub(super) struct Spellings<'a> {
+    directory: &'a Directory,
+    names: Vec<&'a OsStr>,
+    by_folded_name: OnceLock<HashMap<String, &'a OsStr>>,
+    by_id: OnceLock<HashMap<FileId, (&'a OsStr, Entry)>>,
+}
+
+impl<'a> Spellings<'a> {
+    pub(super) fn new(directory: &'a Directory, names: impl Iterator<Item = &'a OsStr>) -> Self {
+        Self { directory, names: names.collect(), by_folded_name: OnceLock::new(), by_id: OnceLock::new() }
+    }
+
+    /// Returns the listed name of `entry`, which was found as `name`. `None` if no listed entry is like it.
+    ///
+    /// The metadata is read only if no name is equal but for its case, and then once: there may be many such entries.
+    pub(super) fn of(&self, name: &OsStr, entry: &Entry) -> Option<&'a OsStr> {
+        let fold_all = || self.names.iter().rev().map(|name| (fold(name), *name)).collect();
+        let folded = self.by_folded_name.get_or_init(fold_all).get(&fold(name)).copied();
+        folded.or_else(|| self.most_alike(entry))
+    }
+
+    /// Some network file systems give each spelling an inode number of its own, so that all other metadata count too.
+    fn most_alike(&self, entry: &Entry) -> Option<&'a OsStr> {
+        let read = |name: &&'a OsStr| Some((*name, self.directory.entry(name).ok()??));
+        let read_all = || self.names.iter().filter_map(read).map(|(name, entry)| (entry.id(), (name, entry))).collect();
+        let by_id = self.by_id.get_or_init(read_all);
+        let similar = || by_id.values().filter(|(_, other)| other.likeness(entry) > 0).min_by_key(|(name, _)| *name);
+        by_id.get(&entry.id()).or_else(similar).map(|(name, _)| *name)
+    }
+}
 
 impl Directory {
-    /// Returns the listed name of `entry`, which was found as `name`. `None` if `name` itself is listed.
-    ///
-    /// Some network file systems give each spelling an inode number of its own, so the name and the metadata count too.
-    pub(super) fn spelling(&self, name: &OsStr, entry: &Entry) -> io::Result<Option<OsString>> {
-        let names = self.names()?;
-        if names.iter().any(|listed| listed == name) {
-            return Ok(None);
-        }
-        let mut found = None;
-        for listed in names {
-            let Some(other) = self.entry(&listed)? else { continue };
-            let likeness = if fold(&listed) == fold(name) { 3 } else { other.likeness(entry) };
-            if likeness > found.as_ref().map_or(0, |(found, _)| *found) {
-                found = Some((likeness, listed));
-            }
-        }
-        Ok(found.map(|(_, listed)| listed))
+    /// Returns the listed name of the entry that is found as `name`. `None` if `name` itself is listed.
+    pub(super) fn spelling(&self, name: &OsStr) -> io::Result<Option<OsString>> {
+        let Some(entry) = self.entry(name)? else { return Ok(None) };
+        let listed = self.list(&[])?;
+        let is_listed = listed.contains(name);
+        let spelling = || Spellings::new(self, listed.names()).of(name, &entry).map(OsStr::to_owned);
+        Ok(if is_listed { None } else { spelling() })
     }
 
     /// Renames the entry `from` to another spelling of the same name. Both spellings are the same entry for some kernels, which
     /// then ignore a direct rename.
     pub(super) fn respell(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
-        let temporary = random_name();
-        self.rename(from, &temporary)?;
-        self.rename(&temporary, to).inspect_err(|_| drop(self.rename(&temporary, from)))
+        let temporary = temporary_name(to);
+        self.rename_new(from, &temporary)?;
+        self.rename_new(&temporary, to).inspect_err(|_| drop(self.rename(&temporary, from)))
     }
-}
 
-/// The name with upper and lower case exchanged; `None` if it has no letters.
-pub(super) fn swap_case(name: &OsStr) -> Option<OsString> {
-    let text = name.to_str()?;
-    let swapped: String = text
-        .chars()
-        .flat_map(|letter| {
-            if letter.is_lowercase() {
-                letter.to_uppercase().collect::<Vec<_>>()
-            } else {
-                letter.to_lowercase().collect()
-            }
-        })
-        .collect();
-    (swapped != text).then(|| swapped.into())
+    /// Completes a `respell` that was killed. Returns `false` if there was none.
+    pub(super) fn complete_respell(&self, to: &OsStr) -> bool {
+        self.rename_new(&temporary_name(to), to).is_ok()
+    }
 }
 
 fn fold(name: &OsStr) -> String {
     name.to_string_lossy().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_differs_by_case_alone_is_found_without_its_metadata() {
+        let tree = tempfile::tempdir().unwrap();
+        let directory = Directory::open(tree.path()).unwrap();
+        let names = ["a", "README", "b"].map(OsStr::new);
+        let spellings = Spellings::new(&directory, names.into_iter());
+        assert_eq!(spellings.of(OsStr::new("ReadMe"), &directory.about().unwrap()), Some(names[1]));
+        assert!(spellings.by_id.get().is_none());
+    }
 }

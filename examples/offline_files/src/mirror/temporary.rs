@@ -1,7 +1,7 @@
 //! Temporary entries, in the directory of their targets.
 
 use std::ffi::{OsStr, OsString};
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
@@ -10,7 +10,7 @@ use super::plan::Occupant;
 
 const PREFIX: &str = ".offline-files-";
 const SUFFIX: &str = ".partial";
-const RANDOM_DIGITS: usize = 16;
+const DIGITS: usize = 16;
 
 /// A new entry with a random name. It is removed on drop unless it is published.
 pub(crate) struct Temporary<'a> {
@@ -59,12 +59,23 @@ impl Drop for Temporary<'_> {
 /// Returns `true` if `name` is the name of a temporary entry.
 pub(crate) fn is_leftover(name: &OsStr) -> bool {
     let digits = name.as_bytes().strip_prefix(PREFIX.as_bytes()).and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()));
-    digits.is_some_and(|digits| digits.len() == RANDOM_DIGITS && digits.iter().all(u8::is_ascii_hexdigit))
+    digits.is_some_and(|digits| digits.len() == DIGITS && digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// An unpredictable name, because each `RandomState` has random keys.
 pub(super) fn random_name() -> OsString {
-    format!("{PREFIX}{:0RANDOM_DIGITS$x}{SUFFIX}", RandomState::new().build_hasher().finish()).into()
+    with_digits(RandomState::new().build_hasher().finish())
+}
+
+/// The name of an entry while it is renamed to `name`, from which a later run can tell that.
+pub(super) fn temporary_name(name: &OsStr) -> OsString {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(name.as_bytes());
+    with_digits(hasher.finish())
+}
+
+fn with_digits(number: u64) -> OsString {
+    format!("{PREFIX}{number:0DIGITS$x}{SUFFIX}").into()
 }
 
 #[cfg(test)]

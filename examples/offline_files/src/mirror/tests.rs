@@ -419,6 +419,32 @@ fn temporary_files_of_a_run_into_an_outer_directory_are_kept() {
 }
 
 #[test]
+fn an_entry_that_a_killed_run_was_renaming_gets_its_name() {
+    for extra_entries in [ExtraEntries::Keep, ExtraEntries::Delete] {
+        let trees = Trees::full();
+        trees.mirror_all(extra_entries);
+        for (directory, name) in [("", "docs"), ("docs", "deep"), ("docs", "plan.txt"), ("", "top.txt")] {
+            let inode = || fs::symlink_metadata(trees.to.join(directory).join(name)).unwrap().ino();
+            let before = inode();
+            let temporary = temporary::temporary_name(OsStr::new(name));
+            fs::rename(trees.to.join(directory).join(name), trees.to.join(directory).join(temporary)).unwrap();
+            assert_eq!(trees.mirror_all(extra_entries).errors(), [""; 0]);
+            assert_eq!(inode(), before, "{name}");
+            assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+        }
+    }
+}
+
+#[test]
+fn an_item_that_is_being_renamed_is_no_extra_entry() {
+    let trees = Trees::full();
+    let temporary = trees.to.join(temporary::temporary_name(OsStr::new("docs")));
+    file(&temporary.join("copy"), "copy", 1);
+    trees.mirror(&Extent::TopLevel, ExtraEntries::Delete);
+    assert!(temporary.join("copy").exists());
+}
+
+#[test]
 fn a_directory_that_cannot_be_created_is_one_error() {
     let trees = Trees::full();
     let (pair, run) = (trees.pair(), Recorder::default());

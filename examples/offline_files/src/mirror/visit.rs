@@ -10,6 +10,7 @@ use super::directory::{Directory, Pair};
 use super::entry::{Entry, Kind};
 use super::listing::Listing;
 use super::monitor::{Failure, FileContext, FileError, Monitor};
+use super::spelling::Spellings;
 
 /// A directory that is to be compared.
 #[derive(Debug)]
@@ -111,10 +112,20 @@ impl Visit {
         Ok(Some(from.for_copy(root.kept)).filter(|from| !from.equal(&to, &root.sample)))
     }
 
-    /// Returns the name that TO lists for an entry that it finds under `target`'s name; `None` if it lists that name.
-    pub(super) fn spelling(&self, target: &TargetEntry<'_>) -> Result<Option<OsString>, FileError> {
-        let spelling = self.to.as_ref().zip(target.to).map(|(to, entry)| to.spelling(target.name, &entry)).transpose();
+    /// Returns the name that TO lists for the entry that it finds as `name`; `None` if it lists that name.
+    pub(super) fn spelling(&self, name: &OsStr) -> Result<Option<OsString>, FileError> {
+        let spelling = self.to.as_ref().map(|to| to.spelling(name)).transpose();
         Ok(spelling.file_context("cannot be listed in TO", &self.path)?.flatten())
+    }
+
+    /// The names in TO by what they find.
+    pub(super) fn spellings<'a>(&'a self, names: impl Iterator<Item = &'a OsStr>) -> Option<Spellings<'a>> {
+        self.to.as_ref().map(|to| Spellings::new(to, names))
+    }
+
+    /// Gives an entry in TO the name to which a killed run was renaming it. Returns `false` if there is none.
+    pub(super) fn complete_respell(&self, name: &OsStr) -> bool {
+        self.to.as_ref().is_some_and(|to| to.complete_respell(name))
     }
 
     /// Returns `true` if the files on both sides have the same contents.

@@ -1,6 +1,8 @@
 """Mounts a directory with the limits of other file systems: quirks.py DIRECTORY MOUNT_POINT [OPTION=VALUE]...
 
 case=ignore    one entry for all spellings of a name (APFS, NTFS, exFAT, SMB)
+inodes=one     one inode number for all spellings of a name, as on a local disk
+fail=NAME      no look-up of this name succeeds
 grain=N        modification times in multiples of N nanoseconds (FAT: 2e9, HFS+: 1e9)
 latest=N       no modification time after this second (ext3: 2147483647)
 chmod=MODE     `ignore` accepts changes of permissions without effect, `refuse` does not accept them
@@ -9,10 +11,15 @@ utime=MODE     the same for changes of the modification time
 import errno
 import os
 import sys
+import unicodedata
 
 from fuse import FUSE, FuseOSError, Operations
 
 options = dict(argument.split("=", 1) for argument in sys.argv[3:])
+
+
+def fold(name):
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 class Quirks(Operations):
@@ -33,7 +40,7 @@ class Quirks(Operations):
         for name in filter(None, path.split("/")):
             names = os.listdir(found) if options.get("case") == "ignore" and os.path.isdir(found) else []
             if name not in names:
-                name = next((other for other in names if other.casefold() == name.casefold()), name)
+                name = next((other for other in names if fold(other) == fold(name)), name)
             found = os.path.join(found, name)
         return found
 
@@ -43,8 +50,10 @@ class Quirks(Operations):
         return option not in options
 
     def getattr(self, path, handle=None):
+        if os.path.basename(path) == options.get("fail"):
+            raise OSError(errno.EIO, "")
         about = os.lstat(self.real(path))
-        found = {key: getattr(about, key) for key in ("st_nlink", "st_size", "st_uid", "st_gid", "st_blocks", "st_mode")}
+        found = {key: getattr(about, key) for key in ("st_nlink", "st_size", "st_uid", "st_gid", "st_blocks", "st_mode", "st_ino")}
         found |= {key: getattr(about, key + "_ns") for key in ("st_atime", "st_mtime", "st_ctime")}
         grain = int(float(options.get("grain", 1)))
         latest = int(options.get("latest", 1 << 62)) * 10**9
@@ -101,4 +110,5 @@ class Quirks(Operations):
         os.rename(self.real(old), self.real(new))
 
 
-FUSE(Quirks(sys.argv[1]), sys.argv[2], foreground=True, hard_remove=True, attr_timeout=0, entry_timeout=0)
+FUSE(Quirks(sys.argv[1]), sys.argv[2], foreground=True, hard_remove=True, attr_timeout=0, entry_timeout=0,
+     **({"use_ino": True} if "inodes" in options else {}))

@@ -70,11 +70,75 @@ fn an_entry_renamed_by_case_alone_is_renamed_in_the_target() {
     let output = trees.run(&["--delete", "--yes", "--json"]);
     assert_eq!(output.code, Some(0), "{}", output.stdout);
     assert_eq!(names(&trees.to.join("docs")), ["PHOTOS", "ReadMe"]);
+    assert_eq!(names(&trees.to), ["ITEM", "TOP", "docs"]);
     assert!(
         trees.to.join("docs/PHOTOS/a").exists() && trees.to.join("ITEM/b").exists() && trees.to.join("TOP").exists()
     );
     assert_eq!(trees.run(&["--delete"]).code, Some(0));
     assert_eq!(names(&trees.to.join("docs")), ["PHOTOS", "ReadMe"]);
+}
+
+#[test]
+fn the_copy_of_an_entry_that_cannot_be_looked_up_is_not_deleted() {
+    // Of the four names, one cannot be read in FROM, one in TO, and one is beside such an entry of TO.
+    let Some((_quirks, trees)) = trees_with(&["case=ignore", "fail=BROKEN"]) else { return };
+    for name in ["docs/dead/a", "docs/broken/b", "docs/other/c"] {
+        file(&trees.to.join(name), "copy", 1);
+    }
+    file(&trees.to.join("also/gone"), "extra", 1);
+    for name in ["docs/DEAD", "docs/BROKEN", "also"] {
+        fs::create_dir_all(trees.from.join(name)).unwrap();
+    }
+    file(&trees.from.join("docs/OTHER/c"), "copy", 1);
+    let Some(mut dead) = mount(&trees.base.path().join("store"), trees.from.join("docs/DEAD"), &[]) else { return };
+    dead.server.kill().unwrap();
+    dead.server.wait().unwrap();
+    let output = trees.run(&["--delete", "--yes", "--json"]);
+    assert_eq!(output.item("docs")["errors"].as_array().unwrap().len(), 2, "{}", output.stdout);
+    for name in ["docs/dead/a", "docs/broken/b", "docs/other/c"] {
+        assert!(trees.to.join(name).exists(), "{name}");
+    }
+    assert!(!trees.to.join("also/gone").exists());
+}
+
+#[test]
+fn an_entry_beside_one_that_cannot_be_read_is_renamed_by_case() {
+    let Some((_quirks, trees)) = trees_with(&["case=ignore", "fail=broken"]) else { return };
+    file(&trees.base.path().join("store/to/docs/broken/a"), "extra", 1);
+    file(&trees.to.join("docs/photos/b"), "copy", 1);
+    file(&trees.from.join("docs/PHOTOS/b"), "copy", 1);
+    let output = trees.run(&["--delete", "--yes"]);
+    assert_eq!((output.code, output.stdout.matches("error: ").count()), (Some(1), 1), "{}", output.stdout);
+    assert_eq!(names(&trees.to.join("docs")), ["PHOTOS", "broken"]);
+    assert!(trees.to.join("docs/PHOTOS/b").exists());
+}
+
+#[test]
+fn two_items_never_mirror_into_one_directory() {
+    for (listed, items) in [
+        (None, ["Straße", "straße"]),
+        (None, ["\u{ac00}", "\u{1100}\u{1161}"]),
+        (Some("Item"), ["ITEM", "item"]),
+        (Some("Straße"), ["STRASSE", "straße"]),
+    ] {
+        let Some((_quirks, trees)) = trees_with(&["case=ignore", "inodes=one"]) else { return };
+        listed.iter().for_each(|name| file(&trees.to.join(name).join("old"), "extra", 1));
+        for (name, item) in ["a", "b"].into_iter().zip(items) {
+            file(&trees.from.join(item).join(name), "text", 1);
+        }
+        for _ in 0..2 {
+            let output = trees.run(&["--delete", "--json", "--yes"]);
+            let failed: Vec<_> =
+                items.into_iter().filter(|item| output.item(item)["errors"] != serde_json::json!([])).collect();
+            assert_eq!(failed.len(), 1, "{}", output.stdout);
+            let other = items.iter().find(|item| **item != failed[0]).unwrap();
+            let message = output.item(failed[0])["errors"][0]["message"].to_string();
+            assert!(message.contains(&format!("TO does not distinguish it from {other}")), "{message}");
+            assert_eq!(names(&trees.to), [*other]);
+            let name = if *other == items[0] { "a" } else { "b" };
+            assert_eq!(names(&trees.to.join(other)), [name]);
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,31 @@
+//! The directories at the top level of TO that it finds under other names than it lists, and the items that own them.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::directory::Directory;
+use super::listing::Listing;
+
+/// The items of a run by the directories that they mirror into, so that no two items share one.
+#[derive(Debug, Default)]
+pub(crate) struct Claims {
+    /// The names that TO listed when the first item began.
+    listed: OnceLock<Listing>,
+    /// The items by the listed names of their directories, where these differ.
+    items: Mutex<HashMap<OsString, OsString>>,
+}
+
+impl Claims {
+    /// Returns `true` if TO listed `name`, so that no other item has this directory. A directory of this run is not listed.
+    pub(super) fn lists(&self, to: &Directory, name: &OsStr) -> bool {
+        self.listed.get_or_init(|| to.list(&[]).unwrap_or_default()).contains(name)
+    }
+
+    /// Gives the directory that TO lists as `listed` to `item`. Fails with the name of the item that has it already.
+    pub(super) fn claim(&self, listed: &OsStr, item: &OsStr) -> Result<(), OsString> {
+        let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        let owner = items.entry(listed.to_owned()).or_insert_with(|| item.to_owned());
+        if owner == item { Ok(()) } else { Err(owner.clone()) }
+    }
+}
