@@ -78,7 +78,7 @@ impl SyncHandler for OfflineFiles {
 impl OfflineFiles {
     /// Creates a handler and lists its items. At most `options.jobs` threads work at the same time.
     pub(crate) fn new(pair: Pair, roots: Roots, options: Options) -> io::Result<Self> {
-        let directories = mirror::directories_of(&pair.from)?.into_iter().map(Extent::Directory);
+        let directories = mirror::directories_of(&pair, &options.own_files)?.into_iter().map(Extent::Directory);
         let parts = directories.chain([Extent::TopLevel]).map(|extent| Arc::new(Part::new(extent)));
         let parts = parts.map(|part| (part.item().id(), part));
         let (parts, pair) = (Arc::new(parts.collect()), pair.with_jobs(options.jobs));

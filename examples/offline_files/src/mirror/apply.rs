@@ -1,7 +1,7 @@
 //! Execution of a plan, in this order: directories and changes, new names of files, deletions, and last the permissions and times of
 //! directories.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -277,7 +277,8 @@ impl Run<'_> {
         let about = outcome.is_complete().then(|| to.about().ok()).flatten()?;
         let both = Both { path, from, to: &about };
         let digest = both.digest(outcome.source, self.root.kept, outcome.has_extra, self.plan.began?)?;
-        let hidden: Vec<_> = self.own_files.names_in(path).chain([self.root.sample.name()]).collect();
+        let own_names = self.own_files.names_in(path, from, Some(&about)).iter().map(OsString::as_os_str);
+        let hidden: Vec<_> = own_names.chain([self.root.sample.name()]).collect();
         outcome.matches(to.list(&hidden).ok()?.checksum).then_some(digest)
     }
 }

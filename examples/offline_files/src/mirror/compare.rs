@@ -205,7 +205,7 @@ impl Scan<'_> {
     ) -> Result<(), Failure> {
         let occupant = match target.to {
             None => Occupant::None,
-            Some(to) if to.kind == Kind::Directory => self.directory_in_the_way(visit, found, target.name)?,
+            Some(to) if to.kind == Kind::Directory => self.directory_in_the_way(visit, found, target.name, &to)?,
             Some(_) => Occupant::Entry,
         };
         found.touched = true;
@@ -222,11 +222,17 @@ impl Scan<'_> {
     }
 
     /// Counts the entries of the directory `name` in TO, which a file or link of FROM replaces.
-    fn directory_in_the_way(&self, visit: &Visit, found: &mut Found, name: &OsStr) -> Result<Occupant, Failure> {
+    fn directory_in_the_way(
+        &self,
+        visit: &Visit,
+        found: &mut Found,
+        name: &OsStr,
+        to: &Entry,
+    ) -> Result<Occupant, Failure> {
         let path = visit.path.join(name);
         let entries = count_tree(self.root, &path, self.monitor)?;
         found.plan.existing += entries - 1;
-        let reason = if self.options.own_files.are_in(&path) {
+        let reason = if self.options.own_files.are_below(&path, to) {
             "a directory with the state has this name"
         } else if entries > 1 && self.options.extra_entries == ExtraEntries::Keep {
             "a directory with entries has this name; use --delete to remove it"
@@ -249,7 +255,7 @@ impl Scan<'_> {
             found.plan.leftovers.push(path);
         } else if self.options.extra_entries == ExtraEntries::Delete {
             let planned = found.plan.deletions.len();
-            self.delete(found, path, to.kind)?;
+            self.delete(found, path, &to)?;
             if found.plan.deletions.len() > planned {
                 found.touched = true;
                 found.displace(&target);
@@ -261,21 +267,20 @@ impl Scan<'_> {
     }
 
     /// Plans the deletion of an entry in TO, except for the program's own files and the directories that contain them.
-    fn delete(&self, found: &mut Found, path: PathBuf, kind: Kind) -> Result<(), Failure> {
+    fn delete(&self, found: &mut Found, path: PathBuf, to: &Entry) -> Result<(), Failure> {
         let own_files = self.options.own_files;
-        if own_files.are_in(&path) {
-            if own_files.contains(&path) {
-                return Ok(());
-            }
+        if own_files.are_below(&path, to) {
             let directory = self.root.to.descend(&path).file_context("cannot be opened in TO", &path)?;
-            for name in directory.names().file_context("cannot be listed in TO", &path)? {
+            let own_names = own_files.names_in_target(&path, Some(to));
+            let names = directory.names().file_context("cannot be listed in TO", &path)?;
+            for name in names.into_iter().filter(|name| !own_names.contains(name)) {
                 let path = path.join(&name);
                 let entry = directory.entry(&name).file_context("cannot read the metadata in TO", &path)?;
-                entry.map_or(Ok(()), |entry| self.delete(found, path, entry.kind))?;
+                entry.map_or(Ok(()), |entry| self.delete(found, path, &entry))?;
             }
             return Ok(());
         }
-        let entries = if kind == Kind::Directory { count_tree(self.root, &path, self.monitor)? } else { 1 };
+        let entries = if to.kind == Kind::Directory { count_tree(self.root, &path, self.monitor)? } else { 1 };
         found.plan.existing += entries;
         found.plan.deletions.push(Deletion { path, entries });
         Ok(())

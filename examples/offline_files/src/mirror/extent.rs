@@ -1,9 +1,11 @@
 //! The division of two trees into items.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
+use std::path::Path;
 
-use super::directory::Directory;
+use super::directory::Pair;
+use super::own_files::OwnFiles;
 
 /// The part of the two trees that belongs to an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,14 +16,12 @@ pub(crate) enum Extent {
     TopLevel,
 }
 
-/// Returns the names of the directories directly in `from`. An entry without metadata, such as a dead mount, is left to the top
-/// level, which reports it.
-pub(crate) fn directories_of(from: &Directory) -> io::Result<Vec<OsString>> {
-    let mut directories = Vec::new();
-    for name in from.names()? {
-        if matches!(from.entry(&name), Ok(Some(entry)) if entry.is_directory()) {
-            directories.push(name);
-        }
-    }
-    Ok(directories)
+/// Returns the names of the directories directly in FROM, without `own_files`. An entry without metadata, such as a dead mount, is
+/// left to the top level, which reports it.
+pub(crate) fn directories_of(root: &Pair, own_files: &OwnFiles) -> io::Result<Vec<OsString>> {
+    let (from, to) = (root.from.about()?, root.to.about()?);
+    let hidden: Vec<_> = own_files.names_in(Path::new(""), &from, Some(&to)).iter().map(OsString::as_os_str).collect();
+    let names = root.from.list(&hidden)?;
+    let is_directory = |name: &&OsStr| matches!(root.from.entry(name), Ok(Some(entry)) if entry.is_directory());
+    Ok(names.names().filter(is_directory).map(OsStr::to_owned).collect())
 }

@@ -59,7 +59,7 @@ impl Trees {
 
     /// Mirrors every item.
     pub(crate) fn mirror_all(&self, extra_entries: ExtraEntries) -> Recorder {
-        let names = directories_of(&self.pair().from).unwrap();
+        let names = directories_of(&self.pair(), &OwnFiles::default()).unwrap();
         let extents = names.into_iter().map(Extent::Directory).chain([Extent::TopLevel]);
         let recorder = Recorder::default();
         for extent in extents {

@@ -3,35 +3,62 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// The paths of the state's files, relative to FROM or TO. They are neither mirrored nor deleted, on either side.
+use rustix::fs::stat;
+
+use super::directory::Directory;
+use super::entry::{Entry, FileId};
+
+/// The files of the state. They are neither mirrored nor deleted, on either side.
+///
+/// Their directory is recognised by its path, and by its identity too: a bind mount or another spelling gives it other paths.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct OwnFiles(Vec<PathBuf>);
+pub(crate) struct OwnFiles {
+    names: Vec<OsString>,
+    /// The path of their directory relative to FROM and to TO.
+    paths: [Option<PathBuf>; 2],
+    /// The identities of their directory and of those that contain it, from the nearest on.
+    ids: Vec<FileId>,
+}
 
 impl OwnFiles {
-    /// The files of the state at `state` that are inside one of `roots`.
+    /// The files of the state at `state`, which exists, for these roots.
     pub(crate) fn of(state: Option<&Path>, roots: [&Path; 2]) -> Self {
-        const SUFFIXES: [&str; 5] = ["", "-wal", "-shm", "-journal", ".lock"];
-        let state = || state.into_iter().flat_map(|state| roots.map(|root| state.strip_prefix(root).ok()));
-        let with_suffix = |path: &Path, suffix: &str| {
-            let mut name = OsString::from(path);
-            name.push(suffix);
-            PathBuf::from(name)
+        let Some((directory, name)) = state.and_then(|state| state.parent().zip(state.file_name())) else {
+            return Self::default();
         };
-        Self(state().flatten().flat_map(|path| SUFFIXES.map(|suffix| with_suffix(path, suffix))).collect())
+        let paths = roots.map(|root| directory.strip_prefix(root).ok().map(Path::to_owned));
+        let ids = directory.ancestors().filter_map(|path| Some(Entry::from(stat(path).ok()?).id())).collect();
+        Self { names: names(directory, name), paths, ids }
     }
 
-    /// The names of the own files in `directory`.
-    pub(super) fn names_in<'a>(&'a self, directory: &'a Path) -> impl Iterator<Item = &'a OsStr> {
-        self.0.iter().filter(move |path| path.parent() == Some(directory)).filter_map(|path| path.file_name())
+    /// The names of the own files in the directory at `path`, which is `from` in FROM and `to` in TO.
+    pub(super) fn names_in(&self, path: &Path, from: &Entry, to: Option<&Entry>) -> &[OsString] {
+        let are_here = self.are_in(0, path, Some(from)) || self.are_in(1, path, to);
+        if are_here { &self.names } else { &[] }
     }
 
-    /// Returns `true` if `path` is an own file or a directory that contains one.
-    pub(super) fn are_in(&self, path: &Path) -> bool {
-        self.0.iter().any(|own| own.starts_with(path))
+    /// The names of the own files in the directory at `path` of TO, which is `to`.
+    pub(super) fn names_in_target(&self, path: &Path, to: Option<&Entry>) -> &[OsString] {
+        if self.are_in(1, path, to) { &self.names } else { &[] }
     }
 
-    /// Returns `true` if `path` is an own file.
-    pub(super) fn contains(&self, path: &Path) -> bool {
-        self.0.iter().any(|own| own == path)
+    fn are_in(&self, side: usize, path: &Path, entry: Option<&Entry>) -> bool {
+        self.paths[side].as_deref() == Some(path) || entry.is_some_and(|entry| self.ids.first() == Some(&entry.id()))
     }
+
+    /// Returns `true` if own files are in the directory at `path` in TO, which is `to`, or anywhere below it.
+    pub(super) fn are_below(&self, path: &Path, to: &Entry) -> bool {
+        self.paths[1].as_ref().is_some_and(|own| own.starts_with(path)) || self.ids.contains(&to.id())
+    }
+}
+
+/// The names of the state's files, and the spellings of them that `directory` lists.
+fn names(directory: &Path, name: &OsStr) -> Vec<OsString> {
+    const SUFFIXES: [&str; 5] = ["", "-wal", "-shm", "-journal", ".lock"];
+    let with_suffix = |suffix: &str| [name, OsStr::new(suffix)].into_iter().collect::<OsString>();
+    let names = SUFFIXES.map(with_suffix);
+    let listed = Directory::open(directory).into_iter();
+    let spellings = listed.flat_map(|directory| names.clone().map(|name| directory.spelling(&name).ok().flatten()));
+    let spellings: Vec<_> = spellings.flatten().collect();
+    names.into_iter().chain(spellings).collect()
 }

@@ -1,7 +1,8 @@
 //! Comparison of the two sides of an item.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -136,7 +137,7 @@ impl Scan<'_> {
             return Ok(target);
         }
         let Some(spelling) = top.spelling(name)? else { return Ok(target) };
-        if top.list_source(&[])?.contains(&spelling) {
+        if top.list_source(&[])?.contains(&spelling) || self.hidden(top).contains(&&*spelling) {
             return Err(collides(top, &target, &spelling));
         }
         claims.claim(&spelling, name).map_err(|other| collides(top, &target, &other))?;
@@ -147,7 +148,8 @@ impl Scan<'_> {
     /// Scans a directory, and adds it to the plan if it changes. Its entries in TO are read only if it is not in the cache.
     fn visit(&self, directory: Pending, queue: &Queue<Pending>) -> Result<(), Failure> {
         let visit = Visit::open(self.root, directory)?;
-        let hidden: Vec<_> = self.options.own_files.names_in(&visit.path).chain([self.root.sample.name()]).collect();
+        let hidden = self.hidden(&visit);
+        self.refuse_own_names(&visit)?;
         let names = visit.list_source(&hidden)?;
         let facts = if self.options.cache.is_empty() { None } else { Some(self.read_source(&visit, &names)?) };
         let cached = facts.as_ref().and_then(|(digest, _)| self.cached(&visit, *digest));
@@ -160,6 +162,24 @@ impl Scan<'_> {
         let attributes = (!has_attributes).then(|| visit.compare_attributes(self.root)).transpose()?;
         queue.add(found.directories.drain(..));
         self.add_to_plan(visit, names, found, attributes);
+        Ok(())
+    }
+
+    /// The names that are left alone on both sides of a directory.
+    fn hidden(&self, visit: &Visit) -> Vec<&OsStr> {
+        let own_names = self.options.own_files.names_in(&visit.path, &visit.about.from, visit.about.to.as_ref());
+        own_names.iter().map(OsString::as_os_str).chain([self.root.sample.name()]).collect()
+    }
+
+    /// Reports the entries of FROM whose names are those of own files in TO.
+    fn refuse_own_names(&self, visit: &Visit) -> Result<(), Stopped> {
+        for name in self.options.own_files.names_in_target(&visit.path, visit.about.to.as_ref()) {
+            let refused = match visit.find_from(name) {
+                Ok(Some(_)) => Err(FileError::new(visit.path.join(name), "is not copied", taken())),
+                found => found.map(drop),
+            };
+            tolerate(self.monitor, refused)?;
+        }
         Ok(())
     }
 
@@ -324,4 +344,9 @@ impl Scan<'_> {
     fn lock(&self) -> std::sync::MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The error for a name that an own file has in TO.
+fn taken() -> io::Error {
+    io::Error::new(io::ErrorKind::AlreadyExists, "the state of this program has this name in TO")
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -162,6 +163,26 @@ fn names_that_the_target_does_not_distinguish_are_an_error() {
         if trees.to.join(&path).is_file() {
             assert_eq!(fs::read(trees.from.join(&path)).unwrap(), contents, "{}", path.display());
         }
+    }
+}
+
+#[test]
+fn a_state_with_another_spelling_is_not_touched() {
+    let Some((_quirks, trees)) = trees_with(&["case=ignore", "inodes=one"]) else { return };
+    file(&trees.from.join("docs/a"), "a", 1);
+    let run =
+        |state: &str| trees.run(&["--delete", "--yes", "--json", "--state", trees.to.join(state).to_str().unwrap()]);
+    for (old, new) in [("mine/state", "MINE/STATE"), ("state", "STATE")] {
+        assert_eq!(run(old).code, Some(0), "{}{}", run(old).stdout, run(old).stderr);
+        let inode = || fs::metadata(trees.to.join(old)).unwrap().ino();
+        let before = inode();
+        assert_eq!((run(new).code, inode()), (Some(0), before), "{new}");
+        let item = Path::new(new).iter().next().unwrap().to_str().unwrap();
+        file(&trees.from.join(new).join("b"), "b", 1);
+        let output = run(old);
+        assert_eq!((output.code, inode()), (Some(1), before), "{}", output.stdout);
+        assert!(output.item(item)["errors"].to_string().contains("TO does not distinguish it from state"));
+        fs::remove_dir_all(trees.from.join(item)).unwrap();
     }
 }
 

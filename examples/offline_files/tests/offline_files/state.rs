@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
@@ -169,6 +170,65 @@ fn a_state_in_the_target_survives_delete() {
     assert_eq!((output.code, &output.item("docs")["compared"]), (Some(0), &json!("changes")));
     assert_eq!(fs::metadata(&state).unwrap().ino(), inode);
     assert!(!trees.to.join("mine/deep/state-old").exists());
+}
+
+#[test]
+fn a_state_in_the_target_is_not_replaced_by_a_directory_of_the_source() {
+    let trees = Trees::full();
+    let state = trees.to.join("state");
+    let run = || trees.run(&["--delete", "--json", "--state", state.to_str().unwrap()]);
+    assert_eq!(run().code, Some(0));
+    let inode = fs::metadata(&state).unwrap().ino();
+    for name in ["state", "state.lock", "state-wal"] {
+        file(&trees.from.join(name).join("inner"), "text", 1);
+        let output = run();
+        let error = json!({"path": name, "message": "is not copied: the state of this program has this name in TO"});
+        assert_eq!((output.code, &output.item(".")["errors"]), (Some(1), &json!([error])), "{}", output.stderr);
+        assert_eq!(output.item("docs")["compared"], "changes");
+        assert_eq!(fs::metadata(&state).unwrap().ino(), inode);
+        fs::remove_dir_all(trees.from.join(name)).unwrap();
+    }
+}
+
+/// A bind mount; unmounted on drop.
+struct Bind(PathBuf);
+
+impl Bind {
+    /// Shows `directory` at `alias` too; `None` if this user may not.
+    fn new(directory: &Path, alias: PathBuf) -> Option<Self> {
+        fs::create_dir(&alias).unwrap();
+        let mount = Command::new("mount").arg("--bind").arg(directory).arg(&alias).stderr(Stdio::null()).status();
+        if mount.is_ok_and(|status| status.success()) {
+            return Some(Self(alias));
+        }
+        eprintln!("skipped: no bind mount");
+        None
+    }
+}
+
+impl Drop for Bind {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_state_in_the_target_is_recognised_through_a_bind_mount() {
+    let trees = Trees::full();
+    fs::create_dir_all(trees.to.join("mine/deep")).unwrap();
+    for (directory, inside) in [("", "mine/deep/state"), ("mine", "deep/state")] {
+        let alias = trees.base.path().join(inside.replace('/', "-"));
+        let Some(bind) = Bind::new(&trees.to.join(directory), alias) else { return };
+        let state = bind.0.join(inside);
+        let run = || trees.run(&["--delete", "--json", "--state", state.to_str().unwrap()]);
+        let first = run();
+        let inode = || fs::metadata(&state).map(|about| about.ino()).ok();
+        let before = inode();
+        file(&trees.from.join("mine"), "a file now", 1);
+        assert_eq!((first.code, run().code), (Some(0), Some(1)));
+        assert!(before.is_some() && inode() == before, "{inside}");
+        fs::remove_file(trees.from.join("mine")).unwrap();
+    }
 }
 
 #[test]
