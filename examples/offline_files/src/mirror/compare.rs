@@ -78,20 +78,15 @@ impl Scan<'_> {
         from: Entry,
     ) -> Result<(), Failure> {
         let (visit, name) = (sides.visit, sides.names.name(index));
-        // At the top level, each directory in FROM is an item of its own.
-        let is_item = visit.is_top() && from.is_directory();
-        if is_item && sides.listed.contains(name) {
+        if visit.is_top() && from.is_directory() {
+            // It is an item of its own, whose directory in TO may have another spelling.
+            if !sides.listed.contains(name) {
+                sides.find(name)?;
+            }
             return Ok(());
         }
-        if !is_item && sides.complete_respell(name) {
-            found.expect_respelling();
-        }
-        let target = sides.find(name)?;
-        if !is_item {
-            self.respell(sides, found, &target)?;
-        }
+        let target = self.find(sides, found, name)?;
         match from.kind {
-            Kind::Directory if is_item => return Ok(()),
             Kind::Directory => self.directory(visit, found, &target, from),
             Kind::File => self.file(visit, found, index, &target, from)?,
             Kind::Link => self.link(visit, found, index, &target, from)?,
@@ -101,16 +96,20 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Plans to rename an entry that TO lists in another spelling.
-    fn respell(&self, sides: &Sides<'_>, found: &mut Found, target: &TargetEntry<'_>) -> Result<(), FileError> {
-        let Some(spelling) = sides.spelling(target) else { return Ok(()) };
-        let is_of_item = || sides.visit.is_top() && self.root.claims.claim(spelling, target.name).is_err();
-        if !sides.is_free(target, spelling) || is_of_item() {
-            return Err(collides(sides.visit, target, spelling));
+    /// Looks up a name of FROM in TO. Plans to rename what it finds if TO lists that in another spelling.
+    fn find<'n>(&self, sides: &Sides<'_>, found: &mut Found, name: &'n OsStr) -> Result<TargetEntry<'n>, FileError> {
+        if sides.complete_respell(name) {
+            found.expect_respelling();
+        }
+        let target = sides.find(name)?;
+        let Some(spelling) = sides.spelling(&target) else { return Ok(target) };
+        let is_of_item = || sides.visit.is_top() && self.root.claims.claim(spelling, name).is_err();
+        if !sides.is_free(&target, spelling) || is_of_item() {
+            return Err(collides(sides.visit, &target, spelling));
         }
         found.expect_respelling();
-        found.plan.respellings.push(Respelling::of(&sides.visit.path, spelling, target.name));
-        Ok(())
+        found.plan.respellings.push(Respelling::of(&sides.visit.path, spelling, name));
+        Ok(target)
     }
 
     pub(super) fn skip_special(&self, visit: &Visit, name: &OsStr, special: FileType) {

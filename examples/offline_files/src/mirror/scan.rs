@@ -129,7 +129,8 @@ impl Scan<'_> {
     /// Looks up the directory of an item in TO, which gets the name in FROM. Fails if TO has the same directory for another item.
     fn find_item<'n>(&self, top: &Visit, found: &mut Found, name: &'n OsStr) -> Result<TargetEntry<'n>, FileError> {
         let mut target = top.find(name)?;
-        if target.to.is_none() && top.complete_respell(name) {
+        if target.to.is_none() {
+            top.complete_respell(name);
             target = top.find(name)?;
         }
         let claims = &self.root.claims;
@@ -302,24 +303,30 @@ impl Scan<'_> {
         index: usize,
         facts: Option<&Facts>,
     ) -> Result<(), Stopped> {
-        let name = sides.names.name(index);
-        let from = match facts {
-            Some(facts) => {
-                let from = facts.get(index);
-                found.source.add(name, from.as_ref(), self.began);
-                from
-            }
-            None => self.read_entry(sides.visit, name, &mut found.source)?,
-        };
-        let Some(from) = from else {
-            // An entry that cannot be read is reported already, and its copy is no extra entry.
-            let _ = sides.find(name);
+        let Some(from) = self.source_entry(sides, found, index, facts)? else {
+            // That it cannot be read is reported already, and its copy is no extra entry.
+            let _ = sides.find(sides.names.name(index));
             return Ok(());
         };
         found.count_source(&from);
         let compared = self.compare(sides, found, index, from);
         found.failed |= self.root.tolerate(self.monitor, compared)?.is_none();
         Ok(())
+    }
+
+    /// The entry in FROM at `index`, which is read unless `facts` are given; `None` if it cannot be read.
+    fn source_entry(
+        &self,
+        sides: &Sides<'_>,
+        found: &mut Found,
+        index: usize,
+        facts: Option<&Facts>,
+    ) -> Result<Option<Entry>, Stopped> {
+        let name = sides.names.name(index);
+        let Some(facts) = facts else { return self.read_entry(sides.visit, name, &mut found.source) };
+        let from = facts.get(index);
+        found.source.add(name, from.as_ref(), self.began);
+        Ok(from)
     }
 
     /// Calls `work` with the indexes below `count` in parts, which several threads share. Returns the results in order.

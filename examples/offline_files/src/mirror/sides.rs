@@ -8,8 +8,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use super::entry::{Entry, FileId};
 use super::listing::Listing;
 use super::monitor::FileError;
-use super::spelling::Spellings;
-use super::temporary::{is_leftover, temporary_name};
+use super::spelling::{Spellings, temporary_name};
+use super::temporary::is_leftover;
 use super::visit::{TargetEntry, Visit};
 
 /// The names in a directory on both sides.

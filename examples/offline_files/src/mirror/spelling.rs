@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use super::directory::Directory;
 use super::entry::{Entry, FileId};
-use super::temporary::temporary_name;
+use super::temporary::name_for;
 
 /// The names of a directory in TO, to look up the one that it lists for an entry which it finds under another name.
 pub(super) struct Spellings<'a> {
@@ -63,6 +63,11 @@ impl Directory {
     pub(super) fn complete_respell(&self, to: &OsStr) -> bool {
         self.rename_new(&temporary_name(to), to).is_ok()
     }
+}
+
+/// The temporary name of an entry that is renamed to any spelling of `name`.
+pub(super) fn temporary_name(name: &OsStr) -> OsString {
+    name_for(&fold(name))
 }
 
 fn fold(name: &OsStr) -> String {

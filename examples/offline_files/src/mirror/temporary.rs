@@ -67,10 +67,10 @@ pub(super) fn random_name() -> OsString {
     with_digits(RandomState::new().build_hasher().finish())
 }
 
-/// The name of an entry while it is renamed to `name`, from which a later run can tell that.
-pub(super) fn temporary_name(name: &OsStr) -> OsString {
+/// The name of an entry while it gets its new name, from which a later run can tell that.
+pub(super) fn name_for(new_name: &str) -> OsString {
     let mut hasher = DefaultHasher::new();
-    hasher.write(name.as_bytes());
+    hasher.write(new_name.as_bytes());
     with_digits(hasher.finish())
 }
 

@@ -426,7 +426,7 @@ fn an_entry_that_a_killed_run_was_renaming_gets_its_name() {
         for (directory, name) in [("", "docs"), ("docs", "deep"), ("docs", "plan.txt"), ("", "top.txt")] {
             let inode = || fs::symlink_metadata(trees.to.join(directory).join(name)).unwrap().ino();
             let before = inode();
-            let temporary = temporary::temporary_name(OsStr::new(name));
+            let temporary = spelling::temporary_name(OsStr::new(&name.to_uppercase()));
             fs::rename(trees.to.join(directory).join(name), trees.to.join(directory).join(temporary)).unwrap();
             assert_eq!(trees.mirror_all(extra_entries).errors(), [""; 0]);
             assert_eq!(inode(), before, "{name}");
@@ -438,7 +438,7 @@ fn an_entry_that_a_killed_run_was_renaming_gets_its_name() {
 #[test]
 fn an_item_that_is_being_renamed_is_no_extra_entry() {
     let trees = Trees::full();
-    let temporary = trees.to.join(temporary::temporary_name(OsStr::new("docs")));
+    let temporary = trees.to.join(spelling::temporary_name(OsStr::new("docs")));
     file(&temporary.join("copy"), "copy", 1);
     trees.mirror(&Extent::TopLevel, ExtraEntries::Delete);
     assert!(temporary.join("copy").exists());

@@ -131,7 +131,7 @@ fn a_target_directory_without_permissions_is_mirrored_and_deleted() {
 }
 
 /// Mounts the directory `what` at `place` too, while `work` runs. Returns `false` if this machine cannot.
-fn with_mount(what: &Path, place: &Path, work: impl FnOnce()) -> bool {
+pub(crate) fn with_mount(what: &Path, place: &Path, work: impl FnOnce()) -> bool {
     if !Command::new("mount").arg("--bind").args([what, place]).status().is_ok_and(|status| status.success()) {
         eprintln!("skipped: no right to mount");
         return false;

@@ -3,10 +3,10 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use serde_json::json;
 
+use crate::bad_input::with_mount;
 use crate::program::RunOutput;
 use crate::running::{Running, huge, shrink};
 use crate::trees::{Trees, chmod, file, snapshot};
@@ -190,44 +190,23 @@ fn a_state_in_the_target_is_not_replaced_by_a_directory_of_the_source() {
     }
 }
 
-/// A bind mount; unmounted on drop.
-struct Bind(PathBuf);
-
-impl Bind {
-    /// Shows `directory` at `alias` too; `None` if this user may not.
-    fn new(directory: &Path, alias: PathBuf) -> Option<Self> {
-        fs::create_dir(&alias).unwrap();
-        let mount = Command::new("mount").arg("--bind").arg(directory).arg(&alias).stderr(Stdio::null()).status();
-        if mount.is_ok_and(|status| status.success()) {
-            return Some(Self(alias));
-        }
-        eprintln!("skipped: no bind mount");
-        None
-    }
-}
-
-impl Drop for Bind {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_state_in_the_target_is_recognised_through_a_bind_mount() {
     let trees = Trees::full();
     fs::create_dir_all(trees.to.join("mine/deep")).unwrap();
     for (directory, inside) in [("", "mine/deep/state"), ("mine", "deep/state")] {
         let alias = trees.base.path().join(inside.replace('/', "-"));
-        let Some(bind) = Bind::new(&trees.to.join(directory), alias) else { return };
-        let state = bind.0.join(inside);
-        let run = || trees.run(&["--delete", "--json", "--state", state.to_str().unwrap()]);
-        let first = run();
-        let inode = || fs::metadata(&state).map(|about| about.ino()).ok();
-        let before = inode();
-        file(&trees.from.join("mine"), "a file now", 1);
-        assert_eq!((first.code, run().code), (Some(0), Some(1)));
-        assert!(before.is_some() && inode() == before, "{inside}");
-        fs::remove_file(trees.from.join("mine")).unwrap();
+        fs::create_dir(&alias).unwrap();
+        let state = alias.join(inside);
+        let run = || trees.run(&["--delete", "--json", "--state", state.to_str().unwrap()]).code;
+        let inode = || fs::metadata(&state).unwrap().ino();
+        with_mount(&trees.to.join(directory), &alias, || {
+            let _ = fs::remove_file(trees.from.join("mine"));
+            assert_eq!(run(), Some(0));
+            let before = inode();
+            file(&trees.from.join("mine"), "a file now", 1);
+            assert_eq!((run(), inode()), (Some(1), before), "{inside}");
+        });
     }
 }
 
