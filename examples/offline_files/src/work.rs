@@ -58,8 +58,9 @@ impl Work {
         let (own, is_guarded) = (Tally::of(plan), self.options.deletions == Deletions::Guarded);
         let whole = if is_guarded && own.loses_most() { self.whole_run()? } else { own };
         let judged = if own.is_large_loss() { own } else { whole };
-        let is_emptied =
-            whole.is_emptied(record.is_known()) || plan.entries == 0 && own.deletes > 0 && record.is_known();
+        // The entries of the top level are judged with all others: most of what it had may be in items.
+        let alone = (self.part.extent != Extent::TopLevel).then_some(own);
+        let is_emptied = alone.into_iter().chain([whole]).any(|tally| tally.is_emptied(record.is_known()));
         Ok(match self.item.propose(&host_plan(plan, judged, &self.roots)) {
             Err(PlanError::Held(violation)) => Some(held_message(own, whole, &violation)),
             Err(error) => Some(error.to_string()),
