@@ -7,6 +7,7 @@ use std::path::Path;
 use rustix::fs::{XattrFlags, getxattr, lremovexattr, setxattr};
 use rustix::io::Errno;
 
+use crate::skip::skip;
 use crate::trees::{Trees, chmod, file, link, snapshot};
 
 const ACL: &str = "system.posix_acl_access";
@@ -47,7 +48,7 @@ fn trees_with_acls() -> Option<Trees> {
     file(&secret, "secret", 1);
     chmod(&secret, 0o600);
     if setxattr(&secret, ACL, &acl(4), XattrFlags::empty()) == Err(Errno::NOTSUP) {
-        eprintln!("skipped: the file system of the temporary directory has no ACLs");
+        skip("the file system of the temporary directory has no ACLs");
         return None;
     }
     set(&trees.from.join("docs"), ACL, &acl(5));
@@ -128,7 +129,7 @@ fn extended_attributes_are_copied_with_their_option_alone() {
     let trees = Trees::full();
     let (from, to) = (trees.from.join("docs/plan.txt"), trees.to.join("docs/plan.txt"));
     if setxattr(&from, "user.colour", b"red", XattrFlags::empty()) == Err(Errno::NOTSUP) {
-        return eprintln!("skipped: the file system of the temporary directory has no extended attributes");
+        return skip("the file system of the temporary directory has no extended attributes");
     }
     trees.run(&[]);
     assert_eq!(attribute(&to, "user.colour"), None);
@@ -144,7 +145,7 @@ fn extended_attributes_are_copied_with_their_option_alone() {
 fn owners_are_copied_with_their_option_alone() {
     let trees = Trees::full();
     if fs::metadata(trees.base.path()).unwrap().uid() != 0 {
-        return eprintln!("skipped: only root can change owners");
+        return skip("only root can change owners");
     }
     link(&trees.from.join("docs/link"), "plan.txt");
     let owner = |name: &str| {

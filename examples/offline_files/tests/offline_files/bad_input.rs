@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::program::{PROGRAM, RunOutput, command_with_home};
 use crate::running::Running;
+use crate::skip::skip;
 use crate::trees::{Trees, chmod, file, link, snapshot};
 
 #[test]
@@ -133,7 +134,7 @@ fn a_target_directory_without_permissions_is_mirrored_and_deleted() {
 /// Mounts the directory `what` at `place` too, while `work` runs. Returns `false` if this machine cannot.
 fn with_mount(what: &Path, place: &Path, work: impl FnOnce()) -> bool {
     if !Command::new("mount").arg("--bind").args([what, place]).status().is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no right to mount");
+        skip("no right to mount");
         return false;
     }
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
@@ -231,7 +232,7 @@ fn a_run_ends_with_any_number_of_threads() {
     // A run without limits gives both trees to the user.
     run_without_privileges(&trees, &[]);
     if !trees.base.path().join("program").exists() || Command::new("prlimit").arg("--version").output().is_err() {
-        return eprintln!("skipped: this needs root and prlimit");
+        return skip("this needs root and prlimit");
     }
     let mut codes = Vec::new();
     for threads in 1..6 {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::program::RunOutput;
+use crate::skip::skip;
 use crate::trees::{Trees, file, link, snapshot};
 
 /// Trees in sync, with a complete record. It is complete once the trees are older than the longest write, and it takes a second
@@ -223,7 +224,7 @@ fn a_target_on_another_disk_holds_the_whole_run_until_yes_is_given() {
     let trees = synced_trees();
     let device = |path: &Path| fs::metadata(path).map(|about| about.dev()).ok();
     if device(disk).is_none() || device(disk) == device(&trees.to) {
-        return eprintln!("skipped: there is no second file system in /dev/shm");
+        return skip("there is no second file system in /dev/shm");
     }
     let state = trees.run(&["--json"]).json()["state"]["path"].as_str().unwrap().to_owned();
     let other = tempfile::tempdir_in(disk).unwrap();

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::skip::skip;
 use crate::trees::{Trees, chmod, file, link, snapshot};
 
 /// A mounted file system; unmounted on drop.
@@ -28,12 +29,15 @@ fn mount(store: &Path, mount_point: PathBuf, options: &[&str]) -> Option<Quirks>
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/offline_files/quirks.py");
     let mut command = Command::new("python3");
     command.arg(script).arg(store).arg(&mount_point).args(options).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut server = command.spawn().ok()?;
+    let Ok(mut server) = command.spawn() else {
+        skip("no file system with quirks: there is no python3");
+        return None;
+    };
     while fs::read_dir(&mount_point).is_ok_and(|mut entries| entries.next().is_none()) {
         if server.try_wait().unwrap().is_some() {
             let mut error = String::new();
             server.stderr.take().unwrap().read_to_string(&mut error).unwrap();
-            eprintln!("skipped: no file system with quirks: {}", error.lines().last().unwrap_or_default());
+            skip(&format!("no file system with quirks: {}", error.lines().last().unwrap_or_default()));
             return None;
         }
         std::thread::yield_now();
