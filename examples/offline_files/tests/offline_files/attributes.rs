@@ -86,6 +86,24 @@ fn a_copy_without_acls_gives_the_group_no_more_than_the_original() {
     assert_eq!(trees.run(&["--no-acls", "--no-state", "--json"]).item("docs")["counts"]["permissions_set"], 0);
 }
 
+/// An ACL that gives everyone but user 4711 permission to read.
+fn acl_against_one_user() -> Vec<u8> {
+    let mut acl = acl(0);
+    for entry in [2, 3, 4] {
+        acl[4 + 8 * entry + 2] = 4;
+    }
+    acl
+}
+
+#[test]
+fn a_copy_without_acls_gives_a_named_user_no_more_than_the_original() {
+    let Some(trees) = trees_with_acls() else { return };
+    set(&trees.from.join("docs/secret"), ACL, &acl_against_one_user());
+    assert_eq!(mode(&trees.from.join("docs/secret")), 0o644);
+    trees.run(&["--no-acls"]);
+    assert_eq!(mode(&trees.to.join("docs/secret")), 0o600);
+}
+
 #[test]
 fn an_acl_that_the_target_would_add_is_removed() {
     let Some(trees) = trees_with_acls() else { return };
