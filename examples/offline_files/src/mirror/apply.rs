@@ -126,16 +126,16 @@ impl Run<'_> {
         if self.forest.is_late(index) { Ok(()) } else { self.finalize(index, &to) }
     }
 
-    /// Creates a directory, or makes an existing one writable for its owner until it is finalized.
+    /// Creates a directory, or prepares an existing one for changes until it is finalized.
     fn make_directory(&self, index: usize) -> Result<Directory, FileError> {
         let (to, planned) = (&self.root.to, &self.plan.directories[index]);
         let path = &planned.path;
-        if planned.attributes.is_none() {
+        let Some(attributes) = &planned.attributes else {
             return to.descend(path).file_context("cannot be opened in TO", path);
-        }
+        };
         if planned.exists() {
-            let directory = to.descend(path).and_then(|directory| directory.unlock().map(|()| directory));
-            return directory.file_context("cannot add write permission in TO", path);
+            let prepare = |directory| self.root.prepare(&directory, attributes).map(|()| directory);
+            return to.descend(path).and_then(prepare).file_context("cannot set the permissions in TO", path);
         }
         let (parent, name) = locate(to, path)?;
         if planned.to.is_some() {

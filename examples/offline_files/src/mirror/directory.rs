@@ -267,6 +267,16 @@ impl Pair {
         Self { from: separate(&self.from), to: separate(&self.to), ..self.clone() }
     }
 
+    /// Makes a directory in TO writable for its owner, and no more accessible to others than with `attributes`, because new
+    /// entries may be meant to be private.
+    pub(super) fn prepare(&self, directory: &Directory, attributes: &Attributes) -> io::Result<()> {
+        directory.unlock()?;
+        match attributes.narrow(directory, directory.about()?.mode) {
+            Err(_) if !self.sample.keeps_modes() => Ok(()),
+            result => result,
+        }
+    }
+
     /// Sets the attributes and the modification time of an open file or directory in TO, as far as it stores them.
     pub(super) fn finalize(&self, file: impl AsFd, attributes: &Attributes, entry: &Entry) -> io::Result<()> {
         match attributes.apply(&file, self.kept) {
