@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::FileType;
 
 use super::apply::collision;
-use super::delete::count_tree;
+use super::delete::{self, count_tree};
 use super::entry::{Entry, Kind, describe};
 use super::listing::{Checksum, Listing};
 use super::monitor::{Failure, FileContext, FileError};
@@ -302,7 +302,7 @@ impl Scan<'_> {
             if own_files.contains(&path) {
                 return Ok(());
             }
-            let directory = self.root.to.descend(&path).file_context("cannot be opened in TO", &path)?;
+            let directory = delete::enter(self.root, &path)?;
             for name in directory.names().file_context("cannot be listed in TO", &path)? {
                 let path = path.join(&name);
                 let entry = directory.entry(&name).file_context("cannot read the metadata in TO", &path)?;

@@ -238,6 +238,22 @@ impl Directory {
         Ok(fs::chmodat(&self.handle, name, mode | Mode::RWXU, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
+    /// Identifies the mount that shows this directory: by its device, and by its number if the system tells it.
+    pub(super) fn mount(&self) -> io::Result<(u64, Option<u64>)> {
+        Ok((self.about()?.device(), self.mount_number()))
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn mount_number(&self) -> Option<u64> {
+        let about = fs::statx(&self.handle, "", AtFlags::EMPTY_PATH, fs::StatxFlags::MNT_ID).ok()?;
+        (about.stx_mask & fs::StatxFlags::MNT_ID.bits() != 0).then_some(about.stx_mnt_id)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn mount_number(&self) -> Option<u64> {
+        None
+    }
+
     /// Locks this directory until the handle is closed. Returns `false` if another process holds the lock, and `true` on a file
     /// system without locks.
     pub(crate) fn try_lock(&self) -> bool {

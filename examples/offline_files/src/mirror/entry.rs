@@ -56,6 +56,10 @@ impl Entry {
         self.inode
     }
 
+    pub(super) fn device(&self) -> u64 {
+        self.device
+    }
+
     pub(super) fn id(&self) -> FileId {
         FileId { device: self.device, inode: self.inode }
     }

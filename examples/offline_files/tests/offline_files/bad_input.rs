@@ -175,6 +175,34 @@ fn a_source_that_is_also_mounted_in_the_target_is_not_deleted() {
 }
 
 #[test]
+fn nothing_is_deleted_through_a_mount_in_the_target() {
+    for place in ["mnt", "gone/deep/mnt", "docs/mnt"] {
+        let trees = Trees::full();
+        let place = trees.to.join(place);
+        fs::create_dir_all(&place).unwrap();
+        let before = snapshot(&trees.from.join("docs"));
+        with_mount(&trees.from.join("docs"), &place, || {
+            let output = trees.run(&["--delete", "--yes", "--json"]);
+            assert_eq!(output.code, Some(1), "{}", output.stdout);
+            assert!(output.stdout.contains("something is mounted there"), "{}", output.stdout);
+        });
+        assert_eq!(snapshot(&trees.from.join("docs")), before);
+    }
+}
+
+#[test]
+fn a_directory_mounted_over_that_of_an_item_is_mirrored() {
+    let trees = Trees::full();
+    let disk = trees.base.path().join("disk");
+    file(&disk.join("gone/a"), "old", 1);
+    fs::create_dir(trees.to.join("docs")).unwrap();
+    with_mount(&disk, &trees.to.join("docs"), || {
+        assert_eq!(trees.run(&["--delete"]).code, Some(0));
+        assert_eq!(snapshot(&trees.to.join("docs")), snapshot(&trees.from.join("docs")));
+    });
+}
+
+#[test]
 fn a_run_leaves_the_temporary_files_of_a_run_into_an_inner_directory() {
     let trees = Trees::full();
     let temporary = trees.to.join("docs/deep/.offline-files-00112233445566ff.partial");
