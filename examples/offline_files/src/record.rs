@@ -49,7 +49,7 @@ impl LoadedRecord {
     /// Loads the record of `item`. A record for other `roots` is ignored. A record that cannot be read, such as one of a newer
     /// version of the program, is an error and is not overwritten.
     pub(crate) fn load(item: &ItemContext, record_mode: RecordMode, roots: &RootIds) -> SyncResult<Self> {
-        let mut saved = item
+        let saved = item
             .saved::<Record>()
             .context("cannot use the record of this item in the state; --no-state runs without it")?;
         let scan_scope = match (record_mode, saved.origin()) {
@@ -60,9 +60,6 @@ impl LoadedRecord {
             (RecordMode::Use, _) => roots.mismatch(&saved.roots).map_or(ScanScope::Changes, ScanScope::All),
         };
         let cache = if scan_scope == ScanScope::Changes { saved.in_sync.clone() } else { ScanCache::default() };
-        if roots.mismatch(&saved.roots).is_some() {
-            saved.as_of = None;
-        }
         Ok(Self { saved, cache, scan_scope, record_mode })
     }
 
@@ -71,7 +68,8 @@ impl LoadedRecord {
         self.saved.origin() != Origin::Fresh
     }
 
-    /// The time since which files in FROM may have changed without a difference in size and time.
+    /// The time since which files in FROM may have changed without a difference in size and time. It is kept for other directories,
+    /// because they may be the same ones with a new device number.
     pub(crate) fn changed_since(&self) -> Option<SystemTime> {
         match self.record_mode {
             RecordMode::Off => None,

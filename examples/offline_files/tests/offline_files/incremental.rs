@@ -89,6 +89,21 @@ fn a_twin_of_equal_size_and_time_is_copied() {
 }
 
 #[test]
+fn a_twin_is_copied_also_if_the_disk_has_a_new_device_number() {
+    let trees = synced_trees();
+    let state = trees.run(&["--json"]).json()["state"]["path"].as_str().unwrap().to_owned();
+    let sql = r#"UPDATE items SET checkpoint = replace(checkpoint, '"to":"', '"to":"9')"#;
+    assert_eq!(rusqlite::Connection::open(state).unwrap().execute(sql, []).unwrap(), 3);
+    let path = trees.from.join("docs/plan.txt");
+    fs::remove_file(&path).unwrap();
+    file(&path, "nalp", 2);
+    let output = trees.run(&["--json"]);
+    assert_eq!(scan_scope(&output), full_scan("TO is a different directory than before"));
+    assert_eq!(output.item("docs")["counts"]["copied"], 1);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
 fn contents_are_compared_with_checksum_alone() {
     let trees = synced_trees();
     let path = trees.to.join("docs/plan.txt");
@@ -227,6 +242,9 @@ fn a_target_on_another_disk_holds_the_whole_run_until_yes_is_given() {
         return skip("there is no second file system in /dev/shm");
     }
     let state = trees.run(&["--json"]).json()["state"]["path"].as_str().unwrap().to_owned();
+    // An item that was never carried out does not know the disk.
+    let sql = "UPDATE items SET sides = NULL WHERE item = (SELECT item FROM names WHERE name = '.')";
+    assert_eq!(rusqlite::Connection::open(&state).unwrap().execute(sql, []).unwrap(), 1);
     let other = tempfile::tempdir_in(disk).unwrap();
     fs::rename(&trees.to, trees.base.path().join("away")).unwrap();
     link(&trees.to, other.path().join("new"));
