@@ -35,6 +35,9 @@ impl Work {
         self.part.plan(plan.bytes());
         let began = plan.began;
         let in_sync = mirror::carry_out(&self.pair, plan, &self.options.own_files, self)?;
+        if let Some(text) = self.pair.sample.report() {
+            self.warn(Path::new("."), &text);
+        }
         // A file that failed may have changed since an earlier run.
         Ok((in_sync, began.filter(|_| self.part.result().errors.is_empty())))
     }

@@ -301,7 +301,7 @@ fn link_file<'a>(root: &Pair, pair: &'a Pair, first: &Path) -> io::Result<Copied
 }
 
 fn set_attributes(pair: &Pair, name: &OsStr, attributes: &Attributes) -> io::Result<()> {
-    attributes.apply(pair.to.open_file(name)?, pair.kept)
+    attributes.apply(pair.to.open_file(name)?, pair.kept, &pair.sample)
 }
 
 /// Names the entry that has the free name `name` after all, if it has another spelling.

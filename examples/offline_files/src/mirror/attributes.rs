@@ -47,10 +47,11 @@ impl Kept {
         [acls, owners, extended, hard_links].into_iter().fold(0, |bits, bit| 2 * bits + u8::from(bit))
     }
 
-    /// These attributes without the ones that `directory` cannot store.
-    pub(crate) fn storable_in(self, directory: &Directory) -> Self {
-        let acls = self.acls && extended::get(Place::Open(directory.as_fd()), ACL) != Err(Errno::NOTSUP);
-        Self { acls, ..self }
+    /// These attributes without the ones that TO, the directory `to` with this `sample`, cannot store.
+    pub(super) fn storable_in(self, to: &Directory, sample: &Sample) -> Self {
+        let has = |name| extended::get(Place::Open(to.as_fd()), name) != Err(Errno::NOTSUP);
+        let (acls, extended) = (self.acls && has(ACL), self.extended && has(c"user.any"));
+        Self { acls, extended, owners: self.owners && sample.keeps_owners(), ..self }
     }
 }
 
@@ -69,6 +70,11 @@ impl Attributes {
         let directory = format!("/proc/self/fd/{}/", directory.as_fd().as_raw_fd());
         let path = CString::new([directory.as_bytes(), name.as_bytes()].concat())?;
         Self::read(Place::Path(&path), entry, kept)
+    }
+
+    /// Returns `true` if there is an ACL.
+    pub(super) fn has_acl(&self) -> bool {
+        self.extended.contains_key(ACL) || self.extended.contains_key(DEFAULT_ACL)
     }
 
     /// The attributes for a copy of an entry with these ones.
@@ -105,9 +111,9 @@ impl Attributes {
     }
 
     /// Takes the permissions from the group and others of an entry in TO with this `mode` that these attributes do not give them.
-    pub(super) fn narrow(&self, file: impl AsFd, mode: Mode) -> io::Result<()> {
+    pub(super) fn narrow(&self, file: impl AsFd, mode: Mode, sample: &Sample) -> io::Result<()> {
         let excess = (mode & (Mode::RWXG | Mode::RWXO)).difference(self.clone().without_acls().mode);
-        if excess.is_empty() { Ok(()) } else { Ok(fchmod(file, mode.difference(excess))?) }
+        if excess.is_empty() { Ok(()) } else { set_mode(file, mode.difference(excess), sample) }
     }
 
     /// The permission bits with which the system creates an entry that has only these attributes; `None` if it has others, or if
@@ -123,11 +129,12 @@ impl Attributes {
         self == to || Self { mode: to.mode, ..self.clone() } == *to && !sample.keeps_modes()
     }
 
-    /// Sets the attributes of an open file or directory in TO. It is never more accessible than with these attributes.
-    pub(super) fn apply(&self, file: impl AsFd, kept: Kept) -> io::Result<()> {
+    /// Sets the attributes of an open file or directory in TO, as far as it stores permissions. It is never more accessible than with
+    /// these attributes.
+    pub(super) fn apply(&self, file: impl AsFd, kept: Kept, sample: &Sample) -> io::Result<()> {
         let place = Place::Open(file.as_fd());
         // A new owner, or the end of an old ACL, could give someone more access until the new permissions are set.
-        self.narrow(&file, Mode::from_raw_mode(fstat(&file)?.st_mode))?;
+        self.narrow(&file, Mode::from_raw_mode(fstat(&file)?.st_mode), sample)?;
         if let Some((user, group)) = self.owner {
             fchown(&file, Some(user), Some(group))?;
         }
@@ -145,7 +152,15 @@ impl Attributes {
                 result => result?,
             }
         }
-        Ok(fchmod(&file, mode)?)
+        set_mode(file, mode, sample)
+    }
+}
+
+/// Sets the permissions of an open file or directory in TO, as far as it stores them.
+fn set_mode(file: impl AsFd, mode: Mode, sample: &Sample) -> io::Result<()> {
+    match fchmod(file, mode) {
+        Err(_) if !sample.keeps_modes() => Ok(()),
+        result => Ok(result?),
     }
 }
 
@@ -175,6 +190,19 @@ mod tests {
     fn least(entries: &[[u8; 2]]) -> [u16; 2] {
         let entries: Vec<_> = entries.iter().map(|[tag, permissions]| [*tag, 0, *permissions, 0, 1, 0, 0, 0]).collect();
         least_permissions(&[&[2, 0, 0, 0], entries.concat().as_slice()].concat())
+    }
+
+    #[test]
+    fn permissions_are_taken_before_anything_else_is_set() {
+        let tree = tempfile::tempdir().unwrap();
+        let directory = Directory::open(tree.path()).unwrap();
+        let file = directory.create_file(OsStr::new("file"), Mode::RUSR | Mode::WUSR).unwrap();
+        fchmod(&file, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH).unwrap();
+        let (mode, extended) = (Mode::RUSR, BTreeMap::from([(c"user.too-large".to_owned(), vec![0; 1 << 20])]));
+        let attributes = Attributes { mode, owner: None, is_directory: false, extended };
+        let _ = attributes.apply(&file, Kept::default(), &Sample::new(directory));
+        let mode = Mode::from_raw_mode(fstat(&file).unwrap().st_mode);
+        assert!(!mode.intersects(Mode::RWXG | Mode::RWXO), "{mode:?}");
     }
 
     #[test]

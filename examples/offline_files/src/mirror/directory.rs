@@ -32,6 +32,8 @@ pub(crate) struct Directory {
 pub(crate) struct Pair {
     pub(crate) from: Directory,
     pub(crate) to: Directory,
+    /// The attributes to keep, and those of them that TO can store.
+    pub(super) asked: Kept,
     pub(crate) kept: Kept,
     pub(crate) sample: Arc<Sample>,
     /// The identities of the two roots.
@@ -264,11 +266,14 @@ impl Directory {
 impl Pair {
     /// Opens a pair of directories, without the attributes that TO cannot store.
     pub(crate) fn new(from: Directory, to: Directory, kept: Kept) -> Self {
-        let (kept, sample) = (kept.storable_in(&to), Arc::new(Sample::new(to.clone())));
+        let sample = Arc::new(Sample::new(to.clone()));
+        let (asked, kept) = (kept, kept.storable_in(&to, &sample));
+        sample.lose(asked.owners && !kept.owners, "owners");
+        sample.lose(asked.extended && !kept.extended, "extended attributes");
         let roots = [&from, &to].map(|root| root.about().ok().map(|about| about.id()));
         let gives_acls = to.gives_acls();
         let (jobs, trail_capacity) = (Arc::new(Jobs::new(0)), capacity_for(0));
-        Self { from, to, kept, sample, roots, umask: umask(), gives_acls, jobs, trail_capacity }
+        Self { from, to, asked, kept, sample, roots, umask: umask(), gives_acls, jobs, trail_capacity }
     }
 
     /// This pair with at most `jobs` threads that work at the same time.
@@ -287,18 +292,18 @@ impl Pair {
     /// entries may be meant to be private.
     pub(super) fn prepare(&self, directory: &Directory, attributes: &Attributes) -> io::Result<()> {
         directory.unlock()?;
-        match attributes.narrow(directory, directory.about()?.mode) {
-            Err(_) if !self.sample.keeps_modes() => Ok(()),
-            result => result,
-        }
+        attributes.narrow(directory, directory.about()?.mode, &self.sample)
+    }
+
+    /// The attributes for a copy of an entry with these `attributes`.
+    pub(super) fn for_copy(&self, attributes: Attributes) -> Attributes {
+        self.sample.lose(self.asked.acls && !self.kept.acls && attributes.has_acl(), "access control lists");
+        attributes.for_copy(self.kept)
     }
 
     /// Sets the attributes and the modification time of an open file or directory in TO, as far as it stores them.
     pub(super) fn finalize(&self, file: impl AsFd, attributes: &Attributes, entry: &Entry) -> io::Result<()> {
-        match attributes.apply(&file, self.kept) {
-            Err(_) if !self.sample.keeps_modes() => {}
-            result => result?,
-        }
+        attributes.apply(&file, self.kept, &self.sample)?;
         self.date(file, entry)
     }
 

@@ -63,9 +63,6 @@ pub(crate) fn scan(
     share(&root.jobs, few, start.into_iter().collect(), |directory, queue| {
         root.tolerate(monitor, scan.visit(directory, queue)).map(drop)
     })?;
-    if let Some(text) = root.sample.report() {
-        monitor.warn(Path::new("."), text);
-    }
     let mut plan = scan.plan.into_inner().unwrap_or_else(PoisonError::into_inner);
     plan.began = Some(began);
     plan.sort();

@@ -88,7 +88,7 @@ impl Visit {
     pub(super) fn compare_attributes(&self, root: &Pair) -> Result<(Attributes, bool), FileError> {
         let (kept, about) = (root.kept, &self.about);
         let from = Attributes::of(&self.from, &about.from, kept).file_context("cannot be read in FROM", &self.path)?;
-        let from = from.for_copy(kept);
+        let from = root.for_copy(from);
         let Some((to, entry)) = self.to.as_ref().zip(about.to) else { return Ok((from, false)) };
         let to = Attributes::of(to, &entry, kept).file_context("cannot be read in TO", &self.path)?;
         let is_equal = from.equal(&to, &root.sample) && root.sample.same_time(&about.from, &entry);
@@ -108,7 +108,7 @@ impl Visit {
         let path = || self.path.join(name);
         let from = read(&self.from, from).map_err(|cause| FileError::new(path(), "cannot be read in FROM", cause))?;
         let to = read(target, to).map_err(|cause| FileError::new(path(), "cannot be read in TO", cause))?;
-        Ok(Some(from.for_copy(root.kept)).filter(|from| !from.equal(&to, &root.sample)))
+        Ok(Some(root.for_copy(from)).filter(|from| !from.equal(&to, &root.sample)))
     }
 
     /// Returns the name that TO lists for an entry that it finds under `target`'s name; `None` if it lists that name.

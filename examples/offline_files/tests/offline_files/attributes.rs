@@ -37,6 +37,11 @@ fn set(path: &Path, name: &str, value: &[u8]) {
     setxattr(path, name, value, XattrFlags::empty()).unwrap();
 }
 
+/// Sets an ACL. Does nothing if the file system has none.
+pub(crate) fn set_acl(path: &Path) {
+    let _ = setxattr(path, ACL, &acl(4), XattrFlags::empty());
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o7777
 }

@@ -2,8 +2,12 @@
 
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use rustix::fs::{XattrFlags, setxattr};
+use rustix::io::Errno;
 
 use crate::skip::skip;
 use crate::trees::{Trees, chmod, file, link, snapshot};
@@ -144,6 +148,33 @@ fn a_target_without_permissions_or_times_settles() {
         assert_settles(&[&format!("chmod={mode}")], Some("TO stores no permissions"));
         assert_settles(&[&format!("utime={mode}")], Some("TO stores no modification times"));
         assert_settles(&[&format!("utime={mode}"), &format!("chmod={mode}")], Some("TO stores no permissions"));
+    }
+}
+
+#[test]
+fn a_target_without_owners_extended_attributes_and_acls_settles() {
+    let Some((_quirks, trees)) = trees_with(&[]) else { return };
+    for name in ["docs/a", "docs/deep/b", "c"] {
+        let path = trees.from.join(name);
+        file(&path, name, 1);
+        if fs::metadata(&path).unwrap().uid() != 0 {
+            return skip("only root can change owners");
+        }
+        chown(&path, Some(12), Some(34)).unwrap();
+        if setxattr(&path, "user.colour", b"red", XattrFlags::empty()) == Err(Errno::NOTSUP) {
+            return skip("the file system of the temporary directory has no extended attributes");
+        }
+    }
+    crate::attributes::set_acl(&trees.from.join("docs/a"));
+    for (flags, done) in [(&["-o", "-X", "--json"][..], [2, 1]), (&["-o", "-X", "--json", "--full"], [0, 0])] {
+        let output = trees.run(flags);
+        assert_eq!(output.code, Some(0), "{}", output.stdout);
+        let count = |item: &str, what: &str| output.item(item)["counts"][what].as_u64().unwrap();
+        let changed = ["docs", "."].map(|item| count(item, "copied") + count(item, "permissions_set"));
+        assert_eq!(changed, done, "{flags:?}");
+        for lost in ["no owners", "no extended attributes", "no access control lists"] {
+            assert_eq!(output.stdout.matches(lost).count(), 1, "{lost} {flags:?}");
+        }
     }
 }
 
