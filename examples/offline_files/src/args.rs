@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::thread::available_parallelism;
 
 use clap::{Parser, value_parser};
+use syncmgr::store::SqliteStore;
 
 use crate::guard::Deletions;
 use crate::handler::Options;
@@ -115,14 +116,14 @@ impl Args {
     }
 
     /// The options of the handler.
-    pub(crate) fn options(&self, own_files: OwnFiles) -> Options {
+    pub(crate) fn options(&self, own_files: OwnFiles, store: Option<SqliteStore>) -> Options {
         let record_mode = match self {
             Self { checksum: true, .. } => RecordMode::Checksum,
             Self { no_state: true, .. } => RecordMode::Off,
             Self { full: true, .. } => RecordMode::Rebuild,
             _ => RecordMode::Use,
         };
-        Options { deletions: self.deletions(), record_mode, jobs: self.jobs(), own_files: own_files.into() }
+        Options { deletions: self.deletions(), record_mode, store, jobs: self.jobs(), own_files: own_files.into() }
     }
 
     /// The items to show in the table.
@@ -193,7 +194,7 @@ mod tests {
     fn the_state_of_the_pair_is_used_by_default() {
         let parsed = |line| {
             let args = parse(line).unwrap();
-            (args.state(), args.options(OwnFiles::default()).record_mode)
+            (args.state(), args.options(OwnFiles::default(), None).record_mode)
         };
         assert_eq!(parsed("from to"), (StateChoice::Default, RecordMode::Use));
         assert_eq!(parsed("--full from to"), (StateChoice::Default, RecordMode::Rebuild));

@@ -49,7 +49,7 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
     let pair = paths.open(args.kept())?;
     let sample = pair.sample.clone();
     let roots = Roots::of(&pair, &paths.from, &paths.to);
-    let handler = OfflineFiles::new(pair, roots, args.options(own_files)).context("cannot list FROM")?;
+    let handler = OfflineFiles::new(pair, roots, args.options(own_files, store.clone())).context("cannot list FROM")?;
     let runtime = runtime().context("cannot start")?;
     let mut screen = if args.json { Box::new(Blank) } else { screen(handler.parts()) };
     let report = runtime.block_on(run(handler, args.deletions().policy(), store, screen.as_mut()));

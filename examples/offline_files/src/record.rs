@@ -36,6 +36,18 @@ pub(crate) struct Record {
     as_of: Option<u64>,
 }
 
+impl Record {
+    /// Decodes the record in a checkpoint; `None` if that is not possible.
+    pub(crate) fn decode(state: &str) -> Option<Self> {
+        serde_json::from_str(state).ok()
+    }
+
+    /// The directories that were in sync; `None` if the record is for other `roots`.
+    pub(crate) fn cache(self, roots: &RootIds) -> Option<ScanCache> {
+        roots.mismatch(&self.roots).is_none().then_some(self.in_sync)
+    }
+}
+
 /// The record of an item that is running.
 pub(crate) struct LoadedRecord {
     saved: Saved<Record>,

@@ -1,7 +1,7 @@
 //! The work of an item.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 use syncmgr::environment::{Clock, SystemClock};
@@ -27,10 +27,8 @@ pub(crate) struct Work {
 impl Work {
     /// Mirrors the item. Returns the directories that are in sync, and the start of the run if it mirrored everything.
     pub(crate) fn mirror(&self, record: &LoadedRecord) -> Result<(ScanCache, Option<SystemTime>), Stopped> {
-        let options = self.scan_options(&record.cache, record.changed_since());
-        let mut plan = mirror::scan(&self.pair, &self.part.extent, options, self)?;
+        let mut plan = self.scan(record)?;
         self.part.result().counts.unchanged = plan.unchanged;
-        self.part.tally.get_or_init(|| Tally::of(&plan));
         self.guard(record, &mut plan)?;
         self.part.plan(plan.bytes());
         let began = plan.began;
@@ -40,6 +38,17 @@ impl Work {
         }
         // A file that failed may have changed since an earlier run.
         Ok((in_sync, began.filter(|_| self.part.result().errors.is_empty())))
+    }
+
+    fn scan(&self, record: &LoadedRecord) -> Result<Plan, Stopped> {
+        // Without a wait for another item that is counting the entries of this one.
+        let tally = self.part.tally.try_lock();
+        let options = self.scan_options(&record.cache, record.changed_since());
+        let plan = mirror::scan(&self.pair, &self.part.extent, options, self)?;
+        if let Ok(mut tally) = tally {
+            *tally = Some(Tally::of(&plan));
+        }
+        Ok(plan)
     }
 
     /// Proposes the plan to the host and removes the deletions that the host does not allow. The item of a held plan ends as
@@ -79,12 +88,13 @@ impl Work {
 
     /// Counts the entries of another part, unless it is scanned already.
     fn tally(&self, part: &Part) -> Result<Tally, Stopped> {
-        if let Some(tally) = part.tally.get() {
-            return Ok(*tally);
+        let mut known = part.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tally) = *known {
+            return Ok(tally);
         }
-        let (cache, monitor) = (ScanCache::default(), Quiet(self));
-        let plan = mirror::scan(&self.pair, &part.extent, self.scan_options(&cache, None), &monitor)?;
-        Ok(*part.tally.get_or_init(|| Tally::of(&plan)))
+        let cache = self.options.recorded_cache(part.item().id(), &self.roots.ids).unwrap_or_default();
+        let plan = mirror::scan(&self.pair, &part.extent, self.scan_options(&cache, None), &Quiet(self))?;
+        Ok(*known.insert(Tally::of(&plan)))
     }
 
     fn scan_options<'a>(&'a self, cache: &'a ScanCache, changed_since: Option<SystemTime>) -> ScanOptions<'a> {

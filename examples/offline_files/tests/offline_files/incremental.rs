@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use rustix::{fs::inotify, io::Errno};
 use serde_json::{Value, json};
 
 use crate::program::RunOutput;
@@ -219,6 +221,20 @@ fn a_missing_state_or_one_of_another_pair_causes_a_full_scan() {
     let output = trees.run(&["--json"]);
     assert_eq!((output.code, scan_scope(&output)), (Some(0), full_scan("there is no record of an earlier run")));
     assert!(!is_tampered_with(&trees));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_renamed_file_at_the_top_level_is_no_reason_to_list_all_of_the_target() {
+    let trees = Trees::full();
+    fs::remove_file(trees.from.join("elsewhere")).unwrap();
+    run_until_settled(&trees);
+    fs::rename(trees.from.join("top.txt"), trees.from.join("renamed.txt")).unwrap();
+    let listings = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+    inotify::add_watch(&listings, trees.to.join("docs"), inotify::WatchFlags::ACCESS).unwrap();
+    assert_eq!(trees.run(&["--delete"]).code, Some(0));
+    assert_eq!(rustix::io::read(&listings, &mut [0; 1024]), Err(Errno::AGAIN));
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]
