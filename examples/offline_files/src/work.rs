@@ -31,6 +31,7 @@ impl Work {
         self.part.result().counts.unchanged = plan.unchanged;
         self.guard(record, &mut plan)?;
         self.part.plan(plan.bytes());
+        self.item.report(Progress::new().with_text("changing TO")).map_err(|_| Stopped)?;
         let began = plan.began;
         let in_sync = mirror::carry_out(&self.pair, plan, &self.options.own_files, self)?;
         if let Some(text) = self.pair.sample.report() {
