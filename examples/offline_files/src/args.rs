@@ -10,6 +10,7 @@ use syncmgr::store::SqliteStore;
 use crate::guard::Deletions;
 use crate::handler::Options;
 use crate::mirror::{Kept, OwnFiles};
+use crate::program::print_error;
 use crate::record::RecordMode;
 use crate::report::Detail;
 use crate::state::StateChoice;
@@ -96,7 +97,7 @@ impl Args {
     pub(crate) fn read() -> Result<Self, ExitCode> {
         Self::try_parse().map_err(|error| {
             if error.use_stderr() {
-                eprintln!("offline_files: {}", one_line(&error));
+                print_error(&one_line(&error));
                 ExitCode::from(2)
             } else {
                 // A closed standard output is not an error.
