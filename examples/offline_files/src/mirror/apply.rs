@@ -233,6 +233,9 @@ impl Run<'_> {
         let finalized = directory.attributes.as_ref().map_or(Ok(()), finalize);
         let finalized = finalized.file_context("cannot set the permissions and time in TO", path);
         let is_done = tolerate(self.monitor, finalized)?.is_some();
+        if is_done && directory.is_adjusted {
+            self.monitor.done(Done::Adjusted);
+        }
         if let Some(digest) = self.digest(directory, to).filter(|_| is_done) {
             self.in_sync.lock().unwrap_or_else(PoisonError::into_inner).extend([digest]);
         }
