@@ -58,12 +58,16 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
     sample.remove();
     let report = report?.with_detail(args.detail());
     let text = if args.json { report.to_json()? } else { report.to_string() };
-    match io::stdout().write_all(text.as_bytes()) {
-        // Nobody wants to read the report, which does not change the result.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
-        written => written.context("cannot write the report")?,
-    }
+    print_report(&text).context("cannot write the report")?;
     Ok(report.exit_code())
+}
+
+/// Prints the report. That nobody wants to read it does not change the result of the run.
+fn print_report(text: &str) -> io::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// Prints an error in one line. Ignores a closed standard error.
