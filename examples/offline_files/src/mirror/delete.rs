@@ -80,16 +80,13 @@ fn walk(
 /// Opens a directory whose entries are to be deleted. Fails if something is mounted there: it is another disk, or another place
 /// from which nothing must be deleted.
 pub(super) fn enter(root: &Pair, path: &Path) -> Result<Directory, FileError> {
-    let (directory, _) = root.descend_in_target(path).file_context("cannot be opened in TO", path)?;
-    let (parent, _) = locate(&root.to, path)?;
-    let mounts = directory.mount().and_then(|mount| Ok((mount, parent.mount()?)));
-    let (mount, around) = mounts.file_context("cannot be read in TO", path)?;
-    let cause = || io::Error::other("something is mounted there");
-    if mount == around {
-        Ok(directory)
-    } else {
-        Err(FileError::new(path.to_owned(), "is not deleted from TO", cause()))
+    let (parent, name) = locate(&root.to, path)?;
+    let mount = |name| parent.mount_of(name).file_context("cannot be read in TO", path);
+    if mount(name)? != mount(OsStr::new("."))? {
+        let cause = io::Error::other("something is mounted there");
+        return Err(FileError::new(path.to_owned(), "is not deleted from TO", cause));
     }
+    Ok(root.descend_in_target(path).file_context("cannot be opened in TO", path)?.0)
 }
 
 /// Opens the parent directory of `path`. Returns it with the file name.

@@ -240,19 +240,20 @@ impl Directory {
         Ok(fs::chmodat(&self.handle, name, mode | Mode::RWXU, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
-    /// Identifies the mount that shows this directory: by its device, and by its number if the system tells it.
-    pub(super) fn mount(&self) -> io::Result<(u64, Option<u64>)> {
-        Ok((self.about()?.device(), self.mount_number()))
+    /// Identifies the mount that shows the directory `name`: by its device, and by its number if the system tells it.
+    pub(super) fn mount_of(&self, name: &OsStr) -> io::Result<(u64, Option<u64>)> {
+        let about = Entry::from(fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?);
+        Ok((about.device(), self.mount_number(name)))
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn mount_number(&self) -> Option<u64> {
-        let about = fs::statx(&self.handle, "", AtFlags::EMPTY_PATH, fs::StatxFlags::MNT_ID).ok()?;
+    fn mount_number(&self, name: &OsStr) -> Option<u64> {
+        let about = fs::statx(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW, fs::StatxFlags::MNT_ID).ok()?;
         (about.stx_mask & fs::StatxFlags::MNT_ID.bits() != 0).then_some(about.stx_mnt_id)
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn mount_number(&self) -> Option<u64> {
+    fn mount_number(&self, _: &OsStr) -> Option<u64> {
         None
     }
 
