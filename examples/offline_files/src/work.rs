@@ -1,8 +1,9 @@
 //! The work of an item.
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Arc, MutexGuard, TryLockError};
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::prelude::*;
@@ -89,13 +90,30 @@ impl Work {
 
     /// Counts the entries of another part, unless it is scanned already.
     fn tally(&self, part: &Part) -> Result<Tally, Stopped> {
-        let mut known = part.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.lock_tally(part)?;
         if let Some(tally) = *known {
             return Ok(tally);
         }
         let cache = self.options.recorded_cache(part.item().id(), &self.roots.ids).unwrap_or_default();
         let plan = mirror::scan(&self.pair, &part.extent, self.scan_options(&cache, None), &Quiet(self))?;
         Ok(*known.insert(Tally::of(&plan)))
+    }
+
+    /// Locks the numbers of a part once no item is counting them.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "blocking code may wait, and shows meanwhile that it has not stalled"
+    )]
+    fn lock_tally<'a>(&self, part: &'a Part) -> Result<MutexGuard<'a, Option<Tally>>, Stopped> {
+        const PAUSE: Duration = Duration::from_millis(10);
+        loop {
+            match part.tally.try_lock() {
+                Ok(tally) => return Ok(tally),
+                Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+            }
+            self.advance(0)?;
+        }
     }
 
     fn scan_options<'a>(&'a self, cache: &'a ScanCache, changed_since: Option<SystemTime>) -> ScanOptions<'a> {
