@@ -33,8 +33,8 @@ pub(crate) struct Args {
     #[arg(long)]
     delete: bool,
 
-    /// Continue even if it looks like a mistake: TO is on another disk than last time, or --delete would remove more than 10
-    /// entries and more than half of those in TO
+    /// Continue even if it looks like a mistake: TO is on another disk than last time, or --delete would remove everything in a
+    /// directory at the top level, or more than 10 entries and more than half of those in TO
     #[arg(long)]
     pub(crate) yes: bool,
 

@@ -71,8 +71,11 @@ impl Sample {
 
     /// Notes that TO cannot store `what`, if `is_lost`.
     pub(super) fn lose(&self, is_lost: bool, what: &'static str) {
+        if !is_lost {
+            return;
+        }
         let mut losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_lost && losses.iter().all(|(other, _)| *other != what) {
+        if losses.iter().all(|(other, _)| *other != what) {
             losses.push((what, false));
         }
     }

@@ -37,9 +37,13 @@ fn set(path: &Path, name: &str, value: &[u8]) {
     setxattr(path, name, value, XattrFlags::empty()).unwrap();
 }
 
-/// Sets an ACL. Does nothing if the file system has none.
-pub(crate) fn set_acl(path: &Path) {
-    let _ = setxattr(path, ACL, &acl(4), XattrFlags::empty());
+/// Sets an ACL. Returns `false` if the file system has none.
+pub(crate) fn set_acl(path: &Path) -> bool {
+    if setxattr(path, ACL, &acl(4), XattrFlags::empty()) == Err(Errno::NOTSUP) {
+        skip("the file system of the temporary directory has no ACLs");
+        return false;
+    }
+    true
 }
 
 fn mode(path: &Path) -> u32 {
@@ -52,8 +56,7 @@ fn trees_with_acls() -> Option<Trees> {
     let secret = trees.from.join("docs/secret");
     file(&secret, "secret", 1);
     chmod(&secret, 0o600);
-    if setxattr(&secret, ACL, &acl(4), XattrFlags::empty()) == Err(Errno::NOTSUP) {
-        skip("the file system of the temporary directory has no ACLs");
+    if !set_acl(&secret) {
         return None;
     }
     set(&trees.from.join("docs"), ACL, &acl(5));
