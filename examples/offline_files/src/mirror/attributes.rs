@@ -72,6 +72,10 @@ impl Attributes {
         Self::read(Place::Path(&path), entry, kept)
     }
 
+    pub(super) fn mode(&self) -> Mode {
+        self.mode
+    }
+
     /// Returns `true` if there is an ACL.
     pub(super) fn has_acl(&self) -> bool {
         self.extended.contains_key(ACL) || self.extended.contains_key(DEFAULT_ACL)

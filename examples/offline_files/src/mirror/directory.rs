@@ -134,6 +134,13 @@ impl Directory {
         Ok(Entry::from(fs::fstat(&self.handle)?))
     }
 
+    /// The permissions for a copy of this directory without an access control list, which its owner may change.
+    pub(crate) fn mode_of_copy(&self) -> io::Result<Mode> {
+        let kept = Kept::default();
+        let attributes = Attributes::of(self, &self.about()?, kept)?.for_copy(kept);
+        Ok(attributes.mode().difference(Mode::SVTX) | Mode::RWXU)
+    }
+
     /// Returns the metadata of this directory as the type of the standard library, which has the creation time.
     pub(crate) fn metadata(&self) -> io::Result<Metadata> {
         File::from(self.handle.try_clone()?).metadata()

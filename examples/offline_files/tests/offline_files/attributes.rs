@@ -113,6 +113,16 @@ fn a_copy_without_acls_gives_a_named_user_no_more_than_the_original() {
 }
 
 #[test]
+fn a_created_target_gives_a_named_user_no_more_than_the_source() {
+    let Some(trees) = trees_with_acls() else { return };
+    chmod(&trees.from, 0o755);
+    set(&trees.from, ACL, &acl_against_one_user());
+    fs::remove_dir(&trees.to).unwrap();
+    trees.run(&[]);
+    assert_eq!(mode(&trees.to), 0o700);
+}
+
+#[test]
 fn an_acl_that_the_target_would_add_is_removed() {
     let Some(trees) = trees_with_acls() else { return };
     set(&trees.to, DEFAULT_ACL, &acl(7));
