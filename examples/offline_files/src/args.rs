@@ -55,7 +55,7 @@ pub(crate) struct Args {
     #[arg(long)]
     no_state: bool,
 
-    /// Copy no access control lists; without them, a copy gives its group the permissions of the group alone
+    /// Copy no access control lists; without them, a copy gives its group and others no more than the list gives each user and group
     #[arg(long)]
     no_acls: bool,
 

@@ -77,13 +77,13 @@ fn walk(
     Ok(directories)
 }
 
-/// Opens a directory whose entries are to be deleted. Fails if something is mounted there: it is another disk, or another place
-/// from which nothing must be deleted.
+/// Opens a directory whose entries are to be deleted. Fails if it is on another mount or device than its parent: an
+/// unrelated disk, another place that is mounted there too, or a subvolume with snapshots.
 pub(super) fn enter(root: &Pair, path: &Path) -> Result<Directory, FileError> {
     let (parent, name) = locate(&root.to, path)?;
     let mount = |name| parent.mount_of(name).file_context("cannot be read in TO", path);
     if mount(name)? != mount(OsStr::new("."))? {
-        let cause = io::Error::other("something is mounted there");
+        let cause = io::Error::other("it is a mount or a subvolume");
         return Err(FileError::new(path.to_owned(), "is not deleted from TO", cause));
     }
     Ok(root.descend_in_target(path).file_context("cannot be opened in TO", path)?.0)

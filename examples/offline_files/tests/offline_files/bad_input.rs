@@ -184,7 +184,7 @@ fn nothing_is_deleted_through_a_mount_in_the_target() {
         with_mount(&trees.from.join("docs"), &place, || {
             let output = trees.run(&["--delete", "--yes", "--json"]);
             assert_eq!(output.code, Some(1), "{}", output.stdout);
-            assert!(output.stdout.contains("something is mounted there"), "{}", output.stdout);
+            assert!(output.stdout.contains("it is a mount or a subvolume"), "{}", output.stdout);
         });
         assert_eq!(snapshot(&trees.from.join("docs")), before);
     }
