@@ -13,12 +13,12 @@ use crate::trees::{Trees, chmod, file, link, snapshot};
 const ACL: &str = "system.posix_acl_access";
 const DEFAULT_ACL: &str = "system.posix_acl_default";
 
-/// An ACL that gives user 4711 the permissions `user` and the owning group none.
+/// An ACL that gives the owner all permissions, user 4711 the permissions `user` and the owning group none.
 fn acl(user: u8) -> Vec<u8> {
     let entry = |tag, permissions, id: u32| [[tag, 0, permissions, 0].as_slice(), &id.to_le_bytes()].concat();
     let anyone = u32::MAX;
     let entries = [
-        entry(1, 6, anyone),
+        entry(1, 7, anyone),
         entry(2, user, 4711),
         entry(4, 0, anyone),
         entry(0x10, user, anyone),
@@ -87,9 +87,9 @@ fn acls_are_copied_and_updated() {
 #[test]
 fn a_copy_without_acls_gives_the_group_no_more_than_the_original() {
     let Some(trees) = trees_with_acls() else { return };
-    assert_eq!(mode(&trees.from.join("docs/secret")), 0o640);
+    assert_eq!(mode(&trees.from.join("docs/secret")), 0o740);
     trees.run(&["--no-acls"]);
-    assert_eq!((mode(&trees.to.join("docs/secret")), mode(&trees.to.join("docs"))), (0o600, 0o600));
+    assert_eq!((mode(&trees.to.join("docs/secret")), mode(&trees.to.join("docs"))), (0o700, 0o700));
     assert_eq!(attribute(&trees.to.join("docs/secret"), ACL), None);
     assert_eq!(trees.run(&["--no-acls", "--no-state", "--json"]).item("docs")["counts"]["permissions_set"], 0);
 }
@@ -107,9 +107,9 @@ fn acl_against_one_user() -> Vec<u8> {
 fn a_copy_without_acls_gives_a_named_user_no_more_than_the_original() {
     let Some(trees) = trees_with_acls() else { return };
     set(&trees.from.join("docs/secret"), ACL, &acl_against_one_user());
-    assert_eq!(mode(&trees.from.join("docs/secret")), 0o644);
+    assert_eq!(mode(&trees.from.join("docs/secret")), 0o744);
     trees.run(&["--no-acls"]);
-    assert_eq!(mode(&trees.to.join("docs/secret")), 0o600);
+    assert_eq!(mode(&trees.to.join("docs/secret")), 0o700);
 }
 
 #[test]
