@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use std::thread::available_parallelism;
 
 use clap::{Parser, value_parser};
+use syncmgr::store::SqliteStore;
 
 use crate::guard::Deletions;
 use crate::handler::Options;
 use crate::mirror::{Kept, OwnFiles};
+use crate::program::print_error;
 use crate::record::RecordMode;
 use crate::report::Detail;
 use crate::state::StateChoice;
@@ -31,8 +33,8 @@ pub(crate) struct Args {
     #[arg(long)]
     delete: bool,
 
-    /// Continue even if it looks like a mistake: TO is on another disk than last time, or --delete would remove more than 10
-    /// entries and more than half of those in TO
+    /// Continue even if it looks like a mistake: TO is on another disk than last time, or --delete would remove everything in a
+    /// directory at the top level, or more than 10 entries and more than half of those in TO
     #[arg(long)]
     pub(crate) yes: bool,
 
@@ -53,7 +55,7 @@ pub(crate) struct Args {
     #[arg(long)]
     no_state: bool,
 
-    /// Copy no access control lists; without them, a copy gives its group the permissions of the group alone
+    /// Copy no access control lists; without them, a copy gives its group and others no more than the list gives each user and group
     #[arg(long)]
     no_acls: bool,
 
@@ -95,7 +97,7 @@ impl Args {
     pub(crate) fn read() -> Result<Self, ExitCode> {
         Self::try_parse().map_err(|error| {
             if error.use_stderr() {
-                eprintln!("offline_files: {}", one_line(&error));
+                print_error(&one_line(&error));
                 ExitCode::from(2)
             } else {
                 // A closed standard output is not an error.
@@ -115,14 +117,14 @@ impl Args {
     }
 
     /// The options of the handler.
-    pub(crate) fn options(&self, own_files: OwnFiles) -> Options {
+    pub(crate) fn options(&self, own_files: OwnFiles, store: Option<SqliteStore>) -> Options {
         let record_mode = match self {
             Self { checksum: true, .. } => RecordMode::Checksum,
             Self { no_state: true, .. } => RecordMode::Off,
             Self { full: true, .. } => RecordMode::Rebuild,
             _ => RecordMode::Use,
         };
-        Options { deletions: self.deletions(), record_mode, jobs: self.jobs(), own_files: own_files.into() }
+        Options { deletions: self.deletions(), record_mode, store, jobs: self.jobs(), own_files: own_files.into() }
     }
 
     /// The items to show in the table.
@@ -193,7 +195,7 @@ mod tests {
     fn the_state_of_the_pair_is_used_by_default() {
         let parsed = |line| {
             let args = parse(line).unwrap();
-            (args.state(), args.options(OwnFiles::default()).record_mode)
+            (args.state(), args.options(OwnFiles::default(), None).record_mode)
         };
         assert_eq!(parsed("from to"), (StateChoice::Default, RecordMode::Use));
         assert_eq!(parsed("--full from to"), (StateChoice::Default, RecordMode::Rebuild));

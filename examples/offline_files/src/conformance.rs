@@ -16,8 +16,13 @@ impl Provider for Trees {
     fn handler(self: Arc<Self>) -> Arc<dyn SyncHandler> {
         let (pair, jobs) = (self.pair(), 2);
         let roots = Roots::of(&pair, &self.from, &self.to);
-        let options =
-            Options { deletions: Deletions::Guarded, record_mode: RecordMode::Use, jobs, own_files: Arc::default() };
+        let options = Options {
+            deletions: Deletions::Guarded,
+            record_mode: RecordMode::Use,
+            store: None,
+            jobs,
+            own_files: Arc::default(),
+        };
         Arc::new(OfflineFiles::new(pair, roots, options).expect("FROM can be listed"))
     }
 

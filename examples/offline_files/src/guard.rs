@@ -6,10 +6,9 @@ use std::path::Path;
 use syncmgr::HandlerId;
 use syncmgr::guard::{GuardPolicy, GuardViolation, Side, UnattendedPolicy};
 use syncmgr::prelude::*;
-use syncmgr::store::{SqliteStore, StateStore};
+use syncmgr::store::{ItemRecord, SqliteStore, StateStore};
 
-use crate::mirror::{self, Extent, ExtraEntries};
-use crate::part::Part;
+use crate::mirror::{self, ExtraEntries};
 use crate::paths::PathError;
 use crate::roots::{Roots, disk};
 
@@ -45,12 +44,13 @@ impl Deletions {
 
 /// Fails if TO, located at `to`, is on another disk than in the last run of this pair: the right one may not be mounted.
 pub(crate) fn refuse_other_disk(store: &SqliteStore, to: &Path) -> SyncResult {
-    let record = store.record(HANDLER, Part::new(Extent::TopLevel).item().id())?;
-    let records = if record.is_some() { Vec::new() } else { store.records(HANDLER)?.into_values().collect() };
-    let sides = record.iter().chain(&records).flat_map(|record| &record.sides);
-    let known = sides.filter(|side| &*side.name == TO).find_map(|side| side.identity.as_deref());
+    let records = store.records(HANDLER)?;
+    let identity = |record: &ItemRecord| record.sides.iter().find(|side| &*side.name == TO)?.identity.clone();
+    // Only an item whose plan was carried out has sides, and one that failed since may still have those of an earlier disk.
+    let with_disk = records.values().filter_map(|record| Some((record.last_success, identity(record)?)));
+    let known = with_disk.max_by_key(|(last_success, _)| *last_success).map(|(_, identity)| identity);
     match (known, disk(to)) {
-        (Some(known), Some(disk)) if known != disk => Err(PathError::OtherDisk(to.to_owned()).into()),
+        (Some(known), Some(disk)) if *known != *disk => Err(PathError::OtherDisk(to.to_owned()).into()),
         _ => Ok(()),
     }
 }

@@ -5,12 +5,13 @@ use std::io;
 use std::sync::Arc;
 
 use syncmgr::prelude::*;
+use syncmgr::store::{SqliteStore, StateStore};
 
 use crate::guard::Deletions;
-use crate::mirror::{self, Extent, OwnFiles, Pair};
+use crate::mirror::{self, Extent, OwnFiles, Pair, ScanCache};
 use crate::part::Part;
-use crate::record::{LoadedRecord, RecordMode};
-use crate::roots::Roots;
+use crate::record::{LoadedRecord, Record, RecordMode};
+use crate::roots::{RootIds, Roots};
 use crate::work::Work;
 
 /// The maximum number of items that run at the same time. The runtime has more threads for blocking work than this.
@@ -32,9 +33,20 @@ pub(crate) type Parts = Arc<BTreeMap<ItemId, Arc<Part>>>;
 pub(crate) struct Options {
     pub(crate) deletions: Deletions,
     pub(crate) record_mode: RecordMode,
+    /// The store of the records, if there is one.
+    pub(crate) store: Option<SqliteStore>,
     /// The maximum number of threads that work at the same time.
     pub(crate) jobs: usize,
     pub(crate) own_files: Arc<OwnFiles>,
+}
+
+impl Options {
+    /// The directories of any item that need no comparison according to its record; `None` if that cannot be used.
+    pub(crate) fn recorded_cache(&self, item: ItemId, roots: &RootIds) -> Option<ScanCache> {
+        let store = self.store.as_ref().filter(|_| self.record_mode == RecordMode::Use)?;
+        let record = store.record(OfflineFiles::HANDLER.id(), item).ok()??;
+        Record::decode(&record.checkpoint?.state)?.cache(roots)
+    }
 }
 
 #[sync_handler(id = "6f0d8a52-3c1b-4d0e-9a57-52b1c6f4e8d3", name = "Offline Files")]
@@ -110,7 +122,7 @@ mod tests {
         OfflineFiles::new(
             trees.pair(),
             roots,
-            Options { deletions, record_mode: RecordMode::Use, jobs: 2, own_files: Arc::default() },
+            Options { deletions, record_mode: RecordMode::Use, store: None, jobs: 2, own_files: Arc::default() },
         )
         .unwrap()
     }

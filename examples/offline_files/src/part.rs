@@ -6,7 +6,7 @@ use std::ops::Add;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use syncmgr::prelude::*;
@@ -24,8 +24,8 @@ pub(crate) struct Part {
     pub(crate) extent: Extent,
     written: AtomicU64,
     planned: AtomicU64,
-    /// The numbers of its plan, once it is scanned.
-    pub(crate) tally: OnceLock<Tally>,
+    /// The numbers of its plan, once it is scanned. Locked during a scan, so that items do not repeat it for each other.
+    pub(crate) tally: Mutex<Option<Tally>>,
     result: Mutex<PartResult>,
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct Diagnostic {
 impl Part {
     pub(crate) fn new(extent: Extent) -> Self {
         let (written, planned) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { extent, written, planned, tally: OnceLock::new(), result: Mutex::default() }
+        Self { extent, written, planned, tally: Mutex::default(), result: Mutex::default() }
     }
 
     /// The path relative to FROM and TO. The top level is `.`, which is not a valid directory name.

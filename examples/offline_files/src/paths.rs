@@ -2,10 +2,13 @@
 
 use std::error::Error;
 use std::fmt;
-use std::fs::{self, DirBuilder, Metadata};
+use std::fs;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, mkdir};
+use rustix::io::Errno;
 
 use crate::escape::EscapedPath;
 use crate::mirror::{Directory, Kept, Pair};
@@ -18,28 +21,24 @@ pub(crate) struct CheckedPaths {
     /// The path of TO with links resolved. TO may not exist yet.
     pub(crate) to: PathBuf,
     from_directory: Directory,
-    /// The permission bits to create TO with; `None` if it exists.
-    create_mode: Option<u32>,
+    /// The permissions to create TO with; `None` if it exists.
+    create_mode: Option<Mode>,
 }
 
 /// Resolves links and checks that neither directory contains the other. Changes nothing.
 pub(crate) fn check(from: &Path, to: &Path) -> Result<CheckedPaths, PathError> {
     let unreadable = |cause| PathError::From(from.to_owned(), cause);
-    let (source, about) = resolve(from).map_err(unreadable)?;
+    let source = resolve(from).map_err(unreadable)?;
     let from_directory = Directory::open(&source).map_err(unreadable)?;
     match resolve(to) {
-        Ok((target, _)) => {
+        Ok(target) => {
             refuse_nesting(&source, &target)?;
             Ok(CheckedPaths { from: source, to: target, from_directory, create_mode: None })
         }
         Err(cause) if cause.kind() == ErrorKind::NotFound => {
             let target = resolve_new(to, &source)?;
-            Ok(CheckedPaths {
-                from: source,
-                to: target,
-                from_directory,
-                create_mode: Some(about.mode() & 0o777 | 0o700),
-            })
+            let create_mode = Some(from_directory.mode_of_copy().map_err(unreadable)?);
+            Ok(CheckedPaths { from: source, to: target, from_directory, create_mode })
         }
         Err(cause) => Err(PathError::To(to.to_owned(), cause)),
     }
@@ -50,8 +49,11 @@ impl CheckedPaths {
     pub(crate) fn open(&self, kept: Kept) -> Result<Pair, PathError> {
         let unusable = |cause| PathError::Unusable(self.to.clone(), cause);
         if let Some(mode) = self.create_mode {
-            // The state may be in TO, and then it exists by now.
-            DirBuilder::new().recursive(true).mode(mode).create(&self.to).map_err(unusable)?;
+            match mkdir(&self.to, mode) {
+                // The state is in TO.
+                Err(Errno::EXIST) => {}
+                created => created.map_err(io::Error::from).map_err(unusable)?,
+            }
         }
         let copy = Directory::open(&self.to).map_err(unusable)?;
         if !copy.try_lock() {
@@ -118,10 +120,9 @@ impl fmt::Display for PathError {
 impl Error for PathError {}
 
 /// Resolves links in the path of a directory.
-fn resolve(path: &Path) -> io::Result<(PathBuf, Metadata)> {
+fn resolve(path: &Path) -> io::Result<PathBuf> {
     let real = fs::canonicalize(path)?;
-    let about = fs::metadata(&real)?;
-    if about.is_dir() { Ok((real, about)) } else { Err(ErrorKind::NotADirectory.into()) }
+    if fs::metadata(&real)?.is_dir() { Ok(real) } else { Err(ErrorKind::NotADirectory.into()) }
 }
 
 fn refuse_nesting(source: &Path, target: &Path) -> Result<(), PathError> {
@@ -137,7 +138,7 @@ fn refuse_nesting(source: &Path, target: &Path) -> Result<(), PathError> {
 fn resolve_new(to: &Path, source: &Path) -> Result<PathBuf, PathError> {
     let parent = to.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
     let (Some(parent), Some(name)) = (parent, to.file_name()) else { return Err(PathError::Parent(to.to_owned())) };
-    let (parent, _) = resolve(parent).map_err(|_| PathError::Parent(to.to_owned()))?;
+    let parent = resolve(parent).map_err(|_| PathError::Parent(to.to_owned()))?;
     let target = parent.join(name);
     if is_within(&parent, source) {
         return Err(PathError::ToInsideFrom);

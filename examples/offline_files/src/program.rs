@@ -1,6 +1,6 @@
 //! The main function of the program.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(crate) fn main() -> ExitCode {
         Err(code) => return code,
     };
     mirror(&args).unwrap_or_else(|error| {
-        eprintln!("offline_files: {error:#}");
+        print_error(&format!("{error:#}"));
         let usage_error = error.downcast_ref().is_some_and(PathError::is_usage_error);
         ExitCode::from(if usage_error { 2 } else { 1 })
     })
@@ -49,7 +49,7 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
     let pair = paths.open(args.kept())?;
     let sample = pair.sample.clone();
     let roots = Roots::of(&pair, &paths.from, &paths.to);
-    let handler = OfflineFiles::new(pair, roots, args.options(own_files)).context("cannot list FROM")?;
+    let handler = OfflineFiles::new(pair, roots, args.options(own_files, store.clone())).context("cannot list FROM")?;
     let runtime = runtime().context("cannot start")?;
     let mut screen = if args.json { Box::new(Blank) } else { screen(handler.parts()) };
     let report = runtime.block_on(run(handler, args.deletions().policy(), store, screen.as_mut()));
@@ -58,8 +58,21 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
     sample.remove();
     let report = report?.with_detail(args.detail());
     let text = if args.json { report.to_json()? } else { report.to_string() };
-    io::stdout().write_all(text.as_bytes())?;
+    print_report(&text).context("cannot write the report")?;
     Ok(report.exit_code())
+}
+
+/// Prints the report. That nobody wants to read it does not change the result of the run.
+fn print_report(text: &str) -> io::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// Prints an error in one line. Ignores a closed standard error.
+pub(crate) fn print_error(message: &str) {
+    let _ = writeln!(io::stderr(), "offline_files: {message}");
 }
 
 /// Raises the limit of open files as far as the system allows, because each thread has several open.

@@ -36,6 +36,18 @@ pub(crate) struct Record {
     as_of: Option<u64>,
 }
 
+impl Record {
+    /// Decodes the record in a checkpoint; `None` if that is not possible.
+    pub(crate) fn decode(state: &str) -> Option<Self> {
+        serde_json::from_str(state).ok()
+    }
+
+    /// The directories that were in sync; `None` if the record is for other `roots`.
+    pub(crate) fn cache(self, roots: &RootIds) -> Option<ScanCache> {
+        roots.mismatch(&self.roots).is_none().then_some(self.in_sync)
+    }
+}
+
 /// The record of an item that is running.
 pub(crate) struct LoadedRecord {
     saved: Saved<Record>,
@@ -49,7 +61,7 @@ impl LoadedRecord {
     /// Loads the record of `item`. A record for other `roots` is ignored. A record that cannot be read, such as one of a newer
     /// version of the program, is an error and is not overwritten.
     pub(crate) fn load(item: &ItemContext, record_mode: RecordMode, roots: &RootIds) -> SyncResult<Self> {
-        let mut saved = item
+        let saved = item
             .saved::<Record>()
             .context("cannot use the record of this item in the state; --no-state runs without it")?;
         let scan_scope = match (record_mode, saved.origin()) {
@@ -60,9 +72,6 @@ impl LoadedRecord {
             (RecordMode::Use, _) => roots.mismatch(&saved.roots).map_or(ScanScope::Changes, ScanScope::All),
         };
         let cache = if scan_scope == ScanScope::Changes { saved.in_sync.clone() } else { ScanCache::default() };
-        if roots.mismatch(&saved.roots).is_some() {
-            saved.as_of = None;
-        }
         Ok(Self { saved, cache, scan_scope, record_mode })
     }
 
@@ -71,7 +80,8 @@ impl LoadedRecord {
         self.saved.origin() != Origin::Fresh
     }
 
-    /// The time since which files in FROM may have changed without a difference in size and time.
+    /// The time since which files in FROM may have changed without a difference in size and time. It is kept for other directories,
+    /// because they may be the same ones with a new device number.
     pub(crate) fn changed_since(&self) -> Option<SystemTime> {
         match self.record_mode {
             RecordMode::Off => None,

@@ -1,6 +1,6 @@
 //! The identities of FROM and TO.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, DirEntry, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -52,16 +52,42 @@ fn directory_id(directory: &Directory) -> Option<String> {
     Some(format!("{}:{}", about.dev(), creation(&about)?))
 }
 
-/// The identity of the disk that contains `path` or would contain it, independent of its device number: the inode and creation
-/// time of its topmost directory, or the file system id if the creation time is unknown.
+/// The identity of the disk that contains `path` or would contain it, independent of its device number: the UUID of its file system
+/// where the system lists it, otherwise the inode and creation time of its topmost directory, otherwise the id of its file system.
+/// `None` if it has none of them.
 pub(crate) fn disk(path: &Path) -> Option<String> {
     let about = |path: &Path| fs::metadata(path).ok();
     let path = path.ancestors().find(|path| path.exists())?;
     let device = about(path)?.dev();
     let on_disk = path.ancestors().map_while(|path| about(path).filter(|about| about.dev() == device));
-    let file_system_id =
-        || statvfs(path).ok().map(|about| about.f_fsid).filter(|&id| id != 0).map(|id| format!("id {id:x}"));
-    creation(&on_disk.last()?).or_else(file_system_id)
+    let top = || on_disk.last().filter(|_| stores_creation_of_top(path));
+    let uuid = uuid(device, Path::new("/dev/disk/by-uuid"));
+    uuid.or_else(|| creation(&top()?)).or_else(|| file_system_id(path, device))
+}
+
+/// The id of the file system, which for some types, such as FAT, is only its device number.
+fn file_system_id(path: &Path, device: u64) -> Option<String> {
+    let id = statvfs(path).ok()?.f_fsid;
+    (id != 0 && id != device).then(|| format!("id {id:x}"))
+}
+
+/// The name of the link to the device with this number in `directory`.
+fn uuid(device: u64, directory: &Path) -> Option<String> {
+    let is_device = |link: &DirEntry| fs::metadata(link.path()).is_ok_and(|about| about.rdev() == device);
+    let link = fs::read_dir(directory).ok()?.flatten().find(is_device)?;
+    Some(format!("UUID {}", link.file_name().display()))
+}
+
+/// Returns `false` for exFAT, which gives its topmost directory the time of the mount.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn stores_creation_of_top(path: &Path) -> bool {
+    const EXFAT: u64 = 0x2011_BAB0;
+    rustix::fs::statfs(path).is_ok_and(|about| u64::try_from(about.f_type) != Ok(EXFAT))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn stores_creation_of_top(_: &Path) -> bool {
+    true
 }
 
 /// The inode and creation time of a directory, which together are unique on its device.
@@ -113,5 +139,18 @@ mod tests {
         let base = base.path().canonicalize().unwrap();
         fs::create_dir(base.join("inner")).unwrap();
         assert_eq!(disk(&base.join("inner")), disk(&base));
+    }
+
+    #[test]
+    fn a_disk_has_the_name_of_the_link_to_its_device() {
+        let links = tempfile::tempdir().unwrap();
+        let device = |path: &str| fs::metadata(path).unwrap().rdev();
+        for (name, path) in [("AB12-34CD", "/dev/null"), ("gone", "/no/such/device"), ("EF56-78AB", "/dev/zero")] {
+            std::os::unix::fs::symlink(path, links.path().join(name)).unwrap();
+        }
+        assert_eq!(uuid(device("/dev/zero"), links.path()).unwrap(), "UUID EF56-78AB");
+        assert_eq!(uuid(device("/dev/null"), links.path()).unwrap(), "UUID AB12-34CD");
+        assert_eq!(uuid(device("/dev/full"), links.path()), None);
+        assert_eq!(uuid(device("/dev/null"), &links.path().join("missing")), None);
     }
 }

@@ -15,6 +15,9 @@ use crate::report::Status;
 pub(crate) trait Screen: Send {
     fn began(&mut self, item: ItemId, name: &str);
 
+    /// Shows that the changes to make are known.
+    fn compared(&mut self, _: ItemId) {}
+
     /// Shows the bytes written; `planned` is 0 while the total is unknown.
     fn progressed(&mut self, item: ItemId, written: u64, planned: u64);
 
@@ -27,7 +30,12 @@ pub(crate) trait Screen: Send {
     fn show(&mut self, event: SessionEvent) {
         match event {
             SessionEvent::Began { item, name, .. } => self.began(item, &name),
-            SessionEvent::Progress { item, state, .. } => self.progressed(item, state.value, state.max),
+            SessionEvent::Progress { item, state, .. } => {
+                if state.text.is_some() {
+                    self.compared(item);
+                }
+                self.progressed(item, state.value, state.max);
+            }
             SessionEvent::Ended { item, outcome, .. } => self.ended(item, outcome),
             _ => {}
         }
@@ -56,31 +64,56 @@ impl Screen for Blank {
 #[derive(Default)]
 struct Bars {
     all: MultiProgress,
-    running: BTreeMap<ItemId, ProgressBar>,
+    running: BTreeMap<ItemId, Bar>,
 }
+
+/// The bar of an item.
+struct Bar {
+    bar: ProgressBar,
+    template: &'static str,
+}
+
+const COMPARING: &str = "{prefix:24!} {spinner} comparing";
+const CHANGING: &str = "{prefix:24!} {spinner} deleting, setting times, recording";
+const COPYING: &str = "{prefix:24!} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec}";
+const COPIED: &str = "{prefix:24!} [{bar:30}] {total_bytes} {spinner} deleting, setting times, recording";
 
 impl Screen for Bars {
     fn began(&mut self, item: ItemId, name: &str) {
-        let bar = ProgressBar::no_length().with_prefix(Escaped(name).to_string());
-        self.running.insert(item, self.all.add(bar.with_style(style("{prefix:24!} {spinner} comparing"))));
+        let bar = ProgressBar::no_length().with_prefix(Escaped(name).to_string()).with_style(style(COMPARING));
+        self.running.insert(item, Bar { bar: self.all.add(bar), template: COMPARING });
+    }
+
+    fn compared(&mut self, item: ItemId) {
+        if let Some(bar) = self.running.get_mut(&item).filter(|bar| bar.template == COMPARING) {
+            bar.set_template(CHANGING);
+        }
     }
 
     fn progressed(&mut self, item: ItemId, written: u64, planned: u64) {
-        let Some(bar) = self.running.get(&item) else { return };
-        if planned > 0 && bar.length().is_none() {
-            bar.set_style(style("{prefix:24!} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec}"));
-            bar.set_length(planned);
+        let Some(bar) = self.running.get_mut(&item) else { return };
+        if planned > 0 {
+            bar.bar.set_length(planned);
+            bar.set_template(if written < planned { COPYING } else { COPIED });
         }
-        if planned > 0 && written >= planned {
-            bar.set_style(style("{prefix:24!} [{bar:30}] {total_bytes} {spinner} deleting, setting times, recording"));
-        }
-        bar.set_position(written);
+        bar.bar.set_position(written);
     }
 
     fn ended(&mut self, item: ItemId, _: Outcome) {
-        if let Some(bar) = self.running.remove(&item) {
+        if let Some(Bar { bar, .. }) = self.running.remove(&item) {
             bar.finish_and_clear();
             self.all.remove(&bar);
+        }
+    }
+}
+
+impl Bar {
+    /// Changes the appearance. A template is parsed only once, because there are very many events.
+    fn set_template(&mut self, template: &'static str) {
+        if self.template != template {
+            self.template = template;
+            self.bar.set_style(style(template));
+            self.bar.tick();
         }
     }
 }
@@ -141,7 +174,9 @@ impl<W: Write> Lines<W> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::{ProgressDrawTarget, TermLike};
 
     use super::*;
     use crate::mirror::{Done, Extent};
@@ -181,8 +216,74 @@ mod tests {
         let item = ItemId::from_name("docs");
         bars.began(item, "docs");
         bars.progressed(item, 1024, 4096);
-        assert_eq!(bars.running[&item].length(), Some(4096));
+        assert_eq!(bars.running[&item].bar.length(), Some(4096));
         bars.ended(item, Outcome::Succeeded);
         assert!(bars.running.is_empty());
+    }
+
+    /// A terminal that keeps everything that is written.
+    #[derive(Clone, Debug, Default)]
+    struct Paper(Arc<Mutex<String>>);
+
+    impl TermLike for Paper {
+        fn width(&self) -> u16 {
+            120
+        }
+
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(text)
+        }
+
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().unwrap().push_str(text);
+            Ok(())
+        }
+
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_bar_says_what_an_item_does_before_during_and_after_its_copies() {
+        let paper = Paper::default();
+        let target = ProgressDrawTarget::term_like(Box::new(paper.clone()));
+        let mut bars = Bars { all: MultiProgress::with_draw_target(target), running: BTreeMap::new() };
+        let (copies, deletes) = (ItemId::from_name("copies"), ItemId::from_name("deletes"));
+        let mut shows = |show: &mut dyn FnMut(&mut Bars), text: &str| {
+            paper.0.lock().unwrap().clear();
+            show(&mut bars);
+            let shown = paper.0.lock().unwrap().clone();
+            assert!(shown.contains(text), "{text}: {shown}");
+        };
+        for item in [copies, deletes] {
+            shows(&mut |bars| bars.began(item, "docs"), "");
+            shows(&mut |bars| bars.progressed(item, 0, 0), "comparing");
+            shows(&mut |bars| bars.compared(item), "deleting, setting times, recording");
+        }
+        shows(&mut |bars| bars.progressed(copies, 1024, 4096), "1.00 KiB/4.00 KiB");
+        shows(&mut |bars| bars.compared(copies), "");
+        shows(&mut |bars| bars.progressed(copies, 4096, 4096), "4.00 KiB ");
+        shows(&mut |bars| bars.progressed(deletes, 0, 0), "deleting, setting times, recording");
     }
 }

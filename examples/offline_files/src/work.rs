@@ -1,8 +1,9 @@
 //! The work of an item.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::{Arc, MutexGuard, TryLockError};
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::prelude::*;
@@ -27,16 +28,29 @@ pub(crate) struct Work {
 impl Work {
     /// Mirrors the item. Returns the directories that are in sync, and the start of the run if it mirrored everything.
     pub(crate) fn mirror(&self, record: &LoadedRecord) -> Result<(ScanCache, Option<SystemTime>), Stopped> {
-        let options = self.scan_options(&record.cache, record.changed_since());
-        let mut plan = mirror::scan(&self.pair, &self.part.extent, options, self)?;
+        let mut plan = self.scan(record)?;
         self.part.result().counts.unchanged = plan.unchanged;
-        self.part.tally.get_or_init(|| Tally::of(&plan));
         self.guard(record, &mut plan)?;
         self.part.plan(plan.bytes());
+        self.item.report(Progress::new().with_text("changing TO")).map_err(|_| Stopped)?;
         let began = plan.began;
         let in_sync = mirror::carry_out(&self.pair, plan, &self.options.own_files, self)?;
+        if let Some(text) = self.pair.sample.report() {
+            self.warn(Path::new("."), &text);
+        }
         // A file that failed may have changed since an earlier run.
         Ok((in_sync, began.filter(|_| self.part.result().errors.is_empty())))
+    }
+
+    fn scan(&self, record: &LoadedRecord) -> Result<Plan, Stopped> {
+        // Without a wait for another item that is counting the entries of this one.
+        let tally = self.part.tally.try_lock();
+        let options = self.scan_options(&record.cache, record.changed_since());
+        let plan = mirror::scan(&self.pair, &self.part.extent, options, self)?;
+        if let Ok(mut tally) = tally {
+            *tally = Some(Tally::of(&plan));
+        }
+        Ok(plan)
     }
 
     /// Proposes the plan to the host and removes the deletions that the host does not allow. The item of a held plan ends as
@@ -58,8 +72,9 @@ impl Work {
         let (own, is_guarded) = (Tally::of(plan), self.options.deletions == Deletions::Guarded);
         let whole = if is_guarded && own.loses_most() { self.whole_run()? } else { own };
         let judged = if own.is_large_loss() { own } else { whole };
-        let is_emptied =
-            whole.is_emptied(record.is_known()) || plan.entries == 0 && own.deletes > 0 && record.is_known();
+        // The entries of the top level are judged with all others: most of what it had may be in items.
+        let alone = (self.part.extent != Extent::TopLevel).then_some(own);
+        let is_emptied = alone.into_iter().chain([whole]).any(|tally| tally.is_emptied(record.is_known()));
         Ok(match self.item.propose(&host_plan(plan, judged, &self.roots)) {
             Err(PlanError::Held(violation)) => Some(held_message(own, whole, &violation)),
             Err(error) => Some(error.to_string()),
@@ -75,12 +90,30 @@ impl Work {
 
     /// Counts the entries of another part, unless it is scanned already.
     fn tally(&self, part: &Part) -> Result<Tally, Stopped> {
-        if let Some(tally) = part.tally.get() {
-            return Ok(*tally);
+        let mut known = self.lock_tally(part)?;
+        if let Some(tally) = *known {
+            return Ok(tally);
         }
-        let (cache, monitor) = (ScanCache::default(), Quiet(self));
-        let plan = mirror::scan(&self.pair, &part.extent, self.scan_options(&cache, None), &monitor)?;
-        Ok(*part.tally.get_or_init(|| Tally::of(&plan)))
+        let cache = self.options.recorded_cache(part.item().id(), &self.roots.ids).unwrap_or_default();
+        let plan = mirror::scan(&self.pair, &part.extent, self.scan_options(&cache, None), &Quiet(self))?;
+        Ok(*known.insert(Tally::of(&plan)))
+    }
+
+    /// Locks the numbers of a part once no item is counting them.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "blocking code may wait, and shows meanwhile that it has not stalled"
+    )]
+    fn lock_tally<'a>(&self, part: &'a Part) -> Result<MutexGuard<'a, Option<Tally>>, Stopped> {
+        const PAUSE: Duration = Duration::from_millis(10);
+        loop {
+            match part.tally.try_lock() {
+                Ok(tally) => return Ok(tally),
+                Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+            }
+            self.advance(0)?;
+        }
     }
 
     fn scan_options<'a>(&'a self, cache: &'a ScanCache, changed_since: Option<SystemTime>) -> ScanOptions<'a> {

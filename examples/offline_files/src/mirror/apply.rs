@@ -130,16 +130,16 @@ impl Run<'_> {
         if self.forest.is_late(index) { Ok(()) } else { self.finalize(index, &to) }
     }
 
-    /// Creates a directory, or makes an existing one writable for its owner until it is finalized.
+    /// Creates a directory, or prepares an existing one for changes until it is finalized.
     fn make_directory(&self, index: usize) -> Result<Directory, FileError> {
         let (to, planned) = (&self.root.to, &self.plan.directories[index]);
         let path = &planned.path;
-        if planned.attributes.is_none() {
+        let Some(attributes) = &planned.attributes else {
             return to.descend(path).file_context("cannot be opened in TO", path);
-        }
+        };
         if planned.exists() {
-            let directory = to.descend(path).and_then(|directory| directory.unlock().map(|()| directory));
-            return directory.file_context("cannot add write permission in TO", path);
+            let prepare = |directory| self.root.prepare(&directory, attributes).map(|()| directory);
+            return to.descend(path).and_then(prepare).file_context("cannot set the permissions in TO", path);
         }
         let (parent, name) = locate(to, path)?;
         if planned.to.is_some() {
@@ -266,6 +266,9 @@ impl Run<'_> {
         let finalized = directory.attributes.as_ref().map_or(Ok(()), finalize);
         let finalized = finalized.file_context("cannot set the permissions and time in TO", path);
         let is_done = tolerate(self.monitor, finalized)?.is_some();
+        if is_done && directory.is_adjusted {
+            self.monitor.done(Done::Adjusted);
+        }
         if let Some(digest) = self.digest(directory, to).filter(|_| is_done) {
             self.in_sync.lock().unwrap_or_else(PoisonError::into_inner).extend([digest]);
         }
@@ -342,7 +345,7 @@ fn common_inode(root: &Pair, pair: &Pair, name: &OsStr, first: &Path) -> Option<
 }
 
 fn set_attributes(pair: &Pair, name: &OsStr, attributes: &Attributes) -> io::Result<()> {
-    attributes.apply(pair.to.open_file(name)?, pair.kept)
+    attributes.apply(pair.to.open_file(name)?, pair.kept, &pair.sample)
 }
 
 /// Names the entry that has the free name `name` after all, if it has another spelling.

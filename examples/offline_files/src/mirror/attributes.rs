@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::fs::{Gid, Mode, Uid, fchmod, fchown};
+use rustix::fs::{Gid, Mode, Uid, fchmod, fchown, fstat};
 use rustix::io::Errno;
 
 use super::directory::Directory;
@@ -47,10 +47,11 @@ impl Kept {
         [acls, owners, extended, hard_links].into_iter().fold(0, |bits, bit| 2 * bits + u8::from(bit))
     }
 
-    /// These attributes without the ones that `directory` cannot store.
-    pub(crate) fn storable_in(self, directory: &Directory) -> Self {
-        let acls = self.acls && extended::get(Place::Open(directory.as_fd()), ACL) != Err(Errno::NOTSUP);
-        Self { acls, ..self }
+    /// These attributes without the ones that TO, the directory `to` with this `sample`, cannot store.
+    pub(super) fn storable_in(self, to: &Directory, sample: &Sample) -> Self {
+        let has = |name| extended::get(Place::Open(to.as_fd()), name) != Err(Errno::NOTSUP);
+        let (acls, extended) = (self.acls && has(ACL), self.extended && has(c"user.any"));
+        Self { acls, extended, owners: self.owners && sample.keeps_owners(), ..self }
     }
 }
 
@@ -69,6 +70,15 @@ impl Attributes {
         let directory = format!("/proc/self/fd/{}/", directory.as_fd().as_raw_fd());
         let path = CString::new([directory.as_bytes(), name.as_bytes()].concat())?;
         Self::read(Place::Path(&path), entry, kept)
+    }
+
+    pub(super) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Returns `true` if there is an ACL.
+    pub(super) fn has_acl(&self) -> bool {
+        self.extended.contains_key(ACL) || self.extended.contains_key(DEFAULT_ACL)
     }
 
     /// The attributes for a copy of an entry with these ones.
@@ -93,13 +103,21 @@ impl Attributes {
     }
 
     /// The attributes in a place without ACLs, where they give no one more access. With an ACL, the group bits are its mask, which
-    /// applies to all named users and groups. The group itself has an entry of its own.
+    /// applies to all named users and groups. The group itself has an entry of its own. Without their entries, the named ones have
+    /// the access of the group or of others, which therefore may not have more than the least of them.
     fn without_acls(mut self) -> Self {
         self.extended.remove(DEFAULT_ACL);
         if let Some(acl) = self.extended.remove(ACL) {
-            self.mode &= !Mode::RWXG | Mode::from_raw_mode(u32::from(group_permissions(&acl)) << 3);
+            let [group, named] = least_permissions(&acl);
+            self.mode &= Mode::RWXU | Mode::SVTX | Mode::from_raw_mode(((group & named) << 3 | named).into());
         }
         self
+    }
+
+    /// Takes the permissions from the group and others of an entry in TO with this `mode` that these attributes do not give them.
+    pub(super) fn narrow(&self, file: impl AsFd, mode: Mode, sample: &Sample) -> io::Result<()> {
+        let excess = (mode & (Mode::RWXG | Mode::RWXO)).difference(self.clone().without_acls().mode);
+        if excess.is_empty() { Ok(()) } else { set_mode(file, mode.difference(excess), sample) }
     }
 
     /// The permission bits with which the system creates an entry that has only these attributes; `None` if it has others, or if
@@ -115,9 +133,12 @@ impl Attributes {
         self == to || Self { mode: to.mode, ..self.clone() } == *to && !sample.keeps_modes()
     }
 
-    /// Sets the attributes of an open file or directory in TO. It is never more accessible than with these attributes.
-    pub(super) fn apply(&self, file: impl AsFd, kept: Kept) -> io::Result<()> {
+    /// Sets the attributes of an open file or directory in TO, as far as it stores permissions. It is never more accessible than with
+    /// these attributes.
+    pub(super) fn apply(&self, file: impl AsFd, kept: Kept, sample: &Sample) -> io::Result<()> {
         let place = Place::Open(file.as_fd());
+        // A new owner, or the end of an old ACL, could give someone more access until the new permissions are set.
+        self.narrow(&file, Mode::from_raw_mode(fstat(&file)?.st_mode), sample)?;
         if let Some((user, group)) = self.owner {
             fchown(&file, Some(user), Some(group))?;
         }
@@ -135,13 +156,24 @@ impl Attributes {
                 result => result?,
             }
         }
-        Ok(fchmod(&file, mode)?)
+        set_mode(file, mode, sample)
     }
 }
 
-/// The permissions that an ACL gives to the group of the file, as three bits.
-fn group_permissions(acl: &[u8]) -> u16 {
+/// Sets the permissions of an open file or directory in TO, as far as it stores them.
+fn set_mode(file: impl AsFd, mode: Mode, sample: &Sample) -> io::Result<()> {
+    match fchmod(file, mode) {
+        Err(_) if !sample.keeps_modes() => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// The permissions, as three bits, that an ACL gives to the group of the file, and those that it gives to each of the users and
+/// groups that it names.
+fn least_permissions(acl: &[u8]) -> [u16; 2] {
+    const USER: u16 = 0x02;
     const GROUP: u16 = 0x04;
+    const NAMED_GROUP: u16 = 0x08;
     const MASK: u16 = 0x10;
     /// The size of the version number that precedes the entries.
     const HEADER: usize = 4;
@@ -149,23 +181,45 @@ fn group_permissions(acl: &[u8]) -> u16 {
     const ENTRY: usize = 8;
     let number = |bytes: &[u8]| u16::from_le_bytes([bytes[0], bytes[1]]);
     let entries = || acl.get(HEADER..).unwrap_or_default().chunks_exact(ENTRY);
-    let permissions = |tag| entries().find(|entry| number(entry) == tag).map(|entry| number(&entry[2..]));
-    permissions(GROUP).unwrap_or(0) & permissions(MASK).unwrap_or(7)
+    let of = |tag| entries().filter(move |entry| number(entry) == tag).map(|entry| number(&entry[2..]));
+    let mask = of(MASK).next().unwrap_or(7);
+    let named = of(USER).chain(of(NAMED_GROUP)).fold(7, |least, permissions| least & permissions & mask);
+    [of(GROUP).next().unwrap_or(0) & mask, named]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn least(entries: &[[u8; 2]]) -> [u16; 2] {
+        let entries: Vec<_> = entries.iter().map(|[tag, permissions]| [*tag, 0, *permissions, 0, 1, 0, 0, 0]).collect();
+        least_permissions(&[&[2, 0, 0, 0], entries.concat().as_slice()].concat())
+    }
+
+    #[test]
+    fn permissions_are_taken_before_anything_else_is_set() {
+        let tree = tempfile::tempdir().unwrap();
+        let directory = Directory::open(tree.path()).unwrap();
+        let file = directory.create_file(OsStr::new("file"), Mode::RUSR | Mode::WUSR).unwrap();
+        fchmod(&file, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH).unwrap();
+        let (mode, extended) = (Mode::RUSR, BTreeMap::from([(c"user.too-large".to_owned(), vec![0; 1 << 20])]));
+        let attributes = Attributes { mode, owner: None, is_directory: false, extended };
+        let _ = attributes.apply(&file, Kept::default(), &Sample::new(directory));
+        let mode = Mode::from_raw_mode(fstat(&file).unwrap().st_mode);
+        assert!(!mode.intersects(Mode::RWXG | Mode::RWXO), "{mode:?}");
+    }
+
     #[test]
     fn the_group_has_its_own_permissions_and_not_those_of_the_mask() {
-        let entry = |tag: u8, permissions: u8| [tag, 0, permissions, 0, 1, 0, 0, 0];
-        let acl = |entries: &[[u8; 8]]| [&[2, 0, 0, 0], entries.concat().as_slice()].concat();
-        assert_eq!(
-            group_permissions(&acl(&[entry(1, 6), entry(2, 4), entry(4, 0), entry(0x10, 4), entry(0x20, 0)])),
-            0
-        );
-        assert_eq!(group_permissions(&acl(&[entry(2, 7), entry(4, 6), entry(0x10, 4)])), 4);
-        assert_eq!(group_permissions(&[]), 0);
+        assert_eq!(least(&[[1, 6], [2, 4], [4, 0], [0x10, 4], [0x20, 0]])[0], 0);
+        assert_eq!(least(&[[2, 7], [4, 6], [0x10, 4]])[0], 4);
+        assert_eq!(least_permissions(&[]), [0, 7]);
+    }
+
+    #[test]
+    fn the_named_users_and_groups_have_the_least_of_their_permissions() {
+        assert_eq!(least(&[[1, 6], [2, 0], [4, 4], [0x10, 4], [0x20, 4]])[1], 0);
+        assert_eq!(least(&[[2, 6], [2, 7], [4, 0], [8, 5], [0x10, 7]])[1], 4);
+        assert_eq!(least(&[[2, 7], [0x10, 5]])[1], 5);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 use rustix::fs::FileType;
 
 use super::apply::collision;
-use super::delete::count_tree;
+use super::delete::{self, count_tree};
 use super::entry::{Entry, Kind, describe};
 use super::listing::Checksum;
 use super::monitor::{Failure, FileContext, FileError};
@@ -269,7 +269,7 @@ impl Scan<'_> {
     fn delete(&self, found: &mut Found, path: PathBuf, to: &Entry) -> Result<(), Failure> {
         let own_files = self.options.own_files;
         if own_files.are_below(&path, to) {
-            let directory = self.root.to.descend(&path).file_context("cannot be opened in TO", &path)?;
+            let directory = delete::enter(self.root, &path)?;
             let own_names = own_files.names_in_target(&path, Some(to));
             let names = directory.names().file_context("cannot be listed in TO", &path)?;
             for name in names.into_iter().filter(|name| !own_names.contains(name)) {

@@ -78,7 +78,7 @@ fn copy_once<'a>(
     let before = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
     wait_until_settled(&before, monitor);
     let attributes = Attributes::of(&source, &before, pair.kept).file_context("cannot be read in FROM", path)?;
-    let attributes = attributes.for_copy(pair.kept);
+    let attributes = pair.for_copy(attributes);
     let mode = pair.creation_mode(&attributes, pair.gives_acls);
     let create = |name: &OsStr| pair.to.create_file(name, mode.unwrap_or(Mode::RUSR | Mode::WUSR));
     let (temporary, target) = Temporary::create(&pair.to, create).file_context("cannot be written in TO", path)?;

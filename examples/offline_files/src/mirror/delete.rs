@@ -1,6 +1,7 @@
 //! Counting and removal of entries that only TO has.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::directory::{Directory, Pair};
@@ -59,7 +60,7 @@ fn walk(
     let mut directories = vec![path.to_owned()];
     let mut next = 0;
     while let Some(path) = directories.get(next).cloned() {
-        let (directory, _) = root.descend_in_target(&path).file_context("cannot be opened in TO", &path)?;
+        let directory = enter(root, &path)?;
         let mut others = Vec::new();
         for name in directory.names().file_context("cannot be listed in TO", &path)? {
             monitor.advance(0)?;
@@ -74,6 +75,18 @@ fn walk(
         next += 1;
     }
     Ok(directories)
+}
+
+/// Opens a directory whose entries are to be deleted. Fails if it is on another mount or device than its parent: an
+/// unrelated disk, another place that is mounted there too, or a subvolume with snapshots.
+pub(super) fn enter(root: &Pair, path: &Path) -> Result<Directory, FileError> {
+    let (parent, name) = locate(&root.to, path)?;
+    let mount = |name| parent.mount_of(name).file_context("cannot be read in TO", path);
+    if mount(name)? != mount(OsStr::new("."))? {
+        let cause = io::Error::other("it is a mount or a subvolume");
+        return Err(FileError::new(path.to_owned(), "is not deleted from TO", cause));
+    }
+    Ok(root.descend_in_target(path).file_context("cannot be opened in TO", path)?.0)
 }
 
 /// Opens the parent directory of `path`. Returns it with the file name.

@@ -34,6 +34,8 @@ pub(crate) struct Directory {
 pub(crate) struct Pair {
     pub(crate) from: Directory,
     pub(crate) to: Directory,
+    /// The attributes to keep, and those of them that TO can store.
+    pub(super) asked: Kept,
     pub(crate) kept: Kept,
     pub(crate) sample: Arc<Sample>,
     pub(super) claims: Arc<Claims>,
@@ -133,6 +135,13 @@ impl Directory {
     /// Returns the metadata of this directory.
     pub(crate) fn about(&self) -> io::Result<Entry> {
         Ok(Entry::from(fs::fstat(&self.handle)?))
+    }
+
+    /// The permissions for a copy of this directory without an access control list, which its owner may change.
+    pub(crate) fn mode_of_copy(&self) -> io::Result<Mode> {
+        let kept = Kept::default();
+        let attributes = Attributes::of(self, &self.about()?, kept)?.for_copy(kept);
+        Ok(attributes.mode().difference(Mode::SVTX) | Mode::RWXU)
     }
 
     /// Returns the metadata of this directory as the type of the standard library, which has the creation time.
@@ -241,6 +250,23 @@ impl Directory {
         Ok(fs::chmodat(&self.handle, name, mode | Mode::RWXU, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
+    /// Identifies the mount that shows the directory `name`: by its device, and by its number if the system tells it.
+    pub(super) fn mount_of(&self, name: &OsStr) -> io::Result<(u64, Option<u64>)> {
+        let about = Entry::from(fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?);
+        Ok((about.device(), self.mount_number(name)))
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn mount_number(&self, name: &OsStr) -> Option<u64> {
+        let about = fs::statx(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW, fs::StatxFlags::MNT_ID).ok()?;
+        (about.stx_mask & fs::StatxFlags::MNT_ID.bits() != 0).then_some(about.stx_mnt_id)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn mount_number(&self, _: &OsStr) -> Option<u64> {
+        None
+    }
+
     /// Locks this directory until the handle is closed. Returns `false` if another process holds the lock, and `true` on a file
     /// system without locks.
     pub(crate) fn try_lock(&self) -> bool {
@@ -278,12 +304,15 @@ impl Directory {
 impl Pair {
     /// Opens a pair of directories, without the attributes that TO cannot store.
     pub(crate) fn new(from: Directory, to: Directory, kept: Kept) -> Self {
-        let (kept, sample) = (kept.storable_in(&to), Arc::new(Sample::new(to.clone())));
+        let sample = Arc::new(Sample::new(to.clone()));
+        let (asked, kept) = (kept, kept.storable_in(&to, &sample));
+        sample.lose(asked.owners && !kept.owners, "owners");
+        sample.lose(asked.extended && !kept.extended, "extended attributes");
         let roots = [&from, &to].map(|root| root.about().ok().map(|about| about.id()));
         let gives_acls = to.gives_acls();
         let (jobs, trail_capacity) = (Arc::new(Jobs::new(0)), capacity_for(0));
         let claims = Arc::default();
-        Self { from, to, kept, sample, claims, roots, umask: umask(), gives_acls, jobs, trail_capacity }
+        Self { from, to, asked, kept, sample, claims, roots, umask: umask(), gives_acls, jobs, trail_capacity }
     }
 
     /// This pair with at most `jobs` threads that work at the same time.
@@ -298,12 +327,22 @@ impl Pair {
         Self { from: separate(&self.from), to: separate(&self.to), ..self.clone() }
     }
 
+    /// Makes a directory in TO writable for its owner, and no more accessible to others than with `attributes`, because new
+    /// entries may be meant to be private.
+    pub(super) fn prepare(&self, directory: &Directory, attributes: &Attributes) -> io::Result<()> {
+        directory.unlock()?;
+        attributes.narrow(directory, directory.about()?.mode, &self.sample)
+    }
+
+    /// The attributes for a copy of an entry with these `attributes`.
+    pub(super) fn for_copy(&self, attributes: Attributes) -> Attributes {
+        self.sample.lose(self.asked.acls && !self.kept.acls && attributes.has_acl(), "access control lists");
+        attributes.for_copy(self.kept)
+    }
+
     /// Sets the attributes and the modification time of an open file or directory in TO, as far as it stores them.
     pub(super) fn finalize(&self, file: impl AsFd, attributes: &Attributes, entry: &Entry) -> io::Result<()> {
-        match attributes.apply(&file, self.kept) {
-            Err(_) if !self.sample.keeps_modes() => {}
-            result => result?,
-        }
+        attributes.apply(&file, self.kept, &self.sample)?;
         self.date(file, entry)
     }
 

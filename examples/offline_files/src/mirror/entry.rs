@@ -52,8 +52,17 @@ impl Entry {
         bytes
     }
 
+    /// This entry as if its contents had changed last.
+    pub(super) fn without_change_time(self) -> Self {
+        Self { changed: self.modified, ..self }
+    }
+
     pub(super) fn inode(&self) -> u64 {
         self.inode
+    }
+
+    pub(super) fn device(&self) -> u64 {
+        self.device
     }
 
     pub(super) fn id(&self) -> FileId {

@@ -49,6 +49,8 @@ pub(crate) struct PlannedDirectory {
     pub(crate) to: Option<Entry>,
     /// The attributes of the copy; `None` for the top level, which keeps its own.
     pub(crate) attributes: Option<Attributes>,
+    /// `true` if TO has the directory with other attributes.
+    pub(crate) is_adjusted: bool,
     /// The names in FROM.
     pub(crate) names: Listing,
     /// The files and links to update, by their names.
@@ -273,7 +275,8 @@ mod tests {
         let from = Entry::from(rustix::fs::stat(".").unwrap());
         let changes = displaced.iter().map(change).collect();
         let (names, outcome) = (Listing::default(), Expected::default());
-        PlannedDirectory { path: Path::new("").into(), from, to: None, attributes: None, names, changes, outcome }
+        let path = Path::new("").into();
+        PlannedDirectory { path, from, to: None, attributes: None, is_adjusted: false, names, changes, outcome }
     }
 
     #[test]

@@ -1,12 +1,13 @@
-//! A file in TO on which times and permissions are tried, because some file systems store others than they are given.
+//! A file in TO on which times, permissions and owners are tried, because some file systems store others than they are given.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io;
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use rustix::fs::{Mode, Timespec, fchmod, fstat, futimens};
+use rustix::fs::{Gid, Mode, Timespec, Uid, fchmod, fchown, fstat, futimens};
+use rustix::process::geteuid;
 
 use super::directory::Directory;
 use super::entry::{Entry, modified_at};
@@ -18,7 +19,8 @@ pub(crate) struct Sample {
     directory: Directory,
     name: OsString,
     trial: OnceLock<Option<Trial>>,
-    is_reported: AtomicBool,
+    /// What TO cannot store, and whether that is reported.
+    losses: Mutex<Vec<(&'static str, bool)>>,
 }
 
 /// The file, and the results of the first trials.
@@ -27,12 +29,13 @@ struct Trial {
     file: Mutex<File>,
     keeps_times: bool,
     keeps_modes: bool,
+    keeps_owners: bool,
 }
 
 impl Sample {
     /// A sample that will be in the directory `directory`.
     pub(crate) fn new(directory: Directory) -> Self {
-        Self { directory, name: random_name(), trial: OnceLock::new(), is_reported: AtomicBool::new(false) }
+        Self { directory, name: random_name(), trial: OnceLock::new(), losses: Mutex::default() }
     }
 
     /// The name of the file in TO.
@@ -61,34 +64,59 @@ impl Sample {
         self.trial().is_none_or(|trial| trial.keeps_modes)
     }
 
-    /// Describes what TO cannot store, once.
-    pub(crate) fn report(&self) -> Option<&'static str> {
-        let trial = self.trial.get()?.as_ref()?;
-        let text = match (trial.keeps_times, trial.keeps_modes) {
-            (true, true) => return None,
-            (false, true) => {
-                "TO stores no modification times: a copy counts as equal if it is newer and has the same size"
-            }
-            (true, false) => "TO stores no permissions",
-            (false, false) => {
-                "TO stores no permissions and no modification times: a copy counts as equal if it is newer and has the same size"
-            }
-        };
-        (!self.is_reported.swap(true, Ordering::Relaxed)).then_some(text)
+    /// Returns `false` if TO cannot store owners.
+    pub(super) fn keeps_owners(&self) -> bool {
+        self.trial().is_none_or(|trial| trial.keeps_owners)
+    }
+
+    /// Notes that TO cannot store `what`, if `is_lost`.
+    pub(super) fn lose(&self, is_lost: bool, what: &'static str) {
+        if !is_lost {
+            return;
+        }
+        let mut losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
+        if losses.iter().all(|(other, _)| *other != what) {
+            losses.push((what, false));
+        }
+    }
+
+    /// Describes what TO cannot store, unless an earlier call has.
+    pub(crate) fn report(&self) -> Option<String> {
+        let mut losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = |(what, is_reported): &mut (_, bool)| (!std::mem::replace(is_reported, true)).then_some(*what);
+        let new: Vec<&str> = losses.iter_mut().filter_map(is_new).collect();
+        (!new.is_empty()).then(|| format!("TO stores no {}", new.join(" and no ")))
     }
 
     /// Removes the file, if it was created.
     pub(crate) fn remove(&self) {
         if self.trial.get().is_some_and(Option::is_some) {
             // If this fails, the next run removes the file.
-            let _ = self.directory.remove(&self.name);
+            let _ = self.unnoticed(|| self.directory.remove(&self.name));
         }
     }
 
     fn trial(&self) -> Option<&Trial> {
-        self.trial
-            .get_or_init(|| Some(Trial::new(self.directory.create_file(&self.name, Mode::RUSR | Mode::WUSR).ok()?)))
-            .as_ref()
+        self.trial.get_or_init(|| self.begin().ok()).as_ref()
+    }
+
+    fn begin(&self) -> io::Result<Trial> {
+        let trial = Trial::new(self.unnoticed(|| self.directory.create_file(&self.name, Mode::RUSR | Mode::WUSR))?);
+        self.lose(!trial.keeps_modes, "permissions");
+        self.lose(
+            !trial.keeps_times,
+            "modification times: a copy counts as equal if it is newer and has the same size",
+        );
+        Ok(trial)
+    }
+
+    /// Changes the directory, and sets its modification time back: the next run would take the change for one by another program.
+    fn unnoticed<T>(&self, change: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let before = self.directory.about()?;
+        let changed = change()?;
+        // If this fails, the next run compares the directory.
+        let _ = futimens(&self.directory, &modified_at(before.modified));
+        Ok(changed)
     }
 }
 
@@ -107,7 +135,8 @@ impl Trial {
             set.is_ok_and(|stat| Entry::from(stat).mode == bits)
         };
         let keeps_modes = mode(Mode::RUSR | Mode::WUSR | Mode::RGRP) && mode(Mode::RUSR | Mode::WUSR);
-        let mut trial = Self { file: Mutex::new(file), keeps_times: true, keeps_modes };
+        let keeps_owners = if geteuid().is_root() { takes_owner(&file) } else { keeps_modes };
+        let mut trial = Self { file: Mutex::new(file), keeps_times: true, keeps_modes, keeps_owners };
         trial.keeps_times = trial.time(DATE) == Some(DATE);
         trial
     }
@@ -118,4 +147,11 @@ impl Trial {
         futimens(file.as_fd(), &modified_at(time)).ok()?;
         Some(Entry::from(fstat(file.as_fd()).ok()?).modified)
     }
+}
+
+/// Returns `true` if the file can be given to another user. Only root can try that.
+fn takes_owner(file: &File) -> bool {
+    let (user, group) = (Uid::from_raw(1), Gid::from_raw(1));
+    let given = fchown(file, Some(user), Some(group)).and_then(|()| fstat(file));
+    given.is_ok_and(|stat| Entry::from(stat).owner == (user, group))
 }

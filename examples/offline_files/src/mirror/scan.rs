@@ -22,7 +22,7 @@ use super::plan::{Action, Expected, Plan, PlannedDirectory, Respelling};
 use super::queue::{Queue, share};
 use super::scan_cache::{Both, ScanCache, SourceDigest};
 use super::sides::Sides;
-use super::visit::{Pending, TargetEntry, Visit};
+use super::visit::{Difference, Pending, TargetEntry, Visit};
 
 /// The number of directories that one thread scans faster than several.
 const FEW_DIRECTORIES: usize = 16;
@@ -64,9 +64,6 @@ pub(crate) fn scan(
     share(&root.jobs, few, start.into_iter().collect(), |directory, queue| {
         root.tolerate(monitor, scan.visit(directory, queue)).map(drop)
     })?;
-    if let Some(text) = root.sample.report() {
-        monitor.warn(Path::new("."), text);
-    }
     let mut plan = scan.plan.into_inner().unwrap_or_else(PoisonError::into_inner);
     plan.began = Some(began);
     plan.sort();
@@ -184,16 +181,17 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Adds a directory to the plan, with the attributes of its copy, and whether TO has them.
-    fn add_to_plan(&self, visit: Visit, names: Listing, found: Found, attributes: Option<(Attributes, bool)>) {
+    /// Adds a directory to the plan, with the attributes of its copy, and how it differs from them.
+    fn add_to_plan(&self, visit: Visit, names: Listing, found: Found, attributes: Option<(Attributes, Difference)>) {
         let Found { mut plan, changes, source, checksum, touched, failed, has_extra, .. } = found;
-        let is_equal = attributes.as_ref().is_none_or(|(_, is_equal)| *is_equal);
+        let difference = attributes.as_ref().map_or(Difference::None, |(_, difference)| *difference);
         let source = if failed { SourceDigest::UNKNOWN } else { source };
-        if touched || !is_equal {
+        if touched || difference != Difference::None {
             let Pending { path, from, to } = visit.about;
             let attributes = attributes.map(|(attributes, _)| attributes);
             let outcome = Expected::new(source, has_extra, checksum);
-            let planned = PlannedDirectory { path, from, to, attributes, names, changes, outcome };
+            let is_adjusted = difference == Difference::Attributes;
+            let planned = PlannedDirectory { path, from, to, attributes, is_adjusted, names, changes, outcome };
             plan.updates += u64::from(planned.exists() && planned.attributes.is_some());
             plan.directories.push(planned);
         } else {

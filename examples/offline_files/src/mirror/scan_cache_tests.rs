@@ -86,6 +86,21 @@ fn a_change_is_found_even_if_the_modification_time_is_reset() {
 }
 
 #[test]
+fn the_sample_of_a_run_is_no_change_of_the_top_level() {
+    let (trees, _) = mirrored_trees(ExtraEntries::Keep);
+    let scan_top = |cache: &ScanCache| {
+        scan_with_cache(&trees.pair(), &Extent::TopLevel, ExtraEntries::Keep, cache, &Recorder::default()).unwrap()
+    };
+    let cache = scan_top(&ScanCache::default()).in_sync;
+    assert!(trees.pair().sample.keeps_times());
+    fs::write(trees.to.join("top.txt"), "changed in place").unwrap();
+    assert!(scan_top(&cache).is_empty());
+    assert!(!scan_top(&ScanCache::default()).is_empty());
+    file(&trees.to.join("new"), "new", 1);
+    assert!(!scan_top(&cache).is_empty());
+}
+
+#[test]
 fn the_directory_of_a_changed_source_file_is_compared() {
     let (trees, cache) = mirrored_trees(ExtraEntries::Keep);
     // The new file has the size and modification time of the old one.

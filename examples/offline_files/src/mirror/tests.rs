@@ -61,6 +61,23 @@ fn changed_permission_bits_are_set_without_a_copy() {
 }
 
 #[test]
+fn a_directory_becomes_narrower_before_files_are_copied_into_it() {
+    let trees = Trees::full();
+    trees.mirror_all(ExtraEntries::Keep);
+    file(&trees.from.join("docs/deep/secret"), "secret", 1);
+    chmod(&trees.from.join("docs/deep"), 0o540);
+    let mode = || fs::metadata(trees.to.join("docs/deep")).unwrap().mode() & 0o777;
+    assert_eq!(mode(), 0o755);
+    let hook = Hook(Recorder::default(), |_| {
+        assert_eq!(mode(), 0o740);
+        Ok(())
+    });
+    trees.mirror_with_monitor(&hook, &docs(), ExtraEntries::Keep).unwrap();
+    assert_eq!(mode(), 0o540);
+    assert_eq!((hook.0.count(Done::Copied), snapshot(&trees.to)), (1, snapshot(&trees.from)));
+}
+
+#[test]
 fn a_link_with_another_target_of_equal_length_and_time_is_replaced() {
     let trees = Trees::full();
     trees.mirror_all(ExtraEntries::Keep);

@@ -30,6 +30,16 @@ pub(super) struct Visit {
     to: Option<Directory>,
 }
 
+/// What a directory in TO has to be given after all changes in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Difference {
+    None,
+    /// Its time, and its attributes if it is new.
+    Time,
+    /// Other attributes than it has, and its time.
+    Attributes,
+}
+
 /// A name and its entry in TO, if any.
 pub(super) struct TargetEntry<'a> {
     pub(super) name: &'a OsStr,
@@ -85,15 +95,19 @@ impl Visit {
         Ok(TargetEntry { name, to: to.flatten() })
     }
 
-    /// Reads the attributes for the copy of the directory. Returns `true` with them if TO has these attributes and the time.
-    pub(super) fn compare_attributes(&self, root: &Pair) -> Result<(Attributes, bool), FileError> {
+    /// Reads the attributes for the copy of the directory. Returns with them how the directory in TO, if any, differs.
+    pub(super) fn compare_attributes(&self, root: &Pair) -> Result<(Attributes, Difference), FileError> {
         let (kept, about) = (root.kept, &self.about);
         let from = Attributes::of(&self.from, &about.from, kept).file_context("cannot be read in FROM", &self.path)?;
-        let from = from.for_copy(kept);
-        let Some((to, entry)) = self.to.as_ref().zip(about.to) else { return Ok((from, false)) };
+        let from = root.for_copy(from);
+        let Some((to, entry)) = self.to.as_ref().zip(about.to) else { return Ok((from, Difference::Time)) };
         let to = Attributes::of(to, &entry, kept).file_context("cannot be read in TO", &self.path)?;
-        let is_equal = from.equal(&to, &root.sample) && root.sample.same_time(&about.from, &entry);
-        Ok((from, is_equal))
+        let difference = match from.equal(&to, &root.sample) {
+            false => Difference::Attributes,
+            true if root.sample.same_time(&about.from, &entry) => Difference::None,
+            true => Difference::Time,
+        };
+        Ok((from, difference))
     }
 
     /// Returns the attributes of the file `name` in FROM; `None` if the one in TO has them.
@@ -109,7 +123,7 @@ impl Visit {
         let path = || self.path.join(name);
         let from = read(&self.from, from).map_err(|cause| FileError::new(path(), "cannot be read in FROM", cause))?;
         let to = read(target, to).map_err(|cause| FileError::new(path(), "cannot be read in TO", cause))?;
-        Ok(Some(from.for_copy(root.kept)).filter(|from| !from.equal(&to, &root.sample)))
+        Ok(Some(root.for_copy(from)).filter(|from| !from.equal(&to, &root.sample)))
     }
 
     /// Returns the name that TO lists for the entry that it finds as `name`; `None` if it lists that name.

@@ -7,17 +7,18 @@ use std::path::Path;
 use rustix::fs::{XattrFlags, getxattr, lremovexattr, setxattr};
 use rustix::io::Errno;
 
+use crate::skip::skip;
 use crate::trees::{Trees, chmod, file, link, snapshot};
 
 const ACL: &str = "system.posix_acl_access";
 const DEFAULT_ACL: &str = "system.posix_acl_default";
 
-/// An ACL that gives user 4711 the permissions `user` and the owning group none.
+/// An ACL that gives the owner all permissions, user 4711 the permissions `user` and the owning group none.
 fn acl(user: u8) -> Vec<u8> {
     let entry = |tag, permissions, id: u32| [[tag, 0, permissions, 0].as_slice(), &id.to_le_bytes()].concat();
     let anyone = u32::MAX;
     let entries = [
-        entry(1, 6, anyone),
+        entry(1, 7, anyone),
         entry(2, user, 4711),
         entry(4, 0, anyone),
         entry(0x10, user, anyone),
@@ -36,6 +37,15 @@ fn set(path: &Path, name: &str, value: &[u8]) {
     setxattr(path, name, value, XattrFlags::empty()).unwrap();
 }
 
+/// Sets an ACL. Returns `false` if the file system has none.
+pub(crate) fn set_acl(path: &Path) -> bool {
+    if setxattr(path, ACL, &acl(4), XattrFlags::empty()) == Err(Errno::NOTSUP) {
+        skip("the file system of the temporary directory has no ACLs");
+        return false;
+    }
+    true
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o7777
 }
@@ -46,8 +56,7 @@ fn trees_with_acls() -> Option<Trees> {
     let secret = trees.from.join("docs/secret");
     file(&secret, "secret", 1);
     chmod(&secret, 0o600);
-    if setxattr(&secret, ACL, &acl(4), XattrFlags::empty()) == Err(Errno::NOTSUP) {
-        eprintln!("skipped: the file system of the temporary directory has no ACLs");
+    if !set_acl(&secret) {
         return None;
     }
     set(&trees.from.join("docs"), ACL, &acl(5));
@@ -78,11 +87,39 @@ fn acls_are_copied_and_updated() {
 #[test]
 fn a_copy_without_acls_gives_the_group_no_more_than_the_original() {
     let Some(trees) = trees_with_acls() else { return };
-    assert_eq!(mode(&trees.from.join("docs/secret")), 0o640);
+    assert_eq!(mode(&trees.from.join("docs/secret")), 0o740);
     trees.run(&["--no-acls"]);
-    assert_eq!((mode(&trees.to.join("docs/secret")), mode(&trees.to.join("docs"))), (0o600, 0o600));
+    assert_eq!((mode(&trees.to.join("docs/secret")), mode(&trees.to.join("docs"))), (0o700, 0o700));
     assert_eq!(attribute(&trees.to.join("docs/secret"), ACL), None);
     assert_eq!(trees.run(&["--no-acls", "--no-state", "--json"]).item("docs")["counts"]["permissions_set"], 0);
+}
+
+/// An ACL that gives everyone but user 4711 permission to read.
+fn acl_against_one_user() -> Vec<u8> {
+    let mut acl = acl(0);
+    for entry in [2, 3, 4] {
+        acl[4 + 8 * entry + 2] = 4;
+    }
+    acl
+}
+
+#[test]
+fn a_copy_without_acls_gives_a_named_user_no_more_than_the_original() {
+    let Some(trees) = trees_with_acls() else { return };
+    set(&trees.from.join("docs/secret"), ACL, &acl_against_one_user());
+    assert_eq!(mode(&trees.from.join("docs/secret")), 0o744);
+    trees.run(&["--no-acls"]);
+    assert_eq!(mode(&trees.to.join("docs/secret")), 0o700);
+}
+
+#[test]
+fn a_created_target_gives_a_named_user_no_more_than_the_source() {
+    let Some(trees) = trees_with_acls() else { return };
+    chmod(&trees.from, 0o755);
+    set(&trees.from, ACL, &acl_against_one_user());
+    fs::remove_dir(&trees.to).unwrap();
+    trees.run(&[]);
+    assert_eq!(mode(&trees.to), 0o700);
 }
 
 #[test]
@@ -128,7 +165,7 @@ fn extended_attributes_are_copied_with_their_option_alone() {
     let trees = Trees::full();
     let (from, to) = (trees.from.join("docs/plan.txt"), trees.to.join("docs/plan.txt"));
     if setxattr(&from, "user.colour", b"red", XattrFlags::empty()) == Err(Errno::NOTSUP) {
-        return eprintln!("skipped: the file system of the temporary directory has no extended attributes");
+        return skip("the file system of the temporary directory has no extended attributes");
     }
     trees.run(&[]);
     assert_eq!(attribute(&to, "user.colour"), None);
@@ -144,7 +181,7 @@ fn extended_attributes_are_copied_with_their_option_alone() {
 fn owners_are_copied_with_their_option_alone() {
     let trees = Trees::full();
     if fs::metadata(trees.base.path()).unwrap().uid() != 0 {
-        return eprintln!("skipped: only root can change owners");
+        return skip("only root can change owners");
     }
     link(&trees.from.join("docs/link"), "plan.txt");
     let owner = |name: &str| {

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::program::{PROGRAM, RunOutput, command_with_home};
 use crate::running::Running;
+use crate::skip::skip;
 use crate::trees::{Trees, chmod, file, link, snapshot};
 
 #[test]
@@ -133,7 +134,7 @@ fn a_target_directory_without_permissions_is_mirrored_and_deleted() {
 /// Mounts the directory `what` at `place` too, while `work` runs. Returns `false` if this machine cannot.
 pub(crate) fn with_mount(what: &Path, place: &Path, work: impl FnOnce()) -> bool {
     if !Command::new("mount").arg("--bind").args([what, place]).status().is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no right to mount");
+        skip("no right to mount");
         return false;
     }
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
@@ -171,6 +172,34 @@ fn a_source_that_is_also_mounted_in_the_target_is_not_deleted() {
         fs::remove_dir(trees.from.join("mnt")).unwrap();
     });
     assert!(before.into_keys().eq(snapshot(&trees.from).into_keys()));
+}
+
+#[test]
+fn nothing_is_deleted_through_a_mount_in_the_target() {
+    for place in ["mnt", "gone/deep/mnt", "docs/mnt"] {
+        let trees = Trees::full();
+        let place = trees.to.join(place);
+        fs::create_dir_all(&place).unwrap();
+        let before = snapshot(&trees.from.join("docs"));
+        with_mount(&trees.from.join("docs"), &place, || {
+            let output = trees.run(&["--delete", "--yes", "--json"]);
+            assert_eq!(output.code, Some(1), "{}", output.stdout);
+            assert!(output.stdout.contains("it is a mount or a subvolume"), "{}", output.stdout);
+        });
+        assert_eq!(snapshot(&trees.from.join("docs")), before);
+    }
+}
+
+#[test]
+fn a_directory_mounted_over_that_of_an_item_is_mirrored() {
+    let trees = Trees::full();
+    let disk = trees.base.path().join("disk");
+    file(&disk.join("gone/a"), "old", 1);
+    fs::create_dir(trees.to.join("docs")).unwrap();
+    with_mount(&disk, &trees.to.join("docs"), || {
+        assert_eq!(trees.run(&["--delete"]).code, Some(0));
+        assert_eq!(snapshot(&trees.to.join("docs")), snapshot(&trees.from.join("docs")));
+    });
 }
 
 #[test]
@@ -231,7 +260,7 @@ fn a_run_ends_with_any_number_of_threads() {
     // A run without limits gives both trees to the user.
     run_without_privileges(&trees, &[]);
     if !trees.base.path().join("program").exists() || Command::new("prlimit").arg("--version").output().is_err() {
-        return eprintln!("skipped: this needs root and prlimit");
+        return skip("this needs root and prlimit");
     }
     let mut codes = Vec::new();
     for threads in 1..6 {

@@ -193,6 +193,24 @@ fn an_item_of_any_size_that_became_empty_is_a_question() {
 }
 
 #[test]
+fn an_item_of_which_nothing_known_is_left_is_a_question() {
+    let trees = mirrored_items();
+    empty(&trees, &["1"]);
+    file(&trees.from.join("1/not mounted"), "a marker", 1);
+    let output = trees.run(&["--delete", "--json"]);
+    assert_eq!((&output.item("1")["status"], &output.item("2")["status"]), (&json!("not_done"), &json!("succeeded")));
+    assert!((8..16).all(|number| trees.to.join(format!("1/{number}")).exists()));
+}
+
+#[test]
+fn a_renamed_directory_at_the_top_level_is_no_question() {
+    let trees = mirrored_items();
+    fs::rename(trees.from.join("1"), trees.from.join("renamed")).unwrap();
+    assert_eq!(trees.run(&["--delete"]).code, Some(0));
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
 fn a_source_of_which_nothing_known_is_left_is_a_question() {
     let trees = Trees::new();
     file(&trees.from.join("docs/a"), "a", 1);

@@ -6,9 +6,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use rustix::{fs::inotify, io::Errno};
 use serde_json::{Value, json};
 
 use crate::program::RunOutput;
+use crate::skip::skip;
 use crate::trees::{Trees, file, link, snapshot};
 
 /// Trees in sync, with a complete record. It is complete once the trees are older than the longest write, and it takes a second
@@ -84,6 +87,21 @@ fn a_twin_of_equal_size_and_time_is_copied() {
     assert_eq!(trees.run(&["--json"]).item("docs")["counts"]["copied"], 1);
     file(&path, "palm", 2);
     assert_eq!(trees.run(&["--full", "--json"]).item("docs")["counts"]["copied"], 1);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_twin_is_copied_also_if_the_disk_has_a_new_device_number() {
+    let trees = synced_trees();
+    let state = trees.run(&["--json"]).json()["state"]["path"].as_str().unwrap().to_owned();
+    let sql = r#"UPDATE items SET checkpoint = replace(checkpoint, '"to":"', '"to":"9')"#;
+    assert_eq!(rusqlite::Connection::open(state).unwrap().execute(sql, []).unwrap(), 3);
+    let path = trees.from.join("docs/plan.txt");
+    fs::remove_file(&path).unwrap();
+    file(&path, "nalp", 2);
+    let output = trees.run(&["--json"]);
+    assert_eq!(scan_scope(&output), full_scan("TO is a different directory than before"));
+    assert_eq!(output.item("docs")["counts"]["copied"], 1);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
@@ -206,6 +224,20 @@ fn a_missing_state_or_one_of_another_pair_causes_a_full_scan() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_renamed_file_at_the_top_level_is_no_reason_to_list_all_of_the_target() {
+    let trees = Trees::full();
+    fs::remove_file(trees.from.join("elsewhere")).unwrap();
+    run_until_settled(&trees);
+    fs::rename(trees.from.join("top.txt"), trees.from.join("renamed.txt")).unwrap();
+    let listings = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+    inotify::add_watch(&listings, trees.to.join("docs"), inotify::WatchFlags::ACCESS).unwrap();
+    assert_eq!(trees.run(&["--delete"]).code, Some(0));
+    assert_eq!(rustix::io::read(&listings, &mut [0; 1024]), Err(Errno::AGAIN));
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
 fn without_a_state_file_everything_is_compared() {
     let trees = synced_trees();
     tamper(&trees);
@@ -223,9 +255,12 @@ fn a_target_on_another_disk_holds_the_whole_run_until_yes_is_given() {
     let trees = synced_trees();
     let device = |path: &Path| fs::metadata(path).map(|about| about.dev()).ok();
     if device(disk).is_none() || device(disk) == device(&trees.to) {
-        return eprintln!("skipped: there is no second file system in /dev/shm");
+        return skip("there is no second file system in /dev/shm");
     }
     let state = trees.run(&["--json"]).json()["state"]["path"].as_str().unwrap().to_owned();
+    // An item that was never carried out does not know the disk.
+    let sql = "UPDATE items SET sides = NULL WHERE item = (SELECT item FROM names WHERE name = '.')";
+    assert_eq!(rusqlite::Connection::open(&state).unwrap().execute(sql, []).unwrap(), 1);
     let other = tempfile::tempdir_in(disk).unwrap();
     fs::rename(&trees.to, trees.base.path().join("away")).unwrap();
     link(&trees.to, other.path().join("new"));

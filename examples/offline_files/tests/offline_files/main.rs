@@ -13,6 +13,7 @@ mod output;
 mod program;
 mod quirks;
 mod running;
+mod skip;
 mod state;
 mod stop;
 #[path = "../../src/mirror/trees.rs"]

@@ -1,8 +1,10 @@
 //! Output and exit code.
 
+use std::process::Stdio;
+
 use serde_json::json;
 
-use crate::trees::{Trees, file};
+use crate::trees::{Trees, chmod, file, snapshot};
 
 /// Three items, one of which fails.
 fn trees_with_failing_item() -> Trees {
@@ -52,6 +54,26 @@ fn the_table_has_only_items_that_changed_unless_all_are_asked_for() {
     file(&trees.from.join("docs/new"), "new", 1);
     let one = lines(&[]);
     assert!(one.len() == 3 && one[1].ends_with("  docs"), "{one:?}");
+}
+
+#[test]
+fn a_report_that_nobody_reads_is_no_error() {
+    let trees = Trees::full();
+    let mut child = trees.command(&[]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_directory_whose_permissions_alone_changed_is_shown() {
+    let trees = Trees::full();
+    trees.run(&[]);
+    chmod(&trees.from.join("docs/deep"), 0o700);
+    let output = trees.run(&[]);
+    let lines: Vec<_> = output.stdout.lines().collect();
+    assert!(lines.len() == 3 && lines[1].ends_with("  docs"), "{}", output.stdout);
+    assert!(lines[2].ends_with(": 1 permissions set, 7 unchanged"), "{}", output.stdout);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
 #[test]

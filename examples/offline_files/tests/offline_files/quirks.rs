@@ -2,10 +2,15 @@
 
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rustix::fs::{XattrFlags, setxattr};
+use rustix::io::Errno;
+
+use crate::attributes::set_acl;
+use crate::skip::skip;
 use crate::trees::{Trees, chmod, file, link, snapshot};
 
 /// A mounted file system; unmounted on drop.
@@ -29,12 +34,15 @@ fn mount(store: &Path, mount_point: PathBuf, options: &[&str]) -> Option<Quirks>
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/offline_files/quirks.py");
     let mut command = Command::new("python3");
     command.arg(script).arg(store).arg(&mount_point).args(options).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut server = command.spawn().ok()?;
+    let Ok(mut server) = command.spawn() else {
+        skip("no file system with quirks: there is no python3");
+        return None;
+    };
     while fs::read_dir(&mount_point).is_ok_and(|mut entries| entries.next().is_none()) {
         if server.try_wait().unwrap().is_some() {
             let mut error = String::new();
             server.stderr.take().unwrap().read_to_string(&mut error).unwrap();
-            eprintln!("skipped: no file system with quirks: {}", error.lines().last().unwrap_or_default());
+            skip(&format!("no file system with quirks: {}", error.lines().last().unwrap_or_default()));
             return None;
         }
         std::thread::yield_now();
@@ -225,6 +233,35 @@ fn a_target_without_permissions_or_times_settles() {
         assert_settles(&[&format!("chmod={mode}")], Some("TO stores no permissions"));
         assert_settles(&[&format!("utime={mode}")], Some("TO stores no modification times"));
         assert_settles(&[&format!("utime={mode}"), &format!("chmod={mode}")], Some("TO stores no permissions"));
+    }
+}
+
+#[test]
+fn a_target_without_owners_extended_attributes_and_acls_settles() {
+    let Some((_quirks, trees)) = trees_with(&[]) else { return };
+    for name in ["docs/a", "docs/deep/b", "c"] {
+        let path = trees.from.join(name);
+        file(&path, name, 1);
+        if fs::metadata(&path).unwrap().uid() != 0 {
+            return skip("only root can change owners");
+        }
+        chown(&path, Some(12), Some(34)).unwrap();
+        if setxattr(&path, "user.colour", b"red", XattrFlags::empty()) == Err(Errno::NOTSUP) {
+            return skip("the file system of the temporary directory has no extended attributes");
+        }
+    }
+    if !set_acl(&trees.from.join("docs/a")) {
+        return;
+    }
+    for (flags, done) in [(&["-o", "-X", "--json"][..], [2, 1]), (&["-o", "-X", "--json", "--full"], [0, 0])] {
+        let output = trees.run(flags);
+        assert_eq!(output.code, Some(0), "{}", output.stdout);
+        let count = |item: &str, what: &str| output.item(item)["counts"][what].as_u64().unwrap();
+        let changed = ["docs", "."].map(|item| count(item, "copied") + count(item, "permissions_set"));
+        assert_eq!(changed, done, "{flags:?}");
+        for lost in ["no owners", "no extended attributes", "no access control lists"] {
+            assert_eq!(output.stdout.matches(lost).count(), 1, "{lost} {flags:?}");
+        }
     }
 }
 

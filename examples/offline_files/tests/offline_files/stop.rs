@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::running::{Running, huge, shrink};
+use crate::skip::skip;
 use crate::trees::{Trees, snapshot};
 
 #[test]
@@ -69,7 +70,7 @@ fn temporary_files_of_a_killed_run_are_removed_by_the_next() {
 #[cfg(target_os = "linux")]
 fn a_terminal_shows_bars_and_ctrl_c_stops_the_run() {
     if Command::new("script").arg("--version").output().is_err() {
-        eprintln!("skipped: `script`, which creates the terminal, is not installed");
+        skip("`script`, which creates the terminal, is not installed");
         return;
     }
     let trees = trees_with_huge_item();

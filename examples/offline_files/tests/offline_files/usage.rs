@@ -71,6 +71,21 @@ fn an_argument_error_is_one_line() {
 }
 
 #[test]
+fn the_help_says_what_is_not_kept_and_what_full_compares() {
+    let help = run(&["--help".as_ref()]);
+    let text = help.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "Not copied are special files, the bits set-user-id and set-group-id, creation times, and, without -H, -o and -X, the \
+         fact that two names are hard links of one file, owners, and extended attributes.",
+        "--full compares all sizes and times, --checksum also all contents.",
+        "--full Compare the names, sizes, times and attributes of everything on both sides, as in the first run",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn control_characters_in_a_path_are_escaped() {
     let trees = Trees::full();
     assert_refused(
