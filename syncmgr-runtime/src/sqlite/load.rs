@@ -151,6 +151,9 @@ pub(super) fn record(
     }
 }
 
+/// The place of a record, its item, and the record.
+type PlacedRecord = (i64, ItemId, ItemRecord);
+
 /// Returns at most `count` records of a handler after a place, with their places and items, and the number of the last write that
 /// they contain. Ends early at a record that cannot be read, or once their saved states have `max_bytes` bytes.
 pub(super) fn records_after(
@@ -159,7 +162,7 @@ pub(super) fn records_after(
     place: i64,
     count: i64,
     max_bytes: usize,
-) -> Result<(Vec<(i64, ItemId, ItemRecord)>, u64)> {
+) -> Result<(Vec<PlacedRecord>, u64)> {
     let transaction = connection.unchecked_transaction()?;
     let number = last_write(&transaction)?;
     let (mut records, mut bytes) = (Vec::new(), 0);

@@ -116,7 +116,7 @@ impl Position {
             return Some((before, distance + self.ahead));
         }
         // An item that is read again, or that was stored in another order, does not change the position.
-        if distance > 0 || distance < -MAX_AHEAD {
+        if !(-MAX_AHEAD..=0).contains(&distance) {
             *self = Self { last: place, ahead: 0 };
         }
         None
