@@ -1,5 +1,6 @@
 //! Items with claims: an item begins once it has its claims.
 
+use std::mem;
 use std::sync::MutexGuard;
 
 use syncmgr_core::claim::Claim;
@@ -50,13 +51,18 @@ impl Attempt {
     }
 
     /// Reports the claims of the items that have ended to the host, without the lock.
-    pub(super) fn report_claims<'a>(&'a self, mut state: MutexGuard<'a, State>) {
-        while let Some(Ended { index, verdict }) = state.claims_used.pop_front() {
-            drop(state);
+    pub(super) fn report_claims(&self, mut state: MutexGuard<'_, State>) {
+        let mut used = mem::take(&mut state.claims_used);
+        drop(state);
+        for Ended { index, verdict } in used.drain(..) {
             if self.claims_any(index) {
                 self.link.claims_used(&self.selection()[index], verdict);
             }
-            state = self.lock();
+        }
+        let mut state = self.lock();
+        // The buffer is used again.
+        if state.claims_used.is_empty() {
+            state.claims_used = used;
         }
     }
 
@@ -101,8 +107,9 @@ impl Attempt {
             return false;
         }
         let granted = self.link.release(self.selection()[index].id());
-        let (ready, unneeded): (Vec<_>, Vec<_>) = granted.into_iter().partition(|item| self.mark_ready(*item));
-        unneeded.into_iter().for_each(|item| self.link.requeue(item));
+        let (ready, others): (Vec<_>, Vec<_>) = granted.into_iter().partition(|item| self.mark_ready(*item));
+        // They are items of a later attempt, or no longer wait.
+        others.into_iter().for_each(|item| self.link.offer(item));
         !ready.is_empty()
     }
 

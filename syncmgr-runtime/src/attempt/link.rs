@@ -83,6 +83,10 @@ pub(crate) trait HostLink: Send + Sync {
         let _ = item;
         Vec::new()
     }
+    /// Lets an item of the run that has its claims begin, or releases them if it no longer waits.
+    fn offer(&self, item: ItemId) {
+        let _ = item;
+    }
     /// Releases the claims of an item that had them but did not begin. The item has to claim again.
     fn requeue(&self, item: ItemId) {
         let _ = item;

@@ -1,6 +1,6 @@
 //! The state behind the mutex of an attempt: the pure state of its items, and a slot for each worker.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
@@ -34,7 +34,7 @@ pub(super) struct State {
     /// `true` if any item has claims.
     pub(super) claiming: bool,
     /// The ended items whose claims may be held back now, to be reported to the host once the lock is released.
-    pub(super) claims_used: VecDeque<Ended>,
+    pub(super) claims_used: Vec<Ended>,
     pub(super) abandoned: BTreeSet<ItemId>,
     /// The usage of items since their last commit.
     pub(super) used: BTreeMap<ItemId, Usage>,
@@ -121,7 +121,7 @@ impl State {
             self.classes.insert(index, class);
         }
         if self.claiming && has_begun && matches!(verdict.outcome, Outcome::Succeeded | Outcome::Failed) {
-            self.claims_used.push_back(Ended { index, verdict });
+            self.claims_used.push(Ended { index, verdict });
         }
     }
 

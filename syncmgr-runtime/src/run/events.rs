@@ -68,6 +68,8 @@ struct Inner {
     saved: usize,
     /// The entries that could not be stored yet, by their item.
     postponed: BTreeSet<(ItemId, u32)>,
+    /// The attempt whose entries were last saved.
+    saved_attempt: u32,
     /// `true` if entries were deleted since the last save.
     changed: bool,
 }
@@ -125,6 +127,10 @@ impl Inner {
         let of_item: Vec<_> = self.postponed.range((item, 0)..=(item, u32::MAX)).copied().collect();
         of_item.iter().for_each(|entry| _ = self.postponed.remove(entry));
         of_item.into_iter().map(|(_, event)| event as usize).collect()
+    }
+
+    fn take_all_postponed(&mut self) -> Vec<usize> {
+        mem::take(&mut self.postponed).into_iter().map(|(_, event)| event as usize).collect()
     }
 
     /// Returns the entries of these events as a change of the stored log.
@@ -256,10 +262,18 @@ impl RunEvents {
     }
 
     /// Returns the changes of the log since the last call. The entries of an item for which `waits` returns `true` are left out until
-    /// a call has the item in `ended`.
-    pub(crate) fn unsaved(&self, ended: &BTreeSet<ItemId>, waits: impl Fn(ItemId) -> bool) -> Option<Unsaved> {
+    /// a call has the item in `ended`, or is for another attempt.
+    pub(crate) fn unsaved(
+        &self,
+        attempt: u32,
+        ended: &BTreeSet<ItemId>,
+        waits: impl Fn(ItemId) -> bool,
+    ) -> Option<Unsaved> {
         let mut inner = self.0.lock();
-        let mut unsaved: Vec<_> = ended.iter().flat_map(|item| inner.take_postponed(*item)).collect();
+        let mut unsaved = match mem::replace(&mut inner.saved_attempt, attempt) == attempt {
+            true => ended.iter().flat_map(|item| inner.take_postponed(*item)).collect(),
+            false => inner.take_all_postponed(),
+        };
         for event in inner.take_new() {
             let about = inner.entry(event).and_then(|entry| key(entry, event));
             match about.filter(|(item, _)| !ended.contains(item) && waits(*item)) {
@@ -273,8 +287,7 @@ impl RunEvents {
     /// Returns all changes of the log since the last call, with the entries left out so far.
     pub(crate) fn all_unsaved(&self) -> Option<Unsaved> {
         let mut inner = self.0.lock();
-        let mut unsaved: Vec<_> =
-            mem::take(&mut inner.postponed).into_iter().map(|(_, event)| event as usize).collect();
+        let mut unsaved = inner.take_all_postponed();
         unsaved.extend(inner.take_new());
         inner.save(unsaved)
     }

@@ -233,6 +233,10 @@ impl HostLink for RunLink {
         self.host.admission.release(self.item(item))
     }
 
+    fn offer(&self, item: ItemId) {
+        self.host.admission.offer(self.item(item));
+    }
+
     fn yields_permit(&self) -> bool {
         self.host.admission.yields_permit(self.id)
     }

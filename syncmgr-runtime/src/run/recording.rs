@@ -197,7 +197,7 @@ impl Run {
             changes.push(StateChange::Ended { handler, fence, time, items });
         }
         // An item's log entries are stored with its end, not before.
-        let unsaved = self.events.unsaved(&ends, |item| attempt.phase_of(item).is_some());
+        let unsaved = self.events.unsaved(attempt.number(), &ends, |item| attempt.phase_of(item).is_some());
         changes.extend(unsaved.map(|unsaved| self.log_change(unsaved)));
         changes
     }

@@ -163,6 +163,11 @@ impl Admission {
         granted
     }
 
+    /// Lets an item that has its claims begin. If it no longer waits, its claims go to the next items.
+    pub(crate) fn offer(&self, item: ItemOfRun) {
+        self.perform(vec![Grant::Begin(item)]);
+    }
+
     /// Returns an item to the queue.
     pub(crate) fn requeue(&self, item: ItemOfRun) {
         let grants = self.decide(|host| host.requeue(item));

@@ -10,6 +10,7 @@ use syncmgr_core::record::{Fence, ItemRecord};
 use syncmgr_core::store::{Histogram, ItemName, SessionRecord};
 
 use super::encode::{Json, Time};
+use super::read_ahead::size;
 use super::rows;
 use crate::memory::{Contents, Sessions};
 
@@ -155,7 +156,7 @@ pub(super) fn record(
 type PlacedRecord = (i64, ItemId, ItemRecord);
 
 /// Returns at most `count` records of a handler after a place, with their places and items, and the number of the last write that
-/// they contain. Ends early at a record that cannot be read, or once their saved states have `max_bytes` bytes.
+/// they contain. Ends early at a record that cannot be read, or once they have `max_bytes` bytes.
 pub(super) fn records_after(
     connection: &Connection,
     handler: HandlerId,
@@ -170,12 +171,17 @@ pub(super) fn records_after(
     let mut rows = statement.query(params![handler.guid(), place, count])?;
     while let Some(row) = rows.next()?
         && bytes < max_bytes
-        && let Ok(record) = rows::record_from(row, 2)
+        && let Ok(placed) = placed_record(row)
     {
-        bytes += record.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.state.len());
-        records.push((row.get(0)?, ItemId::new(row.get(1)?), record));
+        bytes += size(&placed.2);
+        records.push(placed);
     }
     Ok((records, number))
+}
+
+/// `place, item`, and the columns of a record.
+fn placed_record(row: &Row<'_>) -> Result<PlacedRecord> {
+    Ok((row.get(0)?, ItemId::new(row.get(1)?), rows::record_from(row, 2)?))
 }
 
 pub(super) fn retry_states(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {

@@ -13,6 +13,9 @@ use super::queue::{Key, Write};
 /// The maximum number of records that one read takes in advance.
 const MAX_AHEAD: i64 = 64;
 
+/// The maximum distance between two reads that are in order.
+const NEAR: i64 = 8;
+
 /// The maximum number of records that are kept.
 const MAX_RECORDS: usize = 256;
 
@@ -49,12 +52,14 @@ impl ReadAhead {
 
     /// Reads the records that follow the one at `place`, if the reads of the handler are in order.
     pub(super) fn follow(&mut self, connection: &Connection, handler: HandlerId, place: i64) {
-        let position = self.positions.entry(handler).or_default();
-        let Some((after, count)) = position.next(place) else { return };
+        let Some((after, count)) = self.positions.entry(handler).or_default().next(place) else { return };
+        // The handlers that run together share the space.
+        let handlers = self.positions.len();
+        let count = count.min(i64::try_from(MAX_RECORDS / 2 / handlers).unwrap_or(MAX_AHEAD).max(NEAR));
+        let loaded = load::records_after(connection, handler, after, count, MAX_BYTES / 2 / handlers);
         // A record that cannot be read is reported once it is needed itself.
-        let Ok((records, number)) = load::records_after(connection, handler, after, count, MAX_BYTES / 2) else {
-            return;
-        };
+        let Ok((records, number)) = loaded else { return };
+        let position = self.positions.entry(handler).or_default();
         position.last = records.last().map_or(place, |(last, ..)| place.max(*last));
         for (_, item, record) in records {
             self.add((handler, item), Stored { record, number });
@@ -68,6 +73,11 @@ impl ReadAhead {
             Key::Handler(handler) => self.remove_all(handler),
         };
         batch.iter().for_each(|write| write.touched(forget));
+    }
+
+    /// Removes everything, because another program may have the store.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
     }
 
     fn add(&mut self, key: (HandlerId, ItemId), stored: Stored) {
@@ -94,8 +104,10 @@ impl ReadAhead {
     }
 }
 
-fn size(record: &ItemRecord) -> usize {
-    record.checkpoint.iter().chain(&record.set_aside).map(|checkpoint| checkpoint.state.len()).sum()
+/// The size of the saved states and the sides of a record.
+pub(super) fn size(record: &ItemRecord) -> usize {
+    let states = record.checkpoint.iter().chain(&record.set_aside).map(|checkpoint| checkpoint.state.len());
+    states.sum::<usize>() + record.sides.iter().map(|side| size_of_val(side) + side.name.len()).sum::<usize>()
 }
 
 /// The position of the reads of a handler's items.
@@ -110,13 +122,13 @@ struct Position {
 impl Position {
     /// Returns the place after which to read, and the number of records, if the read of `place` continues the reads before it.
     fn next(&mut self, place: i64) -> Option<(i64, i64)> {
-        let (before, distance) = (self.last, place - self.last);
-        if (1..=MAX_AHEAD).contains(&distance) {
+        let (before, distance) = (self.last, place.saturating_sub(self.last));
+        if (1..=NEAR).contains(&distance) {
             self.ahead = (2 * self.ahead).clamp(1, MAX_AHEAD);
             return Some((before, distance + self.ahead));
         }
         // An item that is read again, or that was stored in another order, does not change the position.
-        if !(-MAX_AHEAD..=0).contains(&distance) {
+        if place <= NEAR || !(-MAX_AHEAD..=0).contains(&distance) {
             *self = Self { last: place, ahead: 0 };
         }
         None
@@ -151,6 +163,13 @@ mod tests {
     fn scattered_reads_take_nothing_in_advance() {
         let mut position = Position { last: 1_000, ahead: 64 };
         assert_eq!(reads(&mut position, [0, 500, 200, 900, 300]), []);
+        assert_eq!(reads(&mut position, (0..10).map(|number| 50 * number)), []);
+    }
+
+    #[test]
+    fn a_second_pass_over_a_few_items_is_in_order_too() {
+        let mut position = Position { last: 50, ahead: 64 };
+        assert_eq!(reads(&mut position, [1, 2, 4]), [(1, 2), (3, 3)]);
     }
 
     #[test]

@@ -76,8 +76,8 @@ impl SqliteStore {
             return self.view(Size::Lookup, Scope::Item(handler, item), load)?.record(handler, item);
         };
         let queued = writer.queued(Scope::Item(handler, item));
-        let mut ahead = writer.read_ahead.lock();
-        let (contents, stored) = match ahead.get(handler, item) {
+        let known = writer.read_ahead.lock().get(handler, item);
+        let (contents, stored) = match known {
             Some(Stored { record, .. }) if queued.is_empty() => return Ok(Some(record)),
             Some(Stored { record, number }) => {
                 let mut contents = Contents::default();
@@ -87,11 +87,10 @@ impl SqliteStore {
             None => self.parts.reader.read(Size::Lookup, |connection| {
                 let mut place = None;
                 let loaded = load_current(connection, &queued, load::record(handler, item, &mut place))?;
-                place.into_iter().for_each(|place| ahead.follow(connection, handler, place));
+                place.into_iter().for_each(|place| writer.read_ahead.lock().follow(connection, handler, place));
                 Ok(loaded)
             })?,
         };
-        drop(ahead);
         with_queued(contents, stored, queued).record(handler, item)
     }
 

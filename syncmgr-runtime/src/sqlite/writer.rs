@@ -88,10 +88,11 @@ struct WriterThread {
 }
 
 /// Marks the queue as abandoned when the thread exits, even by a panic.
-struct AbandonOnDrop(Arc<Queue>);
+struct AbandonOnDrop(Arc<Queue>, Arc<Mutex<ReadAhead>>);
 
 impl Drop for AbandonOnDrop {
     fn drop(&mut self) {
+        self.1.lock().clear();
         self.0.abandon();
     }
 }
@@ -100,7 +101,7 @@ impl WriterThread {
     fn work(mut self) {
         // Dropped after the queue is abandoned, so that callers that receive an error no longer read these writes.
         let mut batch;
-        let _abandon = AbandonOnDrop(self.queue.clone());
+        let _abandon = AbandonOnDrop(self.queue.clone(), self.read_ahead.clone());
         loop {
             batch = self.queue.take(self.applier.bound_log());
             if batch.is_empty() {
@@ -123,6 +124,9 @@ impl WriterThread {
             attempt => attempt,
         };
         let fail_all = |error: StoreError| batch.iter().map(|_| Err(error.clone().into())).collect();
+        if attempt.is_err() {
+            self.read_ahead.lock().clear();
+        }
         attempt.unwrap_or_else(|error| match error {
             ApplyError::Refused(reason) => fail_all(StoreError::Unstorable { reason: reason.to_string() }),
             ApplyError::Lost(error) => fail_all(error),
