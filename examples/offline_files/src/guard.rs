@@ -83,9 +83,11 @@ impl Tally {
         self.deletes > GuardPolicy::DEFAULT.max_deletions && self.loses_most()
     }
 
-    /// Returns `true` if nothing of TO would be left, although FROM `is_known` to have had it or has no file at all.
+    /// Returns `true` if nothing of TO would be left, and FROM looks unmounted: it has no file at all, or `is_known` to have had all
+    /// that. A directory with few files, such as the backup of each day, may get others.
     pub(crate) fn is_emptied(self, is_known: bool) -> bool {
-        self.extra > 0 && self.extra == self.existing && (is_known || self.files == 0)
+        const FEW: u64 = 3;
+        self.extra > 0 && self.extra == self.existing && (self.files == 0 || is_known && self.extra > FEW)
     }
 }
 
@@ -141,7 +143,7 @@ pub(crate) fn emptied_message(item: &ItemContext, own: Tally) -> Option<String> 
     const CHOICES: [&str; 2] = ["delete them", "keep them"];
     let question = format!("FROM has none of the {} entries in TO", own.existing);
     let answer = item.decide("emptied", &question, &CHOICES);
-    (answer != Some(CHOICES[0])).then(|| format!("nothing was deleted: {question}; use --yes to delete them"))
+    (answer != Some(CHOICES[0])).then(|| format!("nothing was changed: {question}; use --yes to delete them"))
 }
 
 #[cfg(test)]

@@ -56,31 +56,45 @@ impl Work {
     /// Proposes the plan to the host and removes the deletions that the host does not allow. The item of a held plan ends as
     /// *needs user* until the user allows the deletions.
     fn guard(&self, record: &LoadedRecord, plan: &mut Plan) -> Result<(), Stopped> {
-        let Some(message) = self.objection(record, plan)? else { return Ok(()) };
+        let (own, whole) = self.tallies(plan)?;
+        let is_emptied = self.is_emptied(record, own, whole);
+        let Some(message) = self.objection(plan, own, whole, is_emptied) else { return Ok(()) };
         let largest = plan.deletions.iter().max_by_key(|deletion| deletion.entries);
         let message = match largest.filter(|_| self.part.extent == Extent::TopLevel) {
             Some(largest) => format!("{message} (among them {})", largest.path.display()),
             None => message,
         };
         self.part.result().errors.push(Diagnostic::new(self.part.path(), message));
-        plan.discard_deletions();
+        // The next run would take a new copy for an entry that is left, and would delete the others.
+        let discard = if is_emptied { Plan::discard_changes } else { Plan::discard_deletions };
+        discard(plan);
         Ok(())
     }
 
-    /// The reason that the deletions of the plan are not allowed.
-    fn objection(&self, record: &LoadedRecord, plan: &Plan) -> Result<Option<String>, Stopped> {
-        let (own, is_guarded) = (Tally::of(plan), self.options.deletions == Deletions::Guarded);
-        let whole = if is_guarded && own.loses_most() { self.whole_run()? } else { own };
-        let judged = if own.is_large_loss() { own } else { whole };
+    /// The numbers of the plan, and those of the whole run if the plan needs more than a look at its own.
+    fn tallies(&self, plan: &Plan) -> Result<(Tally, Tally), Stopped> {
+        let own = Tally::of(plan);
+        let is_doubtful = self.options.deletions == Deletions::Guarded && own.loses_most();
+        Ok((own, if is_doubtful { self.whole_run()? } else { own }))
+    }
+
+    /// Returns `true` if nothing that TO has would be left, in this item or in the whole run, and FROM may be unmounted.
+    fn is_emptied(&self, record: &LoadedRecord, own: Tally, whole: Tally) -> bool {
         // The entries of the top level are judged with all others: most of what it had may be in items.
         let alone = (self.part.extent != Extent::TopLevel).then_some(own);
-        let is_emptied = alone.into_iter().chain([whole]).any(|tally| tally.is_emptied(record.is_known()));
-        Ok(match self.item.propose(&host_plan(plan, judged, &self.roots)) {
+        let is_guarded = self.options.deletions == Deletions::Guarded;
+        is_guarded && alone.into_iter().chain([whole]).any(|tally| tally.is_emptied(record.is_known()))
+    }
+
+    /// The reason that the deletions of the plan are not allowed.
+    fn objection(&self, plan: &Plan, own: Tally, whole: Tally, is_emptied: bool) -> Option<String> {
+        let judged = if own.is_large_loss() { own } else { whole };
+        match self.item.propose(&host_plan(plan, judged, &self.roots)) {
             Err(PlanError::Held(violation)) => Some(held_message(own, whole, &violation)),
             Err(error) => Some(error.to_string()),
-            Ok(()) if is_guarded && is_emptied => emptied_message(&self.item, own),
+            Ok(()) if is_emptied => emptied_message(&self.item, own),
             Ok(()) => None,
-        })
+        }
     }
 
     /// The numbers of all items together. Scans the items that have not been scanned yet.

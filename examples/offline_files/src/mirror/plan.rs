@@ -145,6 +145,12 @@ impl Plan {
         }
     }
 
+    /// Removes everything that changes TO from the plan.
+    pub(crate) fn discard_changes(&mut self) {
+        let Self { unchanged, existing, entries, files, in_sync, began, .. } = std::mem::take(self);
+        *self = Self { unchanged, existing, entries, files, in_sync, began, ..Self::default() };
+    }
+
     /// The files and links to update, with their directories.
     pub(crate) fn changes(&self) -> impl Iterator<Item = (&PlannedDirectory, &Change)> {
         self.directories.iter().flat_map(|directory| directory.changes.iter().map(move |change| (directory, change)))

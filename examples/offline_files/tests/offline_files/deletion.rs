@@ -184,7 +184,7 @@ fn an_item_of_any_size_that_became_empty_is_a_question() {
     let trees = mirrored_items();
     empty(&trees, &["1"]);
     let output = trees.run(&["--delete", "--json"]);
-    let message = "nothing was deleted: FROM has none of the 8 entries in TO; use --yes to delete them";
+    let message = "nothing was changed: FROM has none of the 8 entries in TO; use --yes to delete them";
     let item = output.item("1");
     assert_eq!((&item["status"], &item["errors"]), (&json!("not_done"), &json!([{"path": "1", "message": message}])));
     assert!(trees.to.join("1/8").exists());
@@ -197,9 +197,39 @@ fn an_item_of_which_nothing_known_is_left_is_a_question() {
     let trees = mirrored_items();
     empty(&trees, &["1"]);
     file(&trees.from.join("1/not mounted"), "a marker", 1);
-    let output = trees.run(&["--delete", "--json"]);
-    assert_eq!((&output.item("1")["status"], &output.item("2")["status"]), (&json!("not_done"), &json!("succeeded")));
-    assert!((8..16).all(|number| trees.to.join(format!("1/{number}")).exists()));
+    for _ in 0..3 {
+        let output = trees.run(&["--delete", "--json"]);
+        let statuses = ["1", "2"].map(|name| output.item(name)["status"].clone());
+        assert_eq!(statuses, [json!("not_done"), json!("succeeded")]);
+        assert!((8..16).all(|number| trees.to.join(format!("1/{number}")).exists()));
+    }
+    assert_eq!(trees.run(&["--delete", "--yes"]).code, Some(0));
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn many_new_files_do_not_hide_that_nothing_known_is_left() {
+    let trees = Trees::new();
+    (0..12).for_each(|number| file(&trees.from.join(format!("docs/{number}")), "old", 1));
+    assert_eq!(trees.run(&["--delete"]).code, Some(0));
+    empty(&trees, &["docs"]);
+    (20..40).for_each(|number| file(&trees.from.join(format!("docs/{number}")), "of another disk", 1));
+    for _ in 0..2 {
+        assert_eq!(trees.run(&["--delete"]).code, Some(1));
+        assert!((0..12).all(|number| trees.to.join(format!("docs/{number}")).exists()));
+    }
+}
+
+#[test]
+fn a_file_that_gets_a_new_name_each_day_is_no_question() {
+    let trees = Trees::new();
+    file(&trees.from.join("other/file"), "stays", 1);
+    for day in 1..=4 {
+        let _ = fs::remove_dir_all(trees.from.join("dumps"));
+        file(&trees.from.join(format!("dumps/dump-{day}")), "dump", day);
+        assert_eq!(trees.run(&["--delete"]).code, Some(0), "day {day}");
+        assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+    }
 }
 
 #[test]
@@ -213,15 +243,16 @@ fn a_renamed_directory_at_the_top_level_is_no_question() {
 #[test]
 fn a_source_of_which_nothing_known_is_left_is_a_question() {
     let trees = Trees::new();
-    file(&trees.from.join("docs/a"), "a", 1);
-    file(&trees.from.join("b"), "b", 1);
+    let names = ["docs/a", "docs/b", "c", "d"];
+    names.iter().for_each(|name| file(&trees.from.join(name), name, 1));
     assert_eq!(trees.run(&["--delete"]).code, Some(0));
-    fs::remove_file(trees.from.join("docs/a")).unwrap();
-    fs::rename(trees.from.join("b"), trees.from.join("desktop.ini")).unwrap();
-    file(&trees.from.join("docs/desktop.ini"), "new", 1);
-    let output = trees.run(&["--delete", "--json"]);
-    assert_eq!((&output.item("docs")["status"], &output.item(".")["status"]), (&json!("not_done"), &json!("not_done")));
-    assert!(trees.to.join("docs/a").exists() && trees.to.join("b").exists());
+    names.iter().for_each(|name| fs::remove_file(trees.from.join(name)).unwrap());
+    ["docs", "."].iter().for_each(|name| file(&trees.from.join(name).join("desktop.ini"), "new", 1));
+    for _ in 0..3 {
+        let output = trees.run(&["--delete", "--json"]);
+        assert!(["docs", "."].iter().all(|name| output.item(name)["status"] == "not_done"), "{}", output.stdout);
+        assert!(names.iter().all(|name| trees.to.join(name).exists()));
+    }
 }
 
 #[test]
