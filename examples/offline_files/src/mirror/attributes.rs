@@ -106,18 +106,27 @@ impl Attributes {
     /// applies to all named users and groups. The group itself has an entry of its own. Without their entries, the named ones have
     /// the access of the group or of others, which therefore may not have more than the least of them.
     fn without_acls(mut self) -> Self {
-        self.extended.remove(DEFAULT_ACL);
-        if let Some(acl) = self.extended.remove(ACL) {
-            let [group, named] = least_permissions(&acl);
-            self.mode &= Mode::RWXU | Mode::SVTX | Mode::from_raw_mode(((group & named) << 3 | named).into());
-        }
+        self.mode = self.mode_without_acls();
+        self.extended.retain(|name, _| ![ACL, DEFAULT_ACL].contains(&name.as_c_str()));
         self
     }
 
-    /// Takes the permissions from the group and others of an entry in TO with this `mode` that these attributes do not give them.
-    pub(super) fn narrow(&self, file: impl AsFd, mode: Mode, sample: &Sample) -> io::Result<()> {
-        let excess = (mode & (Mode::RWXG | Mode::RWXO)).difference(self.clone().without_acls().mode);
-        if excess.is_empty() { Ok(()) } else { set_mode(file, mode.difference(excess), sample) }
+    fn mode_without_acls(&self) -> Mode {
+        let Some(acl) = self.extended.get(ACL) else { return self.mode };
+        let [group, named] = least_permissions(acl);
+        self.mode & (Mode::RWXU | Mode::SVTX | Mode::from_raw_mode(((group & named) << 3 | named).into()))
+    }
+
+    /// Takes the permissions from the group and others of an entry in TO that these attributes do not give them. With the same ACL
+    /// an entry gives everyone the same, and keeps it: less in the mask would be less for the named users.
+    pub(super) fn narrow(&self, file: impl AsFd, sample: &Sample) -> io::Result<()> {
+        let mode = Mode::from_raw_mode(fstat(&file)?.st_mode);
+        let excess = (mode & (Mode::RWXG | Mode::RWXO)).difference(self.mode_without_acls());
+        let has_acl = |acl: &Vec<u8>| extended::get(Place::Open(file.as_fd()), ACL).as_ref() == Ok(acl);
+        if excess.is_empty() || self.extended.get(ACL).is_some_and(has_acl) {
+            return Ok(());
+        }
+        set_mode(file, mode.difference(excess), sample)
     }
 
     /// The permission bits with which the system creates an entry that has only these attributes; `None` if it has others, or if
@@ -138,7 +147,7 @@ impl Attributes {
     pub(super) fn apply(&self, file: impl AsFd, kept: Kept, sample: &Sample) -> io::Result<()> {
         let place = Place::Open(file.as_fd());
         // A new owner, or the end of an old ACL, could give someone more access until the new permissions are set.
-        self.narrow(&file, Mode::from_raw_mode(fstat(&file)?.st_mode), sample)?;
+        self.narrow(&file, sample)?;
         if let Some((user, group)) = self.owner {
             fchown(&file, Some(user), Some(group))?;
         }
@@ -151,7 +160,7 @@ impl Attributes {
         let mut mode = self.mode;
         for (name, value) in &self.extended {
             match extended::set(file.as_fd(), name, value) {
-                Err(Errno::NOTSUP) if **name == *ACL => mode = self.clone().without_acls().mode,
+                Err(Errno::NOTSUP) if **name == *ACL => mode = self.mode_without_acls(),
                 Err(Errno::NOTSUP) => {}
                 result => result?,
             }
@@ -190,6 +199,8 @@ fn least_permissions(acl: &[u8]) -> [u16; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mirror::directory::Pair;
+    use crate::mirror::skip::skip;
 
     fn least(entries: &[[u8; 2]]) -> [u16; 2] {
         let entries: Vec<_> = entries.iter().map(|[tag, permissions]| [*tag, 0, *permissions, 0, 1, 0, 0, 0]).collect();
@@ -207,6 +218,29 @@ mod tests {
         let _ = attributes.apply(&file, Kept::default(), &Sample::new(directory));
         let mode = Mode::from_raw_mode(fstat(&file).unwrap().st_mode);
         assert!(!mode.intersects(Mode::RWXG | Mode::RWXO), "{mode:?}");
+    }
+
+    #[test]
+    fn a_directory_with_the_same_acl_keeps_its_permissions() {
+        let tree = tempfile::tempdir().unwrap();
+        let directory = Directory::open(tree.path()).unwrap();
+        let entries = [[1, 7, u32::MAX], [2, 5, 4711], [4, 0, u32::MAX], [0x10, 5, u32::MAX], [0x20, 0, u32::MAX]];
+        let bytes = entries
+            .map(|[tag, permissions, id]| (u64::from(id) << 32 | u64::from(permissions << 16 | tag)).to_le_bytes());
+        let acl = [&[2, 0, 0, 0], bytes.concat().as_slice()].concat();
+        if extended::set(directory.as_fd(), ACL, &acl) == Err(Errno::NOTSUP) {
+            return skip("the file system of the temporary directory has no ACLs");
+        }
+        let pair = Pair::new(directory.clone(), directory.clone(), Kept { acls: true, ..Kept::default() });
+        let about = directory.about().unwrap();
+        let same = Attributes::of(&directory, &about, pair.kept).unwrap();
+        pair.prepare(&directory, &same).unwrap();
+        assert_eq!(directory.about().unwrap().mode, about.mode);
+        extended::remove(directory.as_fd(), ACL).unwrap();
+        fchmod(&directory, about.mode).unwrap();
+        pair.prepare(&directory, &same).unwrap();
+        let mode = directory.about().unwrap().mode;
+        assert!(!mode.intersects(Mode::RWXG), "without the ACL it gave the group more");
     }
 
     #[test]

@@ -331,7 +331,7 @@ impl Pair {
     /// entries may be meant to be private.
     pub(super) fn prepare(&self, directory: &Directory, attributes: &Attributes) -> io::Result<()> {
         directory.unlock()?;
-        attributes.narrow(directory, directory.about()?.mode, &self.sample)
+        attributes.narrow(directory, &self.sample)
     }
 
     /// The attributes for a copy of an entry with these `attributes`.

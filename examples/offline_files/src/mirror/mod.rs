@@ -38,6 +38,9 @@ mod fixture;
 #[cfg(test)]
 mod scan_cache_tests;
 #[cfg(test)]
+#[path = "../../tests/offline_files/skip.rs"]
+mod skip;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 pub(crate) mod trees;
