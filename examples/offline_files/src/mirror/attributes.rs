@@ -47,11 +47,12 @@ impl Kept {
         [acls, owners, extended, hard_links].into_iter().fold(0, |bits, bit| 2 * bits + u8::from(bit))
     }
 
-    /// These attributes without the ones that TO, the directory `to` with this `sample`, cannot store.
-    pub(super) fn storable_in(self, to: &Directory, sample: &Sample) -> Self {
+    /// These attributes without the ones that TO, the directory `to`, cannot store. Permissions and owners are tried only when they
+    /// differ.
+    pub(super) fn storable_in(self, to: &Directory) -> Self {
         let has = |name| extended::get(Place::Open(to.as_fd()), name) != Err(Errno::NOTSUP);
         let (acls, extended) = (self.acls && has(ACL), self.extended && has(c"user.any"));
-        Self { acls, extended, owners: self.owners && sample.keeps_owners(), ..self }
+        Self { acls, extended, ..self }
     }
 }
 
@@ -137,19 +138,21 @@ impl Attributes {
         (is_plain && self.mode.contains(needed)).then_some(self.mode)
     }
 
-    /// Compares with the attributes of an entry in TO, as far as it stores permissions.
+    /// Compares with the attributes of an entry in TO, as far as it stores permissions and owners.
     pub(super) fn equal(&self, to: &Self, sample: &Sample) -> bool {
-        self == to || Self { mode: to.mode, ..self.clone() } == *to && !sample.keeps_modes()
+        self.extended == to.extended
+            && (self.owner == to.owner || !sample.keeps_owners())
+            && (self.mode == to.mode || !sample.keeps_modes())
     }
 
-    /// Sets the attributes of an open file or directory in TO, as far as it stores permissions. It is never more accessible than with
-    /// these attributes.
+    /// Sets the attributes of an open file or directory in TO, as far as it stores permissions and owners. It is never more
+    /// accessible than with these attributes.
     pub(super) fn apply(&self, file: impl AsFd, kept: Kept, sample: &Sample) -> io::Result<()> {
         let place = Place::Open(file.as_fd());
         // A new owner, or the end of an old ACL, could give someone more access until the new permissions are set.
         self.narrow(&file, sample)?;
         if let Some((user, group)) = self.owner {
-            fchown(&file, Some(user), Some(group))?;
+            fchown(&file, Some(user), Some(group)).or_else(|error| sample.excuse_owner(error))?;
         }
         let stale = if kept.extended { extended::user_names(place)? } else { Vec::new() };
         for name in stale.iter().map(CString::as_c_str).chain([ACL]).chain(self.is_directory.then_some(DEFAULT_ACL)) {

@@ -9,6 +9,7 @@ use rustix::fs::FileType;
 
 use super::apply::collision;
 use super::delete::{self, count_tree};
+use super::directory::Pair;
 use super::entry::{Entry, Kind, describe};
 use super::listing::Checksum;
 use super::monitor::{Failure, FileContext, FileError};
@@ -181,7 +182,8 @@ impl Scan<'_> {
         target: &TargetEntry<'_>,
         from: Entry,
     ) -> Result<(), Failure> {
-        let owned = |to: &Entry| !self.root.kept.owners || to.owner == from.owner;
+        let Pair { kept, sample, .. } = self.root;
+        let owned = |to: &Entry| !kept.owners || to.owner == from.owner || !sample.keeps_owners();
         if target.to.is_some_and(|to| self.is_alike(&from, &to) && owned(&to)) && visit.same_target(target.name)? {
             found.plan.unchanged += 1;
             return Ok(());

@@ -110,7 +110,8 @@ pub(crate) fn copy_link<'a>(pair: &'a Pair, name: &OsStr, path: &Path, entry: &E
     let (temporary, ()) = Temporary::create(&pair.to, |name| pair.to.create_link(name, &target))
         .file_context("cannot be written in TO", path)?;
     if pair.kept.owners {
-        pair.to.own_link(temporary.name(), entry).file_context("cannot set the owner in TO", path)?;
+        let owned = pair.to.own_link(temporary.name(), entry);
+        owned.or_else(|error| pair.sample.excuse_owner(error)).file_context("cannot set the owner in TO", path)?;
     }
     match pair.to.date_link(temporary.name(), entry) {
         Err(_) if !pair.sample.keeps_times() => {}

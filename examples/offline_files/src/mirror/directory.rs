@@ -305,8 +305,7 @@ impl Pair {
     /// Opens a pair of directories, without the attributes that TO cannot store.
     pub(crate) fn new(from: Directory, to: Directory, kept: Kept) -> Self {
         let sample = Arc::new(Sample::new(to.clone()));
-        let (asked, kept) = (kept, kept.storable_in(&to, &sample));
-        sample.lose(asked.owners && !kept.owners, "owners");
+        let (asked, kept) = (kept, kept.storable_in(&to));
         sample.lose(asked.extended && !kept.extended, "extended attributes");
         let roots = [&from, &to].map(|root| root.about().ok().map(|about| about.id()));
         let gives_acls = to.gives_acls();

@@ -3,11 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rustix::fs::{Gid, Mode, Timespec, Uid, fchmod, fchown, fstat, futimens};
-use rustix::process::geteuid;
+use rustix::process::{getegid, geteuid};
 
 use super::directory::Directory;
 use super::entry::{Entry, modified_at};
@@ -66,7 +65,14 @@ impl Sample {
 
     /// Returns `false` if TO cannot store owners.
     pub(super) fn keeps_owners(&self) -> bool {
-        self.trial().is_none_or(|trial| trial.keeps_owners)
+        let keeps = self.trial().is_none_or(|trial| trial.keeps_owners);
+        self.lose(!keeps, "owners");
+        keeps
+    }
+
+    /// Ignores the failure to set an owner if TO cannot store owners.
+    pub(super) fn excuse_owner<E>(&self, error: E) -> Result<(), E> {
+        if self.keeps_owners() { Err(error) } else { Ok(()) }
     }
 
     /// Notes that TO cannot store `what`, if `is_lost`.
@@ -135,23 +141,28 @@ impl Trial {
             set.is_ok_and(|stat| Entry::from(stat).mode == bits)
         };
         let keeps_modes = mode(Mode::RUSR | Mode::WUSR | Mode::RGRP) && mode(Mode::RUSR | Mode::WUSR);
+        let keeps_times = time_of(&file, DATE) == Some(DATE);
         let keeps_owners = if geteuid().is_root() { takes_owner(&file) } else { keeps_modes };
-        let mut trial = Self { file: Mutex::new(file), keeps_times: true, keeps_modes, keeps_owners };
-        trial.keeps_times = trial.time(DATE) == Some(DATE);
-        trial
+        Self { file: Mutex::new(file), keeps_times, keeps_modes, keeps_owners }
     }
 
     /// The time that TO gives back for `time`.
     fn time(&self, time: Timespec) -> Option<Timespec> {
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        futimens(file.as_fd(), &modified_at(time)).ok()?;
-        Some(Entry::from(fstat(file.as_fd()).ok()?).modified)
+        time_of(&self.file.lock().unwrap_or_else(PoisonError::into_inner), time)
     }
 }
 
-/// Returns `true` if the file can be given to another user. Only root can try that.
+/// The time that the file gives back for `time`.
+fn time_of(file: &File, time: Timespec) -> Option<Timespec> {
+    futimens(file, &modified_at(time)).ok()?;
+    Some(Entry::from(fstat(file).ok()?).modified)
+}
+
+/// Returns `true` if the file can be given to another user. Only root can try that. Takes the file back, because not every root may
+/// set the times of a file of another user.
 fn takes_owner(file: &File) -> bool {
     let (user, group) = (Uid::from_raw(1), Gid::from_raw(1));
     let given = fchown(file, Some(user), Some(group)).and_then(|()| fstat(file));
+    let _ = fchown(file, Some(geteuid()), Some(getegid()));
     given.is_ok_and(|stat| Entry::from(stat).owner == (user, group))
 }

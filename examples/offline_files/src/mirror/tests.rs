@@ -125,6 +125,16 @@ fn set_user_id_and_set_group_id_are_not_copied() {
 }
 
 #[test]
+fn owners_are_tried_in_the_target_only_if_one_differs() {
+    let trees = Trees::full();
+    trees.mirror_all(ExtraEntries::Keep);
+    let kept = Kept { owners: true, ..Kept::default() };
+    let pair = Pair::new(Directory::open(&trees.from).unwrap(), Directory::open(&trees.to).unwrap(), kept);
+    let plan = scan(&pair, &docs(), ExtraEntries::Keep, &Recorder::default()).unwrap();
+    assert!(plan.is_empty() && !trees.to.join(pair.sample.name()).exists());
+}
+
+#[test]
 fn extra_entries_are_kept_unless_deletion_is_enabled() {
     let trees = Trees::full();
     for name in ["docs/old.txt", "docs/gone/a", "docs/gone/b/c", "gone/x", "old"] {
