@@ -10,7 +10,7 @@ use syncmgr::store::{ItemRecord, SqliteStore, StateStore};
 
 use crate::mirror::{self, ExtraEntries};
 use crate::paths::PathError;
-use crate::roots::{Roots, disk};
+use crate::roots::{Roots, disk, is_other_disk};
 
 /// The id of the handler, as in its attribute.
 const HANDLER: HandlerId = HandlerId::from_u128(0x6f0d_8a52_3c1b_4d0e_9a57_52b1_c6f4_e8d3);
@@ -42,16 +42,39 @@ impl Deletions {
     }
 }
 
-/// Fails if TO, located at `to`, is on another disk than in the last run of this pair: the right one may not be mounted.
-pub(crate) fn refuse_other_disk(store: &SqliteStore, to: &Path) -> SyncResult {
-    let records = store.records(HANDLER)?;
-    let identity = |record: &ItemRecord| record.sides.iter().find(|side| &*side.name == TO)?.identity.clone();
-    // Only an item whose plan was carried out has sides, and one that failed since may still have those of an earlier disk.
-    let with_disk = records.values().filter_map(|record| Some((record.last_success, identity(record)?)));
-    let known = with_disk.max_by_key(|(last_success, _)| *last_success).map(|(_, identity)| identity);
-    match (known, disk(to)) {
-        (Some(known), Some(disk)) if *known != *disk => Err(PathError::OtherDisk(to.to_owned()).into()),
-        _ => Ok(()),
+/// The identities of the disks of FROM and TO in the last run of a pair, as far as they are known.
+#[derive(Debug, Default)]
+pub(crate) struct KnownDisks([Option<String>; 2]);
+
+impl KnownDisks {
+    /// Reads the disks of this pair from its records.
+    pub(crate) fn read(store: &SqliteStore) -> SyncResult<Self> {
+        let records = store.records(HANDLER)?;
+        Ok(Self([FROM, TO].map(|side| {
+            let identity =
+                |record: &ItemRecord| record.sides.iter().find(|other| &*other.name == side)?.identity.clone();
+            // Only an item whose plan was carried out has sides, and one that failed since may still have those of an earlier disk.
+            let with_disk = records.values().filter_map(|record| Some((record.last_success, identity(record)?)));
+            let newest = with_disk.max_by_key(|(last_success, _)| *last_success);
+            newest.map(|(_, identity)| identity.to_string())
+        })))
+    }
+
+    /// Fails if TO, located at `to`, is on another disk than in the last run: the right one may not be mounted.
+    pub(crate) fn refuse_other(&self, to: &Path) -> Result<(), PathError> {
+        match (&self.0[1], disk(to)) {
+            (Some(known), Some(disk)) if is_other_disk(known, &disk) => Err(PathError::OtherDisk(to.to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// These roots with the known identities of their disks: for the host, another text is another disk.
+    pub(crate) fn recognize(self, roots: Roots) -> Roots {
+        let [from, to] = self.0;
+        let recognize = |known: Option<String>, disk: Option<String>| {
+            known.filter(|known| disk.as_ref().is_none_or(|disk| !is_other_disk(known, disk))).or(disk)
+        };
+        Roots { from_disk: recognize(from, roots.from_disk), to_disk: recognize(to, roots.to_disk), ids: roots.ids }
     }
 }
 

@@ -14,7 +14,7 @@ use syncmgr::store::SqliteStore;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args::Args;
-use crate::guard::refuse_other_disk;
+use crate::guard::KnownDisks;
 use crate::handler::OfflineFiles;
 use crate::mirror::OwnFiles;
 use crate::paths::{self, PathError};
@@ -42,13 +42,14 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
     let paths = paths::check(&args.from, &args.to)?;
     // The state is opened first: if another run has it open, TO must not change.
     let store = state::open(&args.state(), &paths.from, &paths.to)?;
-    if let Some(store) = store.as_ref().filter(|_| !args.yes) {
-        refuse_other_disk(store, &paths.to)?;
+    let disks = store.as_ref().map_or_else(|| Ok(KnownDisks::default()), KnownDisks::read)?;
+    if !args.yes {
+        disks.refuse_other(&paths.to)?;
     }
     let own_files = OwnFiles::of(store.as_ref().map(SqliteStore::path), [&paths.from, &paths.to]);
     let pair = paths.open(args.kept())?;
     let sample = pair.sample.clone();
-    let roots = Roots::of(&pair, &paths.from, &paths.to);
+    let roots = disks.recognize(Roots::of(&pair, &paths.from, &paths.to));
     let handler = OfflineFiles::new(pair, roots, args.options(own_files, store.clone())).context("cannot list FROM")?;
     let runtime = runtime().context("cannot start")?;
     let mut screen = if args.json { Box::new(Blank) } else { screen(handler.parts()) };

@@ -52,8 +52,12 @@ fn directory_id(directory: &Directory) -> Option<String> {
     Some(format!("{}:{}", about.dev(), creation(&about)?))
 }
 
-/// The identity of the disk that contains `path` or would contain it, independent of its device number: the UUID of its file system
-/// where the system lists it, otherwise the inode and creation time of its topmost directory, otherwise the id of its file system.
+/// The separator of the identities of a disk, and the start of the one that the system lists.
+const SEPARATOR: &str = ", ";
+const UUID: &str = "UUID ";
+
+/// The identities of the disk that contains `path` or would contain it, independent of its device number: the UUID of its file
+/// system where the system lists it, and the inode and creation time of its topmost directory or else the id of its file system.
 /// `None` if it has none of them.
 pub(crate) fn disk(path: &Path) -> Option<String> {
     let about = |path: &Path| fs::metadata(path).ok();
@@ -62,7 +66,18 @@ pub(crate) fn disk(path: &Path) -> Option<String> {
     let on_disk = path.ancestors().map_while(|path| about(path).filter(|about| about.dev() == device));
     let top = || on_disk.last().filter(|_| stores_creation_of_top(path));
     let uuid = uuid(device, Path::new("/dev/disk/by-uuid"));
-    uuid.or_else(|| creation(&top()?)).or_else(|| file_system_id(path, device))
+    let own = top().and_then(|top| creation(&top)).or_else(|| file_system_id(path, device));
+    let identities: Vec<_> = uuid.into_iter().chain(own).collect();
+    (!identities.is_empty()).then(|| identities.join(SEPARATOR))
+}
+
+/// Returns `true` if the identities of a disk in the last run and now show that it is another one: they have UUIDs or others to
+/// compare, and none of them is equal. A container may hide the UUIDs, and earlier versions recorded only one identity.
+pub(crate) fn is_other_disk(known: &str, now: &str) -> bool {
+    let kind = |identity: &str| identity.starts_with(UUID);
+    let pairs = known.split(SEPARATOR).flat_map(|one| now.split(SEPARATOR).map(move |other| (one, other)));
+    let mut comparable = pairs.filter(|(one, other)| kind(one) == kind(other)).peekable();
+    comparable.peek().is_some() && comparable.all(|(one, other)| one != other)
 }
 
 /// The id of the file system, which for some types, such as FAT, is only its device number.
@@ -75,7 +90,7 @@ fn file_system_id(path: &Path, device: u64) -> Option<String> {
 fn uuid(device: u64, directory: &Path) -> Option<String> {
     let is_device = |link: &DirEntry| fs::metadata(link.path()).is_ok_and(|about| about.rdev() == device);
     let link = fs::read_dir(directory).ok()?.flatten().find(is_device)?;
-    Some(format!("UUID {}", link.file_name().display()))
+    Some(format!("{UUID}{}", link.file_name().display()))
 }
 
 /// Returns `false` for exFAT, which gives its topmost directory the time of the mount.
@@ -139,6 +154,19 @@ mod tests {
         let base = base.path().canonicalize().unwrap();
         fs::create_dir(base.join("inner")).unwrap();
         assert_eq!(disk(&base.join("inner")), disk(&base));
+    }
+
+    #[test]
+    fn a_disk_is_another_one_if_nothing_that_can_be_compared_is_equal() {
+        let is_other = |known, now| is_other_disk(known, now) || is_other_disk(now, known);
+        assert!(!is_other("UUID A, 2:100", "UUID A, 2:100"));
+        assert!(!is_other("2:100", "UUID A, 2:100"), "the record of an earlier version");
+        assert!(!is_other("UUID A", "2:100"), "the record of another version, where the UUIDs are hidden now");
+        assert!(!is_other("UUID A, 2:100", "UUID A, 5:300"), "a part of the disk in a container");
+        assert!(is_other("UUID A, 2:100", "UUID B, 2:200"));
+        assert!(is_other("UUID A, 2:100", "2:200"));
+        assert!(is_other("id 1", "id 2"));
+        assert!(is_other("id 1", "2:100"), "only another file system stores no creation times");
     }
 
     #[test]

@@ -249,6 +249,20 @@ fn without_a_state_file_everything_is_compared() {
 }
 
 #[test]
+fn a_disk_whose_recorded_identity_is_hidden_now_is_no_other_disk() {
+    let trees = synced_trees();
+    let state = trees.run(&["--json"]).json()["state"]["path"].as_str().unwrap().to_owned();
+    let with_uuid = |side| format!("'$[{side}].identity', 'UUID 1, ' || json_extract(sides, '$[{side}].identity')");
+    let sql = format!("UPDATE items SET sides = json_set(sides, {}, {})", with_uuid(0), with_uuid(1));
+    assert!(rusqlite::Connection::open(&state).unwrap().execute(&sql, []).unwrap() > 0);
+    for name in ["docs/plan.txt", "top.txt"] {
+        fs::remove_file(trees.from.join(name)).unwrap();
+        assert_eq!(trees.run(&["--delete"]).code, Some(0));
+        assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+    }
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_target_on_another_disk_holds_the_whole_run_until_yes_is_given() {
     let disk = Path::new("/dev/shm");
