@@ -251,20 +251,24 @@ impl Directory {
     }
 
     /// Identifies the mount that shows the directory `name`: by its device, and by its number if the system tells it.
-    pub(super) fn mount_of(&self, name: &OsStr) -> io::Result<(u64, Option<u64>)> {
-        let about = Entry::from(fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?);
-        Ok((about.device(), self.mount_number(name)))
-    }
-
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn mount_number(&self, name: &OsStr) -> Option<u64> {
-        let about = fs::statx(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW, fs::StatxFlags::MNT_ID).ok()?;
-        (about.stx_mask & fs::StatxFlags::MNT_ID.bits() != 0).then_some(about.stx_mnt_id)
+    pub(super) fn mount_of(&self, name: &OsStr) -> io::Result<(u64, Option<u64>)> {
+        let number = fs::StatxFlags::MNT_ID;
+        // An old kernel has no such call, and a sandbox may forbid it.
+        let Ok(about) = fs::statx(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW, number) else {
+            return Ok((self.device_of(name)?, None));
+        };
+        let device = fs::makedev(about.stx_dev_major, about.stx_dev_minor);
+        Ok((device, (about.stx_mask & number.bits() != 0).then_some(about.stx_mnt_id)))
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn mount_number(&self, _: &OsStr) -> Option<u64> {
-        None
+    pub(super) fn mount_of(&self, name: &OsStr) -> io::Result<(u64, Option<u64>)> {
+        Ok((self.device_of(name)?, None))
+    }
+
+    fn device_of(&self, name: &OsStr) -> io::Result<u64> {
+        Ok(Entry::from(fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?).device())
     }
 
     /// Locks this directory until the handle is closed. Returns `false` if another process holds the lock, and `true` on a file

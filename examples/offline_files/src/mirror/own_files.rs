@@ -7,6 +7,7 @@ use rustix::fs::stat;
 
 use super::directory::Directory;
 use super::entry::{Entry, FileId};
+use super::spelling::Spellings;
 
 /// The files of the state. They are neither mirrored nor deleted, on either side.
 ///
@@ -56,9 +57,18 @@ impl OwnFiles {
 fn names(directory: &Path, name: &OsStr) -> Vec<OsString> {
     const SUFFIXES: [&str; 5] = ["", "-wal", "-shm", "-journal", ".lock"];
     let with_suffix = |suffix: &str| [name, OsStr::new(suffix)].into_iter().collect::<OsString>();
-    let names = SUFFIXES.map(with_suffix);
-    let listed = Directory::open(directory).into_iter();
-    let spellings = listed.flat_map(|directory| names.clone().map(|name| directory.spelling(&name).ok().flatten()));
-    let spellings: Vec<_> = spellings.flatten().collect();
-    names.into_iter().chain(spellings).collect()
+    let mut names = SUFFIXES.map(with_suffix).to_vec();
+    if let Ok(directory) = Directory::open(directory) {
+        names.extend(spellings(&directory, &names));
+    }
+    names
+}
+
+/// The names that `directory` lists for the entries it finds under other spellings, `names`.
+fn spellings(directory: &Directory, names: &[OsString]) -> Vec<OsString> {
+    let found: Vec<_> = names.iter().filter_map(|name| Some((name, directory.entry(name).ok()??))).collect();
+    let Ok(listed) = directory.list(&[]) else { return Vec::new() };
+    let spellings = Spellings::new(directory, listed.names());
+    let unlisted = found.into_iter().filter(|(name, _)| !listed.contains(name));
+    unlisted.filter_map(|(name, entry)| spellings.of(name, &entry)).map(OsStr::to_owned).collect()
 }
