@@ -8,7 +8,7 @@ use syncmgr::prelude::*;
 use syncmgr::store::{SqliteStore, StateStore};
 
 use crate::guard::Deletions;
-use crate::mirror::{self, Extent, OwnFiles, Pair, ScanCache};
+use crate::mirror::{self, Extent, OwnFiles, Pair, Sample, ScanCache};
 use crate::part::Part;
 use crate::record::{LoadedRecord, Record, RecordMode};
 use crate::roots::{RootIds, Roots};
@@ -100,6 +100,11 @@ impl OfflineFiles {
     /// The parts, whose results the report contains.
     pub(crate) fn parts(&self) -> Parts {
         self.parts.clone()
+    }
+
+    /// The sample, which knows at the end what TO cannot store.
+    pub(crate) fn sample(&self) -> Arc<Sample> {
+        self.pair.sample.clone()
     }
 
     fn part(&self, item: &ItemContext) -> &Arc<Part> {

@@ -15,8 +15,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::args::Args;
 use crate::guard::KnownDisks;
-use crate::handler::OfflineFiles;
-use crate::mirror::OwnFiles;
+use crate::handler::{OfflineFiles, Parts};
+use crate::mirror::{Extent, OwnFiles, Sample};
+use crate::part::Diagnostic;
 use crate::paths::{self, PathError};
 use crate::report::{Interrupted, Report};
 use crate::roots::Roots;
@@ -48,9 +49,9 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
     }
     let own_files = OwnFiles::of(store.as_ref().map(SqliteStore::path), [&paths.from, &paths.to]);
     let pair = paths.open(args.kept())?;
-    let sample = pair.sample.clone();
     let roots = disks.recognize(Roots::of(&pair, &paths.from, &paths.to));
     let handler = OfflineFiles::new(pair, roots, args.options(own_files, store.clone())).context("cannot list FROM")?;
+    let sample = handler.sample();
     let runtime = runtime().context("cannot start")?;
     let mut screen = if args.json { Box::new(Blank) } else { screen(handler.parts()) };
     let report = runtime.block_on(run(handler, args.deletions().policy(), store, screen.as_mut()));
@@ -104,7 +105,7 @@ async fn run(
     store: Option<SqliteStore>,
     screen: &mut dyn Screen,
 ) -> SyncResult<Report> {
-    let parts = handler.parts();
+    let (parts, sample) = (handler.parts(), handler.sample());
     let state = store.as_ref().map(|store| store.path().to_owned());
     let signals = Signals::new()?;
     let builder = SyncManager::builder().guards(guards);
@@ -116,7 +117,17 @@ async fn run(
     manager.register(handler)?;
     let session = manager.session(Trigger::Manual).start()?;
     let interrupted = watch(&session, screen, signals).await;
-    Ok(Report::new(&session.finish().await, &parts, interrupted, state))
+    let ended = session.finish().await;
+    warn_of_losses(&parts, &sample);
+    Ok(Report::new(&ended, &parts, interrupted, state))
+}
+
+/// Adds a warning about what TO cannot store to the top level, the only item that every run has.
+fn warn_of_losses(parts: &Parts, sample: &Sample) {
+    let top = parts.values().find(|part| part.extent == Extent::TopLevel);
+    if let Some((part, text)) = top.zip(sample.report()) {
+        part.result().warnings.push(Diagnostic::new(part.path(), text));
+    }
 }
 
 /// Shows events until the session is idle. A signal stops the session, whose items then end within their grace period.

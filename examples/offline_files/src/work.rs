@@ -35,9 +35,6 @@ impl Work {
         self.item.report(Progress::new().with_text("changing TO")).map_err(|_| Stopped)?;
         let began = plan.began;
         let in_sync = mirror::carry_out(&self.pair, plan, &self.options.own_files, self)?;
-        if let Some(text) = self.pair.sample.report() {
-            self.warn(Path::new("."), &text);
-        }
         // A file that failed may have changed since an earlier run.
         Ok((in_sync, began.filter(|_| self.part.result().errors.is_empty())))
     }

@@ -52,6 +52,6 @@ pub(crate) use extent::{Extent, directories_of};
 pub(crate) use monitor::{Done, FileError, Monitor, Quiet, Stopped};
 pub(crate) use own_files::OwnFiles;
 pub(crate) use plan::Plan;
-
+pub(crate) use sample::Sample;
 pub(crate) use scan::{ExtraEntries, ScanOptions, scan};
 pub(crate) use scan_cache::ScanCache;

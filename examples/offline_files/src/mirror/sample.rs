@@ -1,5 +1,6 @@
 //! A file in TO on which times, permissions and owners are tried, because some file systems store others than they are given.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
@@ -18,8 +19,8 @@ pub(crate) struct Sample {
     directory: Directory,
     name: OsString,
     trial: OnceLock<Option<Trial>>,
-    /// What TO cannot store, and whether that is reported.
-    losses: Mutex<Vec<(&'static str, bool)>>,
+    /// What TO cannot store.
+    losses: Mutex<BTreeSet<&'static str>>,
 }
 
 /// The file, and the results of the first trials.
@@ -77,21 +78,17 @@ impl Sample {
 
     /// Notes that TO cannot store `what`, if `is_lost`.
     pub(super) fn lose(&self, is_lost: bool, what: &'static str) {
-        if !is_lost {
-            return;
-        }
-        let mut losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
-        if losses.iter().all(|(other, _)| *other != what) {
-            losses.push((what, false));
+        if is_lost {
+            self.losses.lock().unwrap_or_else(PoisonError::into_inner).insert(what);
         }
     }
 
-    /// Describes what TO cannot store, unless an earlier call has.
+    /// Describes what TO cannot store, as far as that is known by now.
     pub(crate) fn report(&self) -> Option<String> {
-        let mut losses = self.losses.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = |(what, is_reported): &mut (_, bool)| (!std::mem::replace(is_reported, true)).then_some(*what);
-        let new: Vec<&str> = losses.iter_mut().filter_map(is_new).collect();
-        (!new.is_empty()).then(|| format!("TO stores no {}", new.join(" and no ")))
+        let mut losses: Vec<_> = self.losses.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+        // The description of the loss of times ends the sentence.
+        losses.sort_by_key(|what| what.starts_with("modification"));
+        (!losses.is_empty()).then(|| format!("TO stores no {}", losses.join(" and no ")))
     }
 
     /// Removes the file, if it was created.

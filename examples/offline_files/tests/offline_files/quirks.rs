@@ -261,6 +261,7 @@ fn a_target_without_owners_extended_attributes_and_acls_settles() {
         assert_eq!(changed, done, "{flags:?}");
         for lost in ["no owners", "no extended attributes", "no access control lists"] {
             assert_eq!(output.stdout.matches(lost).count(), 1, "{lost} {flags:?}");
+            assert!(output.item(".")["warnings"].to_string().contains(lost), "{lost} {flags:?}");
         }
     }
 }
