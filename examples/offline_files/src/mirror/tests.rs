@@ -462,6 +462,19 @@ fn an_item_that_is_being_renamed_is_no_extra_entry() {
 }
 
 #[test]
+fn a_directory_that_its_item_renames_during_the_scan_is_no_extra_entry() {
+    let trees = Trees::new();
+    file(&trees.from.join("ITEM/a"), "copy", 1);
+    file(&trees.to.join("Item/a"), "copy", 1);
+    let pair = trees.pair();
+    let deletes = || scan(&pair, &Extent::TopLevel, ExtraEntries::Delete, &Recorder::default()).unwrap().deletes();
+    assert_eq!(deletes(), 2);
+    // TO finds nothing as `ITEM`, as between the two steps of the renaming.
+    pair.claims.claim(OsStr::new("Item"), OsStr::new("ITEM")).unwrap();
+    assert_eq!(deletes(), 0);
+}
+
+#[test]
 fn a_directory_that_cannot_be_created_is_one_error() {
     let trees = Trees::full();
     let (pair, run) = (trees.pair(), Recorder::default());
