@@ -47,6 +47,9 @@ pub(crate) struct ScanOptions<'a> {
     pub(crate) changed_since: Option<SystemTime>,
     /// The files to leave alone on both sides.
     pub(crate) own_files: &'a OwnFiles,
+    /// Completes the renamings of a killed run. Only the item that carries out the plan may do so: any other scan would break a
+    /// renaming that this item has begun.
+    pub(crate) completes_renamings: bool,
 }
 
 /// Compares the two sides of `extent`. An entry that cannot be read is reported and not changed in TO. For a cached directory,
@@ -126,7 +129,7 @@ impl Scan<'_> {
     /// Looks up the directory of an item in TO, which gets the name in FROM. Fails if TO has the same directory for another item.
     fn find_item<'n>(&self, top: &Visit, found: &mut Found, name: &'n OsStr) -> Result<TargetEntry<'n>, FileError> {
         let mut target = top.find(name)?;
-        if target.to.is_none() {
+        if target.to.is_none() && self.options.completes_renamings {
             top.complete_respell(name);
             target = top.find(name)?;
         }

@@ -453,6 +453,23 @@ fn an_entry_that_a_killed_run_was_renaming_gets_its_name() {
 }
 
 #[test]
+fn a_scan_for_another_item_completes_no_renaming() {
+    let trees = Trees::full();
+    trees.mirror_all(ExtraEntries::Delete);
+    for (directory, name) in [("", "docs"), ("docs", "plan.txt")] {
+        let directory = trees.to.join(directory);
+        let temporary = directory.join(spelling::temporary_name(OsStr::new(name)));
+        fs::rename(directory.join(name), &temporary).unwrap();
+        let (cache, own_files) = (&ScanCache::default(), &OwnFiles::default());
+        let extra_entries = ExtraEntries::Delete;
+        let options = ScanOptions { extra_entries, cache, changed_since: None, own_files, completes_renamings: false };
+        super::scan(&trees.pair(), &docs(), options, &Recorder::default()).unwrap();
+        assert!(temporary.exists(), "{name}");
+        fs::rename(&temporary, directory.join(name)).unwrap();
+    }
+}
+
+#[test]
 fn an_item_that_is_being_renamed_is_no_extra_entry() {
     let trees = Trees::full();
     let temporary = trees.to.join(spelling::temporary_name(OsStr::new("docs")));
