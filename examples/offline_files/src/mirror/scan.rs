@@ -289,12 +289,25 @@ impl Scan<'_> {
             Ok(found)
         })?;
         let mut found = parts.into_iter().fold(Found::with_checksum(sides.listed.checksum), Found::merge);
+        self.compare_extra(&sides, &mut found)?;
+        Ok(found)
+    }
+
+    /// Compares the names that only TO has, unless one of them may be a name of FROM in another spelling.
+    fn compare_extra(&self, sides: &Sides<'_>, found: &mut Found) -> Result<(), Stopped> {
+        if let Some(error) = sides.failed() {
+            if self.options.extra_entries == ExtraEntries::Delete && sides.only_in_target().next().is_some() {
+                let path = if sides.visit.is_top() { Path::new(".") } else { &sides.visit.path };
+                self.monitor.warn(path, &format!("no extra entries are deleted, because TO cannot look up {error}"));
+            }
+            return Ok(());
+        }
         for name in sides.only_in_target() {
             self.monitor.advance(0)?;
-            let compared = self.only_in_target(&sides, &mut found, name);
+            let compared = self.only_in_target(sides, found, name);
             found.failed |= tolerate(self.monitor, compared)?.is_none();
         }
-        Ok(found)
+        Ok(())
     }
 
     fn compare_index(
