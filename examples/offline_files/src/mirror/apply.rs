@@ -310,14 +310,21 @@ pub(super) fn is_large(changes: &[Change]) -> bool {
     batches(changes).len() > 1
 }
 
+/// Removes temporary files, except for those of another run. One warning names the first of these: any program may hold the lock.
 fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &dyn Monitor) -> Result<(), Stopped> {
+    let mut kept = None;
     for path in leftovers {
         monitor.advance(0)?;
-        if !has_other_run(to, path) {
-            let removed = locate(to, path)
-                .and_then(|(parent, name)| parent.remove(name).file_context("cannot be deleted in TO", path));
-            tolerate(monitor, removed)?;
+        if has_other_run(to, path) {
+            kept.get_or_insert(path);
+            continue;
         }
+        let removed = locate(to, path)
+            .and_then(|(parent, name)| parent.remove(name).file_context("cannot be deleted in TO", path));
+        tolerate(monitor, removed)?;
+    }
+    if let Some(path) = kept {
+        monitor.warn(path, "temporary files are kept while a directory that contains them or TO is locked");
     }
     Ok(())
 }

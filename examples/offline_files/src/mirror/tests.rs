@@ -424,14 +424,16 @@ fn temporary_files_of_a_killed_run_are_removed() {
 #[test]
 fn temporary_files_of_a_run_into_an_outer_directory_are_kept() {
     let trees = Trees::full();
-    let temporary = trees.to.join("docs/.offline-files-0123456789abcdef.partial");
-    file(&temporary, "half a fi", 1);
+    let temporaries = [0, 1].map(|number| format!("docs/.offline-files-0123456789abcde{number}.partial"));
+    temporaries.iter().for_each(|name| file(&trees.to.join(name), "half a fi", 1));
     let outer = Directory::open(trees.base.path()).unwrap();
     assert!(outer.try_lock());
-    trees.mirror_all(ExtraEntries::Delete);
-    assert!(temporary.exists());
+    let run = trees.mirror_all(ExtraEntries::Delete);
+    assert!(temporaries.iter().all(|name| trees.to.join(name).exists()));
+    let reason = "temporary files are kept while a directory that contains them or TO is locked";
+    assert_eq!(run.warnings(), [format!("{}: {reason}", temporaries[0])]);
     drop(outer);
-    trees.mirror_all(ExtraEntries::Delete);
+    assert_eq!(trees.mirror_all(ExtraEntries::Delete).warnings(), [""; 0]);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
