@@ -245,10 +245,6 @@ impl Scan<'_> {
     /// Plans the deletion of the entry `name`, which only TO has.
     pub(super) fn only_in_target(&self, sides: &Sides<'_>, found: &mut Found, name: &OsStr) -> Result<(), Failure> {
         let visit = sides.visit;
-        // An item may have renamed it since it was listed, and for a moment no name in FROM found it.
-        if visit.is_top() && self.root.claims.has(name) {
-            return Ok(());
-        }
         let target = visit.find(name)?;
         let Some(to) = target.to.filter(|to| !sides.keeps(to)) else { return Ok(()) };
         let path = visit.path.join(name);
