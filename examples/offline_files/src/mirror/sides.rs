@@ -59,8 +59,12 @@ impl<'a> Sides<'a> {
 
     /// Completes the renaming of an entry of TO to `name` in a run that was killed. Returns `false` if there was none.
     pub(super) fn complete_respell(&self, name: &OsStr) -> bool {
-        let is_interrupted = !self.listed.contains(name) && self.listed.contains(&temporary_name(name));
-        is_interrupted && self.visit.complete_respell(name)
+        let temporary = temporary_name(name);
+        let is_interrupted = !self.listed.contains(name) && self.listed.contains(&temporary);
+        // At the top level, an item with the name in another spelling may be renaming it now.
+        let is_other = |other: &OsStr| other != name && temporary_name(other) == temporary;
+        let is_shared = || self.visit.is_top() && self.names.names().any(is_other);
+        is_interrupted && !is_shared() && self.visit.complete_respell(name)
     }
 
     /// Returns the name that TO lists for `target`; `None` if it lists the name in FROM.

@@ -481,6 +481,19 @@ fn an_item_that_is_being_renamed_is_no_extra_entry() {
 }
 
 #[test]
+fn a_file_does_not_take_the_directory_that_an_item_is_renaming() {
+    let trees = Trees::new();
+    file(&trees.from.join("item"), "a file", 1);
+    file(&trees.from.join("ITEM/copy"), "copy", 1);
+    let temporary = trees.to.join(spelling::temporary_name(OsStr::new("ITEM")));
+    file(&temporary.join("copy"), "copy", 1);
+    scan(&trees.pair(), &Extent::TopLevel, ExtraEntries::Delete, &Recorder::default()).unwrap();
+    assert!(temporary.join("copy").exists());
+    trees.mirror_all(ExtraEntries::Delete);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
 fn a_directory_that_its_item_renames_during_the_scan_is_no_extra_entry() {
     let trees = Trees::new();
     file(&trees.from.join("ITEM/a"), "copy", 1);
