@@ -106,7 +106,8 @@ impl Work {
             return Ok(tally);
         }
         let cache = self.options.recorded_cache(part.item().id(), &self.roots.ids).unwrap_or_default();
-        let plan = mirror::scan(&self.pair, &part.extent, self.scan_options(&cache, None), &Quiet(self))?;
+        let options = ScanOptions { completes_renamings: false, ..self.scan_options(&cache, None) };
+        let plan = mirror::scan(&self.pair, &part.extent, options, &Quiet(self))?;
         Ok(*known.insert(Tally::of(&plan)))
     }
 
@@ -129,7 +130,8 @@ impl Work {
 
     fn scan_options<'a>(&'a self, cache: &'a ScanCache, changed_since: Option<SystemTime>) -> ScanOptions<'a> {
         let extra_entries = self.options.deletions.extra_entries();
-        ScanOptions { extra_entries, cache, changed_since, own_files: &self.options.own_files }
+        let own_files = &self.options.own_files;
+        ScanOptions { extra_entries, cache, changed_since, own_files, completes_renamings: true }
     }
 }
 

@@ -193,23 +193,23 @@ impl Run<'_> {
         let name = directory.name_of(change);
         let made = self.try_change(pair, change, name, &directory.path.join(name));
         if let Some((done, inode)) = self.root.tolerate(self.monitor, made)? {
-            self.monitor.done(done);
+            done.into_iter().for_each(|done| self.monitor.done(done));
             change.is_made.store(true, Ordering::Relaxed);
             inode.map_or_else(|| directory.outcome.kept(), |inode| directory.outcome.made(name, inode));
         }
         Ok(())
     }
 
-    /// Makes a change. Returns the inode number of a new entry with it.
+    /// Makes a change, unless nothing is left to do. Returns it with the inode number of a new entry.
     fn try_change(
         &self,
         pair: &Pair,
         change: &Change,
         name: &OsStr,
         path: &Path,
-    ) -> Result<(Done, Option<u64>), Failure> {
-        if let Some(inode) = self.adjust(pair, change, name) {
-            return Ok((Done::Adjusted, inode));
+    ) -> Result<(Option<Done>, Option<u64>), Failure> {
+        if let Some(adjusted) = self.adjust(pair, change, name) {
+            return Ok(adjusted);
         }
         let Copied { temporary, inode } = self.make_temporary(pair, change, name, path)?;
         match change.occupant {
@@ -220,16 +220,18 @@ impl Run<'_> {
         }
         let published = temporary.publish(name, change.occupant).map_err(|cause| explain(&pair.to, name, cause));
         published.file_context("cannot be written in TO", path)?;
-        Ok((Done::Copied, Some(inode)))
+        Ok((Some(Done::Copied), Some(inode)))
     }
 
-    /// Makes a change without a new entry. Returns its inode number as `try_change` does; `None` if it needs a new entry.
-    fn adjust(&self, pair: &Pair, change: &Change, name: &OsStr) -> Option<Option<u64>> {
+    /// Makes a change without a new entry. Returns the same as `try_change`; `None` if it needs a new entry.
+    fn adjust(&self, pair: &Pair, change: &Change, name: &OsStr) -> Option<(Option<Done>, Option<u64>)> {
         match &change.action {
-            Action::SetAttributes(attributes) => set_attributes(pair, name, attributes).is_ok().then_some(None),
+            Action::SetAttributes(attributes) => {
+                set_attributes(pair, name, attributes).is_ok().then_some((Some(Done::Adjusted), None))
+            }
             // A rename of one name of a file to another would do nothing.
             Action::LinkTo(first) if self.plan.is_current(first) => {
-                common_inode(self.root, pair, name, first).map(Some)
+                common_inode(self.root, pair, name, first).map(|inode| (None, Some(inode)))
             }
             _ => None,
         }
@@ -310,14 +312,21 @@ pub(super) fn is_large(changes: &[Change]) -> bool {
     batches(changes).len() > 1
 }
 
+/// Removes temporary files, except for those of another run. One warning names the first of these: any program may hold the lock.
 fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &dyn Monitor) -> Result<(), Stopped> {
+    let mut kept = None;
     for path in leftovers {
         monitor.advance(0)?;
-        if !has_other_run(to, path) {
-            let removed = locate(to, path)
-                .and_then(|(parent, name)| parent.remove(name).file_context("cannot be deleted in TO", path));
-            tolerate(monitor, removed)?;
+        if has_other_run(to, path) {
+            kept.get_or_insert(path);
+            continue;
         }
+        let removed = locate(to, path)
+            .and_then(|(parent, name)| parent.remove(name).file_context("cannot be deleted in TO", path));
+        tolerate(monitor, removed)?;
+    }
+    if let Some(path) = kept {
+        monitor.warn(path, "temporary files are kept while a directory that contains them or TO is locked");
     }
     Ok(())
 }

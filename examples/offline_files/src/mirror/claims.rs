@@ -28,4 +28,9 @@ impl Claims {
         let owner = items.entry(listed.to_owned()).or_insert_with(|| item.to_owned());
         if owner == item { Ok(()) } else { Err(owner.clone()) }
     }
+
+    /// Returns `true` if an item has the directory that TO listed as `listed`. The item renames it only after that.
+    pub(super) fn has(&self, listed: &OsStr) -> bool {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).contains_key(listed)
+    }
 }

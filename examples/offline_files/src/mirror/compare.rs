@@ -99,7 +99,7 @@ impl Scan<'_> {
 
     /// Looks up a name of FROM in TO. Plans to rename what it finds if TO lists that in another spelling.
     fn find<'n>(&self, sides: &Sides<'_>, found: &mut Found, name: &'n OsStr) -> Result<TargetEntry<'n>, FileError> {
-        if sides.complete_respell(name) {
+        if self.options.completes_renamings && sides.complete_respell(name) {
             found.expect_respelling();
         }
         let target = sides.find(name)?;

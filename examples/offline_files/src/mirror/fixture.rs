@@ -25,12 +25,9 @@ pub(crate) fn scan_with_cache(
     cache: &ScanCache,
     monitor: &dyn Monitor,
 ) -> Result<Plan, Stopped> {
-    super::scan(
-        pair,
-        extent,
-        ScanOptions { extra_entries, cache, changed_since: None, own_files: &OwnFiles::default() },
-        monitor,
-    )
+    let own_files = &OwnFiles::default();
+    let options = ScanOptions { extra_entries, cache, changed_since: None, own_files, completes_renamings: true };
+    super::scan(pair, extent, options, monitor)
 }
 
 impl Trees {

@@ -47,6 +47,9 @@ pub(crate) struct ScanOptions<'a> {
     pub(crate) changed_since: Option<SystemTime>,
     /// The files to leave alone on both sides.
     pub(crate) own_files: &'a OwnFiles,
+    /// Completes the renamings of a killed run. Only the item that carries out the plan may do so: any other scan would break a
+    /// renaming that this item has begun.
+    pub(crate) completes_renamings: bool,
 }
 
 /// Compares the two sides of `extent`. An entry that cannot be read is reported and not changed in TO. For a cached directory,
@@ -126,7 +129,7 @@ impl Scan<'_> {
     /// Looks up the directory of an item in TO, which gets the name in FROM. Fails if TO has the same directory for another item.
     fn find_item<'n>(&self, top: &Visit, found: &mut Found, name: &'n OsStr) -> Result<TargetEntry<'n>, FileError> {
         let mut target = top.find(name)?;
-        if target.to.is_none() {
+        if target.to.is_none() && self.options.completes_renamings {
             top.complete_respell(name);
             target = top.find(name)?;
         }
@@ -286,12 +289,27 @@ impl Scan<'_> {
             Ok(found)
         })?;
         let mut found = parts.into_iter().fold(Found::with_checksum(sides.listed.checksum), Found::merge);
-        for name in sides.only_in_target() {
+        self.compare_extra(&sides, &mut found)?;
+        Ok(found)
+    }
+
+    /// Compares the names that only TO has, unless one of them may be a name of FROM in another spelling.
+    fn compare_extra(&self, sides: &Sides<'_>, found: &mut Found) -> Result<(), Stopped> {
+        if let Some(error) = sides.failed() {
+            if self.options.extra_entries == ExtraEntries::Delete && sides.only_in_target().next().is_some() {
+                let path = if sides.visit.is_top() { Path::new(".") } else { &sides.visit.path };
+                self.monitor.warn(path, &format!("no extra entries are deleted, because TO cannot look up {error}"));
+            }
+            return Ok(());
+        }
+        // An item may have renamed its directory since it was listed, and for a moment no name in FROM found it.
+        let is_of_item = |name: &&OsStr| sides.visit.is_top() && self.root.claims.has(name);
+        for name in sides.only_in_target().filter(|name| !is_of_item(name)) {
             self.monitor.advance(0)?;
-            let compared = self.only_in_target(&sides, &mut found, name);
+            let compared = self.only_in_target(sides, found, name);
             found.failed |= tolerate(self.monitor, compared)?.is_none();
         }
-        Ok(found)
+        Ok(())
     }
 
     fn compare_index(

@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
-use std::io::ErrorKind;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use rustix::io::Errno;
 
 use super::entry::{Entry, FileId};
 use super::listing::Listing;
@@ -30,8 +31,8 @@ struct Aliases {
     /// The first name in FROM that finds an entry, by the listed name.
     owners: HashMap<OsString, OsString>,
     ids: HashSet<FileId>,
-    /// `true` if a look-up failed: it may be that of any entry.
-    is_incomplete: bool,
+    /// The error of a look-up that failed: it may be that of any entry.
+    failed: Option<String>,
 }
 
 impl<'a> Sides<'a> {
@@ -48,16 +49,22 @@ impl<'a> Sides<'a> {
         let mut aliases = self.aliases();
         match &found {
             Ok(target) => aliases.add(target, self.spelling(target)),
-            // A name that is too long for TO finds nothing.
-            Err(error) => aliases.is_incomplete |= error.cause.kind() != ErrorKind::InvalidFilename,
+            Err(error) if is_impossible(error) => {}
+            Err(error) => {
+                aliases.failed.get_or_insert_with(|| format!("{}: {}", name.display(), error.cause));
+            }
         }
         found
     }
 
     /// Completes the renaming of an entry of TO to `name` in a run that was killed. Returns `false` if there was none.
     pub(super) fn complete_respell(&self, name: &OsStr) -> bool {
-        let is_interrupted = !self.listed.contains(name) && self.listed.contains(&temporary_name(name));
-        is_interrupted && self.visit.complete_respell(name)
+        let temporary = temporary_name(name);
+        let is_interrupted = !self.listed.contains(name) && self.listed.contains(&temporary);
+        // At the top level, an item with the name in another spelling may be renaming it now.
+        let is_other = |other: &OsStr| other != name && temporary_name(other) == temporary;
+        let is_shared = || self.visit.is_top() && self.names.names().any(is_other);
+        is_interrupted && !is_shared() && self.visit.complete_respell(name)
     }
 
     /// Returns the name that TO lists for `target`; `None` if it lists the name in FROM.
@@ -79,10 +86,14 @@ impl<'a> Sides<'a> {
         self.listed.without(self.names).filter(move |name| !is_alias(name))
     }
 
-    /// Returns `true` if a name in FROM finds the entry `to` of TO, or may find it.
+    /// Returns `true` if a name in FROM finds the entry `to` of TO.
     pub(super) fn keeps(&self, to: &Entry) -> bool {
-        let aliases = self.aliases();
-        aliases.is_incomplete || aliases.ids.contains(&to.id())
+        self.aliases().ids.contains(&to.id())
+    }
+
+    /// The name and the error of a look-up that failed. It is not known which entry of TO the name would find.
+    pub(super) fn failed(&self) -> Option<String> {
+        self.aliases().failed.clone()
     }
 
     /// Returns `true` if `name` is the temporary name of an entry whose new name is in FROM. Another item may be renaming it.
@@ -103,4 +114,10 @@ impl Aliases {
             self.owners.entry(spelling.to_owned()).or_insert_with(|| target.name.to_owned());
         }
     }
+}
+
+/// Returns `true` if no entry of TO can have the name that was looked up: it is too long, or has characters that TO does not store.
+fn is_impossible(error: &FileError) -> bool {
+    let errno = Errno::from_io_error(&error.cause);
+    matches!(errno, Some(Errno::NAMETOOLONG | Errno::INVAL | Errno::ILSEQ))
 }

@@ -24,20 +24,33 @@ impl<'a> Spellings<'a> {
 
     /// Returns the listed name of `entry`, which was found as `name`. `None` if no listed entry is like it.
     ///
-    /// The metadata is read only if no name is equal but for its case, and then once: there may be many such entries.
+    /// The metadata of all is read only if `entry` is not that with the name in another case, and then once: there may be many.
     pub(super) fn of(&self, name: &OsStr, entry: &Entry) -> Option<&'a OsStr> {
         let fold_all = || self.names.iter().rev().map(|name| (fold(name), *name)).collect();
         let folded = self.by_folded_name.get_or_init(fold_all).get(&fold(name)).copied();
-        folded.or_else(|| self.most_alike(entry))
+        let found = folded.and_then(|listed| self.directory.entry(listed).ok()?);
+        if found.is_some_and(|found| found.id() == entry.id()) {
+            return folded;
+        }
+        // An entry that is being changed is like itself no more, but TO does not list both spellings.
+        let lists = || self.directory.list(&[]).is_ok_and(|listed| listed.contains(name));
+        let may_be = || found.is_some_and(|found| found.likeness(entry) > 0) || !lists();
+        self.same(entry).or_else(|| folded.filter(|_| may_be())).or_else(|| self.similar(entry))
+    }
+
+    fn same(&self, entry: &Entry) -> Option<&'a OsStr> {
+        self.by_id().get(&entry.id()).map(|(name, _)| *name)
     }
 
     /// Some network file systems give each spelling an inode number of its own, so that all other metadata count too.
-    fn most_alike(&self, entry: &Entry) -> Option<&'a OsStr> {
+    fn similar(&self, entry: &Entry) -> Option<&'a OsStr> {
+        self.by_id().values().filter(|(_, other)| other.likeness(entry) > 0).map(|(name, _)| *name).min()
+    }
+
+    fn by_id(&self) -> &HashMap<FileId, (&'a OsStr, Entry)> {
         let read = |name: &&'a OsStr| Some((*name, self.directory.entry(name).ok()??));
         let read_all = || self.names.iter().filter_map(read).map(|(name, entry)| (entry.id(), (name, entry))).collect();
-        let by_id = self.by_id.get_or_init(read_all);
-        let similar = || by_id.values().filter(|(_, other)| other.likeness(entry) > 0).min_by_key(|(name, _)| *name);
-        by_id.get(&entry.id()).or_else(similar).map(|(name, _)| *name)
+        self.by_id.get_or_init(read_all)
     }
 }
 
@@ -80,11 +93,32 @@ mod tests {
 
     #[test]
     fn a_name_that_differs_by_case_alone_is_found_without_its_metadata() {
-        let tree = tempfile::tempdir().unwrap();
-        let directory = Directory::open(tree.path()).unwrap();
         let names = ["a", "README", "b"].map(OsStr::new);
+        let (_tree, directory) = directory_with(&names);
         let spellings = Spellings::new(&directory, names.into_iter());
-        assert_eq!(spellings.of(OsStr::new("ReadMe"), &directory.about().unwrap()), Some(names[1]));
+        let entry = directory.entry(names[1]).unwrap().unwrap();
+        assert_eq!(spellings.of(OsStr::new("ReadMe"), &entry), Some(names[1]));
         assert!(spellings.by_id.get().is_none());
+    }
+
+    #[test]
+    fn a_name_that_differs_by_case_alone_may_be_that_of_another_entry() {
+        // The decomposed form of the upper case letter, and the composed one of the lower case letter.
+        let names = ["E\u{301}", "\u{e9}"].map(OsStr::new);
+        let (_tree, directory) = directory_with(&names);
+        let of = |name, listed: &[&'static OsStr]| {
+            let entry = directory.entry(names[0]).unwrap().unwrap();
+            Spellings::new(&directory, listed.iter().copied()).of(OsStr::new(name), &entry)
+        };
+        assert_eq!(of("\u{c9}", &names), Some(names[0]));
+        // TO had only the other name when it was listed.
+        assert_eq!(of("E\u{301}", &[OsStr::new("e\u{301}"), names[1]]), None);
+    }
+
+    fn directory_with(names: &[&OsStr]) -> (tempfile::TempDir, Directory) {
+        let tree = tempfile::tempdir().unwrap();
+        names.iter().for_each(|name| std::fs::write(tree.path().join(name), name.as_encoded_bytes()).unwrap());
+        let directory = Directory::open(tree.path()).unwrap();
+        (tree, directory)
     }
 }

@@ -434,14 +434,16 @@ fn temporary_files_of_a_killed_run_are_removed() {
 #[test]
 fn temporary_files_of_a_run_into_an_outer_directory_are_kept() {
     let trees = Trees::full();
-    let temporary = trees.to.join("docs/.offline-files-0123456789abcdef.partial");
-    file(&temporary, "half a fi", 1);
+    let temporaries = [0, 1].map(|number| format!("docs/.offline-files-0123456789abcde{number}.partial"));
+    temporaries.iter().for_each(|name| file(&trees.to.join(name), "half a fi", 1));
     let outer = Directory::open(trees.base.path()).unwrap();
     assert!(outer.try_lock());
-    trees.mirror_all(ExtraEntries::Delete);
-    assert!(temporary.exists());
+    let run = trees.mirror_all(ExtraEntries::Delete);
+    assert!(temporaries.iter().all(|name| trees.to.join(name).exists()));
+    let reason = "temporary files are kept while a directory that contains them or TO is locked";
+    assert_eq!(run.warnings(), [format!("{}: {reason}", temporaries[0])]);
     drop(outer);
-    trees.mirror_all(ExtraEntries::Delete);
+    assert_eq!(trees.mirror_all(ExtraEntries::Delete).warnings(), [""; 0]);
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
 
@@ -463,12 +465,55 @@ fn an_entry_that_a_killed_run_was_renaming_gets_its_name() {
 }
 
 #[test]
+fn a_scan_for_another_item_completes_no_renaming() {
+    let trees = Trees::full();
+    trees.mirror_all(ExtraEntries::Delete);
+    for (directory, name) in [("", "docs"), ("docs", "plan.txt")] {
+        let directory = trees.to.join(directory);
+        let temporary = directory.join(spelling::temporary_name(OsStr::new(name)));
+        fs::rename(directory.join(name), &temporary).unwrap();
+        let (cache, own_files) = (&ScanCache::default(), &OwnFiles::default());
+        let extra_entries = ExtraEntries::Delete;
+        let options = ScanOptions { extra_entries, cache, changed_since: None, own_files, completes_renamings: false };
+        super::scan(&trees.pair(), &docs(), options, &Recorder::default()).unwrap();
+        assert!(temporary.exists(), "{name}");
+        fs::rename(&temporary, directory.join(name)).unwrap();
+    }
+}
+
+#[test]
 fn an_item_that_is_being_renamed_is_no_extra_entry() {
     let trees = Trees::full();
     let temporary = trees.to.join(spelling::temporary_name(OsStr::new("docs")));
     file(&temporary.join("copy"), "copy", 1);
     trees.mirror(&Extent::TopLevel, ExtraEntries::Delete);
     assert!(temporary.join("copy").exists());
+}
+
+#[test]
+fn a_file_does_not_take_the_directory_that_an_item_is_renaming() {
+    let trees = Trees::new();
+    file(&trees.from.join("item"), "a file", 1);
+    file(&trees.from.join("ITEM/copy"), "copy", 1);
+    let temporary = trees.to.join(spelling::temporary_name(OsStr::new("ITEM")));
+    file(&temporary.join("copy"), "copy", 1);
+    scan(&trees.pair(), &Extent::TopLevel, ExtraEntries::Delete, &Recorder::default()).unwrap();
+    assert!(temporary.join("copy").exists());
+    trees.mirror_all(ExtraEntries::Delete);
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_directory_that_its_item_renames_during_the_scan_is_no_extra_entry() {
+    let trees = Trees::new();
+    file(&trees.from.join("ITEM/a"), "copy", 1);
+    file(&trees.to.join("Item/a"), "copy", 1);
+    let pair = trees.pair();
+    let deletes = || scan(&pair, &Extent::TopLevel, ExtraEntries::Delete, &Recorder::default()).unwrap().deletes();
+    assert_eq!(deletes(), 2);
+    // TO finds nothing as `ITEM`, as between the two steps of the renaming.
+    pair.claims.claim(OsStr::new("Item"), OsStr::new("ITEM")).unwrap();
+    assert_eq!(deletes(), 0);
 }
 
 #[test]

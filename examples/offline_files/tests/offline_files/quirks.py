@@ -3,6 +3,7 @@
 case=ignore    one entry for all spellings of a name (APFS, NTFS, exFAT, SMB)
 inodes=one     one inode number for all spellings of a name, as on a local disk
 fail=NAME      no look-up of this name succeeds
+error=NAME     the error of that look-up instead of EIO (CIFS: EINVAL for a backslash, APFS: EILSEQ for a name that is not UTF-8)
 grain=N        modification times in multiples of N nanoseconds (FAT: 2e9, HFS+: 1e9)
 latest=N       no modification time after this second (ext3: 2147483647)
 chmod=MODE     `ignore` accepts changes of permissions without effect, `refuse` does not accept them
@@ -51,7 +52,7 @@ class Quirks(Operations):
 
     def getattr(self, path, handle=None):
         if os.path.basename(path) == options.get("fail"):
-            raise OSError(errno.EIO, "")
+            raise OSError(getattr(errno, options.get("error", "EIO")), "")
         about = os.lstat(self.real(path))
         found = {key: getattr(about, key) for key in ("st_nlink", "st_size", "st_uid", "st_gid", "st_blocks", "st_mode", "st_ino")}
         found |= {key: getattr(about, key + "_ns") for key in ("st_atime", "st_mtime", "st_ctime")}

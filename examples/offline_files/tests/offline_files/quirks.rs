@@ -111,6 +111,25 @@ fn the_copy_of_an_entry_that_cannot_be_looked_up_is_not_deleted() {
 }
 
 #[test]
+fn deletions_beside_a_failed_look_up_are_made_or_left_out_with_a_warning() {
+    for (error, is_deleted) in [("EIO", false), ("EINVAL", true), ("EILSEQ", true)] {
+        let Some((_quirks, trees)) = trees_with(&["fail=bad", &format!("error={error}")]) else { return };
+        for directory in ["", "docs"] {
+            file(&trees.from.join(directory).join("bad"), "text", 1);
+            file(&trees.to.join(directory).join("gone"), "extra", 1);
+        }
+        let output = trees.run(&["--delete", "--yes", "--json"]);
+        for item in ["docs", "."] {
+            let results = ["errors", "warnings"].map(|key| output.item(item)[key].as_array().unwrap().len());
+            assert_eq!(results, [1, usize::from(!is_deleted)], "{error} {}", output.stdout);
+            assert_eq!(trees.to.join(item).join("gone").exists(), !is_deleted);
+        }
+        let reason = "no extra entries are deleted, because TO cannot look up bad: ";
+        assert_eq!(output.stdout.contains(reason), !is_deleted);
+    }
+}
+
+#[test]
 fn an_entry_beside_one_that_cannot_be_read_is_renamed_by_case() {
     let Some((_quirks, trees)) = trees_with(&["case=ignore", "fail=broken"]) else { return };
     file(&trees.base.path().join("store/to/docs/broken/a"), "extra", 1);
