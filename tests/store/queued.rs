@@ -165,7 +165,7 @@ fn random_change(random: &mut fastrand::Rng, items: u128, attempt: u32) -> State
         0 => StateChange::Forget { handler },
         1 => StateChange::ForgetItem { handler, item },
         2 => StateChange::Reset { handler, item },
-        3..8 => retry(item, Some(backoff(attempt.into()))),
+        3..8 => retry(item, Some(backoff(attempt))),
         8..20 => end_change(attempt.into(), [(item, item_end(Outcome::Succeeded))]),
         _ => commit_change(item, fence(attempt.into(), 0), &attempt.to_string()),
     }
