@@ -39,6 +39,11 @@ pub struct EndedAttempt<'a> {
 pub const ATTENTION: &str = "attention";
 
 impl RetryLedger {
+    /// Returns `true` if a claimed resource has a retry state. Without one, no claim is held back, and a success changes nothing.
+    pub fn has_resources(&self) -> bool {
+        !self.resources.is_empty()
+    }
+
     /// Records an attempt at an item for its claims, before the item releases them. A claim that is held back from now on
     /// holds every item that needs it, in every session.
     #[must_use = "perform the effects"]
