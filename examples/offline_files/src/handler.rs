@@ -82,7 +82,7 @@ impl SyncHandler for OfflineFiles {
             RecordMode::Off => Ok(()),
             // The record is written last, so that it never covers a file that is not written yet. Batches need no records of
             // their own: the run after a kill finds the copied files unchanged.
-            _ => record.save(&self.roots.ids, in_sync, run).await,
+            _ => record.save(&self.roots.ids, in_sync, run),
         }
     }
 }

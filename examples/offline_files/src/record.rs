@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures::FutureExt;
 use serde::{Deserialize, Serialize};
 use syncmgr::Saved;
 use syncmgr::anyhow::Context;
@@ -91,15 +92,16 @@ impl LoadedRecord {
     }
 
     /// Records the directories that are in sync, and the start of a run that mirrored everything. Writes nothing if no directory
-    /// has changed.
-    pub(crate) async fn save(mut self, roots: &RootIds, in_sync: ScanCache, began: Option<SystemTime>) -> SyncResult {
+    /// has changed. Does not wait until the record is stored: the host waits at the end of the session, and says if it could not.
+    pub(crate) fn save(mut self, roots: &RootIds, in_sync: ScanCache, began: Option<SystemTime>) -> SyncResult {
         let record = Record { roots: roots.clone(), in_sync, as_of: self.saved.as_of };
         if *self.saved == record && self.saved.origin() != Origin::Fresh {
             return Ok(());
         }
         *self.saved = record;
         self.saved.as_of = began.and_then(nanos).or(self.saved.as_of);
-        self.saved.commit().await
+        // The host stores what was passed to it, also if the future is dropped.
+        self.saved.commit().now_or_never().unwrap_or(Ok(()))
     }
 }
 
