@@ -186,6 +186,11 @@ const REGRESSIONS: &[(u64, &str, &str)] = &[
         "3,5-6,9-10,25,30,32,40,42,46,48",
         "a run that waited for its turn ran an item that had been forgotten meanwhile, and did not count its failure",
     ),
+    (
+        50_004_604,
+        "0,3,5-9,18-22,24-25,27,38,41,55,57,64",
+        "the model allowed no task that waits for a slow store after a shutdown",
+    ),
 ];
 
 #[test]
