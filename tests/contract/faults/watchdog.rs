@@ -288,33 +288,41 @@ thread_local! {
     static THREAD_END: std::cell::RefCell<Option<ThreadEnd>> = const { std::cell::RefCell::new(None) };
 }
 
-/// A waker that signals the end of the watchdog thread that wakes it.
-struct EndWaker(Mutex<mpsc::Sender<()>>);
+/// A waker that signals the end of the watchdog thread that wakes it. Drops its sender then.
+struct EndWaker(Mutex<Option<mpsc::Sender<()>>>);
 
 impl futures::task::ArcWake for EndWaker {
     fn wake_by_ref(this: &Arc<Self>) {
         if std::thread::current().name() == Some("syncmgr-watchdog") {
-            let ended = this.0.lock().expect("not poisoned").clone();
-            THREAD_END.with(|end| *end.borrow_mut() = Some(ThreadEnd(ended)));
+            let ended = this.0.lock().expect("not poisoned").take();
+            THREAD_END.with(|end| ended.into_iter().for_each(|ended| *end.borrow_mut() = Some(ThreadEnd(ended))));
         }
     }
 }
 
 #[test]
 fn the_watchdog_abandons_an_item_that_blocks_the_only_thread() {
+    // On a busy machine the watchdog may act before the events are polled again. Its end is then unknown.
+    let known = (0..20).any(|_| shutdown_after_the_watchdog_abandoned_an_item());
+    assert!(known, "the watchdog never woke the reader of the events");
+}
+
+/// Checks that a shutdown ends the watchdog. Returns `false` if the watchdog has not woken the reader of the events.
+fn shutdown_after_the_watchdog_abandoned_an_item() -> bool {
     let (block, limits) =
         (Blocker::new(), Limits::DEFAULT.with_soft_grace(Duration::ZERO).with_hard_grace(Duration::from_millis(200)));
-    let clock = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let only = Builder::new_current_thread().enable_all().build().unwrap();
+    let clock = Builder::new_current_thread().enable_all().start_paused(true).build().expect("the runtime starts");
+    let only = Builder::new_current_thread().enable_all().build().expect("the runtime starts");
     let watchdog = syncmgr::environment::ThreadWatchdog::every(Duration::from_millis(1));
     let manager = SyncManager::builder().watchdog(watchdog).build();
     manager
         .register(blocking_handler(&["blocks"], block.block_thread(), |_| {}).info(|info| info.with_limits(limits)))
-        .unwrap();
-    let inside = only.enter();
-    let session = manager.session(Trigger::Manual).start().unwrap();
+        .expect("the handler is new");
+    let _inside = only.enter();
+    let session = manager.session(Trigger::Manual).start().expect("inside a runtime");
     let (mut events, (ended, ends)) = (session.events(), mpsc::channel());
-    let waker = futures::task::waker(Arc::new(EndWaker(Mutex::new(ended))));
+    let waker = Arc::new(EndWaker(Mutex::new(Some(ended))));
+    let (end_waker, waker) = (waker.clone(), futures::task::waker(waker));
     let finish = session.clone();
     let mut next = || {
         let mut cx = std::task::Context::from_waker(&waker);
@@ -333,11 +341,12 @@ fn the_watchdog_abandons_an_item_that_blocks_the_only_thread() {
         }
         let still_running = clock.block_on(manager.shutdown());
         assert_eq!(still_running[0].items, BTreeSet::from([id("blocks")]));
-        assert_eq!(ends.try_recv(), Ok(()), "the thread of the watchdog is still running");
+        let was_woken = end_waker.0.lock().expect("not poisoned").is_none();
+        assert!(!was_woken || ends.try_recv() == Ok(()), "the thread of the watchdog is still running");
         block.release();
-        assert_eq!(outcome(&report.join().unwrap(), "blocks"), ABANDONED);
-    });
-    drop(inside);
+        assert_eq!(outcome(&report.join().expect("the report is returned"), "blocks"), ABANDONED);
+        was_woken
+    })
 }
 
 #[test]
