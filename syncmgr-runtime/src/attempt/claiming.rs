@@ -82,8 +82,7 @@ impl Attempt {
     pub(crate) fn ready(&self, item: ItemId) -> bool {
         let ready = self.mark_ready(item);
         if ready {
-            // An error means that the attempt has ended and needs no workers.
-            let _ = self.request_workers();
+            self.request_needed_workers();
         }
         ready
     }
@@ -95,8 +94,7 @@ impl Attempt {
     /// Releases the claims of an item that has ended or no longer waits for them, and requests workers for the items that get them.
     pub(super) fn release(&self, index: usize) {
         if self.pass_claims(index) {
-            // An error means that the attempt has ended and needs no workers.
-            let _ = self.request_workers();
+            self.request_needed_workers();
         }
     }
 

@@ -248,8 +248,7 @@ impl Attempt {
         let requeue = self.change(|state| state.items.set_pause(pause));
         requeue.into_iter().for_each(|index| self.link.requeue(self.selection()[index].id()));
         if pause == Pause::Running && self.lock().active_calls > 0 {
-            // An error means that the attempt has ended and needs no workers.
-            let _ = self.request_workers();
+            self.request_needed_workers();
         }
     }
 

@@ -93,8 +93,7 @@ impl Attempt {
             self.link.return_workers(1);
         }
         if needs_workers {
-            // An error means that the attempt has ended and needs no workers.
-            let _ = self.request_workers();
+            self.request_needed_workers();
         }
         self.assign(assignment, context)
     }
@@ -141,8 +140,7 @@ impl Attempt {
     fn cancel_permit_request(&self) {
         self.link.cancel_permit_request();
         if self.lock().items.has_next() {
-            // An error means that the attempt has ended and needs no workers.
-            let _ = self.request_workers();
+            self.request_needed_workers();
         }
     }
 
@@ -200,6 +198,11 @@ impl Attempt {
             self.return_unused();
             self.cancel_unawaited();
         }
+    }
+
+    /// Requests workers, unless the attempt has ended and needs none.
+    pub(super) fn request_needed_workers(&self) {
+        let _ = self.request_workers();
     }
 
     /// Requests as many workers as the limit allows and the items can use.

@@ -117,8 +117,8 @@ impl Attempt {
             self.abandon(item, &cell);
             self.link.return_workers(1);
         }
-        // Replaces the evicted workers. An error means that the attempt has ended and needs no workers.
-        let _ = self.request_workers();
+        // Replaces the evicted workers.
+        self.request_needed_workers();
     }
 
     /// Reports items that made no progress for too long, and cancels them if the stall policy says so.

@@ -248,8 +248,8 @@ impl Drop for SlotGuard {
             Some(item) => self.attempt.leave(self.slot, self.end_dropped(item)),
         }
         if thread::panicking() {
-            // Replaces this worker. An error means that the attempt has ended and needs no workers.
-            let _ = self.attempt.request_workers();
+            // Replaces this worker.
+            self.attempt.request_needed_workers();
         }
     }
 }

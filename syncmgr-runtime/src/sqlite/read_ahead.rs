@@ -19,7 +19,7 @@ const NEAR: i64 = 8;
 /// The maximum number of records that are kept.
 const MAX_RECORDS: usize = 256;
 
-/// The maximum size of the saved states that are kept.
+/// The maximum [`size`] of the records that are kept.
 const MAX_BYTES: usize = 1024 * 1024;
 
 /// Records of the store that no later write has changed.
@@ -31,7 +31,7 @@ pub(super) struct ReadAhead {
     records: BTreeMap<(HandlerId, ItemId), Stored>,
     /// The records in the order in which they were read, some of which have been removed.
     order: VecDeque<(HandlerId, ItemId)>,
-    /// The total size of the saved states.
+    /// The total [`size`] of the records.
     bytes: usize,
     positions: HashMap<HandlerId, Position>,
 }

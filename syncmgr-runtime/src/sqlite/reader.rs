@@ -70,28 +70,35 @@ impl SqliteStore {
     /// Returns the record of an item like [`view`](Self::view), and may read the next ones in advance. A store that is open read-only
     /// reads nothing in advance, because another program may change it.
     pub(super) fn find_record(&self, handler: HandlerId, item: ItemId) -> SyncResult<Option<ItemRecord>> {
-        let Some(writer) = &self.parts.writer else {
-            let mut place = None;
-            let load = load::record(handler, item, &mut place);
-            return self.view(Size::Lookup, Scope::Item(handler, item), load)?.record(handler, item);
-        };
-        let queued = writer.queued(Scope::Item(handler, item));
-        let known = writer.read_ahead.lock().get(handler, item);
-        let (contents, stored) = match known {
-            Some(Stored { record, .. }) if queued.is_empty() => return Ok(Some(record)),
-            Some(Stored { record, number }) => {
-                let mut contents = Contents::default();
-                contents.stored(handler).items.insert(item, record);
-                (contents, number)
-            }
-            None => self.parts.reader.read(Size::Lookup, |connection| {
-                let mut place = None;
-                let loaded = load_current(connection, &queued, load::record(handler, item, &mut place))?;
-                place.into_iter().for_each(|place| writer.read_ahead.lock().follow(connection, handler, place));
-                Ok(loaded)
-            })?,
-        };
-        with_queued(contents, stored, queued).record(handler, item)
+        let (scope, mut place) = (Scope::Item(handler, item), None);
+        if let Some(known) = self.record_read_ahead(handler, item, scope) {
+            return known;
+        }
+        let record = self.view(Size::Lookup, scope, load::record(handler, item, &mut place))?.record(handler, item);
+        if let (Some(writer), Some(place)) = (&self.parts.writer, place) {
+            self.parts.reader.read(Size::Lookup, |connection| {
+                writer.read_ahead.lock().follow(connection, handler, place);
+                Ok(())
+            })?;
+        }
+        record
+    }
+
+    fn record_read_ahead(
+        &self,
+        handler: HandlerId,
+        item: ItemId,
+        scope: Scope,
+    ) -> Option<SyncResult<Option<ItemRecord>>> {
+        // The queue is read first: what leaves it later is no longer read ahead.
+        let queued = self.queued(scope);
+        let Stored { record, number } = self.parts.writer.as_ref()?.read_ahead.lock().get(handler, item)?;
+        if queued.is_empty() {
+            return Some(Ok(Some(record)));
+        }
+        let mut contents = Contents::default();
+        contents.stored(handler).items.insert(item, record);
+        Some(with_queued(contents, number, queued).record(handler, item))
     }
 
     fn queued(&self, scope: Scope) -> Vec<Queued> {

@@ -31,13 +31,12 @@ impl Writer {
         let (queue, read_ahead) = (Arc::<Queue>::default(), Arc::<Mutex<ReadAhead>>::default());
         let failed = |error| StoreError::of_io(&path, &error);
         let applier = Applier::new(path.clone(), opened, &options);
-        let (queue_of_thread, read_ahead_of_thread) = (queue.clone(), read_ahead.clone());
         let writer = WriterThread {
             path: path.clone(),
             applier,
             options,
-            queue: queue_of_thread,
-            read_ahead: read_ahead_of_thread,
+            queue: queue.clone(),
+            read_ahead: read_ahead.clone(),
             _lock: lock,
         };
         let thread = thread::Builder::new().name("syncmgr-store".to_string()).spawn(|| writer.work());

@@ -202,7 +202,7 @@ fn least_permissions(acl: &[u8]) -> [u16; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mirror::directory::Pair;
+    use crate::mirror::pair::Pair;
     use crate::mirror::skip::skip;
 
     fn least(entries: &[[u8; 2]]) -> [u16; 2] {

@@ -9,10 +9,10 @@ use rustix::fs::FileType;
 
 use super::apply::collision;
 use super::delete::{self, count_tree};
-use super::directory::Pair;
 use super::entry::{Entry, Kind, describe};
 use super::listing::Checksum;
 use super::monitor::{Failure, FileContext, FileError};
+use super::pair::Pair;
 use super::plan::{Action, Change, Deletion, Occupant, Plan, Respelling};
 use super::scan::{ExtraEntries, Linked, Scan};
 use super::scan_cache::SourceDigest;

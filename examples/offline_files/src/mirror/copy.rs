@@ -12,9 +12,9 @@ use rustix::fs::{self, Mode};
 use rustix::io::{Errno, read, retry_on_intr};
 
 use super::attributes::Attributes;
-use super::directory::Pair;
 use super::entry::{Entry, Kind};
 use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped};
+use super::pair::Pair;
 use super::temporary::Temporary;
 
 /// Files of at least this size are copied by the kernel, which shares blocks if the file system supports it.

@@ -4,9 +4,10 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::directory::{Directory, Pair};
+use super::directory::Directory;
 use super::entry::Kind;
 use super::monitor::{Done, Failure, FileContext, FileError, Monitor};
+use super::pair::Pair;
 
 /// Counts the entries of the directory at `path` recursively, including the directory.
 pub(crate) fn count_tree(root: &Pair, path: &Path, monitor: &dyn Monitor) -> Result<u64, Failure> {

@@ -4,8 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 
-use super::directory::Pair;
 use super::own_files::OwnFiles;
+use super::pair::Pair;
 
 /// The part of the two trees that belongs to an item.
 #[derive(Clone, Debug, PartialEq, Eq)]

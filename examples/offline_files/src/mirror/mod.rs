@@ -3,7 +3,7 @@
 //! [`scan`](mod@scan) compares the two sides of an item, one directory at a time ([`visit`]) and then name by name
 //! ([`compare`]), and returns a [`plan`]. A [`scan_cache`] of earlier runs saves comparisons. [`apply`] carries out the plan
 //! with [`copy`], [`temporary`] and [`delete`]. Several threads share both through a [`queue`], as many as there are [`jobs`]. All file access goes through
-//! [`directory`] and [`entry`]. The code is blocking; a [`monitor`] observes and stops it.
+//! [`directory`] and [`entry`]; a [`pair`] has a directory of each side. The code is blocking; a [`monitor`] observes and stops it.
 
 mod apply;
 mod attributes;
@@ -21,6 +21,7 @@ mod jobs;
 mod listing;
 mod monitor;
 mod own_files;
+mod pair;
 mod plan;
 mod queue;
 mod sample;
@@ -36,6 +37,8 @@ mod visit;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod interrupted_tests;
+#[cfg(test)]
 mod scan_cache_tests;
 #[cfg(test)]
 #[path = "../../tests/offline_files/skip.rs"]
@@ -47,10 +50,11 @@ pub(crate) mod trees;
 
 pub(crate) use apply::carry_out;
 pub(crate) use attributes::Kept;
-pub(crate) use directory::{Directory, Pair};
+pub(crate) use directory::Directory;
 pub(crate) use extent::{Extent, directories_of};
 pub(crate) use monitor::{Done, FileError, Monitor, Quiet, Stopped};
 pub(crate) use own_files::OwnFiles;
+pub(crate) use pair::Pair;
 pub(crate) use plan::Plan;
 pub(crate) use sample::Sample;
 pub(crate) use scan::{ExtraEntries, ScanOptions, scan};

@@ -12,12 +12,12 @@ use rustix::io::Errno;
 
 use super::attributes::Attributes;
 use super::compare::{Found, collides};
-use super::directory::Pair;
 use super::entry::{Entry, FileId, Kind};
 use super::extent::Extent;
 use super::listing::Listing;
 use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, tolerate};
 use super::own_files::OwnFiles;
+use super::pair::Pair;
 use super::plan::{Action, Expected, Plan, PlannedDirectory, Respelling};
 use super::queue::{Queue, share};
 use super::scan_cache::{Both, ScanCache, SourceDigest};

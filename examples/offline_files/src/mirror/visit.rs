@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::attributes::Attributes;
 use super::contents;
-use super::directory::{Directory, Pair};
+use super::directory::Directory;
 use super::entry::{Entry, Kind};
 use super::listing::Listing;
 use super::monitor::{Failure, FileContext, FileError, Monitor};
+use super::pair::Pair;
 use super::spelling::Spellings;
 
 /// A directory that is to be compared.
