@@ -46,7 +46,7 @@ impl Dimension {
     }
 }
 
-const DIMENSIONS: [Dimension; 29] = [
+const DIMENSIONS: [Dimension; 31] = [
     dimension("register a handler", handlers::register),
     dimension("unregister a handler", handlers::unregister),
     dimension("item that succeeds", items::succeed),
@@ -60,6 +60,7 @@ const DIMENSIONS: [Dimension; 29] = [
     dimension("item whose events are read", items::events),
     dimension("handler in a session", handlers::session).at_most(10_000),
     dimension("handler whose events are read", handlers::events).at_most(10_000),
+    dimension("session whose manager's events are read", sessions::manager_events).at_most(10_000),
     dimension("skip a waiting item", items::skip),
     dimension("explain an item, session open", log::explain_open),
     dimension("explain an item, session closed", log::explain_closed),
@@ -73,7 +74,8 @@ const DIMENSIONS: [Dimension; 29] = [
     dimension("start a session behind another", sessions::queue).at_most(10_000),
     dimension("session of one item of many", sessions::one_of_many).at_most(10_000),
     dimension("session of one item, stored", store::one_item_sessions).at_most(10_000),
-    dimension("session after many in the history", store::session_after_many).at_most(10_000),
+    dimension("session after many in the history", store::session_after_many),
+    dimension("page of 100 sessions of the history", store::page),
     dimension("stop an item, stored", store::stop),
     dimension("save an item", store::save),
 ];

@@ -1,21 +1,24 @@
 #!/usr/bin/env python3
 """Compares the program `offline_files` with `rsync -a`, `cp -a` and rclone on the same trees.
 
-    cargo build --release -p offline_files
+    cargo build --release -p offline_files --bins --examples
     python3 benches/mirror/run.py [--only WORD ...] [--before PROGRAM] [--rounds N] [--scratch DIR] [--program PATH] [--quick]
 
 The trees come from a fixed seed; `TREES` describes them. In each round every tool copies a tree into a new directory (first),
 copies it again over its own copy (unchanged), and again after 1% of the files have new contents (changed). The order of the
-tools rotates from round to round, so that no tool always has the warmest cache. In the first round the script compares every
+tools is another one in each round, so that no tool always comes first or after the same one. In the first round the script compares every
 copy with its source.
 
 `offline_files` runs with a state and with `--no-state`. `--before` adds another build of it, with a state. rclone takes part if
-it is installed.
+it is installed. "raw calls" is the lower bound: the example `raw_calls` of `offline_files`, which makes the least system calls for
+such a copy on two threads and does nothing to keep it safe. Without a state, it is what a mirror can reach at best; with one, an
+unchanged tree needs only half of these calls.
 
 After each tree the script prints a table: the medians of the wall time, of the CPU time (user and system, all threads and
 children) and of the peak memory (of the largest process, measured by GNU time; `-` without it), each followed by its ratio to
 rsync, and the ratio of the wall time to cp. The times depend on the machine and its load, the ratios less so. The scratch
-directory must not be in memory, because the cost of a file system is part of the result. The script needs about 25 GiB, and removes all copies of a tree at its end.
+directory must not be in memory, because the cost of a file system is part of the result. The script removes the copies at its
+end, because ext4 is slow where inodes were removed recently; five rounds of all trees need about 80 GiB.
 """
 
 import argparse
@@ -58,13 +61,14 @@ def main():
             sys.exit(f"{program} is missing; run: cargo build --release -p offline_files")
     if shutil.which("rsync") is None:
         sys.exit("rsync is missing; install it, because it is the baseline")
-    for name, (description, shape, quick_shape) in TREES.items():
-        if options.only and name not in options.only:
-            continue
-        with tempfile.TemporaryDirectory(prefix="mirror-bench-", dir=options.scratch) as scratch:
-            source = Path(scratch) / "source"
+    with tempfile.TemporaryDirectory(prefix="mirror-bench-", dir=options.scratch) as scratch:
+        for name, (description, shape, quick_shape) in TREES.items():
+            if options.only and name not in options.only:
+                continue
+            place = Path(scratch) / name.replace(" ", "-")
+            source = place / "source"
             files = make_tree(source, *(quick_shape if options.quick else shape))
-            samples = measure(source, files, tools(options), Path(scratch), options.rounds)
+            samples = measure(source, files, tools(options), place, options.rounds)
             for job in JOBS:
                 print_table(f"{description}, {job}" if not options.quick else f"{name} (quick), {job}", samples[job])
 
@@ -102,6 +106,9 @@ def tools(options):
     if options.before:
         before = options.before.resolve()
         commands["before"] = lambda source, target, state: [before, "--state", state, source, target]
+    raw_calls = program.parent / "examples" / "raw_calls"
+    if raw_calls.is_file():
+        commands["raw calls"] = lambda source, target, _: [raw_calls, source, target]
     if shutil.which("rclone"):
         flags = ["--links", "--create-empty-src-dirs", "--config", os.devnull]
         commands["rclone sync"] = lambda source, target, _: ["rclone", "sync", *flags, source, target]
@@ -135,8 +142,8 @@ def measure(source, files, commands, scratch, rounds):
     """Runs all rounds; returns the samples by job and tool."""
     samples = defaultdict(lambda: defaultdict(list))
     for number in range(rounds):
-        first = number % len(commands)
-        names = list(commands)[first:] + list(commands)[:first]
+        # The first copy after other work takes longer, whichever tool makes it.
+        names = random.Random(SEED + number).sample(list(commands), len(commands))
         # A removed copy would slow down the next one: ext4 does not reuse the inodes of recently removed files.
         parent = scratch / f"round-{number}"
         parent.mkdir()

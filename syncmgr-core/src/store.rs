@@ -191,6 +191,19 @@ pub trait StateStore: Send + Sync + 'static {
     /// Fails if the store cannot be read.
     fn sessions(&self) -> SyncResult<Vec<SessionRecord>>;
 
+    /// Returns the last `limit` sessions with smaller numbers than `before`, or the last ones of all, oldest first.
+    ///
+    /// The default implementation reads all sessions.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read.
+    fn sessions_before(&self, before: Option<SessionId>, limit: usize) -> SyncResult<Vec<SessionRecord>> {
+        let mut sessions = self.sessions()?;
+        sessions.retain(|record| before.is_none_or(|before| record.session < before));
+        sessions.drain(..sessions.len().saturating_sub(limit));
+        Ok(sessions)
+    }
+
     /// Returns the sessions whose process exited before they ended, oldest first. A session leaves this list once its
     /// end is written.
     ///

@@ -8,13 +8,13 @@ mod explain;
 mod facts;
 mod forget;
 mod handlers;
+mod history;
 mod items;
 mod log;
 mod nested;
 mod properties;
 mod shutdown;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use syncmgr_core::decision::attempt::Pause;
@@ -23,7 +23,6 @@ use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::HandlerId;
 use syncmgr_core::register::{Invocation, InvokeFlags};
 use syncmgr_core::request::RunRequest;
-use syncmgr_core::store::{SessionEnd, SessionOutcome, SessionRecord};
 use syncmgr_core::trigger::Trigger;
 use uuid::Uuid;
 
@@ -420,38 +419,6 @@ impl SyncManager {
     /// outlives the manager, the sessions of earlier managers are included.
     pub fn session_durations(&self) -> Latencies {
         self.host().session_durations.snapshot()
-    }
-
-    /// Returns the stored sessions, oldest first. A manager that was built without a store records no sessions. An open
-    /// session has no end. A session whose process died is *interrupted*; its start time is returned as its end time,
-    /// because the real end time is unknown.
-    ///
-    /// Reads a store on disk on a thread of the runtime that may block. Cancel safe.
-    ///
-    /// ```
-    /// # use syncmgr_doc_examples::*;
-    /// # run(async {
-    /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
-    /// manager.run(Calendar).await?;
-    /// let end = manager.history().await?[0].end.clone().expect("the session has ended");
-    /// assert_eq!((end.outcome, end.outcomes[&Outcome::Failed]), (SessionOutcome::WithProblems, 1));
-    /// # Ok(())
-    /// # })?;
-    /// # Ok::<(), anyhow::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Returns an error if the store cannot be read.
-    pub async fn history(&self) -> Result<Vec<SessionRecord>, StoreAccessError> {
-        let mut sessions =
-            self.host().read_many(|store| store.sessions()).await.map_err(StoreAccessError::Unreadable)?;
-        let open: BTreeSet<_> = self.open_sessions().iter().map(|session| session.id).collect();
-        let is_ours = |record: &SessionRecord| record.manager == self.id() && open.contains(&record.session);
-        for record in sessions.iter_mut().filter(|record| record.end.is_none() && !is_ours(record)) {
-            let (time, outcomes) = (record.began, BTreeMap::new());
-            record.end = Some(SessionEnd::new(time, SessionOutcome::Interrupted, outcomes));
-        }
-        Ok(sessions)
     }
 }
 

@@ -33,6 +33,8 @@ pub type Known = BTreeMap<ItemId, Option<SystemTime>>;
 pub type Items = BTreeSet<ItemId>;
 pub type Resources = BTreeMap<Claim, RetryState>;
 pub type Sessions = Vec<SessionRecord>;
+pub type Before = Option<SessionId>;
+pub type Limit = usize;
 pub type Name<'a> = &'a str;
 pub type Histogram = Option<syncmgr_core::store::Histogram>;
 
@@ -62,7 +64,7 @@ macro_rules! reads_from {
     ($inner:tt) => {
         $crate::reads_from!($inner: handlers, choices, log, answer, record, retry_states, recorded_items, ended_since, resources);
         $crate::reads_from!($inner: records, name, names, disabled, handler, choice, log_entry, log_about, has_ended_since, medium);
-        $crate::reads_from!($inner: sessions, interrupted, last_session, histogram, acquire);
+        $crate::reads_from!($inner: sessions, sessions_before, interrupted, last_session, histogram, acquire);
     };
     ($inner:tt: $($read:ident),+) => { $($crate::reads_from!(@$read $inner);)+ };
     (@handlers $inner:tt) => { $crate::reads_from!(@fn $inner handlers() -> Handlers); };
@@ -95,6 +97,9 @@ macro_rules! reads_from {
     };
     (@resources $inner:tt) => { $crate::reads_from!(@fn $inner resources() -> Resources); };
     (@sessions $inner:tt) => { $crate::reads_from!(@fn $inner sessions() -> Sessions); };
+    (@sessions_before $inner:tt) => {
+        $crate::reads_from!(@fn $inner sessions_before(before: Before, limit: Limit) -> Sessions);
+    };
     (@interrupted $inner:tt) => { $crate::reads_from!(@fn $inner interrupted() -> Sessions); };
     (@last_session $inner:tt) => { $crate::reads_from!(@fn $inner last_session() -> SessionId); };
     (@histogram $inner:tt) => { $crate::reads_from!(@fn $inner histogram(name: Name) -> Histogram); };

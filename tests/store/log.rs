@@ -23,6 +23,7 @@ cases! {
     the_log_of_an_item_has_only_its_entries,
     handlers_have_separate_logs,
     the_last_ten_thousand_entries_are_kept,
+    each_log_keeps_its_own_last_entries_whatever_was_deleted,
 }
 
 fn an_entry_is_read_back_completely(store: &dyn StateStore) {
@@ -114,4 +115,32 @@ fn the_last_ten_thousand_entries_are_kept(store: &dyn StateStore) {
     let texts = texts(store);
     assert_eq!((texts.len(), texts[0].as_str()), (10_000, "1: 5"));
     assert_eq!(texts.last().map(String::as_str), Some("2: 10004"));
+}
+
+fn each_log_keeps_its_own_last_entries_whatever_was_deleted(store: &dyn StateStore) {
+    let add = |handler, from: u64, to: u64| {
+        let entries = (from..to).map(|number| Arc::new(named(&number.to_string(), &number.to_string()))).collect();
+        let (manager, session, time) = (MANAGER, SessionId(1), at(1));
+        put(store, [StateChange::Logged { handler, manager, session, time, entries }]);
+    };
+    let kept = |handler| {
+        let log = store.log(handler).expect("the read succeeds");
+        (log.len(), log[0].entry.text.to_string(), log[log.len() - 1].entry.text.to_string())
+    };
+    let delete = |scope| put(store, [StateChange::LogDeleted { handler: HANDLER, scope }]);
+    for batch in 0..25 {
+        add(HANDLER, 500 * batch, 500 * (batch + 1));
+        add(OTHER, 300 * batch, 300 * (batch + 1));
+    }
+    assert_eq!(kept(HANDLER), (10_000, "2500".to_string(), "12499".to_string()));
+    assert_eq!(kept(OTHER), (7_500, "0".to_string(), "7499".to_string()));
+    (3000..3010).for_each(|number: u32| delete(ErrorScope::One(ErrorId::from_key(&number.to_string()))));
+    add(HANDLER, 12_500, 12_505);
+    assert_eq!(kept(HANDLER), (9_995, "2500".to_string(), "12504".to_string()));
+    add(HANDLER, 12_505, 12_515);
+    assert_eq!(kept(HANDLER), (10_000, "2505".to_string(), "12514".to_string()));
+    delete(ErrorScope::All);
+    add(HANDLER, 0, 10_001);
+    assert_eq!(kept(HANDLER), (10_000, "1".to_string(), "10000".to_string()));
+    assert_eq!(kept(OTHER).0, 7_500);
 }

@@ -15,6 +15,7 @@ cases! {
     the_session_number_of_a_fence_counts_as_used,
     clean_sessions_are_deleted_first,
     an_open_session_is_never_deleted,
+    a_page_has_the_last_sessions_before_a_number,
 }
 
 fn new_session(session: u64) -> SessionRecord {
@@ -85,4 +86,21 @@ fn an_open_session_is_never_deleted(store: &dyn StateStore) {
     let kept = store.sessions().expect("the read succeeds");
     assert_eq!(kept.len(), 204);
     assert!(kept.iter().all(|kept| kept.end.is_none()));
+}
+
+fn a_page_has_the_last_sessions_before_a_number(store: &dyn StateStore) {
+    let page = |before: Option<u64>, limit| {
+        let sessions = store.sessions_before(before.map(SessionId), limit).expect("the read succeeds");
+        sessions.iter().map(|kept| (kept.session.0, kept.end.is_some())).collect::<Vec<_>>()
+    };
+    assert_eq!(page(None, 10), []);
+    put(store, (1..=20).map(|session| StateChange::SessionBegan(new_session(session))));
+    put(store, (1..=18).map(|session| ended_as(session, SessionOutcome::WithProblems)));
+    assert_eq!(page(None, 3), [(18, true), (19, false), (20, false)]);
+    assert_eq!(page(Some(18), 2), [(16, true), (17, true)]);
+    assert_eq!(page(Some(3), 10), [(1, true), (2, true)]);
+    assert_eq!(page(Some(1), 10), []);
+    assert_eq!(page(Some(5), 0), []);
+    drop(store.write(vec![StateChange::SessionBegan(new_session(21)), ended_as(20, SessionOutcome::Clean)]));
+    assert_eq!(page(None, 2), [(20, true), (21, false)], "a write need not be stored yet");
 }

@@ -10,6 +10,7 @@ use syncmgr_core::retry::RetryState;
 use syncmgr_core::store::{Histogram, StaleWriter, StateChange};
 
 use super::handler::Stored;
+use super::log_limit::LogLimit;
 use super::sessions::Sessions;
 
 /// The contents of a store.
@@ -19,6 +20,7 @@ pub(crate) struct Contents {
     pub(crate) sessions: Sessions,
     pub(crate) resources: BTreeMap<Claim, RetryState>,
     pub(crate) histograms: BTreeMap<Arc<str>, Histogram>,
+    pub(super) log_limit: LogLimit,
 }
 
 impl Contents {
@@ -54,11 +56,13 @@ impl Contents {
             StateChange::Forget { handler } => {
                 self.handlers.remove(&handler);
                 self.sessions.forget(handler, None);
+                self.log_limit.set(handler, 0);
             }
             StateChange::ForgetItem { handler, item } => {
                 self.sessions.forget(handler, Some(item));
                 if let Some(stored) = self.handlers.get_mut(&handler) {
                     stored.forget(item);
+                    self.log_limit.set(handler, stored.log.bytes());
                 }
             }
             change => self.apply_to_handler(change),
@@ -94,19 +98,32 @@ impl Contents {
             }
             StateChange::Reset { handler, item } => self.stored(handler).reset(item),
             StateChange::Log { handler, manager, session, time, entries } => {
-                self.stored(handler).replace_log((manager, session), time, entries);
+                self.change_log(handler, |stored| stored.replace_log((manager, session), time, entries));
             }
             StateChange::Logged { handler, manager, session, time, entries } => {
-                self.stored(handler).add_to_log((manager, session), time, last_of_each(entries));
+                self.change_log(handler, |stored| {
+                    stored.add_to_log((manager, session), time, last_of_each(entries));
+                });
             }
             StateChange::Answered { handler, item, question, choice } => {
                 self.stored(handler).answers.insert((item, question.key.clone()), (question, choice));
             }
-            StateChange::LogDeleted { handler, scope } => self.stored(handler).delete(scope),
-            StateChange::Settled { handler, item } => {
-                self.stored(handler).log.remove_about(item, |entry| entry.has_question_for(item));
-            }
+            StateChange::LogDeleted { handler, scope } => self.change_log(handler, |stored| stored.delete(scope)),
+            StateChange::Settled { handler, item } => self.change_log(handler, |stored| {
+                stored.log.remove_about(item, |entry| entry.has_question_for(item));
+            }),
             _ => {}
+        }
+    }
+
+    /// Changes the log of a handler, and drops entries if all logs together are too large.
+    fn change_log(&mut self, handler: HandlerId, change: impl FnOnce(&mut Stored)) {
+        let stored = self.handlers.entry(handler).or_default();
+        change(stored);
+        self.log_limit.set(handler, stored.log.bytes());
+        while let Some((largest, stored)) = self.log_limit.exceeded_by().and_then(|handler| Some((handler, self.handlers.get_mut(&handler)?))) {
+            stored.log.remove_oldest();
+            self.log_limit.set(largest, stored.log.bytes());
         }
     }
 

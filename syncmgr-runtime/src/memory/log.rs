@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use syncmgr_core::id::{ErrorId, ItemId, SessionId};
-use syncmgr_core::log::LogEntry;
+use syncmgr_core::log::{Action, LogEntry, Question};
 use syncmgr_core::store::LogRecord;
 use uuid::Uuid;
 
@@ -19,6 +19,8 @@ pub(crate) struct StoredLog {
     /// The entries by number, in the order in which they were stored.
     entries: BTreeMap<u64, Stored>,
     next: u64,
+    /// The memory that the entries take, in bytes.
+    bytes: usize,
     /// The numbers of the entries with an id.
     by_id: BTreeSet<(ErrorId, u64)>,
     /// The numbers of the entries about each item. Filled at the first search, because most logs are only read as a whole.
@@ -54,9 +56,18 @@ impl StoredLog {
     pub(crate) fn append(&mut self, origin: Origin, entries: Vec<Arc<LogEntry>>) {
         let origin = Arc::new(origin);
         entries.into_iter().for_each(|entry| self.add((origin.clone(), entry)));
-        while self.entries.len() > MAX_ENTRIES
-            && let Some((oldest, _)) = self.entries.first_key_value()
-        {
+        while self.entries.len() > MAX_ENTRIES {
+            self.remove_oldest();
+        }
+    }
+
+    /// Returns the memory that the entries take, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn remove_oldest(&mut self) {
+        if let Some((oldest, _)) = self.entries.first_key_value() {
             self.remove(*oldest);
         }
     }
@@ -97,12 +108,14 @@ impl StoredLog {
         if let (Some(by_item), Some(item)) = (self.by_item.get_mut(), entry.item) {
             by_item.insert((item, number));
         }
+        self.bytes += size(entry);
         self.entries.insert(number, stored);
         self.next += 1;
     }
 
     fn remove(&mut self, number: u64) {
         let Some((_, entry)) = self.entries.remove(&number) else { return };
+        self.bytes -= size(&entry);
         if let Some(id) = entry.id {
             self.by_id.remove(&(id, number));
         }
@@ -122,6 +135,18 @@ impl StoredLog {
     fn numbers_with(&self, id: ErrorId) -> impl Iterator<Item = u64> {
         self.by_id.range((id, 0)..=(id, u64::MAX)).map(|(_, number)| *number)
     }
+}
+
+/// The memory that an entry takes, in bytes: itself, its texts, and its place in the log. Entries that share a text count it each.
+fn size(entry: &LogEntry) -> usize {
+    const PLACE: usize = 2 * size_of::<(u64, Stored)>();
+    let question = match &entry.action {
+        Some(Action::Decide(question)) => {
+            size_of::<Question>() + question.text.len() + question.choices.iter().map(|choice| choice.len()).sum::<usize>()
+        }
+        _ => 0,
+    };
+    PLACE + size_of::<LogEntry>() + entry.text.len() + question
 }
 
 fn record((origin, entry): &Stored) -> LogRecord {

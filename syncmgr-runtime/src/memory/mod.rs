@@ -3,6 +3,7 @@
 mod contents;
 mod handler;
 mod log;
+mod log_limit;
 mod sessions;
 
 #[cfg(test)]
@@ -34,8 +35,8 @@ pub(crate) use self::sessions::Sessions;
 
 /// Stores everything in memory. Clones share the same store, which one manager at a time can use.
 ///
-/// The store keeps the last 10,000 log entries of each handler and the last 200 sessions. Sessions without problems are
-/// dropped first.
+/// The store keeps the last 10,000 log entries of each handler, at most [8 MiB](Self::with_max_log_bytes) for all handlers, and the
+/// last 200 sessions. Sessions without problems are dropped first.
 ///
 /// ```
 /// # use syncmgr_doc_examples::*;
@@ -60,6 +61,24 @@ impl MemoryStore {
     /// Creates an empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Sets the maximum memory in bytes, as far as it can be counted, for the logs of all handlers together. The default is
+    /// 8 MiB. If the logs take more, the handler with the largest log loses its oldest entries.
+    ///
+    /// ```
+    /// # use syncmgr_doc_examples::*;
+    /// # run(async {
+    /// let store = MemoryStore::new().with_max_log_bytes(64 * 1024);
+    /// let manager = SyncManager::builder().store(store).build();
+    /// assert!(manager.run(Mail).await?.is_success());
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    pub fn with_max_log_bytes(self, max: usize) -> Self {
+        self.contents.lock().log_limit.max = max;
+        self
     }
 
     /// Returns a copy of the store as a killed process would leave it: open sessions are interrupted.
@@ -163,6 +182,10 @@ impl StateStore for MemoryStore {
 
     fn sessions(&self) -> SyncResult<Vec<SessionRecord>> {
         Ok(self.contents.lock().sessions.all())
+    }
+
+    fn sessions_before(&self, before: Option<SessionId>, limit: usize) -> SyncResult<Vec<SessionRecord>> {
+        Ok(self.contents.lock().sessions.before(before, limit))
     }
 
     fn interrupted(&self) -> SyncResult<Vec<SessionRecord>> {

@@ -45,6 +45,13 @@ impl Sessions {
         self.known.values().cloned().collect()
     }
 
+    pub(super) fn before(&self, before: Option<SessionId>, limit: usize) -> Vec<SessionRecord> {
+        let earlier = self.known.range(..(before.unwrap_or(SessionId(u64::MAX)), Uuid::nil()));
+        let mut last: Vec<_> = earlier.rev().take(limit).map(|(_, record)| record.clone()).collect();
+        last.reverse();
+        last
+    }
+
     pub(super) fn interrupted(&self) -> Vec<SessionRecord> {
         self.interrupted.iter().filter_map(|key| self.known.get(key)).cloned().collect()
     }

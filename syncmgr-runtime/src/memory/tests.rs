@@ -50,6 +50,41 @@ fn replacing_a_session_log_also_replaces_entries_with_the_same_ids() {
 }
 
 #[test]
+fn beyond_the_limit_the_largest_log_loses_its_oldest_entries() {
+    let store = MemoryStore::new().with_max_log_bytes(40_000);
+    let text = "x".repeat(1000);
+    let logged = |handler, number: u64| {
+        let entries = vec![Arc::new(LogEntry::new(LogLevel::Error, format!("{number} {text}")))];
+        let (manager, time) = (Uuid::nil(), SystemTime::UNIX_EPOCH);
+        StateChange::Logged { handler, manager, session: SessionId(number), time, entries }
+    };
+    let quiet = HandlerId::from_u128(2);
+    drop(store.write(vec![logged(quiet, 0)]));
+    (1..=1000).for_each(|number| drop(store.write(vec![logged(HANDLER, number)])));
+    let log = store.log(HANDLER).expect("the read succeeds");
+    assert!((20..40).contains(&log.len()), "{} entries are left", log.len());
+    assert_eq!(log.last().map(|record| record.session), Some(SessionId(1000)));
+    assert_eq!(store.log(quiet).expect("the read succeeds").len(), 1);
+    drop(store.write(vec![StateChange::Forget { handler: HANDLER }]));
+    (1..=20).for_each(|number| drop(store.write(vec![logged(quiet, number)])));
+    assert_eq!(store.log(quiet).expect("the read succeeds").len(), 21, "a forgotten log takes no space");
+}
+
+#[test]
+fn the_size_of_a_log_follows_every_change_of_it() {
+    let store = MemoryStore::new();
+    let item = ItemId::from_name("a");
+    let named = |text| LogEntry::new(LogLevel::Error, text).with_id(ErrorId::from_key("x"));
+    let about = LogEntry::new(LogLevel::Error, "about").with_item(item);
+    let one = StateChange::LogDeleted { handler: HANDLER, scope: ErrorScope::One(ErrorId::from_key("x")) };
+    drop(store.write(vec![log(1, &[named("old"), about]), log(2, &[named("a longer one")])]));
+    drop(store.write(vec![one, StateChange::ForgetItem { handler: HANDLER, item }]));
+    let contents = store.contents.lock();
+    assert_eq!(contents.handlers[&HANDLER].log.bytes(), 0);
+    assert_eq!(contents.log_limit.total(), 0);
+}
+
+#[test]
 fn a_choice_is_stored_until_it_is_removed() {
     let (store, item) = (MemoryStore::new(), ItemId::from_name("a"));
     let choose = |state| StateChange::Choices { handler: HANDLER, items: BTreeMap::from([(item, state)]) };

@@ -38,6 +38,8 @@ pub(super) struct Applier {
     last_session: SessionId,
     /// The handlers whose log has grown in this transaction.
     grown: BTreeSet<i64>,
+    /// The logs to which this process has added entries, by handler key.
+    logs: HashMap<i64, log::LogExtent>,
 }
 
 /// The scope of a rollback when a write is refused.
@@ -85,6 +87,7 @@ impl Applier {
             last_places: HashMap::new(),
             last_session: SessionId::default(),
             grown: BTreeSet::new(),
+            logs: HashMap::new(),
         }
     }
 
@@ -193,6 +196,7 @@ impl Applier {
     /// Drops what was cached of a transaction that is rolled back.
     fn drop_cached(&mut self) {
         self.keys.clear();
+        self.logs.clear();
         self.last_session = SessionId::default();
     }
 

@@ -52,6 +52,8 @@ const ENDED: &str = "SELECT item, session, attempt, ended FROM items
 const RESOURCES: &str = "SELECT name, setback, failures, total, since, until FROM resources";
 const SESSIONS: &str = "SELECT session, manager, \"trigger\", began, ended, course, outcomes, runs FROM sessions
     ORDER BY session, manager";
+const SESSIONS_BEFORE: &str = "SELECT session, manager, \"trigger\", began, ended, course, outcomes, runs FROM sessions
+    WHERE session < ?1 ORDER BY session DESC, manager DESC LIMIT ?2";
 const INTERRUPTED: &str = "SELECT session, manager, \"trigger\", began, ended, course, outcomes, runs FROM sessions
     WHERE course IS NULL AND epoch < (SELECT value FROM meta WHERE name = 'epoch') ORDER BY session, manager";
 const LAST_SESSION: &str = "SELECT value FROM meta WHERE name = 'last_session'";
@@ -293,20 +295,33 @@ pub(super) fn resources(connection: &Connection, contents: &mut Contents) -> Res
 }
 
 pub(super) fn sessions(connection: &Connection, contents: &mut Contents) -> Result<()> {
-    contents.sessions = Sessions::complete(readable_sessions(connection, SESSIONS)?);
+    contents.sessions = Sessions::complete(readable_sessions(connection, SESSIONS, [])?);
     Ok(())
 }
 
+pub(super) fn sessions_before(
+    before: Option<SessionId>,
+    limit: usize,
+) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    // No stored session has a larger number, because a larger number cannot be stored.
+    let before = before.and_then(|before| i64::try_from(before.0).ok()).unwrap_or(i64::MAX);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    move |connection, contents| {
+        contents.sessions = Sessions::complete(readable_sessions(connection, SESSIONS_BEFORE, [before, limit])?);
+        Ok(())
+    }
+}
+
 pub(super) fn interrupted(connection: &Connection, contents: &mut Contents) -> Result<()> {
-    contents.sessions = Sessions::complete(readable_sessions(connection, INTERRUPTED)?);
+    contents.sessions = Sessions::complete(readable_sessions(connection, INTERRUPTED, [])?);
     contents.sessions.interrupt();
     Ok(())
 }
 
 /// Reads sessions row by row, so that an unreadable session does not hide the other sessions.
-fn readable_sessions(connection: &Connection, query: &str) -> Result<Vec<SessionRecord>> {
+fn readable_sessions(connection: &Connection, query: &str, parameters: impl Params) -> Result<Vec<SessionRecord>> {
     let mut sessions = Vec::new();
-    each(connection, query, [], |row| {
+    each(connection, query, parameters, |row| {
         match rows::session(row) {
             Ok(session) => sessions.push(session),
             Err(error) => tracing::error!(%error, "a stored session cannot be read"),

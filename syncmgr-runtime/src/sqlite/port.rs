@@ -106,6 +106,10 @@ impl StateStore for SqliteStore {
         self.view(Size::List, Scope::Sessions, load::sessions)?.sessions()
     }
 
+    fn sessions_before(&self, before: Option<SessionId>, limit: usize) -> SyncResult<Vec<SessionRecord>> {
+        self.view(Size::List, Scope::Sessions, load::sessions_before(before, limit))?.sessions_before(before, limit)
+    }
+
     fn interrupted(&self) -> SyncResult<Vec<SessionRecord>> {
         self.view(Size::Lookup, Scope::Sessions, load::interrupted)?.interrupted()
     }

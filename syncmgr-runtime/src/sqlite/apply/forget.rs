@@ -37,6 +37,7 @@ impl Applier {
         if let Some(key) = self.stored_key(handler)? {
             OF_HANDLER.iter().try_for_each(|statement| self.run(statement, [key]).map(drop))?;
             self.grown.remove(&key);
+            self.logs.remove(&key);
             self.keys.remove(&handler);
         }
         Ok(())
@@ -45,6 +46,7 @@ impl Applier {
     pub(super) fn forget_item(&mut self, handler: HandlerId, item: ItemId) -> ApplyResult {
         self.forget_runs(item.guid(), |run| run.handler != handler || remove_item(run, item))?;
         let Some(key) = self.stored_key(handler)? else { return Ok(()) };
+        self.logs.remove(&key);
         OF_ITEM.iter().try_for_each(|statement| self.run(statement, params![key, item.guid()]).map(drop))
     }
 
