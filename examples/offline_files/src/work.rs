@@ -33,6 +33,7 @@ impl Work {
         self.guard(record, &mut plan)?;
         self.part.plan(plan.bytes());
         self.item.report(Progress::new().with_text("changing TO")).map_err(|_| Stopped)?;
+        plan.deletes_after_errors = self.options.deletions == Deletions::Always;
         let began = plan.began;
         let in_sync = mirror::carry_out(&self.pair, plan, &self.options.own_files, self)?;
         // A file that failed may have changed since an earlier run.

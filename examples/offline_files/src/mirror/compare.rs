@@ -11,7 +11,7 @@ use super::apply::collision;
 use super::delete::{self, count_tree};
 use super::entry::{Entry, Kind, describe};
 use super::listing::Checksum;
-use super::monitor::{Failure, FileContext, FileError};
+use super::monitor::{Failure, FileContext, FileError, Monitor};
 use super::pair::Pair;
 use super::plan::{Action, Change, Deletion, Occupant, Plan, Respelling};
 use super::scan::{ExtraEntries, Linked, Scan};

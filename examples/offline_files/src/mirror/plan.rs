@@ -38,6 +38,10 @@ pub(crate) struct Plan {
     pub(crate) in_sync: ScanCache,
     /// The start of the scan.
     pub(crate) began: Option<SystemTime>,
+    /// `true` if an entry of FROM could not be compared.
+    pub(super) has_failed: bool,
+    /// `true` if entries are deleted even if others failed.
+    pub(crate) deletes_after_errors: bool,
 }
 
 /// A directory to create or to change.
@@ -262,6 +266,16 @@ impl Occupant {
 impl Change {
     pub(super) fn new(name: u32, occupant: Occupant, action: Action) -> Self {
         Self { name, occupant, action, is_made: false.into() }
+    }
+
+    /// Returns `true` if it gives a file another name.
+    pub(super) fn is_link(&self) -> bool {
+        matches!(self.action, Action::LinkTo(_))
+    }
+
+    /// Returns `true` if it replaces a directory with entries.
+    pub(super) fn removes_entries(&self) -> bool {
+        self.occupant.displaced() > 1
     }
 
     /// The bytes to write, as of the scan.

@@ -15,7 +15,7 @@ use super::compare::{Found, collides};
 use super::entry::{Entry, FileId, Kind};
 use super::extent::Extent;
 use super::listing::Listing;
-use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, tolerate};
+use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, Watch, tolerate};
 use super::own_files::OwnFiles;
 use super::pair::Pair;
 use super::plan::{Action, Expected, Plan, PlannedDirectory, Respelling};
@@ -61,6 +61,7 @@ pub(crate) fn scan(
     monitor: &dyn Monitor,
 ) -> Result<Plan, Stopped> {
     let (plan, linked, began) = (Mutex::default(), Mutex::default(), monitor.now());
+    let monitor = &Watch::new(monitor);
     let scan = Scan { root, options, monitor, began, plan, linked };
     let start = root.tolerate(monitor, scan.start(extent))?.flatten();
     let few = if root.kept.hard_links { usize::MAX } else { FEW_DIRECTORIES };
@@ -69,6 +70,7 @@ pub(crate) fn scan(
     })?;
     let mut plan = scan.plan.into_inner().unwrap_or_else(PoisonError::into_inner);
     plan.began = Some(began);
+    plan.has_failed = monitor.has_failed();
     plan.sort();
     Ok(plan)
 }
@@ -77,7 +79,7 @@ pub(crate) fn scan(
 pub(super) struct Scan<'a> {
     pub(super) root: &'a Pair,
     pub(super) options: ScanOptions<'a>,
-    pub(super) monitor: &'a dyn Monitor,
+    pub(super) monitor: &'a Watch<'a>,
     pub(super) began: SystemTime,
     plan: Mutex<Plan>,
     /// The files in FROM with several names.
@@ -293,7 +295,8 @@ impl Scan<'_> {
         Ok(found)
     }
 
-    /// Compares the names that only TO has, unless one of them may be a name of FROM in another spelling.
+    /// Compares the names that only TO has, unless one of them may be a name of FROM in another spelling. An error here is none of an
+    /// entry of FROM.
     fn compare_extra(&self, sides: &Sides<'_>, found: &mut Found) -> Result<(), Stopped> {
         if let Some(error) = sides.failed() {
             if self.options.extra_entries == ExtraEntries::Delete && sides.only_in_target().next().is_some() {
@@ -307,7 +310,7 @@ impl Scan<'_> {
         for name in sides.only_in_target().filter(|name| !is_of_item(name)) {
             self.monitor.advance(0)?;
             let compared = self.only_in_target(sides, found, name);
-            found.failed |= tolerate(self.monitor, compared)?.is_none();
+            found.failed |= tolerate(self.monitor.monitor, compared)?.is_none();
         }
         Ok(())
     }

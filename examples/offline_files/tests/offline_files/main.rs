@@ -18,4 +18,5 @@ mod state;
 mod stop;
 #[path = "../../src/mirror/trees.rs"]
 mod trees;
+mod unreadable;
 mod usage;
