@@ -43,7 +43,7 @@ impl Work {
     fn scan(&self, record: &LoadedRecord) -> Result<Plan, Stopped> {
         // Without a wait for another item that is counting the entries of this one.
         let tally = self.part.tally.try_lock();
-        let options = self.scan_options(&record.cache, record.changed_since());
+        let options = self.scan_options(&record.cache, record.changed_since(&self.roots.ids));
         let plan = mirror::scan(&self.pair, &self.part.extent, options, self)?;
         if let Ok(mut tally) = tally {
             *tally = Some(Tally::of(&plan));

@@ -12,6 +12,7 @@ mod mirror;
 mod output;
 mod program;
 mod quirks;
+mod rotation;
 mod running;
 mod skip;
 mod state;
