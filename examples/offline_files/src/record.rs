@@ -53,7 +53,7 @@ impl Record {
 /// The record of an item that is running.
 pub(crate) struct LoadedRecord {
     saved: Saved<Record>,
-    /// The directories that need no comparison.
+    /// The directories that need no comparison, and the known places.
     pub(crate) cache: ScanCache,
     pub(crate) scan_scope: ScanScope,
     record_mode: RecordMode,
@@ -73,7 +73,11 @@ impl LoadedRecord {
             (RecordMode::Use, Origin::Fresh) => ScanScope::All(FullScanReason::NoRecord),
             (RecordMode::Use, _) => roots.mismatch(&saved.roots).map_or(ScanScope::Changes, ScanScope::All),
         };
-        let cache = if scan_scope == ScanScope::Changes { saved.in_sync.clone() } else { ScanCache::default() };
+        let cache = match scan_scope {
+            ScanScope::Changes => saved.in_sync.clone(),
+            _ if roots.mismatch(&saved.roots).is_none() => saved.in_sync.clone().without_digests(),
+            _ => ScanCache::default(),
+        };
         Ok(Self { saved, cache, scan_scope, record_mode })
     }
 

@@ -291,9 +291,11 @@ impl Run<'_> {
         if is_done && directory.is_adjusted {
             self.monitor.done(Done::Adjusted);
         }
-        if let Some(digest) = self.digest(directory, to).filter(|_| is_done) {
-            self.in_sync.lock().unwrap_or_else(PoisonError::into_inner).extend([digest]);
-        }
+        let digest = self.digest(directory, to).filter(|_| is_done);
+        let place = directory.outcome.place.filter(|_| directory.outcome.is_complete());
+        let mut in_sync = self.in_sync.lock().unwrap_or_else(PoisonError::into_inner);
+        in_sync.extend(digest);
+        place.into_iter().for_each(|place| in_sync.add_place(place));
         Ok(())
     }
 

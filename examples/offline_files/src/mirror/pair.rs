@@ -107,6 +107,11 @@ impl Pair {
         attributes.only_mode().filter(|mode| !gives_acls && (*mode & self.umask).is_empty())
     }
 
+    /// The device of FROM.
+    pub(super) fn device_of_from(&self) -> Option<u64> {
+        self.roots[0].map(|root| root.device)
+    }
+
     /// Returns `true` if `entry` is the root of TO, which may also be mounted in FROM.
     pub(super) fn is_to(&self, entry: &Entry) -> bool {
         self.roots[1] == Some(entry.id())

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use super::attributes::Attributes;
 use super::entry::{Entry, Kind};
 use super::listing::{Checksum, Listing};
-use super::scan_cache::{ScanCache, SourceDigest};
+use super::scan_cache::{Place, ScanCache, SourceDigest};
 
 /// All changes for one item, in an order that depends only on the two trees.
 #[derive(Debug, Default)]
@@ -69,6 +69,8 @@ pub(super) struct Expected {
     pub(super) source: SourceDigest,
     /// `true` if TO has extra entries, which are kept.
     pub(super) has_extra: bool,
+    /// Its place, unless an entry failed.
+    pub(super) place: Option<Place>,
     /// The checksum of the entries in TO.
     checksum: AtomicU64,
     /// The number of changes that are left.
@@ -188,7 +190,7 @@ impl Plan {
         self.files += other.files;
         self.creates += other.creates;
         self.updates += other.updates;
-        self.in_sync.extend(other.in_sync);
+        self.in_sync.merge(other.in_sync);
     }
 
     /// Puts everything into an order that depends only on the two trees.
@@ -224,8 +226,8 @@ impl Respelling {
 }
 
 impl Expected {
-    pub(super) fn new(source: SourceDigest, has_extra: bool, checksum: Checksum) -> Self {
-        Self { source, has_extra, checksum: checksum.0.into(), left: AtomicUsize::new(0) }
+    pub(super) fn new(source: SourceDigest, has_extra: bool, checksum: Checksum, place: Option<Place>) -> Self {
+        Self { source, has_extra, place, checksum: checksum.0.into(), left: AtomicUsize::new(0) }
     }
 
     /// Adds changes that the run will make.

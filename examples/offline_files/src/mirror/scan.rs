@@ -20,7 +20,7 @@ use super::own_files::OwnFiles;
 use super::pair::Pair;
 use super::plan::{Action, Expected, Plan, PlannedDirectory, Respelling};
 use super::queue::{Queue, share};
-use super::scan_cache::{Both, ScanCache, SourceDigest};
+use super::scan_cache::{Both, Place, ScanCache, SourceDigest, place_of};
 use super::sides::Sides;
 use super::visit::{Difference, Pending, TargetEntry, Visit};
 
@@ -41,7 +41,7 @@ pub(crate) enum ExtraEntries {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ScanOptions<'a> {
     pub(crate) extra_entries: ExtraEntries,
-    /// The directories that need no comparison.
+    /// The directories that need no comparison, and the known places.
     pub(crate) cache: &'a ScanCache,
     /// Files that may have changed since this time are compared by their contents if sizes and times are equal.
     pub(crate) changed_since: Option<SystemTime>,
@@ -191,23 +191,29 @@ impl Scan<'_> {
         let Found { mut plan, changes, source, checksum, touched, failed, has_extra, .. } = found;
         let difference = attributes.as_ref().map_or(Difference::None, |(_, difference)| *difference);
         let source = if failed { SourceDigest::UNKNOWN } else { source };
+        let place = (!failed).then(|| self.place(&visit.path, &visit.about.from));
         if touched || difference != Difference::None {
-            let Pending { path, from, to } = visit.about;
+            let Pending { path, from, to, .. } = visit.about;
             let attributes = attributes.map(|(attributes, _)| attributes);
-            let outcome = Expected::new(source, has_extra, checksum);
+            let outcome = Expected::new(source, has_extra, checksum, place);
             let is_adjusted = difference == Difference::Attributes;
             let planned = PlannedDirectory { path, from, to, attributes, is_adjusted, names, changes, outcome };
             plan.updates += u64::from(planned.exists() && planned.attributes.is_some());
             plan.directories.push(planned);
         } else {
             plan.in_sync.extend(self.digest(&visit, source, has_extra));
+            place.into_iter().for_each(|place| plan.in_sync.add_place(place));
         }
         self.lock().merge(plan);
     }
 
     fn digest(&self, visit: &Visit, source: SourceDigest, has_extra: bool) -> Option<u64> {
-        let Pending { path, from, to } = &visit.about;
+        let Pending { path, from, to, .. } = &visit.about;
         Both { path, from, to: to.as_ref()? }.digest(source, self.root.kept, has_extra, self.began)
+    }
+
+    pub(super) fn place(&self, path: &Path, from: &Entry) -> Place {
+        place_of(path, from, self.root.device_of_from())
     }
 
     /// Returns whether a cached directory has extra entries; `None` if it is not cached.
@@ -325,6 +331,7 @@ impl Scan<'_> {
         let Some(from) = self.source_entry(sides, found, index, facts)? else {
             // That it cannot be read is reported already, and its copy is no extra entry.
             let _ = sides.find(sides.names.name(index));
+            found.failed = true;
             return Ok(());
         };
         found.count_source(&from);

@@ -22,7 +22,7 @@ fn synced_trees() -> Trees {
     trees
 }
 
-fn run_until_settled(trees: &Trees) {
+pub(crate) fn run_until_settled(trees: &Trees) {
     // The clock of the file system.
     let now = || {
         fs::write(trees.base.path().join("clock"), "").unwrap();
