@@ -16,6 +16,7 @@ use super::delete::{locate, remove_tree, warn_of_kept};
 use super::directory::Directory;
 use super::forest::Forest;
 use super::monitor::{Done, Failure, FileContext, FileError, Monitor, Stopped, Watch, tolerate};
+use super::narrow::narrow_file;
 use super::own_files::OwnFiles;
 use super::pair::Pair;
 use super::plan::{Action, Change, Occupant, Plan, PlannedDirectory, Respelling};
@@ -81,7 +82,7 @@ enum Task {
 }
 
 impl Run<'_> {
-    /// Removes the temporary files of a killed run and corrects the spelling of names.
+    /// Removes the temporary files of a killed run, corrects the spelling of names, and narrows directories that cannot be compared.
     fn prepare(&self) -> Result<(), Stopped> {
         let (to, monitor) = (&self.root.to, self.monitor);
         remove_leftovers(to, &self.plan.leftovers, monitor)?;
@@ -92,6 +93,9 @@ impl Run<'_> {
                 monitor.done(Done::Adjusted);
             }
         }
+        // That they cannot be read is reported already.
+        let narrowed = self.plan.unreadable.iter().filter(|directory| directory.narrow(self.root).unwrap_or(false));
+        narrowed.for_each(|_| monitor.done(Done::Adjusted));
         Ok(())
     }
 
@@ -212,6 +216,9 @@ impl Run<'_> {
         self.monitor.advance(0)?;
         let name = directory.name_of(change);
         let made = self.try_change(pair, change, name, &directory.path.join(name));
+        if matches!(made, Err(Failure::File(_))) && narrow_file(pair, name).unwrap_or(false) {
+            self.monitor.done(Done::Adjusted);
+        }
         if let Some((done, inode)) = self.root.tolerate(self.monitor, made)? {
             done.into_iter().for_each(|done| self.monitor.done(done));
             change.is_made.store(true, Ordering::Relaxed);

@@ -162,7 +162,12 @@ impl Scan<'_> {
         let copy = Some(Action::CopyFile(from.size));
         let Some(to) = target.to.filter(|to| self.is_alike(from, to)) else { return Ok(copy) };
         let is_suspect = visit.about.is_moved || self.may_have_changed(from);
-        if is_suspect && !visit.same_contents(target.name, self.monitor)? {
+        // A file that cannot be read fails when it is copied, and its copy then gets no more permissions than it has.
+        let is_equal = || match visit.same_contents(target.name, self.monitor) {
+            Err(Failure::File(_)) => Ok(false),
+            compared => compared,
+        };
+        if is_suspect && !is_equal()? {
             return Ok(copy);
         }
         let attributes = visit.new_attributes(target.name, from, &to, self.root)?;

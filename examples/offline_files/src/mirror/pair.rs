@@ -66,7 +66,7 @@ impl Pair {
     /// entries may be meant to be private.
     pub(super) fn prepare(&self, directory: &Directory, attributes: &Attributes) -> io::Result<()> {
         directory.unlock()?;
-        attributes.narrow(directory, &self.sample)
+        attributes.narrow(directory, &self.sample).map(drop)
     }
 
     /// The attributes for a copy of an entry with these `attributes`.

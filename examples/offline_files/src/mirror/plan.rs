@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use super::attributes::Attributes;
 use super::entry::{Entry, Kind};
 use super::listing::{Checksum, Listing};
+use super::narrow::Unreadable;
 use super::scan_cache::{Place, ScanCache, SourceDigest};
 
 /// All changes for one item, in an order that depends only on the two trees.
@@ -20,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) deletions: Vec<Deletion>,
     /// Temporary files of a killed run.
     pub(crate) leftovers: Vec<PathBuf>,
+    /// Directories whose copies get no other change.
+    pub(super) unreadable: Vec<Unreadable>,
     /// Entries to rename before everything else.
     pub(crate) respellings: Vec<Respelling>,
     /// The number of entries that are equal on both sides.
@@ -138,8 +141,12 @@ impl Plan {
 
     /// Returns `true` if TO needs no change.
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { directories, deletions, leftovers, respellings, .. } = self;
-        directories.is_empty() && deletions.is_empty() && leftovers.is_empty() && respellings.is_empty()
+        let Self { directories, deletions, leftovers, respellings, unreadable, .. } = self;
+        unreadable.is_empty()
+            && directories.is_empty()
+            && deletions.is_empty()
+            && leftovers.is_empty()
+            && respellings.is_empty()
     }
 
     /// Removes every deletion from the plan, and every change that requires one.

@@ -16,6 +16,7 @@ use super::entry::{Entry, FileId, Kind};
 use super::extent::Extent;
 use super::listing::Listing;
 use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, Watch, tolerate};
+use super::narrow::Unreadable;
 use super::own_files::OwnFiles;
 use super::pair::Pair;
 use super::plan::{Action, Expected, Plan, PlannedDirectory, Respelling};
@@ -66,7 +67,10 @@ pub(crate) fn scan(
     let start = root.tolerate(monitor, scan.start(extent))?.flatten();
     let few = if root.kept.hard_links { usize::MAX } else { FEW_DIRECTORIES };
     share(&root.jobs, few, start.into_iter().collect(), |directory, queue| {
-        root.tolerate(monitor, scan.visit(directory, queue)).map(drop)
+        let unreadable = Unreadable { path: directory.path.clone(), from: directory.from };
+        let is_visited = root.tolerate(monitor, scan.visit(directory, queue))?.is_some();
+        scan.lock().unreadable.extend((!is_visited).then_some(unreadable));
+        Ok(())
     })?;
     let mut plan = scan.plan.into_inner().unwrap_or_else(PoisonError::into_inner);
     plan.began = Some(began);
