@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use crate::incremental::run_until_settled;
 use crate::trees::{Trees, file, snapshot};
 
 /// Trees whose items have files of equal size and time. The last run began long after their change times.
@@ -17,7 +18,7 @@ fn mirrored_trees() -> Trees {
     }
     file(&trees.base.path().join("other/v"), "6", 1);
     // A new time of the last run, which began after the longest write.
-    crate::incremental::run_until_settled(&trees);
+    run_until_settled(&trees, &[]);
     assert_eq!(trees.run(&["--full"]).code, Some(0));
     trees
 }

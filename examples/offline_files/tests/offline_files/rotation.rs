@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::incremental::run_until_settled;
 use crate::trees::{Trees, file, snapshot};
 
 /// Trees with one file in the item `docs` and one at the top level, mirrored once.
@@ -42,7 +43,7 @@ fn a_target_that_missed_a_run_gets_the_files_of_that_run() {
     let other = trees.base.path().join("other");
     fs::create_dir(&other).unwrap();
     exchange(&trees.to, &other);
-    mirror(&trees, &[]);
+    run_until_settled(&trees, &[]);
     for _ in 0..2 {
         exchange(&trees.to, &other);
         mirror(&trees, &[]);
@@ -55,7 +56,7 @@ fn the_files_of_another_source_of_equal_size_and_time_are_copied() {
     let other = trees.base.path().join("other");
     write(&trees.from, "one");
     write(&other, "two");
-    mirror(&trees, &[]);
+    run_until_settled(&trees, &[]);
     for flags in [&[][..], &["--full"]] {
         exchange(&trees.from, &other);
         mirror(&trees, flags);
@@ -66,13 +67,15 @@ fn the_files_of_another_source_of_equal_size_and_time_are_copied() {
 fn two_pairs_with_one_state_are_both_mirrored() {
     let (first, second) = (Trees::new(), Trees::new());
     let state = first.base.path().join("state.db");
-    let flags = ["--state", state.to_str().unwrap()];
+    let flags = ["--yes", "--state", state.to_str().unwrap()];
     for text in ["one", "two"] {
-        for trees in [&first, &second] {
-            write(&trees.from, text);
+        write(&first.from, text);
+        write(&second.from, text);
+        if text == "one" {
+            mirror(&first, &flags);
         }
-        for trees in [&first, &second, &first] {
-            mirror(trees, &[&flags[..], &["--yes"]].concat());
-        }
+        run_until_settled(&second, &flags);
+        mirror(&first, &flags);
+        mirror(&second, &flags);
     }
 }
