@@ -34,7 +34,7 @@ pub(crate) struct Args {
     delete: bool,
 
     /// Continue even if it looks like a mistake: TO is on another disk than last time, or --delete would remove everything in a
-    /// directory at the top level, or more than 10 entries and more than half of those in TO
+    /// directory at the top level, or more than 10 entries and more than half of those in TO, or entries although others failed
     #[arg(long)]
     pub(crate) yes: bool,
 

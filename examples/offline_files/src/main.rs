@@ -27,6 +27,7 @@ mod escape;
 mod guard;
 #[cfg(unix)]
 mod handler;
+mod history;
 #[cfg(unix)]
 mod mirror;
 #[cfg(unix)]

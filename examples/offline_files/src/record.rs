@@ -1,6 +1,6 @@
 //! The record of an item between runs.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use syncmgr::anyhow::Context;
 use syncmgr::context::Origin;
 use syncmgr::prelude::*;
 
+use crate::history::{History, time};
 use crate::mirror::ScanCache;
 use crate::roots::RootIds;
 use crate::scan_scope::{FullScanReason, ScanScope};
@@ -26,15 +27,15 @@ pub(crate) enum RecordMode {
     Use,
 }
 
-/// The checkpoint of an item: the ids of the two directories, the directories that were in sync, and the start of the last run that
-/// mirrored everything, in nanoseconds since 1970.
+/// The checkpoint of an item: the ids of the two directories, the directories that were in sync, and the history of the last complete
+/// runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
     roots: RootIds,
     #[serde(default)]
     in_sync: ScanCache,
-    #[serde(default)]
-    as_of: Option<u64>,
+    #[serde(flatten)]
+    history: History,
 }
 
 impl Record {
@@ -52,7 +53,7 @@ impl Record {
 /// The record of an item that is running.
 pub(crate) struct LoadedRecord {
     saved: Saved<Record>,
-    /// The directories that need no comparison.
+    /// The directories that need no comparison, and the known places.
     pub(crate) cache: ScanCache,
     pub(crate) scan_scope: ScanScope,
     record_mode: RecordMode,
@@ -72,7 +73,11 @@ impl LoadedRecord {
             (RecordMode::Use, Origin::Fresh) => ScanScope::All(FullScanReason::NoRecord),
             (RecordMode::Use, _) => roots.mismatch(&saved.roots).map_or(ScanScope::Changes, ScanScope::All),
         };
-        let cache = if scan_scope == ScanScope::Changes { saved.in_sync.clone() } else { ScanCache::default() };
+        let cache = match scan_scope {
+            ScanScope::Changes => saved.in_sync.clone(),
+            _ if roots.mismatch(&saved.roots).is_none() => saved.in_sync.clone().without_digests(),
+            _ => ScanCache::default(),
+        };
         Ok(Self { saved, cache, scan_scope, record_mode })
     }
 
@@ -81,34 +86,28 @@ impl LoadedRecord {
         self.saved.origin() != Origin::Fresh
     }
 
-    /// The time since which files in FROM may have changed without a difference in size and time. It is kept for other directories,
-    /// because they may be the same ones with a new device number.
-    pub(crate) fn changed_since(&self) -> Option<SystemTime> {
+    /// The time since which files in FROM may have changed without a difference in size and time.
+    pub(crate) fn changed_since(&self, roots: &RootIds) -> Option<SystemTime> {
         match self.record_mode {
             RecordMode::Off => None,
             RecordMode::Checksum => Some(UNIX_EPOCH),
-            _ => self.saved.as_of.map(time),
+            _ => self.saved.history.changed_since(&self.saved.roots, roots).map(time),
         }
     }
 
     /// Records the directories that are in sync, and the start of a run that mirrored everything. Writes nothing if no directory
     /// has changed. Does not wait until the record is stored: the host waits at the end of the session, and says if it could not.
     pub(crate) fn save(mut self, roots: &RootIds, in_sync: ScanCache, began: Option<SystemTime>) -> SyncResult {
-        let record = Record { roots: roots.clone(), in_sync, as_of: self.saved.as_of };
+        let history = self.saved.history.clone().continued(&self.saved.roots, roots);
+        let mut record = Record { roots: roots.clone(), in_sync, history };
         if *self.saved == record && self.saved.origin() != Origin::Fresh {
             return Ok(());
         }
+        if let Some(began) = began {
+            record.history.complete(began);
+        }
         *self.saved = record;
-        self.saved.as_of = began.and_then(nanos).or(self.saved.as_of);
         // The host stores what was passed to it, also if the future is dropped.
         self.saved.commit().now_or_never().unwrap_or(Ok(()))
     }
-}
-
-fn time(nanos: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_nanos(nanos)
-}
-
-fn nanos(time: SystemTime) -> Option<u64> {
-    u64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
 }

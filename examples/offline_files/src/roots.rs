@@ -36,6 +36,19 @@ impl Roots {
 }
 
 impl RootIds {
+    /// The lasting identity of TO.
+    pub(crate) fn lasting_to(&self) -> Option<&str> {
+        lasting(self.to.as_deref())
+    }
+
+    /// The lasting identity of FROM; `None` also if its number changes with each mount, as on FAT.
+    pub(crate) fn lasting_from(&self) -> Option<&str> {
+        let id = lasting(self.from.as_deref())?;
+        let (inode, created) = id.split_once(':')?;
+        let is_coarse = created.ends_with("0000000");
+        (inode != "1" && !is_coarse).then_some(id)
+    }
+
     /// The reason that the recorded ids do not match these; `None` if they match.
     pub(crate) fn mismatch(&self, recorded: &Self) -> Option<FullScanReason> {
         match (&self.from, &self.to) {
@@ -50,6 +63,11 @@ impl RootIds {
 fn directory_id(directory: &Directory) -> Option<String> {
     let about = directory.metadata().ok()?;
     Some(format!("{}:{}", about.dev(), creation(&about)?))
+}
+
+/// An id without the device number, which may change when a disk is connected again.
+fn lasting(id: Option<&str>) -> Option<&str> {
+    Some(id?.split_once(':')?.1)
 }
 
 /// The separator of the identities of a disk, and the start of the one that the system lists.
@@ -132,6 +150,17 @@ mod tests {
     fn a_directory_without_an_id_never_matches() {
         let now = ids(Some("1"), None);
         assert_eq!(now.mismatch(&now), Some(FullScanReason::NoIdentity));
+    }
+
+    #[test]
+    fn a_lasting_identity_has_no_device_number_and_no_number_of_a_mount() {
+        let lasting = |id| {
+            let ids = ids(Some(id), Some(id));
+            [ids.lasting_from().map(str::to_owned), ids.lasting_to().map(str::to_owned)]
+        };
+        assert_eq!(lasting("7:2:1001"), [Some("2:1001".into()), Some("2:1001".into())]);
+        assert_eq!(lasting("7:2:1230000000"), [None, Some("2:1230000000".into())]);
+        assert_eq!(lasting("7:1:1001"), [None, Some("1:1001".into())]);
     }
 
     #[test]

@@ -33,6 +33,7 @@ impl Work {
         self.guard(record, &mut plan)?;
         self.part.plan(plan.bytes());
         self.item.report(Progress::new().with_text("changing TO")).map_err(|_| Stopped)?;
+        plan.deletes_after_errors = self.options.deletions == Deletions::Always;
         let began = plan.began;
         let in_sync = mirror::carry_out(&self.pair, plan, &self.options.own_files, self)?;
         // A file that failed may have changed since an earlier run.
@@ -42,7 +43,7 @@ impl Work {
     fn scan(&self, record: &LoadedRecord) -> Result<Plan, Stopped> {
         // Without a wait for another item that is counting the entries of this one.
         let tally = self.part.tally.try_lock();
-        let options = self.scan_options(&record.cache, record.changed_since());
+        let options = self.scan_options(&record.cache, record.changed_since(&self.roots.ids));
         let plan = mirror::scan(&self.pair, &self.part.extent, options, self)?;
         if let Ok(mut tally) = tally {
             *tally = Some(Tally::of(&plan));

@@ -1,5 +1,5 @@
-//! Execution of a plan, in this order: directories and changes, new names of files, deletions, and last the permissions and times of
-//! directories.
+//! Execution of a plan, in this order: directories and changes, new names of files, deletions unless an entry failed, and last the
+//! permissions and times of directories.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -12,10 +12,11 @@ use rustix::fs::Mode;
 
 use super::attributes::Attributes;
 use super::copy::{Copied, copy_file, copy_link};
-use super::delete::{locate, remove_tree};
+use super::delete::{locate, remove_tree, warn_of_kept};
 use super::directory::Directory;
 use super::forest::Forest;
-use super::monitor::{Done, Failure, FileContext, FileError, Monitor, Stopped, tolerate};
+use super::monitor::{Done, Failure, FileContext, FileError, Monitor, Stopped, Watch, tolerate};
+use super::narrow::narrow_file;
 use super::own_files::OwnFiles;
 use super::pair::Pair;
 use super::plan::{Action, Change, Occupant, Plan, PlannedDirectory, Respelling};
@@ -45,13 +46,12 @@ pub(crate) fn carry_out(
     let root = reopened.as_ref().unwrap_or(root);
     let in_sync = Mutex::new(std::mem::take(&mut plan.in_sync));
     let forest = Forest::of(&plan);
+    let monitor = &Watch::new(monitor);
     let run = Run { root, plan: &plan, forest: &forest, own_files, monitor, in_sync };
     run.prepare()?;
     run.make_all()?;
     run.link_files()?;
-    for deletion in &plan.deletions {
-        tolerate(monitor, remove_tree(root, &deletion.path, monitor))?;
-    }
+    run.delete()?;
     for index in (0..plan.directories.len()).rev().filter(|&index| forest.is_late(index)) {
         let directory = &plan.directories[index];
         let to = root.to.descend(&directory.path).file_context("cannot be opened in TO", &directory.path);
@@ -69,7 +69,7 @@ struct Run<'a> {
     plan: &'a Plan,
     forest: &'a Forest,
     own_files: &'a OwnFiles,
-    monitor: &'a dyn Monitor,
+    monitor: &'a Watch<'a>,
     in_sync: Mutex<ScanCache>,
 }
 
@@ -82,7 +82,7 @@ enum Task {
 }
 
 impl Run<'_> {
-    /// Removes the temporary files of a killed run and corrects the spelling of names.
+    /// Removes the temporary files of a killed run, corrects the spelling of names, and narrows directories that cannot be compared.
     fn prepare(&self) -> Result<(), Stopped> {
         let (to, monitor) = (&self.root.to, self.monitor);
         remove_leftovers(to, &self.plan.leftovers, monitor)?;
@@ -93,6 +93,9 @@ impl Run<'_> {
                 monitor.done(Done::Adjusted);
             }
         }
+        // That they cannot be read is reported already.
+        let narrowed = self.plan.unreadable.iter().filter(|directory| directory.narrow(self.root).unwrap_or(false));
+        narrowed.for_each(|_| monitor.done(Done::Adjusted));
         Ok(())
     }
 
@@ -169,7 +172,7 @@ impl Run<'_> {
 
     /// Makes some changes in `directory`, which is open as `pair`.
     fn change(&self, directory: &PlannedDirectory, pair: &Pair, changes: &[Change]) -> Result<(), Stopped> {
-        for change in changes.iter().filter(|change| !matches!(change.action, Action::LinkTo(_))) {
+        for change in changes.iter().filter(|change| !change.is_link() && !change.removes_entries()) {
             self.make_change(directory, pair, change)?;
         }
         Ok(())
@@ -179,6 +182,9 @@ impl Run<'_> {
     fn link_files(&self) -> Result<(), Stopped> {
         for (directory, change) in self.plan.changes() {
             let Action::LinkTo(first) = &change.action else { continue };
+            if change.removes_entries() {
+                continue;
+            }
             if !self.plan.is_current(first) {
                 // A copy replaces the link, and the next run compares the directory again to make it.
                 directory.outcome.expect(1);
@@ -189,10 +195,30 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Makes the deletions, and the changes that replace directories with entries. If an entry failed, these may be its last copies
+    /// under an older name, and are kept.
+    fn delete(&self) -> Result<(), Stopped> {
+        if (self.plan.has_failed || self.monitor.has_failed()) && !self.plan.deletes_after_errors {
+            warn_of_kept(self.plan, self.monitor);
+            return Ok(());
+        }
+        for (directory, change) in self.plan.changes().filter(|(_, change)| change.removes_entries()) {
+            let pair = self.root.tolerate(self.monitor, self.root.descend(&directory.path))?;
+            pair.map_or(Ok(()), |pair| self.make_change(directory, &pair, change))?;
+        }
+        for deletion in &self.plan.deletions {
+            tolerate(self.monitor, remove_tree(self.root, &deletion.path, self.monitor))?;
+        }
+        Ok(())
+    }
+
     fn make_change(&self, directory: &PlannedDirectory, pair: &Pair, change: &Change) -> Result<(), Stopped> {
         self.monitor.advance(0)?;
         let name = directory.name_of(change);
         let made = self.try_change(pair, change, name, &directory.path.join(name));
+        if matches!(made, Err(Failure::File(_))) && narrow_file(pair, name).unwrap_or(false) {
+            self.monitor.done(Done::Adjusted);
+        }
         if let Some((done, inode)) = self.root.tolerate(self.monitor, made)? {
             done.into_iter().for_each(|done| self.monitor.done(done));
             change.is_made.store(true, Ordering::Relaxed);
@@ -272,9 +298,11 @@ impl Run<'_> {
         if is_done && directory.is_adjusted {
             self.monitor.done(Done::Adjusted);
         }
-        if let Some(digest) = self.digest(directory, to).filter(|_| is_done) {
-            self.in_sync.lock().unwrap_or_else(PoisonError::into_inner).extend([digest]);
-        }
+        let digest = self.digest(directory, to).filter(|_| is_done);
+        let place = directory.outcome.place.filter(|_| directory.outcome.is_complete());
+        let mut in_sync = self.in_sync.lock().unwrap_or_else(PoisonError::into_inner);
+        in_sync.extend(digest);
+        place.into_iter().for_each(|place| in_sync.add_place(place));
         Ok(())
     }
 

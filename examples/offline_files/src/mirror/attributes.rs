@@ -118,16 +118,21 @@ impl Attributes {
         self.mode & (Mode::RWXU | Mode::SVTX | Mode::from_raw_mode(((group & named) << 3 | named).into()))
     }
 
-    /// Takes the permissions from the group and others of an entry in TO that these attributes do not give them. With the same ACL
-    /// an entry gives everyone the same, and keeps it: less in the mask would be less for the named users.
-    pub(super) fn narrow(&self, file: impl AsFd, sample: &Sample) -> io::Result<()> {
+    /// Takes the permissions from the group and others of an entry in TO that these attributes do not give them.
+    pub(super) fn narrow(&self, file: impl AsFd, sample: &Sample) -> io::Result<bool> {
+        self.narrow_within(file, Mode::RWXG | Mode::RWXO, sample)
+    }
+
+    /// Takes those of the permissions `within` from an entry in TO that these attributes do not give. Returns `true` if it had any.
+    /// With the same ACL an entry gives everyone the same, and keeps it: less in the mask would be less for the named users.
+    pub(super) fn narrow_within(&self, file: impl AsFd, within: Mode, sample: &Sample) -> io::Result<bool> {
         let mode = Mode::from_raw_mode(fstat(&file)?.st_mode);
-        let excess = (mode & (Mode::RWXG | Mode::RWXO)).difference(self.mode_without_acls());
+        let excess = (mode & within).difference(self.mode_without_acls());
         let has_acl = |acl: &Vec<u8>| extended::get(Place::Open(file.as_fd()), ACL).as_ref() == Ok(acl);
         if excess.is_empty() || self.extended.get(ACL).is_some_and(has_acl) {
-            return Ok(());
+            return Ok(false);
         }
-        set_mode(file, mode.difference(excess), sample)
+        set_mode(file, mode.difference(excess), sample).map(|()| true)
     }
 
     /// The permission bits with which the system creates an entry that has only these attributes; `None` if it has others, or if

@@ -2,8 +2,8 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::path::PathBuf;
-use std::sync::PoisonError;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
 
 use rustix::fs::FileType;
 
@@ -11,7 +11,7 @@ use super::apply::collision;
 use super::delete::{self, count_tree};
 use super::entry::{Entry, Kind, describe};
 use super::listing::Checksum;
-use super::monitor::{Failure, FileContext, FileError};
+use super::monitor::{Failure, FileContext, FileError, Monitor};
 use super::pair::Pair;
 use super::plan::{Action, Change, Deletion, Occupant, Plan, Respelling};
 use super::scan::{ExtraEntries, Linked, Scan};
@@ -121,7 +121,9 @@ impl Scan<'_> {
         if self.root.is_to(&from) {
             return self.monitor.warn(&visit.path.join(target.name), "is TO itself, and is not copied into itself");
         }
-        let pending = Pending { path: visit.path.join(target.name).into(), from, to: target.to };
+        let path: Arc<Path> = visit.path.join(target.name).into();
+        let is_moved = self.is_moved(visit, &path, &from);
+        let pending = Pending { path, from, to: target.to, is_moved };
         if !pending.exists() {
             found.touched = true;
             found.plan.creates += 1;
@@ -159,14 +161,36 @@ impl Scan<'_> {
     fn file_action(&self, visit: &Visit, target: &TargetEntry<'_>, from: &Entry) -> Result<Option<Action>, Failure> {
         let copy = Some(Action::CopyFile(from.size));
         let Some(to) = target.to.filter(|to| self.is_alike(from, to)) else { return Ok(copy) };
-        let is_suspect = self.options.changed_since.is_some_and(|moment| !from.was_changed_before(moment));
-        if is_suspect && !visit.same_contents(target.name, self.monitor)? {
+        let is_suspect = visit.about.is_moved || self.may_have_changed(from);
+        // A file that cannot be read fails when it is copied, and its copy then gets no more permissions than it has.
+        let is_equal = || match visit.same_contents(target.name, self.monitor) {
+            Err(Failure::File(_)) => Ok(false),
+            compared => compared,
+        };
+        if is_suspect && !is_equal()? {
             return Ok(copy);
         }
         let attributes = visit.new_attributes(target.name, from, &to, self.root)?;
         // Another name of the file in TO, as in a snapshot, keeps its attributes.
         let is_shared = to.names > 1 && !self.root.kept.hard_links;
         Ok(attributes.and_then(|new| if is_shared { copy } else { Some(Action::SetAttributes(Box::new(new))) }))
+    }
+
+    /// Returns `true` if `from` may have changed since the last complete run.
+    fn may_have_changed(&self, from: &Entry) -> bool {
+        self.options.changed_since.is_some_and(|moment| !from.was_changed_before(moment))
+    }
+
+    /// Returns `true` if the last complete run may have mirrored another directory than `from` at `path`, a directory in `visit`. The
+    /// files in it keep their change times when it is moved, but the directory that contains it changes.
+    fn is_moved(&self, visit: &Visit, path: &Path, from: &Entry) -> bool {
+        let parent = &visit.about;
+        let is_entered =
+            parent.is_moved || self.may_have_changed(&parent.from) || parent.from.device() != from.device();
+        let was_here = || self.options.cache.has_place(self.place(path, from));
+        self.options.changed_since.is_some()
+            && is_entered
+            && !was_here().unwrap_or_else(|| !parent.is_moved && !self.may_have_changed(from))
     }
 
     /// The first name of a file with several names, if one of them is already scanned.

@@ -8,6 +8,7 @@ use super::directory::Directory;
 use super::entry::Kind;
 use super::monitor::{Done, Failure, FileContext, FileError, Monitor};
 use super::pair::Pair;
+use super::plan::Plan;
 
 /// Counts the entries of the directory at `path` recursively, including the directory.
 pub(crate) fn count_tree(root: &Pair, path: &Path, monitor: &dyn Monitor) -> Result<u64, Failure> {
@@ -42,6 +43,19 @@ fn remove_directory(root: &Pair, path: &Path, monitor: &dyn Monitor) -> Result<(
         monitor.advance(0)?;
     }
     Ok(())
+}
+
+/// Says that the deletions of `plan` are not made, if it has any.
+pub(super) fn warn_of_kept(plan: &Plan, monitor: &dyn Monitor) {
+    const TEXT: &str = "nothing was deleted because of the errors, as TO may have the last copy of a file that failed; \
+                        --delete --yes deletes all the same";
+    let deletions = plan.deletions.iter().map(|deletion| deletion.path.clone());
+    let replaced = plan.changes().filter(|(_, change)| change.removes_entries());
+    let replaced = replaced.map(|(directory, change)| directory.path.join(directory.name_of(change)));
+    if let Some(path) = deletions.chain(replaced).next() {
+        let item = path.components().next().filter(|_| path.components().count() > 1);
+        monitor.warn(item.map_or(Path::new("."), |item| Path::new(item.as_os_str())), TEXT);
+    }
 }
 
 fn remove_file(parent: &Directory, name: &OsStr, path: &Path, monitor: &dyn Monitor) -> Result<(), Failure> {

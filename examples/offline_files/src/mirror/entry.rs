@@ -23,7 +23,7 @@ pub(crate) struct Entry {
 /// The identity of a file or directory in this system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct FileId {
-    device: u64,
+    pub(super) device: u64,
     inode: u64,
 }
 

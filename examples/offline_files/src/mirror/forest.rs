@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::apply::is_large;
-use super::plan::{Action, Plan};
+use super::plan::Plan;
 
 /// The directories of a plan by index, where the directories below one follow it. A directory without changes is no part of the
 /// plan, so that there may be several trees.
@@ -36,8 +36,8 @@ impl Forest {
                 nodes[last].is_late = true;
             }
             let parent = last.filter(|&last| directory.path.parent() == Some(path(last)));
-            let is_link = || directory.changes.iter().any(|change| matches!(change.action, Action::LinkTo(_)));
-            let is_late = deletions.contains(&*directory.path) || is_large(&directory.changes) || is_link();
+            let has_late = || directory.changes.iter().any(|change| change.is_link() || change.removes_entries());
+            let is_late = deletions.contains(&*directory.path) || is_large(&directory.changes) || has_late();
             nodes.push(Node {
                 end: plan.directories.len(),
                 parent,

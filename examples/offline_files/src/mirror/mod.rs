@@ -2,7 +2,7 @@
 //!
 //! [`scan`](mod@scan) compares the two sides of an item, one directory at a time ([`visit`]) and then name by name
 //! ([`compare`]), and returns a [`plan`]. A [`scan_cache`] of earlier runs saves comparisons. [`apply`] carries out the plan
-//! with [`copy`], [`temporary`] and [`delete`]. Several threads share both through a [`queue`], as many as there are [`jobs`]. All file access goes through
+//! with [`copy`], [`temporary`], [`delete`] and [`narrow`]. Several threads share both through a [`queue`], as many as there are [`jobs`]. All file access goes through
 //! [`directory`] and [`entry`]; a [`pair`] has a directory of each side. The code is blocking; a [`monitor`] observes and stops it.
 
 mod apply;
@@ -20,6 +20,7 @@ mod forest;
 mod jobs;
 mod listing;
 mod monitor;
+mod narrow;
 mod own_files;
 mod pair;
 mod plan;

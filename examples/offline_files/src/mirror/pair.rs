@@ -66,7 +66,7 @@ impl Pair {
     /// entries may be meant to be private.
     pub(super) fn prepare(&self, directory: &Directory, attributes: &Attributes) -> io::Result<()> {
         directory.unlock()?;
-        attributes.narrow(directory, &self.sample)
+        attributes.narrow(directory, &self.sample).map(drop)
     }
 
     /// The attributes for a copy of an entry with these `attributes`.
@@ -105,6 +105,11 @@ impl Pair {
     /// never more accessible. `None` if they have to be set afterwards.
     pub(super) fn creation_mode(&self, attributes: &Attributes, gives_acls: bool) -> Option<Mode> {
         attributes.only_mode().filter(|mode| !gives_acls && (*mode & self.umask).is_empty())
+    }
+
+    /// The device of FROM.
+    pub(super) fn device_of_from(&self) -> Option<u64> {
+        self.roots[0].map(|root| root.device)
     }
 
     /// Returns `true` if `entry` is the root of TO, which may also be mounted in FROM.

@@ -9,7 +9,8 @@ use std::time::SystemTime;
 use super::attributes::Attributes;
 use super::entry::{Entry, Kind};
 use super::listing::{Checksum, Listing};
-use super::scan_cache::{ScanCache, SourceDigest};
+use super::narrow::Unreadable;
+use super::scan_cache::{Place, ScanCache, SourceDigest};
 
 /// All changes for one item, in an order that depends only on the two trees.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) deletions: Vec<Deletion>,
     /// Temporary files of a killed run.
     pub(crate) leftovers: Vec<PathBuf>,
+    /// Directories whose copies get no other change.
+    pub(super) unreadable: Vec<Unreadable>,
     /// Entries to rename before everything else.
     pub(crate) respellings: Vec<Respelling>,
     /// The number of entries that are equal on both sides.
@@ -38,6 +41,10 @@ pub(crate) struct Plan {
     pub(crate) in_sync: ScanCache,
     /// The start of the scan.
     pub(crate) began: Option<SystemTime>,
+    /// `true` if an entry of FROM could not be compared.
+    pub(super) has_failed: bool,
+    /// `true` if entries are deleted even if others failed.
+    pub(crate) deletes_after_errors: bool,
 }
 
 /// A directory to create or to change.
@@ -65,6 +72,8 @@ pub(super) struct Expected {
     pub(super) source: SourceDigest,
     /// `true` if TO has extra entries, which are kept.
     pub(super) has_extra: bool,
+    /// Its place, unless an entry failed.
+    pub(super) place: Option<Place>,
     /// The checksum of the entries in TO.
     checksum: AtomicU64,
     /// The number of changes that are left.
@@ -132,8 +141,12 @@ impl Plan {
 
     /// Returns `true` if TO needs no change.
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { directories, deletions, leftovers, respellings, .. } = self;
-        directories.is_empty() && deletions.is_empty() && leftovers.is_empty() && respellings.is_empty()
+        let Self { directories, deletions, leftovers, respellings, unreadable, .. } = self;
+        unreadable.is_empty()
+            && directories.is_empty()
+            && deletions.is_empty()
+            && leftovers.is_empty()
+            && respellings.is_empty()
     }
 
     /// Removes every deletion from the plan, and every change that requires one.
@@ -184,7 +197,7 @@ impl Plan {
         self.files += other.files;
         self.creates += other.creates;
         self.updates += other.updates;
-        self.in_sync.extend(other.in_sync);
+        self.in_sync.merge(other.in_sync);
     }
 
     /// Puts everything into an order that depends only on the two trees.
@@ -220,8 +233,8 @@ impl Respelling {
 }
 
 impl Expected {
-    pub(super) fn new(source: SourceDigest, has_extra: bool, checksum: Checksum) -> Self {
-        Self { source, has_extra, checksum: checksum.0.into(), left: AtomicUsize::new(0) }
+    pub(super) fn new(source: SourceDigest, has_extra: bool, checksum: Checksum, place: Option<Place>) -> Self {
+        Self { source, has_extra, place, checksum: checksum.0.into(), left: AtomicUsize::new(0) }
     }
 
     /// Adds changes that the run will make.
@@ -262,6 +275,16 @@ impl Occupant {
 impl Change {
     pub(super) fn new(name: u32, occupant: Occupant, action: Action) -> Self {
         Self { name, occupant, action, is_made: false.into() }
+    }
+
+    /// Returns `true` if it gives a file another name.
+    pub(super) fn is_link(&self) -> bool {
+        matches!(self.action, Action::LinkTo(_))
+    }
+
+    /// Returns `true` if it replaces a directory with entries.
+    pub(super) fn removes_entries(&self) -> bool {
+        self.occupant.displaced() > 1
     }
 
     /// The bytes to write, as of the scan.

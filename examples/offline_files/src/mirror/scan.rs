@@ -15,12 +15,13 @@ use super::compare::{Found, collides};
 use super::entry::{Entry, FileId, Kind};
 use super::extent::Extent;
 use super::listing::Listing;
-use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, tolerate};
+use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, Watch, tolerate};
+use super::narrow::Unreadable;
 use super::own_files::OwnFiles;
 use super::pair::Pair;
 use super::plan::{Action, Expected, Plan, PlannedDirectory, Respelling};
 use super::queue::{Queue, share};
-use super::scan_cache::{Both, ScanCache, SourceDigest};
+use super::scan_cache::{Both, Place, ScanCache, SourceDigest, place_of};
 use super::sides::Sides;
 use super::visit::{Difference, Pending, TargetEntry, Visit};
 
@@ -41,7 +42,7 @@ pub(crate) enum ExtraEntries {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ScanOptions<'a> {
     pub(crate) extra_entries: ExtraEntries,
-    /// The directories that need no comparison.
+    /// The directories that need no comparison, and the known places.
     pub(crate) cache: &'a ScanCache,
     /// Files that may have changed since this time are compared by their contents if sizes and times are equal.
     pub(crate) changed_since: Option<SystemTime>,
@@ -61,14 +62,19 @@ pub(crate) fn scan(
     monitor: &dyn Monitor,
 ) -> Result<Plan, Stopped> {
     let (plan, linked, began) = (Mutex::default(), Mutex::default(), monitor.now());
+    let monitor = &Watch::new(monitor);
     let scan = Scan { root, options, monitor, began, plan, linked };
     let start = root.tolerate(monitor, scan.start(extent))?.flatten();
     let few = if root.kept.hard_links { usize::MAX } else { FEW_DIRECTORIES };
     share(&root.jobs, few, start.into_iter().collect(), |directory, queue| {
-        root.tolerate(monitor, scan.visit(directory, queue)).map(drop)
+        let unreadable = Unreadable { path: directory.path.clone(), from: directory.from };
+        let is_visited = root.tolerate(monitor, scan.visit(directory, queue))?.is_some();
+        scan.lock().unreadable.extend((!is_visited).then_some(unreadable));
+        Ok(())
     })?;
     let mut plan = scan.plan.into_inner().unwrap_or_else(PoisonError::into_inner);
     plan.began = Some(began);
+    plan.has_failed = monitor.has_failed();
     plan.sort();
     Ok(plan)
 }
@@ -77,7 +83,7 @@ pub(crate) fn scan(
 pub(super) struct Scan<'a> {
     pub(super) root: &'a Pair,
     pub(super) options: ScanOptions<'a>,
-    pub(super) monitor: &'a dyn Monitor,
+    pub(super) monitor: &'a Watch<'a>,
     pub(super) began: SystemTime,
     plan: Mutex<Plan>,
     /// The files in FROM with several names.
@@ -189,23 +195,29 @@ impl Scan<'_> {
         let Found { mut plan, changes, source, checksum, touched, failed, has_extra, .. } = found;
         let difference = attributes.as_ref().map_or(Difference::None, |(_, difference)| *difference);
         let source = if failed { SourceDigest::UNKNOWN } else { source };
+        let place = (!failed).then(|| self.place(&visit.path, &visit.about.from));
         if touched || difference != Difference::None {
-            let Pending { path, from, to } = visit.about;
+            let Pending { path, from, to, .. } = visit.about;
             let attributes = attributes.map(|(attributes, _)| attributes);
-            let outcome = Expected::new(source, has_extra, checksum);
+            let outcome = Expected::new(source, has_extra, checksum, place);
             let is_adjusted = difference == Difference::Attributes;
             let planned = PlannedDirectory { path, from, to, attributes, is_adjusted, names, changes, outcome };
             plan.updates += u64::from(planned.exists() && planned.attributes.is_some());
             plan.directories.push(planned);
         } else {
             plan.in_sync.extend(self.digest(&visit, source, has_extra));
+            place.into_iter().for_each(|place| plan.in_sync.add_place(place));
         }
         self.lock().merge(plan);
     }
 
     fn digest(&self, visit: &Visit, source: SourceDigest, has_extra: bool) -> Option<u64> {
-        let Pending { path, from, to } = &visit.about;
+        let Pending { path, from, to, .. } = &visit.about;
         Both { path, from, to: to.as_ref()? }.digest(source, self.root.kept, has_extra, self.began)
+    }
+
+    pub(super) fn place(&self, path: &Path, from: &Entry) -> Place {
+        place_of(path, from, self.root.device_of_from())
     }
 
     /// Returns whether a cached directory has extra entries; `None` if it is not cached.
@@ -293,7 +305,8 @@ impl Scan<'_> {
         Ok(found)
     }
 
-    /// Compares the names that only TO has, unless one of them may be a name of FROM in another spelling.
+    /// Compares the names that only TO has, unless one of them may be a name of FROM in another spelling. An error here is none of an
+    /// entry of FROM.
     fn compare_extra(&self, sides: &Sides<'_>, found: &mut Found) -> Result<(), Stopped> {
         if let Some(error) = sides.failed() {
             if self.options.extra_entries == ExtraEntries::Delete && sides.only_in_target().next().is_some() {
@@ -307,7 +320,7 @@ impl Scan<'_> {
         for name in sides.only_in_target().filter(|name| !is_of_item(name)) {
             self.monitor.advance(0)?;
             let compared = self.only_in_target(sides, found, name);
-            found.failed |= tolerate(self.monitor, compared)?.is_none();
+            found.failed |= tolerate(self.monitor.monitor, compared)?.is_none();
         }
         Ok(())
     }
@@ -322,6 +335,7 @@ impl Scan<'_> {
         let Some(from) = self.source_entry(sides, found, index, facts)? else {
             // That it cannot be read is reported already, and its copy is no extra entry.
             let _ = sides.find(sides.names.name(index));
+            found.failed = true;
             return Ok(());
         };
         found.count_source(&from);

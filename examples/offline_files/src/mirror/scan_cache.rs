@@ -1,5 +1,6 @@
 //! A cache of directories that are in sync, whose entries in TO need not be read again.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hasher};
@@ -16,10 +17,15 @@ use super::entry::{Entry, Kind};
 /// The maximum number of cached directories, because the saved state of an item is limited. The rest is compared in every run.
 const MAX_DIRECTORIES: usize = 60_000;
 
-/// The number of characters of a digest.
-const DIGITS: usize = 16;
+/// The maximum number of known places.
+const MAX_PLACES: usize = 40_000;
 
-/// The digests of the directories of an item that are in sync.
+/// The numbers of characters of a digest and of a place, and the character between all digests and all places.
+const DIGITS: usize = 16;
+const PLACE_DIGITS: usize = 8;
+const SEPARATOR: char = ';';
+
+/// The directories of an item that are in sync, as digests, and the places of all directories that were mirrored.
 ///
 /// A digest covers the metadata of a directory and of all entries in FROM, and the metadata of the directory itself in TO. The
 /// metadata in TO changes when an entry is created, renamed or removed, but not when a file is written. There is one digest per
@@ -27,7 +33,25 @@ const DIGITS: usize = 16;
 /// compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct ScanCache(Vec<u64>);
+pub(crate) struct ScanCache {
+    digests: Vec<u64>,
+    /// Empty if they are not known.
+    places: Vec<Place>,
+}
+
+/// A checksum of the path of a directory and of its identity in FROM. It tells whether a directory was moved to this path: the
+/// files in it may then be others of equal size and time, with older change times.
+pub(super) type Place = u32;
+
+/// The place of the directory `from` at `path`, on the device of FROM or on another one.
+pub(super) fn place_of(path: &Path, from: &Entry, device: Option<u64>) -> Place {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(path.as_os_str().as_bytes());
+    hasher.write_u64(from.inode());
+    // The device number of FROM may change when it is connected again.
+    hasher.write_u64(if device == Some(from.device()) { 0 } else { from.device() });
+    hasher.finish() as Place
+}
 
 /// The digest of the entries of a directory in FROM, in any order; `None` if a later change of one might not alter it.
 #[derive(Clone, Copy, Debug)]
@@ -36,44 +60,66 @@ pub(super) struct SourceDigest(Option<u64>);
 impl ScanCache {
     /// Returns `true` if the directory with this digest was in sync. Requires a sorted cache.
     pub(super) fn contains(&self, digest: u64) -> bool {
-        self.0.binary_search(&digest).is_ok()
+        self.digests.binary_search(&digest).is_ok()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.digests.is_empty()
+    }
+
+    /// Returns `true` if the directory with this place was mirrored; `None` if places are not known. Requires a sorted cache.
+    pub(super) fn has_place(&self, place: Place) -> Option<bool> {
+        (!self.places.is_empty()).then(|| self.places.binary_search(&place).is_ok())
+    }
+
+    /// The places alone.
+    pub(crate) fn without_digests(self) -> Self {
+        Self { digests: Vec::new(), ..self }
+    }
+
+    pub(super) fn add_place(&mut self, place: Place) {
+        self.places.push(place);
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        self.digests.extend(other.digests);
+        self.places.extend(other.places);
     }
 
     pub(super) fn extend(&mut self, digests: impl IntoIterator<Item = u64>) {
-        self.0.extend(digests);
+        self.digests.extend(digests);
     }
 
     pub(super) fn sort(&mut self) {
-        self.0.sort_unstable();
-        self.0.dedup();
-        self.0.truncate(MAX_DIRECTORIES);
+        self.digests.sort_unstable();
+        self.digests.dedup();
+        self.places.sort_unstable();
+        self.places.dedup();
+        if self.places.len() > MAX_PLACES {
+            self.places.clear();
+        }
+        // A place is half as long as a digest.
+        self.digests.truncate(MAX_DIRECTORIES - self.places.len() / 2);
     }
 
     /// The number of cached directories.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-}
-
-impl IntoIterator for ScanCache {
-    type Item = u64;
-    type IntoIter = std::vec::IntoIter<u64>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.digests.len()
     }
 }
 
 impl From<ScanCache> for String {
-    fn from(ScanCache(digests): ScanCache) -> Self {
-        let mut text = Self::with_capacity(DIGITS * digests.len());
+    fn from(ScanCache { digests, places }: ScanCache) -> Self {
+        let mut text = Self::with_capacity(DIGITS * digests.len() + PLACE_DIGITS * places.len() + 1);
         for digest in digests {
             write!(text, "{digest:0DIGITS$x}").expect("a string can be extended");
+        }
+        if !places.is_empty() {
+            text.push(SEPARATOR);
+        }
+        for place in places {
+            write!(text, "{place:0PLACE_DIGITS$x}").expect("a string can be extended");
         }
         text
     }
@@ -83,10 +129,16 @@ impl TryFrom<String> for ScanCache {
     type Error = ParseIntError;
 
     fn try_from(text: String) -> Result<Self, ParseIntError> {
-        let digests =
-            text.as_bytes().chunks(DIGITS).map(|digits| u64::from_str_radix(&String::from_utf8_lossy(digits), 16));
-        digests.collect::<Result<_, _>>().map(Self)
+        let (digests, places) = text.split_once(SEPARATOR).unwrap_or((&text, ""));
+        let digests = in_chunks(digests, DIGITS).map(|digits| u64::from_str_radix(&digits, 16));
+        let places = in_chunks(places, PLACE_DIGITS).map(|digits| Place::from_str_radix(&digits, 16));
+        Ok(Self { digests: digests.collect::<Result<_, _>>()?, places: places.collect::<Result<_, _>>()? })
     }
+}
+
+/// Divides a text into parts of `size` bytes.
+fn in_chunks(text: &str, size: usize) -> impl Iterator<Item = Cow<'_, str>> {
+    text.as_bytes().chunks(size).map(String::from_utf8_lossy)
 }
 
 impl Default for SourceDigest {
@@ -169,5 +221,20 @@ mod tests {
         assert_eq!(serde_json::from_str::<ScanCache>(&json).unwrap(), cache);
         assert!(cache.contains(7) && !cache.contains(8));
         assert!(serde_json::from_str::<ScanCache>(r#""no digest""#).is_err());
+    }
+
+    #[test]
+    fn places_fit_beside_digests_or_are_not_known() {
+        for (count, known) in [(MAX_PLACES as u32, true), (MAX_PLACES as u32 + 1, false)] {
+            let mut cache = ScanCache::default();
+            cache.extend(0..MAX_DIRECTORIES as u64);
+            (0..count).for_each(|place| cache.add_place(place));
+            cache.sort();
+            let json = serde_json::to_string(&cache).unwrap();
+            assert!(json.len() < 1024 * 1024, "{}", json.len());
+            let read = serde_json::from_str::<ScanCache>(&json).unwrap();
+            assert_eq!((read.has_place(7), read.has_place(u32::MAX)), (known.then_some(true), known.then_some(false)));
+            assert_eq!(read, cache);
+        }
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Pending {
     pub(super) from: Entry,
     /// The entry of this name in TO, if any.
     pub(super) to: Option<Entry>,
+    /// `true` if the last complete run may have mirrored another directory of this name.
+    pub(super) is_moved: bool,
 }
 
 /// A directory that is being compared.
@@ -53,7 +55,7 @@ impl Visit {
         let path: Arc<Path> = Path::new("").into();
         let from = root.from.about().file_context("cannot be read in FROM", &path)?;
         let to = root.to.about().file_context("cannot be read in TO", &path)?;
-        Self::open(root, Pending { path, from, to: Some(to) })
+        Self::open(root, Pending { path, from, to: Some(to), is_moved: false })
     }
 
     /// Opens a directory that exists in FROM and may exist in TO.

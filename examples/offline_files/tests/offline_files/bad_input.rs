@@ -280,7 +280,7 @@ fn a_run_ends_with_any_number_of_threads() {
 }
 
 /// Runs the program as an unprivileged user who owns both trees.
-fn run_without_privileges(trees: &Trees, flags: &[&str]) -> RunOutput {
+pub(crate) fn run_without_privileges(trees: &Trees, flags: &[&str]) -> RunOutput {
     let mut command = trees.command(flags);
     if fs::metadata(tempfile::tempdir().unwrap().path()).unwrap().uid() == 0 {
         // That user may have no access to the build directory. Another process copies the program: starting a file that this

@@ -18,11 +18,11 @@ use crate::trees::{Trees, file, link, snapshot};
 /// run, which compares the directories that the first has just changed.
 fn synced_trees() -> Trees {
     let trees = Trees::full();
-    run_until_settled(&trees);
+    run_until_settled(&trees, &[]);
     trees
 }
 
-fn run_until_settled(trees: &Trees) {
+pub(crate) fn run_until_settled(trees: &Trees, flags: &[&str]) {
     // The clock of the file system.
     let now = || {
         fs::write(trees.base.path().join("clock"), "").unwrap();
@@ -30,9 +30,9 @@ fn run_until_settled(trees: &Trees) {
     };
     let settled = now() + Duration::from_millis(300);
     while now() < settled {
-        assert_eq!(trees.run(&[]).code, Some(0));
+        assert_eq!(trees.run(flags).code, Some(0));
     }
-    trees.run(&[]);
+    trees.run(flags);
 }
 
 /// The scope of a run, and the reason for a full scan.
@@ -152,7 +152,7 @@ fn only_changes_in_the_source_are_copied() {
 fn extra_entries_are_deleted_by_a_later_run_with_delete() {
     let trees = Trees::full();
     file(&trees.to.join("docs/old"), "old", 1);
-    run_until_settled(&trees);
+    run_until_settled(&trees, &[]);
     assert_eq!(trees.run(&["--delete"]).code, Some(0));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
@@ -228,7 +228,7 @@ fn a_missing_state_or_one_of_another_pair_causes_a_full_scan() {
 fn a_renamed_file_at_the_top_level_is_no_reason_to_list_all_of_the_target() {
     let trees = Trees::full();
     fs::remove_file(trees.from.join("elsewhere")).unwrap();
-    run_until_settled(&trees);
+    run_until_settled(&trees, &[]);
     fs::rename(trees.from.join("top.txt"), trees.from.join("renamed.txt")).unwrap();
     let listings = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
     inotify::add_watch(&listings, trees.to.join("docs"), inotify::WatchFlags::ACCESS).unwrap();

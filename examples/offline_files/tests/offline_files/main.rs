@@ -9,13 +9,16 @@ mod bad_input;
 mod deletion;
 mod incremental;
 mod mirror;
+mod moved;
 mod output;
 mod program;
 mod quirks;
+mod rotation;
 mod running;
 mod skip;
 mod state;
 mod stop;
 #[path = "../../src/mirror/trees.rs"]
 mod trees;
+mod unreadable;
 mod usage;

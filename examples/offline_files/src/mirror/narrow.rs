@@ -1,0 +1,41 @@
+//! Permissions in TO whose originals cannot be read: a copy gives no one more access than its original.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::Mode;
+
+use super::attributes::Attributes;
+use super::entry::{Entry, Kind};
+use super::pair::Pair;
+
+/// A directory of FROM that cannot be read.
+#[derive(Debug)]
+pub(crate) struct Unreadable {
+    pub(super) path: Arc<Path>,
+    pub(super) from: Entry,
+}
+
+/// Takes the permissions from the file `name` in TO that the one in FROM does not give. Returns `true` if it had any.
+pub(super) fn narrow_file(pair: &Pair, name: &OsStr) -> io::Result<bool> {
+    let is_file = |entry: &Entry| entry.kind == Kind::File;
+    let [from, to] = [pair.from.entry(name)?.filter(is_file), pair.to.entry(name)?.filter(is_file)];
+    // Another name of the file in TO, as in a snapshot, keeps its permissions.
+    let is_own = |to: &Entry| to.names == 1 || pair.kept.hard_links;
+    let Some((from, _)) = from.zip(to.filter(is_own)) else { return Ok(false) };
+    let attributes = Attributes::of_name(&pair.from, name, &from, pair.kept)?;
+    let all = Mode::RWXU | Mode::RWXG | Mode::RWXO;
+    attributes.narrow_within(pair.to.open_file(name)?, all, &pair.sample)
+}
+
+impl Unreadable {
+    /// Takes the permissions from the group and others of the directory in TO that the one in FROM does not give. Its owner keeps
+    /// them for the mirror. Returns `true` if it had any.
+    pub(super) fn narrow(&self, root: &Pair) -> io::Result<bool> {
+        let (Some(parent), Some(name)) = (self.path.parent(), self.path.file_name()) else { return Ok(false) };
+        let attributes = Attributes::of_name(&root.from.descend(parent)?, name, &self.from, root.kept)?;
+        attributes.narrow(root.to.descend(&self.path)?, &root.sample)
+    }
+}
