@@ -1,10 +1,10 @@
 //! Comparison of the two sides of an item.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -12,13 +12,14 @@ use rustix::io::Errno;
 
 use super::attributes::Attributes;
 use super::compare::{Found, collides};
-use super::entry::{Entry, FileId, Kind};
+use super::entry::{Entry, Kind};
 use super::extent::Extent;
+use super::links::Links;
 use super::listing::Listing;
 use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, tolerate};
 use super::own_files::OwnFiles;
 use super::pair::Pair;
-use super::plan::{Action, Expected, Plan, PlannedDirectory, Respelling};
+use super::plan::{Expected, Plan, PlannedDirectory, Respelling};
 use super::queue::{Queue, share};
 use super::scan_cache::{Both, ScanCache, SourceDigest};
 use super::sides::Sides;
@@ -60,8 +61,8 @@ pub(crate) fn scan(
     options: ScanOptions<'_>,
     monitor: &dyn Monitor,
 ) -> Result<Plan, Stopped> {
-    let (plan, linked, began) = (Mutex::default(), Mutex::default(), monitor.now());
-    let scan = Scan { root, options, monitor, began, plan, linked };
+    let (plan, links, began) = (Mutex::default(), Links::default(), monitor.now());
+    let scan = Scan { root, options, monitor, began, plan, links };
     let start = root.tolerate(monitor, scan.start(extent))?.flatten();
     let few = if root.kept.hard_links { usize::MAX } else { FEW_DIRECTORIES };
     share(&root.jobs, few, start.into_iter().collect(), |directory, queue| {
@@ -70,6 +71,7 @@ pub(crate) fn scan(
     let mut plan = scan.plan.into_inner().unwrap_or_else(PoisonError::into_inner);
     plan.began = Some(began);
     plan.sort();
+    scan.links.protect_others(&mut plan);
     Ok(plan)
 }
 
@@ -80,8 +82,7 @@ pub(super) struct Scan<'a> {
     pub(super) monitor: &'a dyn Monitor,
     pub(super) began: SystemTime,
     plan: Mutex<Plan>,
-    /// The files in FROM with several names.
-    pub(super) linked: Mutex<HashMap<FileId, Linked>>,
+    pub(super) links: Links,
 }
 
 /// The entries of a directory in FROM, in parts of equal size; `None` if one cannot be read.
@@ -92,23 +93,6 @@ impl Facts {
     fn get(&self, index: usize) -> Option<Entry> {
         let size = self.0[0].len();
         self.0[index / size][index % size]
-    }
-}
-
-/// A file with several names.
-#[derive(Clone)]
-pub(super) struct Linked {
-    /// The path with the first of its names.
-    pub(super) path: PathBuf,
-    /// The file in TO, if it needs no copy.
-    pub(super) to: Option<FileId>,
-}
-
-impl Linked {
-    /// The action that makes `target` another name of this file; `None` if it is one.
-    pub(super) fn link_for(self, target: &TargetEntry<'_>) -> Option<Action> {
-        let is_link = self.to.is_some() && self.to == target.to.map(|to| to.id());
-        (!is_link).then(|| Action::LinkTo(Box::new(self.path)))
     }
 }
 
