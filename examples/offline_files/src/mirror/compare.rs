@@ -146,7 +146,7 @@ impl Scan<'_> {
             self.links.add(&from, visit.path.join(target.name), target.to, action.as_ref());
         }
         match action {
-            Some(action) => self.change(visit, found, index, target, action)?,
+            Some(action) => self.change(visit, found, (index, &from), target, action)?,
             None => found.plan.unchanged += 1,
         }
         Ok(())
@@ -185,7 +185,7 @@ impl Scan<'_> {
             found.plan.unchanged += 1;
             return Ok(());
         }
-        self.change(visit, found, index, target, Action::MakeLink(Box::new(from)))
+        self.change(visit, found, (index, &from), target, Action::MakeLink(Box::new(from)))
     }
 
     /// Returns `true` if kind, size and time are equal, as far as TO stores times.
@@ -197,7 +197,7 @@ impl Scan<'_> {
         &self,
         visit: &Visit,
         found: &mut Found,
-        index: usize,
+        (index, from): (usize, &Entry),
         target: &TargetEntry<'_>,
         action: Action,
     ) -> Result<(), Failure> {
@@ -215,7 +215,7 @@ impl Scan<'_> {
             found.displace(target);
         }
         let name = u32::try_from(index).expect("a listing has fewer names than bytes");
-        found.changes.push(Change::new(name, occupant, action));
+        found.changes.push(Change::new(name, from.inode(), occupant, action));
         Ok(())
     }
 

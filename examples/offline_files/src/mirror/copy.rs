@@ -27,13 +27,15 @@ const BUFFER: usize = 128 * 1024;
 pub(crate) struct Copied<'a> {
     pub(crate) temporary: Temporary<'a>,
     pub(crate) inode: u64,
+    /// The inode number of the file in FROM.
+    pub(crate) source: u64,
 }
 
 impl<'a> Copied<'a> {
     /// Looks up the inode number of `temporary`.
-    pub(crate) fn found(pair: &Pair, temporary: Temporary<'a>) -> io::Result<Self> {
+    pub(crate) fn found(pair: &Pair, temporary: Temporary<'a>, source: u64) -> io::Result<Self> {
         let entry = pair.to.entry(temporary.name())?.ok_or(Errno::NOENT)?;
-        Ok(Self { temporary, inode: entry.inode() })
+        Ok(Self { temporary, inode: entry.inode(), source })
     }
 }
 
@@ -92,7 +94,7 @@ fn copy_once<'a>(
     finalized.file_context("cannot set the permissions and time in TO", path)?;
     let after = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
     let version = if after.is_same_version(&before) { Version::Whole } else { Version::Mixed };
-    Ok((Copied { temporary, inode: created.inode() }, version))
+    Ok((Copied { temporary, inode: created.inode(), source: before.inode() }, version))
 }
 
 /// Waits for the clock of the file system: until it advances, a change would not show.
@@ -117,7 +119,7 @@ pub(crate) fn copy_link<'a>(pair: &'a Pair, name: &OsStr, path: &Path, entry: &E
         Err(_) if !pair.sample.keeps_times() => {}
         result => result.file_context("cannot set the time in TO", path)?,
     }
-    Copied::found(pair, temporary).file_context("cannot be read in TO", path)
+    Copied::found(pair, temporary, entry.inode()).file_context("cannot be read in TO", path)
 }
 
 /// Returns the metadata of an open file. Fails if the file is no longer a regular one.

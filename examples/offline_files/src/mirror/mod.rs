@@ -40,6 +40,8 @@ mod fixture;
 #[cfg(test)]
 mod interrupted_tests;
 #[cfg(test)]
+mod links_tests;
+#[cfg(test)]
 mod scan_cache_tests;
 #[cfg(test)]
 #[path = "../../tests/offline_files/skip.rs"]

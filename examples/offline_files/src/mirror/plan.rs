@@ -76,8 +76,11 @@ pub(super) struct Expected {
 pub(crate) struct Change {
     /// The index of its name in the directory.
     pub(crate) name: u32,
+    /// The inode number of the entry in FROM.
+    pub(super) source: u64,
     pub(crate) occupant: Occupant,
     pub(crate) action: Action,
+    /// `true` if the change was made with the entry of FROM that was scanned.
     pub(super) is_made: AtomicBool,
 }
 
@@ -156,7 +159,7 @@ impl Plan {
         self.directories.iter().flat_map(|directory| directory.changes.iter().map(move |change| (directory, change)))
     }
 
-    /// Returns `false` if the file at `path` needs a change that was not made.
+    /// Returns `false` if the file at `path` needs a change that was not made, or not from the file that was scanned.
     pub(super) fn is_current(&self, path: &Path) -> bool {
         self.position(path).is_none_or(|(directory, change)| {
             self.directories[directory].changes[change].is_made.load(Ordering::Relaxed)
@@ -277,8 +280,13 @@ impl Occupant {
 }
 
 impl Change {
-    pub(super) fn new(name: u32, occupant: Occupant, action: Action) -> Self {
-        Self { name, occupant, action, is_made: false.into() }
+    pub(super) fn new(name: u32, source: u64, occupant: Occupant, action: Action) -> Self {
+        Self { name, source, occupant, action, is_made: false.into() }
+    }
+
+    /// This change as a copy of the file that FROM has now.
+    pub(super) fn as_copy(&self) -> Self {
+        Self::new(self.name, self.source, self.occupant, Action::CopyFile(0))
     }
 
     /// The bytes to write, as of the scan.
@@ -294,7 +302,7 @@ mod tests {
     use super::*;
 
     fn directory(displaced: &[u32]) -> PlannedDirectory {
-        let change = |entries: &u32| Change::new(0, Occupant::Directory(*entries), Action::CopyFile(1));
+        let change = |entries: &u32| Change::new(0, 0, Occupant::Directory(*entries), Action::CopyFile(1));
         let from = Entry::from(rustix::fs::stat(".").unwrap());
         let changes = displaced.iter().map(change).collect();
         let (names, outcome) = (Listing::default(), Expected::default());
