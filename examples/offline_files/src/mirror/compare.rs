@@ -154,7 +154,7 @@ impl Scan<'_> {
 
     /// Returns `true` if the names of `from` are to be links of one file in TO.
     pub(super) fn has_links(&self, from: &Entry) -> bool {
-        self.root.kept.hard_links && from.names > 1
+        self.root.kept.hard_links && from.names > 1 && from.kind == Kind::File
     }
 
     /// The action that makes a file in TO equal to `from`; `None` if it is equal.

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::fixture::{Recorder, carry_out, scan};
+use super::fixture::{Recorder, carry_out, scan, scan_with_cache};
 use super::trees::{Trees, file, snapshot};
 use super::*;
 
@@ -69,4 +69,47 @@ fn names_whose_file_is_written_after_the_scan_are_linked() {
     mirror_changing(&pair, || file(&trees.from.join("docs/a"), "new and longer", 2));
     assert_eq!(snapshot(&trees.to.join("docs")), snapshot(&trees.from.join("docs")));
     assert_eq!(inode(&trees.to, "docs/a"), inode(&trees.to, "docs/z"));
+}
+
+/// Mirrors `docs`, whose directories in `cache` were in sync. Returns those that now are.
+fn mirror_cached(trees: &Trees, cache: &ScanCache) -> ScanCache {
+    let (mut pair, run) = (trees.pair(), Recorder::default());
+    pair.kept.hard_links = true;
+    let plan = scan_with_cache(&pair, &docs(), ExtraEntries::Delete, cache, &run).unwrap();
+    let in_sync = carry_out(&pair, plan, &run).unwrap();
+    assert_eq!(run.errors(), [""; 0]);
+    in_sync
+}
+
+#[test]
+fn a_name_in_a_new_directory_is_linked_to_one_in_a_cached_directory() {
+    // The cached directory is scanned before the new one, or after it.
+    for (old, new, other) in
+        [("docs/B", "docs/C", "docs/A"), ("docs/A", "docs/C", "docs/B"), ("docs/B", "docs/0", "docs/A")]
+    {
+        let trees = Trees::new();
+        file(&trees.from.join("docs/A/f"), "text", 1);
+        fs::create_dir(trees.from.join("docs/B")).unwrap();
+        fs::hard_link(trees.from.join("docs/A/f"), trees.from.join("docs/B/f")).unwrap();
+        let cache = mirror_cached(&trees, &ScanCache::default());
+        assert_eq!(cache.len(), 3);
+        fs::rename(trees.from.join(old), trees.from.join(new)).unwrap();
+        let cache = mirror_cached(&trees, &cache);
+        assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+        let [new, other] = [new, other].map(|directory| inode(&trees.to.join(directory), "f"));
+        assert_eq!(new, other);
+        assert_eq!(mirror_cached(&trees, &cache), cache);
+    }
+}
+
+#[test]
+fn a_cached_directory_with_linked_files_is_not_compared() {
+    let (trees, _) = linked_trees();
+    file(&trees.from.join("docs/deep/single"), "text", 1);
+    let cache = mirror_cached(&trees, &ScanCache::default());
+    // A change in place is found only by a comparison.
+    fs::write(trees.to.join("docs/deep/single"), "changed in place").unwrap();
+    fs::write(trees.to.join("docs/a"), "changed in place").unwrap();
+    assert_eq!(mirror_cached(&trees, &cache), cache);
+    assert_eq!(fs::read_to_string(trees.to.join("docs/z")).unwrap(), "changed in place");
 }

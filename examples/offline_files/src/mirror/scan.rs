@@ -94,6 +94,11 @@ impl Facts {
         let size = self.0[0].len();
         self.0[index / size][index % size]
     }
+
+    /// The entries that could be read, with their names.
+    fn named<'a>(&'a self, names: &'a Listing) -> impl Iterator<Item = (&'a OsStr, Entry)> {
+        names.names().zip(self.0.iter().flatten()).filter_map(|(name, entry)| Some((name, (*entry)?)))
+    }
 }
 
 impl Scan<'_> {
@@ -137,7 +142,7 @@ impl Scan<'_> {
         self.refuse_own_names(&visit)?;
         let names = visit.list_source(&hidden)?;
         let facts = if self.options.cache.is_empty() { None } else { Some(self.read_source(&visit, &names)?) };
-        let cached = facts.as_ref().and_then(|(digest, _)| self.cached(&visit, *digest));
+        let cached = facts.as_ref().map(|facts| self.cached(&visit, &names, facts)).transpose()?.flatten();
         let mut found = match (facts, cached) {
             (Some((digest, facts)), Some(has_extra)) => self.use_cache(&visit, &names, digest, &facts, has_extra)?,
             (facts, _) => self.compare_all(&visit, &names, facts.map(|(_, facts)| facts), &hidden)?,
@@ -192,15 +197,22 @@ impl Scan<'_> {
         Both { path, from, to: to.as_ref()? }.digest(source, self.root.kept, has_extra, self.began)
     }
 
-    /// Returns whether a cached directory has extra entries; `None` if it is not cached.
-    fn cached(&self, visit: &Visit, source: SourceDigest) -> Option<bool> {
-        let is_cached =
-            |has_extra| self.digest(visit, source, has_extra).is_some_and(|digest| self.options.cache.contains(digest));
-        match self.options.extra_entries {
-            _ if is_cached(false) => Some(false),
-            ExtraEntries::Keep if is_cached(true) => Some(true),
-            _ => None,
-        }
+    /// Returns whether a cached directory has extra entries; `None` if it is not cached, or if a file in it needs another link.
+    fn cached(
+        &self,
+        visit: &Visit,
+        names: &Listing,
+        (source, facts): &(SourceDigest, Facts),
+    ) -> Result<Option<bool>, FileError> {
+        let is_cached = |has_extra| {
+            self.digest(visit, *source, has_extra).is_some_and(|digest| self.options.cache.contains(digest))
+        };
+        let has_extra = match self.options.extra_entries {
+            _ if is_cached(false) => false,
+            ExtraEntries::Keep if is_cached(true) => true,
+            _ => return Ok(None),
+        };
+        Ok(self.add_links(visit, names, facts)?.then_some(has_extra))
     }
 
     /// Reads all entries in FROM.
@@ -228,6 +240,22 @@ impl Scan<'_> {
         Ok(entry)
     }
 
+    /// Adds the files with several names in a cached directory. Returns `false`, and adds none, if one of them needs another link.
+    fn add_links(&self, visit: &Visit, names: &Listing, facts: &Facts) -> Result<bool, FileError> {
+        let mut added = Vec::new();
+        for (name, from) in facts.named(names).filter(|(_, from)| self.has_links(from)) {
+            let target = visit.find(name)?;
+            if self.links.find(&from).is_some_and(|first| first.link_for(&target).is_some()) {
+                return Ok(false);
+            }
+            added.push((from, target));
+        }
+        added.into_iter().for_each(|(from, TargetEntry { name, to })| {
+            self.links.add(&from, visit.path.join(name), to, None);
+        });
+        Ok(true)
+    }
+
     /// Uses the cached result of a directory. The subdirectories are scanned separately.
     fn use_cache(
         &self,
@@ -238,9 +266,7 @@ impl Scan<'_> {
         has_extra: bool,
     ) -> Result<Found, Failure> {
         let mut found = Found { source, has_extra, ..Found::default() };
-        for (name, from) in
-            names.names().zip(facts.0.iter().flatten()).filter_map(|(name, from)| Some((name, (*from)?)))
-        {
+        for (name, from) in facts.named(names) {
             found.count_source(&from);
             match from.kind {
                 Kind::Directory if visit.is_top() => continue,
