@@ -17,7 +17,8 @@ use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped};
 use super::pair::Pair;
 use super::temporary::Temporary;
 
-/// Files of at least this size are copied by the kernel, which shares blocks if the file system supports it.
+/// Files of at least this size are copied by the kernel, which shares blocks if the file system supports it. So are sparse files of
+/// any size.
 const LARGE: u64 = 256 * 1024;
 
 /// The size of the buffer of a thread.
@@ -84,10 +85,10 @@ fn copy_once<'a>(
     let mode = pair.creation_mode(&attributes, pair.gives_acls);
     let create = |name: &OsStr| pair.to.create_file(name, mode.unwrap_or(Mode::RUSR | Mode::WUSR));
     let (temporary, target) = Temporary::create(&pair.to, create).file_context("cannot be written in TO", path)?;
-    if before.size < LARGE {
+    if before.size < LARGE && !before.is_sparse {
         copy_through(&source, &target, before.size, path, monitor)?;
     } else {
-        copy_large(&source, &target, before.size, path, monitor)?;
+        copy_data(&source, &target, before.size, path, monitor)?;
     }
     let created = regular_metadata(&target).file_context("cannot be read in TO", path)?;
     let finalized = pair.finalize_new(&target, &attributes, &before, (mode, &created));
@@ -129,7 +130,7 @@ fn regular_metadata(file: &File) -> io::Result<Entry> {
 }
 
 /// Copies a file of `size` bytes, without its holes.
-fn copy_large(source: &File, mut target: &File, size: u64, path: &Path, monitor: &dyn Monitor) -> Result<(), Failure> {
+fn copy_data(source: &File, mut target: &File, size: u64, path: &Path, monitor: &dyn Monitor) -> Result<(), Failure> {
     let mut copied = 0;
     while let Some(data) = data_after(source, copied, size).file_context("cannot be read in FROM", path)? {
         monitor.advance(data.start - copied)?;
