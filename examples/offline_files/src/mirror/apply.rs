@@ -81,6 +81,16 @@ enum Task {
     Change(usize, Range<usize>),
 }
 
+/// What a change has done.
+struct Made {
+    /// `None` if nothing was left to do.
+    done: Option<Done>,
+    /// The inode number of a new entry in TO.
+    inode: Option<u64>,
+    /// The inode number of its original in FROM.
+    source: u64,
+}
+
 impl Run<'_> {
     /// Removes the temporary files of a killed run, corrects the spelling of names, and narrows directories that cannot be compared.
     fn prepare(&self) -> Result<(), Stopped> {
@@ -180,19 +190,17 @@ impl Run<'_> {
 
     /// Gives files new names, which follows the copies of these files.
     fn link_files(&self) -> Result<(), Stopped> {
-        for (directory, change) in self.plan.changes() {
-            let Action::LinkTo(first) = &change.action else { continue };
-            if change.removes_entries() {
-                continue;
-            }
-            if !self.plan.is_current(first) {
-                // A copy replaces the link, and the next run compares the directory again to make it.
-                directory.outcome.expect(1);
-            }
-            let pair = self.root.tolerate(self.monitor, self.root.descend(&directory.path))?;
-            pair.map_or(Ok(()), |pair| self.make_change(directory, &pair, change))?;
+        let mut links = self.plan.changes().filter(|(_, change)| change.is_link() && !change.removes_entries());
+        links.try_for_each(|(directory, change)| self.change_alone(directory, change))
+    }
+
+    /// Makes a change in a directory that is opened for it.
+    fn change_alone(&self, directory: &PlannedDirectory, change: &Change) -> Result<(), Stopped> {
+        let Some(pair) = self.root.tolerate(self.monitor, self.root.descend(&directory.path))? else { return Ok(()) };
+        match &change.action {
+            Action::LinkTo(first) => self.link(directory, &pair, change, first),
+            _ => self.make_change(directory, &pair, change),
         }
-        Ok(())
     }
 
     /// Makes the deletions, and the changes that replace directories with entries. If an entry failed, these may be its last copies
@@ -203,13 +211,24 @@ impl Run<'_> {
             return Ok(());
         }
         for (directory, change) in self.plan.changes().filter(|(_, change)| change.removes_entries()) {
-            let pair = self.root.tolerate(self.monitor, self.root.descend(&directory.path))?;
-            pair.map_or(Ok(()), |pair| self.make_change(directory, &pair, change))?;
+            self.change_alone(directory, change)?;
         }
         for deletion in &self.plan.deletions {
             tolerate(self.monitor, remove_tree(self.root, &deletion.path, self.monitor))?;
         }
         Ok(())
+    }
+
+    /// Makes the file at `first` have another name. If either name has another file in FROM by now, a copy replaces the link.
+    fn link(&self, directory: &PlannedDirectory, pair: &Pair, change: &Change, first: &Path) -> Result<(), Stopped> {
+        let entry = pair.from.entry(directory.name_of(change)).ok().flatten();
+        let is_scanned = entry.is_some_and(|entry| entry.inode() == change.source);
+        if is_scanned && self.plan.is_current(first) {
+            return self.make_change(directory, pair, change);
+        }
+        // The next run compares the directory again to make the link.
+        directory.outcome.expect(1);
+        self.make_change(directory, pair, &change.as_copy())
     }
 
     fn make_change(&self, directory: &PlannedDirectory, pair: &Pair, change: &Change) -> Result<(), Stopped> {
@@ -219,26 +238,20 @@ impl Run<'_> {
         if matches!(made, Err(Failure::File(_))) && narrow_file(pair, name).unwrap_or(false) {
             self.monitor.done(Done::Adjusted);
         }
-        if let Some((done, inode)) = self.root.tolerate(self.monitor, made)? {
+        if let Some(Made { done, inode, source }) = self.root.tolerate(self.monitor, made)? {
             done.into_iter().for_each(|done| self.monitor.done(done));
-            change.is_made.store(true, Ordering::Relaxed);
+            change.is_made.store(source == change.source, Ordering::Relaxed);
             inode.map_or_else(|| directory.outcome.kept(), |inode| directory.outcome.made(name, inode));
         }
         Ok(())
     }
 
-    /// Makes a change, unless nothing is left to do. Returns it with the inode number of a new entry.
-    fn try_change(
-        &self,
-        pair: &Pair,
-        change: &Change,
-        name: &OsStr,
-        path: &Path,
-    ) -> Result<(Option<Done>, Option<u64>), Failure> {
+    /// Makes a change, unless nothing is left to do.
+    fn try_change(&self, pair: &Pair, change: &Change, name: &OsStr, path: &Path) -> Result<Made, Failure> {
         if let Some(adjusted) = self.adjust(pair, change, name) {
             return Ok(adjusted);
         }
-        let Copied { temporary, inode } = self.make_temporary(pair, change, name, path)?;
+        let Copied { temporary, inode, source } = self.make_temporary(pair, change, name, path)?;
         match change.occupant {
             Occupant::None | Occupant::Entry => {}
             // Without `--delete` only an empty directory may be replaced. Fails if entries were added since the scan.
@@ -247,19 +260,18 @@ impl Run<'_> {
         }
         let published = temporary.publish(name, change.occupant).map_err(|cause| explain(&pair.to, name, cause));
         published.file_context("cannot be written in TO", path)?;
-        Ok((Some(Done::Copied), Some(inode)))
+        Ok(Made { done: Some(Done::Copied), inode: Some(inode), source })
     }
 
-    /// Makes a change without a new entry. Returns the same as `try_change`; `None` if it needs a new entry.
-    fn adjust(&self, pair: &Pair, change: &Change, name: &OsStr) -> Option<(Option<Done>, Option<u64>)> {
+    /// Makes a change without a new entry; `None` if it needs one.
+    fn adjust(&self, pair: &Pair, change: &Change, name: &OsStr) -> Option<Made> {
+        let made = |done, inode| Made { done, inode, source: change.source };
         match &change.action {
             Action::SetAttributes(attributes) => {
-                set_attributes(pair, name, attributes).is_ok().then_some((Some(Done::Adjusted), None))
+                set_attributes(pair, name, attributes).is_ok().then(|| made(Some(Done::Adjusted), None))
             }
             // A rename of one name of a file to another would do nothing.
-            Action::LinkTo(first) if self.plan.is_current(first) => {
-                common_inode(self.root, pair, name, first).map(|inode| (None, Some(inode)))
-            }
+            Action::LinkTo(first) => common_inode(self.root, pair, name, first).map(|inode| made(None, Some(inode))),
             _ => None,
         }
     }
@@ -274,12 +286,10 @@ impl Run<'_> {
     ) -> Result<Copied<'a>, Failure> {
         match &change.action {
             Action::MakeLink(from) => Ok(copy_link(pair, name, path, from)?),
-            Action::LinkTo(first) if self.plan.is_current(first) => {
-                link_file(self.root, pair, first).or_else(|_| copy_file(pair, name, path, self.monitor))
+            Action::LinkTo(first) => {
+                link_file(self.root, pair, first, change.source).or_else(|_| copy_file(pair, name, path, self.monitor))
             }
-            Action::SetAttributes(_) | Action::CopyFile(_) | Action::LinkTo(_) => {
-                copy_file(pair, name, path, self.monitor)
-            }
+            Action::SetAttributes(_) | Action::CopyFile(_) => copy_file(pair, name, path, self.monitor),
         }
     }
 
@@ -369,10 +379,10 @@ fn has_other_run(to: &Directory, path: &Path) -> bool {
 }
 
 /// Gives the file at `first` in TO a temporary name in the directory of `pair`.
-fn link_file<'a>(root: &Pair, pair: &'a Pair, first: &Path) -> io::Result<Copied<'a>> {
+fn link_file<'a>(root: &Pair, pair: &'a Pair, first: &Path, source: u64) -> io::Result<Copied<'a>> {
     let (parent, name) = locate(&root.to, first).map_err(|error| error.cause)?;
     let temporary = Temporary::create(&pair.to, |temporary| parent.link(name, &pair.to, temporary))?.0;
-    Copied::found(pair, temporary)
+    Copied::found(pair, temporary, source)
 }
 
 /// The inode number of the file `name` in TO if `first` is another of its names.
@@ -408,7 +418,7 @@ mod tests {
     #[test]
     fn a_batch_is_limited_by_entries_and_bytes() {
         let sizes = |count: u32, size| {
-            let change = |name| Change::new(name, Occupant::None, Action::CopyFile(size));
+            let change = |name| Change::new(name, 0, Occupant::None, Action::CopyFile(size));
             batches(&(0..count).map(change).collect::<Vec<_>>()).iter().map(Range::len).collect::<Vec<_>>()
         };
         assert_eq!(sizes(600, 1), [256, 256, 88]);

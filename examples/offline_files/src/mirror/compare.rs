@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use rustix::fs::FileType;
 
@@ -14,7 +14,7 @@ use super::listing::Checksum;
 use super::monitor::{Failure, FileContext, FileError, Monitor};
 use super::pair::Pair;
 use super::plan::{Action, Change, Deletion, Occupant, Plan, Respelling};
-use super::scan::{ExtraEntries, Linked, Scan};
+use super::scan::{ExtraEntries, Scan};
 use super::scan_cache::SourceDigest;
 use super::sides::Sides;
 use super::temporary::is_leftover;
@@ -140,21 +140,24 @@ impl Scan<'_> {
         target: &TargetEntry<'_>,
         from: Entry,
     ) -> Result<(), Failure> {
-        let has_links = self.root.kept.hard_links && from.names > 1;
-        let action = match has_links.then(|| self.first_name(&from)).flatten() {
+        let has_links = self.has_links(&from);
+        let action = match has_links.then(|| self.links.find(&from)).flatten() {
             Some(first) => first.link_for(target),
             None => self.file_action(visit, target, &from)?,
         };
-        let to = target.to.filter(|_| action.is_none()).map(|to| to.id());
+        if has_links {
+            self.links.add(&from, visit.path.join(target.name), target.to, action.as_ref());
+        }
         match action {
-            Some(action) => self.change(visit, found, index, target, action)?,
+            Some(action) => self.change(visit, found, (index, &from), target, action)?,
             None => found.plan.unchanged += 1,
         }
-        if has_links {
-            let first = || Linked { path: visit.path.join(target.name), to };
-            self.linked.lock().unwrap_or_else(PoisonError::into_inner).entry(from.id()).or_insert_with(first);
-        }
         Ok(())
+    }
+
+    /// Returns `true` if the names of `from` are to be links of one file in TO.
+    pub(super) fn has_links(&self, from: &Entry) -> bool {
+        self.root.kept.hard_links && from.names > 1 && from.kind == Kind::File
     }
 
     /// The action that makes a file in TO equal to `from`; `None` if it is equal.
@@ -172,7 +175,7 @@ impl Scan<'_> {
         }
         let attributes = visit.new_attributes(target.name, from, &to, self.root)?;
         // Another name of the file in TO, as in a snapshot, keeps its attributes.
-        let is_shared = to.names > 1 && !self.root.kept.hard_links;
+        let is_shared = to.names > 1 && !self.has_links(from);
         Ok(attributes.and_then(|new| if is_shared { copy } else { Some(Action::SetAttributes(Box::new(new))) }))
     }
 
@@ -193,11 +196,6 @@ impl Scan<'_> {
             && !was_here().unwrap_or_else(|| !parent.is_moved && !self.may_have_changed(from))
     }
 
-    /// The first name of a file with several names, if one of them is already scanned.
-    fn first_name(&self, from: &Entry) -> Option<Linked> {
-        self.linked.lock().unwrap_or_else(PoisonError::into_inner).get(&from.id()).cloned()
-    }
-
     fn link(
         &self,
         visit: &Visit,
@@ -212,7 +210,7 @@ impl Scan<'_> {
             found.plan.unchanged += 1;
             return Ok(());
         }
-        self.change(visit, found, index, target, Action::MakeLink(Box::new(from)))
+        self.change(visit, found, (index, &from), target, Action::MakeLink(Box::new(from)))
     }
 
     /// Returns `true` if kind, size and time are equal, as far as TO stores times.
@@ -224,7 +222,7 @@ impl Scan<'_> {
         &self,
         visit: &Visit,
         found: &mut Found,
-        index: usize,
+        (index, from): (usize, &Entry),
         target: &TargetEntry<'_>,
         action: Action,
     ) -> Result<(), Failure> {
@@ -242,7 +240,7 @@ impl Scan<'_> {
             found.displace(target);
         }
         let name = u32::try_from(index).expect("a listing has fewer names than bytes");
-        found.changes.push(Change::new(name, occupant, action));
+        found.changes.push(Change::new(name, from.inode(), occupant, action));
         Ok(())
     }
 

@@ -17,7 +17,8 @@ use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped};
 use super::pair::Pair;
 use super::temporary::Temporary;
 
-/// Files of at least this size are copied by the kernel, which shares blocks if the file system supports it.
+/// Files of at least this size are copied by the kernel, which shares blocks if the file system supports it. So are sparse files of
+/// any size.
 const LARGE: u64 = 256 * 1024;
 
 /// The size of the buffer of a thread.
@@ -27,13 +28,15 @@ const BUFFER: usize = 128 * 1024;
 pub(crate) struct Copied<'a> {
     pub(crate) temporary: Temporary<'a>,
     pub(crate) inode: u64,
+    /// The inode number of the file in FROM.
+    pub(crate) source: u64,
 }
 
 impl<'a> Copied<'a> {
     /// Looks up the inode number of `temporary`.
-    pub(crate) fn found(pair: &Pair, temporary: Temporary<'a>) -> io::Result<Self> {
+    pub(crate) fn found(pair: &Pair, temporary: Temporary<'a>, source: u64) -> io::Result<Self> {
         let entry = pair.to.entry(temporary.name())?.ok_or(Errno::NOENT)?;
-        Ok(Self { temporary, inode: entry.inode() })
+        Ok(Self { temporary, inode: entry.inode(), source })
     }
 }
 
@@ -82,17 +85,17 @@ fn copy_once<'a>(
     let mode = pair.creation_mode(&attributes, pair.gives_acls);
     let create = |name: &OsStr| pair.to.create_file(name, mode.unwrap_or(Mode::RUSR | Mode::WUSR));
     let (temporary, target) = Temporary::create(&pair.to, create).file_context("cannot be written in TO", path)?;
-    if before.size < LARGE {
+    if before.size < LARGE && !before.is_sparse {
         copy_through(&source, &target, before.size, path, monitor)?;
     } else {
-        copy_large(&source, &target, before.size, path, monitor)?;
+        copy_data(&source, &target, before.size, path, monitor)?;
     }
     let created = regular_metadata(&target).file_context("cannot be read in TO", path)?;
     let finalized = pair.finalize_new(&target, &attributes, &before, (mode, &created));
     finalized.file_context("cannot set the permissions and time in TO", path)?;
     let after = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
     let version = if after.is_same_version(&before) { Version::Whole } else { Version::Mixed };
-    Ok((Copied { temporary, inode: created.inode() }, version))
+    Ok((Copied { temporary, inode: created.inode(), source: before.inode() }, version))
 }
 
 /// Waits for the clock of the file system: until it advances, a change would not show.
@@ -117,7 +120,7 @@ pub(crate) fn copy_link<'a>(pair: &'a Pair, name: &OsStr, path: &Path, entry: &E
         Err(_) if !pair.sample.keeps_times() => {}
         result => result.file_context("cannot set the time in TO", path)?,
     }
-    Copied::found(pair, temporary).file_context("cannot be read in TO", path)
+    Copied::found(pair, temporary, entry.inode()).file_context("cannot be read in TO", path)
 }
 
 /// Returns the metadata of an open file. Fails if the file is no longer a regular one.
@@ -127,7 +130,7 @@ fn regular_metadata(file: &File) -> io::Result<Entry> {
 }
 
 /// Copies a file of `size` bytes, without its holes.
-fn copy_large(source: &File, mut target: &File, size: u64, path: &Path, monitor: &dyn Monitor) -> Result<(), Failure> {
+fn copy_data(source: &File, mut target: &File, size: u64, path: &Path, monitor: &dyn Monitor) -> Result<(), Failure> {
     let mut copied = 0;
     while let Some(data) = data_after(source, copied, size).file_context("cannot be read in FROM", path)? {
         monitor.advance(data.start - copied)?;

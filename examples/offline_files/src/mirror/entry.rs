@@ -18,6 +18,8 @@ pub(crate) struct Entry {
     inode: u64,
     /// The number of its names.
     pub(super) names: u64,
+    /// `true` if it has fewer blocks than its size requires, and thus holes, unless the file system compresses it.
+    pub(super) is_sparse: bool,
 }
 
 /// The identity of a file or directory in this system.
@@ -114,6 +116,7 @@ impl From<Stat> for Entry {
             device: stat.st_dev as _,
             inode: stat.st_ino as _,
             names: stat.st_nlink as _,
+            is_sparse: i128::from(stat.st_blocks) * 512 < i128::from(stat.st_size),
         }
     }
 }

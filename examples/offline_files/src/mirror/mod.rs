@@ -1,7 +1,7 @@
 //! The mirror, independent of syncmgr: comparison of two trees, and updates of one to match the other.
 //!
 //! [`scan`](mod@scan) compares the two sides of an item, one directory at a time ([`visit`]) and then name by name
-//! ([`compare`]), and returns a [`plan`]. A [`scan_cache`] of earlier runs saves comparisons. [`apply`] carries out the plan
+//! ([`compare`]), and returns a [`plan`]. [`links`] finds the hard links. A [`scan_cache`] of earlier runs saves comparisons. [`apply`] carries out the plan
 //! with [`copy`], [`temporary`], [`delete`] and [`narrow`]. Several threads share both through a [`queue`], as many as there are [`jobs`]. All file access goes through
 //! [`directory`] and [`entry`]; a [`pair`] has a directory of each side. The code is blocking; a [`monitor`] observes and stops it.
 
@@ -18,6 +18,7 @@ mod extended;
 mod extent;
 mod forest;
 mod jobs;
+mod links;
 mod listing;
 mod monitor;
 mod narrow;
@@ -39,6 +40,8 @@ mod visit;
 mod fixture;
 #[cfg(test)]
 mod interrupted_tests;
+#[cfg(test)]
+mod links_tests;
 #[cfg(test)]
 mod scan_cache_tests;
 #[cfg(test)]

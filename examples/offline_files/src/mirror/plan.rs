@@ -85,8 +85,11 @@ pub(super) struct Expected {
 pub(crate) struct Change {
     /// The index of its name in the directory.
     pub(crate) name: u32,
+    /// The inode number of the entry in FROM.
+    pub(super) source: u64,
     pub(crate) occupant: Occupant,
     pub(crate) action: Action,
+    /// `true` if the change was made with the entry of FROM that was scanned.
     pub(super) is_made: AtomicBool,
 }
 
@@ -169,14 +172,27 @@ impl Plan {
         self.directories.iter().flat_map(|directory| directory.changes.iter().map(move |change| (directory, change)))
     }
 
-    /// Returns `false` if the file at `path` needs a change that was not made.
+    /// Returns `false` if the file at `path` needs a change that was not made, or not from the file that was scanned.
     pub(super) fn is_current(&self, path: &Path) -> bool {
-        let find = |path: &Path| {
-            let parent = path.parent()?;
-            let directory = self.directories.binary_search_by(|directory| (*directory.path).cmp(parent)).ok()?;
-            self.directories[directory].change_of(path.file_name()?)
-        };
-        find(path).is_none_or(|change| change.is_made.load(Ordering::Relaxed))
+        self.position(path).is_none_or(|(directory, change)| {
+            self.directories[directory].changes[change].is_made.load(Ordering::Relaxed)
+        })
+    }
+
+    /// Copies the file at `path`, which has this size, where its attributes were to be set in TO.
+    pub(super) fn copy_instead(&mut self, path: &Path, size: u64, replaced_inode: u64) {
+        let Some((directory, change)) = self.position(path) else { return };
+        let PlannedDirectory { names, changes, outcome, .. } = &mut self.directories[directory];
+        let change = &mut changes[change];
+        change.action = Action::CopyFile(size);
+        outcome.displace(names.name(change.name as usize), replaced_inode);
+    }
+
+    /// The indexes of the directory and the change of the file at `path`, if it changes. Requires a sorted plan.
+    fn position(&self, path: &Path) -> Option<(usize, usize)> {
+        let (parent, name) = (path.parent()?, path.file_name()?);
+        let directory = self.directories.binary_search_by(|directory| (*directory.path).cmp(parent)).ok()?;
+        Some((directory, self.directories[directory].position(name)?))
     }
 
     /// The number of bytes to write, as of the scan.
@@ -220,9 +236,8 @@ impl PlannedDirectory {
         self.names.name(change.name as usize)
     }
 
-    fn change_of(&self, name: &OsStr) -> Option<&Change> {
-        let index = self.changes.binary_search_by(|change| self.name_of(change).cmp(name)).ok()?;
-        Some(&self.changes[index])
+    fn position(&self, name: &OsStr) -> Option<usize> {
+        self.changes.binary_search_by(|change| self.name_of(change).cmp(name)).ok()
     }
 }
 
@@ -240,6 +255,11 @@ impl Expected {
     /// Adds changes that the run will make.
     pub(super) fn expect(&self, changes: usize) {
         self.left.fetch_add(changes, Ordering::Relaxed);
+    }
+
+    /// Removes an entry of TO that is replaced.
+    fn displace(&self, name: &OsStr, inode: u64) {
+        self.checksum.fetch_sub(Checksum::of(name, inode).0, Ordering::Relaxed);
     }
 
     /// Records a change that has made the entry `name` in TO.
@@ -273,8 +293,13 @@ impl Occupant {
 }
 
 impl Change {
-    pub(super) fn new(name: u32, occupant: Occupant, action: Action) -> Self {
-        Self { name, occupant, action, is_made: false.into() }
+    pub(super) fn new(name: u32, source: u64, occupant: Occupant, action: Action) -> Self {
+        Self { name, source, occupant, action, is_made: false.into() }
+    }
+
+    /// This change as a copy of the file that FROM has now.
+    pub(super) fn as_copy(&self) -> Self {
+        Self::new(self.name, self.source, self.occupant, Action::CopyFile(0))
     }
 
     /// Returns `true` if it gives a file another name.
@@ -300,7 +325,7 @@ mod tests {
     use super::*;
 
     fn directory(displaced: &[u32]) -> PlannedDirectory {
-        let change = |entries: &u32| Change::new(0, Occupant::Directory(*entries), Action::CopyFile(1));
+        let change = |entries: &u32| Change::new(0, 0, Occupant::Directory(*entries), Action::CopyFile(1));
         let from = Entry::from(rustix::fs::stat(".").unwrap());
         let changes = displaced.iter().map(change).collect();
         let (names, outcome) = (Listing::default(), Expected::default());

@@ -1,10 +1,10 @@
 //! Comparison of the two sides of an item.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -12,14 +12,15 @@ use rustix::io::Errno;
 
 use super::attributes::Attributes;
 use super::compare::{Found, collides};
-use super::entry::{Entry, FileId, Kind};
+use super::entry::{Entry, Kind};
 use super::extent::Extent;
+use super::links::Links;
 use super::listing::Listing;
 use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, Watch, tolerate};
 use super::narrow::Unreadable;
 use super::own_files::OwnFiles;
 use super::pair::Pair;
-use super::plan::{Action, Expected, Plan, PlannedDirectory, Respelling};
+use super::plan::{Expected, Plan, PlannedDirectory, Respelling};
 use super::queue::{Queue, share};
 use super::scan_cache::{Both, Place, ScanCache, SourceDigest, place_of};
 use super::sides::Sides;
@@ -61,9 +62,9 @@ pub(crate) fn scan(
     options: ScanOptions<'_>,
     monitor: &dyn Monitor,
 ) -> Result<Plan, Stopped> {
-    let (plan, linked, began) = (Mutex::default(), Mutex::default(), monitor.now());
+    let (plan, links, began) = (Mutex::default(), Links::default(), monitor.now());
     let monitor = &Watch::new(monitor);
-    let scan = Scan { root, options, monitor, began, plan, linked };
+    let scan = Scan { root, options, monitor, began, plan, links };
     let start = root.tolerate(monitor, scan.start(extent))?.flatten();
     let few = if root.kept.hard_links { usize::MAX } else { FEW_DIRECTORIES };
     share(&root.jobs, few, start.into_iter().collect(), |directory, queue| {
@@ -76,6 +77,7 @@ pub(crate) fn scan(
     plan.began = Some(began);
     plan.has_failed = monitor.has_failed();
     plan.sort();
+    scan.links.protect_others(&mut plan);
     Ok(plan)
 }
 
@@ -86,8 +88,7 @@ pub(super) struct Scan<'a> {
     pub(super) monitor: &'a Watch<'a>,
     pub(super) began: SystemTime,
     plan: Mutex<Plan>,
-    /// The files in FROM with several names.
-    pub(super) linked: Mutex<HashMap<FileId, Linked>>,
+    pub(super) links: Links,
 }
 
 /// The entries of a directory in FROM, in parts of equal size; `None` if one cannot be read.
@@ -99,22 +100,10 @@ impl Facts {
         let size = self.0[0].len();
         self.0[index / size][index % size]
     }
-}
 
-/// A file with several names.
-#[derive(Clone)]
-pub(super) struct Linked {
-    /// The path with the first of its names.
-    pub(super) path: PathBuf,
-    /// The file in TO, if it needs no copy.
-    pub(super) to: Option<FileId>,
-}
-
-impl Linked {
-    /// The action that makes `target` another name of this file; `None` if it is one.
-    pub(super) fn link_for(self, target: &TargetEntry<'_>) -> Option<Action> {
-        let is_link = self.to.is_some() && self.to == target.to.map(|to| to.id());
-        (!is_link).then(|| Action::LinkTo(Box::new(self.path)))
+    /// The entries that could be read, with their names.
+    fn named<'a>(&'a self, names: &'a Listing) -> impl Iterator<Item = (&'a OsStr, Entry)> {
+        names.names().zip(self.0.iter().flatten()).filter_map(|(name, entry)| Some((name, (*entry)?)))
     }
 }
 
@@ -159,7 +148,7 @@ impl Scan<'_> {
         self.refuse_own_names(&visit)?;
         let names = visit.list_source(&hidden)?;
         let facts = if self.options.cache.is_empty() { None } else { Some(self.read_source(&visit, &names)?) };
-        let cached = facts.as_ref().and_then(|(digest, _)| self.cached(&visit, *digest));
+        let cached = facts.as_ref().map(|facts| self.cached(&visit, &names, facts)).transpose()?.flatten();
         let mut found = match (facts, cached) {
             (Some((digest, facts)), Some(has_extra)) => self.use_cache(&visit, &names, digest, &facts, has_extra)?,
             (facts, _) => self.compare_all(&visit, &names, facts.map(|(_, facts)| facts), &hidden)?,
@@ -220,15 +209,22 @@ impl Scan<'_> {
         place_of(path, from, self.root.device_of_from())
     }
 
-    /// Returns whether a cached directory has extra entries; `None` if it is not cached.
-    fn cached(&self, visit: &Visit, source: SourceDigest) -> Option<bool> {
-        let is_cached =
-            |has_extra| self.digest(visit, source, has_extra).is_some_and(|digest| self.options.cache.contains(digest));
-        match self.options.extra_entries {
-            _ if is_cached(false) => Some(false),
-            ExtraEntries::Keep if is_cached(true) => Some(true),
-            _ => None,
-        }
+    /// Returns whether a cached directory has extra entries; `None` if it is not cached, or if a file in it needs another link.
+    fn cached(
+        &self,
+        visit: &Visit,
+        names: &Listing,
+        (source, facts): &(SourceDigest, Facts),
+    ) -> Result<Option<bool>, FileError> {
+        let is_cached = |has_extra| {
+            self.digest(visit, *source, has_extra).is_some_and(|digest| self.options.cache.contains(digest))
+        };
+        let has_extra = match self.options.extra_entries {
+            _ if is_cached(false) => false,
+            ExtraEntries::Keep if is_cached(true) => true,
+            _ => return Ok(None),
+        };
+        Ok(self.add_links(visit, names, facts)?.then_some(has_extra))
     }
 
     /// Reads all entries in FROM.
@@ -256,6 +252,22 @@ impl Scan<'_> {
         Ok(entry)
     }
 
+    /// Adds the files with several names in a cached directory. Returns `false`, and adds none, if one of them needs another link.
+    fn add_links(&self, visit: &Visit, names: &Listing, facts: &Facts) -> Result<bool, FileError> {
+        let mut added = Vec::new();
+        for (name, from) in facts.named(names).filter(|(_, from)| self.has_links(from)) {
+            let target = visit.find(name)?;
+            if self.links.find(&from).is_some_and(|first| first.link_for(&target).is_some()) {
+                return Ok(false);
+            }
+            added.push((from, target));
+        }
+        added.into_iter().for_each(|(from, TargetEntry { name, to })| {
+            self.links.add(&from, visit.path.join(name), to, None);
+        });
+        Ok(true)
+    }
+
     /// Uses the cached result of a directory. The subdirectories are scanned separately.
     fn use_cache(
         &self,
@@ -266,9 +278,7 @@ impl Scan<'_> {
         has_extra: bool,
     ) -> Result<Found, Failure> {
         let mut found = Found { source, has_extra, ..Found::default() };
-        for (name, from) in
-            names.names().zip(facts.0.iter().flatten()).filter_map(|(name, from)| Some((name, (*from)?)))
-        {
+        for (name, from) in facts.named(names) {
             found.count_source(&from);
             match from.kind {
                 Kind::Directory if visit.is_top() => continue,

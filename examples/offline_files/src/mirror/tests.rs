@@ -302,17 +302,30 @@ fn a_name_of_maximum_length_and_an_overlong_path_are_mirrored() {
 }
 
 #[test]
-fn a_sparse_file_stays_sparse() {
+fn a_sparse_file_of_any_size_stays_sparse() {
+    for size in [100_000, 64 << 20] {
+        let trees = Trees::new();
+        file(&trees.from.join("docs/holes"), "start", 1);
+        let holes = fs::File::options().write(true).open(trees.from.join("docs/holes")).unwrap();
+        holes.write_all_at(b"middle", size / 2).unwrap();
+        holes.set_len(size).unwrap();
+        let run = trees.mirror(&docs(), ExtraEntries::Keep);
+        assert_eq!(run.errors(), [""; 0]);
+        assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+        let blocks = |root: &Path| fs::metadata(root.join("docs/holes")).unwrap().blocks();
+        assert!(blocks(&trees.to) <= blocks(&trees.from) + 8, "{} {}", blocks(&trees.to), blocks(&trees.from));
+    }
+}
+
+#[test]
+fn a_file_that_is_only_a_hole_stays_one() {
     let trees = Trees::new();
-    file(&trees.from.join("docs/holes"), "start", 1);
-    let holes = fs::File::options().write(true).open(trees.from.join("docs/holes")).unwrap();
-    holes.write_all_at(b"middle", 5_000_000).unwrap();
-    holes.set_len(64 << 20).unwrap();
-    let run = trees.mirror(&docs(), ExtraEntries::Keep);
-    assert_eq!(run.errors(), [""; 0]);
-    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
-    let blocks = |root: &Path| fs::metadata(root.join("docs/holes")).unwrap().blocks();
-    assert!(blocks(&trees.to) <= blocks(&trees.from) + 8, "{} {}", blocks(&trees.to), blocks(&trees.from));
+    file(&trees.from.join("docs/hole"), "", 1);
+    fs::File::options().write(true).open(trees.from.join("docs/hole")).unwrap().set_len(200 << 10).unwrap();
+    trees.mirror(&docs(), ExtraEntries::Keep);
+    let about = fs::metadata(trees.to.join("docs/hole")).unwrap();
+    assert_eq!(about.len(), 200 << 10);
+    assert!(about.blocks() <= 8, "{}", about.blocks());
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod answer;
 mod attributes;
 mod bad_input;
 mod deletion;
+mod hard_links;
 mod incremental;
 mod mirror;
 mod moved;
