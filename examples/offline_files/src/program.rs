@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::args::Args;
 use crate::guard::KnownDisks;
 use crate::handler::{OfflineFiles, Parts};
-use crate::mirror::{Extent, OwnFiles, Sample};
+use crate::mirror::{Extent, FileSystems, OwnFiles};
 use crate::part::Diagnostic;
 use crate::paths::{self, PathError};
 use crate::report::{Interrupted, Report};
@@ -51,13 +51,13 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
     let pair = paths.open(args.kept())?;
     let roots = disks.recognize(Roots::of(&pair, &paths.from, &paths.to));
     let handler = OfflineFiles::new(pair, roots, args.options(own_files, store.clone())).context("cannot list FROM")?;
-    let sample = handler.sample();
+    let file_systems = handler.file_systems();
     let runtime = runtime().context("cannot start")?;
     let mut screen = if args.json { Box::new(Blank) } else { screen(handler.parts()) };
     let report = runtime.block_on(run(handler, args.deletions().policy(), store, screen.as_mut()));
     // Dropping the runtime would wait for blocking work, even for abandoned work that is stuck.
     runtime.shutdown_background();
-    sample.remove();
+    file_systems.remove_samples();
     let report = report?.with_detail(args.detail());
     let text = if args.json { report.to_json()? } else { report.to_string() };
     print_report(&text).context("cannot write the report")?;
@@ -105,7 +105,7 @@ async fn run(
     store: Option<SqliteStore>,
     screen: &mut dyn Screen,
 ) -> SyncResult<Report> {
-    let (parts, sample) = (handler.parts(), handler.sample());
+    let (parts, file_systems) = (handler.parts(), handler.file_systems());
     let state = store.as_ref().map(|store| store.path().to_owned());
     let signals = Signals::new()?;
     let builder = SyncManager::builder().guards(guards);
@@ -118,14 +118,14 @@ async fn run(
     let session = manager.session(Trigger::Manual).start()?;
     let interrupted = watch(&session, screen, signals).await;
     let ended = session.finish().await;
-    warn_of_losses(&parts, &sample);
+    warn_of_losses(&parts, &file_systems);
     Ok(Report::new(&ended, &parts, interrupted, state))
 }
 
 /// Adds a warning about what TO cannot store to the top level, the only item that every run has.
-fn warn_of_losses(parts: &Parts, sample: &Sample) {
+fn warn_of_losses(parts: &Parts, file_systems: &FileSystems) {
     let top = parts.values().find(|part| part.extent == Extent::TopLevel);
-    if let Some((part, text)) = top.zip(sample.report()) {
+    if let Some((part, text)) = top.zip(file_systems.report()) {
         part.result().warnings.push(Diagnostic::new(part.path(), text));
     }
 }

@@ -14,6 +14,7 @@ use super::attributes::Attributes;
 use super::copy::{Copied, copy_file, copy_link};
 use super::delete::{locate, remove_tree};
 use super::directory::Directory;
+use super::file_system::FileSystem;
 use super::forest::Forest;
 use super::monitor::{Done, Failure, FileContext, FileError, Monitor, Stopped, tolerate};
 use super::own_files::OwnFiles;
@@ -103,7 +104,7 @@ impl Run<'_> {
             Task::Make(index) => self.make(index, queue),
             Task::Change(index, range) => {
                 let directory = &self.plan.directories[index];
-                let pair = self.root.tolerate(self.monitor, self.root.descend(&directory.path))?;
+                let pair = self.root.tolerate(self.monitor, self.open(directory))?;
                 pair.map_or(Ok(()), |pair| self.change(directory, &pair, &directory.changes[range]))
             }
         })
@@ -124,7 +125,8 @@ impl Run<'_> {
             let path = &directory.path;
             let from = self.root.from.descend(path).file_context("cannot be opened in FROM", path);
             if let Some(from) = self.root.tolerate(self.monitor, from)? {
-                let pair = Pair { from, to: to.clone(), gives_acls, ..self.root.clone() };
+                let file_system = directory.file_system.clone();
+                let pair = Pair { from, to: to.clone(), file_system, gives_acls, ..self.root.clone() };
                 self.change(directory, &pair, &directory.changes)?;
             }
         }
@@ -139,7 +141,7 @@ impl Run<'_> {
             return to.descend(path).file_context("cannot be opened in TO", path);
         };
         if planned.exists() {
-            let prepare = |directory| self.root.prepare(&directory, attributes).map(|()| directory);
+            let prepare = |directory| planned.file_system.prepare(&directory, attributes).map(|()| directory);
             return to.descend(path).and_then(prepare).file_context("cannot set the permissions in TO", path);
         }
         let (parent, name) = locate(to, path)?;
@@ -167,6 +169,11 @@ impl Run<'_> {
         self.root.creation_mode(attributes, gives_acls)
     }
 
+    /// Opens a directory that exists on both sides.
+    fn open(&self, directory: &PlannedDirectory) -> Result<Pair, FileError> {
+        Ok(Pair { file_system: directory.file_system.clone(), ..self.root.descend(&directory.path)? })
+    }
+
     /// Makes some changes in `directory`, which is open as `pair`.
     fn change(&self, directory: &PlannedDirectory, pair: &Pair, changes: &[Change]) -> Result<(), Stopped> {
         for change in changes.iter().filter(|change| !matches!(change.action, Action::LinkTo(_))) {
@@ -183,7 +190,7 @@ impl Run<'_> {
                 // A copy replaces the link, and the next run compares the directory again to make it.
                 directory.outcome.expect(1);
             }
-            let pair = self.root.tolerate(self.monitor, self.root.descend(&directory.path))?;
+            let pair = self.root.tolerate(self.monitor, self.open(directory))?;
             pair.map_or(Ok(()), |pair| self.make_change(directory, &pair, change))?;
         }
         Ok(())
@@ -261,10 +268,10 @@ impl Run<'_> {
     fn finalize(&self, index: usize, to: &Directory) -> Result<(), Stopped> {
         self.monitor.advance(0)?;
         let directory = &self.plan.directories[index];
-        let PlannedDirectory { path, from, .. } = directory;
+        let PlannedDirectory { path, from, file_system, .. } = directory;
         let finalize = |attributes| {
             let created = to.about()?;
-            self.root.finalize_new(to, attributes, from, (self.creation_mode(index), &created))
+            file_system.finalize_new(to, attributes, from, (self.creation_mode(index), &created))
         };
         let finalized = directory.attributes.as_ref().map_or(Ok(()), finalize);
         let finalized = finalized.file_context("cannot set the permissions and time in TO", path);
@@ -279,12 +286,13 @@ impl Run<'_> {
     }
 
     /// The digest of a directory in which all changes were made; `None` if other programs have changed it in TO meanwhile.
-    fn digest(&self, PlannedDirectory { path, from, outcome, .. }: &PlannedDirectory, to: &Directory) -> Option<u64> {
+    fn digest(&self, directory: &PlannedDirectory, to: &Directory) -> Option<u64> {
+        let PlannedDirectory { path, from, file_system, outcome, .. } = directory;
         let about = outcome.is_complete().then(|| to.about().ok()).flatten()?;
-        let both = Both { path, from, to: &about };
-        let digest = both.digest(outcome.source, self.root.kept, outcome.has_extra, self.plan.began?)?;
+        let both = Both { path, from, to: &about, file_system };
+        let digest = both.digest(outcome.source, outcome.has_extra, self.plan.began?)?;
         let own_names = self.own_files.names_in(path, from, Some(&about)).iter().map(OsString::as_os_str);
-        let hidden: Vec<_> = own_names.chain([self.root.sample.name()]).collect();
+        let hidden: Vec<_> = own_names.chain([self.root.file_systems.sample_name()]).collect();
         outcome.matches(to.list(&hidden).ok()?.checksum).then_some(digest)
     }
 }
@@ -355,7 +363,8 @@ fn common_inode(root: &Pair, pair: &Pair, name: &OsStr, first: &Path) -> Option<
 }
 
 fn set_attributes(pair: &Pair, name: &OsStr, attributes: &Attributes) -> io::Result<()> {
-    attributes.apply(pair.to.open_file(name)?, pair.kept, &pair.sample)
+    let FileSystem { kept, sample, .. } = &*pair.file_system;
+    attributes.apply(pair.to.open_file(name)?, *kept, sample)
 }
 
 /// Names the entry that has the free name `name` after all, if it has another spelling.

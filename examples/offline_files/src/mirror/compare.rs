@@ -9,10 +9,10 @@ use rustix::fs::FileType;
 
 use super::apply::collision;
 use super::delete::{self, count_tree};
-use super::entry::{Entry, Kind, describe};
+use super::entry::{Entry, FileId, Kind, describe};
+use super::file_system::FileSystem;
 use super::listing::Checksum;
 use super::monitor::{Failure, FileContext, FileError};
-use super::pair::Pair;
 use super::plan::{Action, Change, Deletion, Occupant, Plan, Respelling};
 use super::scan::{ExtraEntries, Linked, Scan};
 use super::scan_cache::SourceDigest;
@@ -121,7 +121,8 @@ impl Scan<'_> {
         if self.root.is_to(&from) {
             return self.monitor.warn(&visit.path.join(target.name), "is TO itself, and is not copied into itself");
         }
-        let pending = Pending { path: visit.path.join(target.name).into(), from, to: target.to };
+        let (path, file_system) = (visit.path.join(target.name).into(), visit.about.file_system.clone());
+        let pending = Pending { path, from, to: target.to, file_system };
         if !pending.exists() {
             found.touched = true;
             found.plan.creates += 1;
@@ -138,8 +139,10 @@ impl Scan<'_> {
         target: &TargetEntry<'_>,
         from: Entry,
     ) -> Result<(), Failure> {
-        let has_links = self.root.kept.hard_links && from.names > 1;
-        let action = match has_links.then(|| self.first_name(&from)).flatten() {
+        let has_links = self.root.asked.hard_links && from.names > 1;
+        // A file cannot have names in two file systems.
+        let id = (from.id(), visit.about.file_system.device);
+        let action = match has_links.then(|| self.first_name(id)).flatten() {
             Some(first) => first.link_for(target),
             None => self.file_action(visit, target, &from)?,
         };
@@ -150,7 +153,7 @@ impl Scan<'_> {
         }
         if has_links {
             let first = || Linked { path: visit.path.join(target.name), to };
-            self.linked.lock().unwrap_or_else(PoisonError::into_inner).entry(from.id()).or_insert_with(first);
+            self.linked.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_insert_with(first);
         }
         Ok(())
     }
@@ -158,20 +161,20 @@ impl Scan<'_> {
     /// The action that makes a file in TO equal to `from`; `None` if it is equal.
     fn file_action(&self, visit: &Visit, target: &TargetEntry<'_>, from: &Entry) -> Result<Option<Action>, Failure> {
         let copy = Some(Action::CopyFile(from.size));
-        let Some(to) = target.to.filter(|to| self.is_alike(from, to)) else { return Ok(copy) };
+        let Some(to) = target.to.filter(|to| is_alike(visit, from, to)) else { return Ok(copy) };
         let is_suspect = self.options.changed_since.is_some_and(|moment| !from.was_changed_before(moment));
         if is_suspect && !visit.same_contents(target.name, self.monitor)? {
             return Ok(copy);
         }
-        let attributes = visit.new_attributes(target.name, from, &to, self.root)?;
+        let attributes = visit.new_attributes(target.name, from, &to)?;
         // Another name of the file in TO, as in a snapshot, keeps its attributes.
-        let is_shared = to.names > 1 && !self.root.kept.hard_links;
+        let is_shared = to.names > 1 && !self.root.asked.hard_links;
         Ok(attributes.and_then(|new| if is_shared { copy } else { Some(Action::SetAttributes(Box::new(new))) }))
     }
 
-    /// The first name of a file with several names, if one of them is already scanned.
-    fn first_name(&self, from: &Entry) -> Option<Linked> {
-        self.linked.lock().unwrap_or_else(PoisonError::into_inner).get(&from.id()).cloned()
+    /// The first name of a file with several names, if one of them in the same file system of TO is already scanned.
+    fn first_name(&self, id: (FileId, u64)) -> Option<Linked> {
+        self.linked.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
     fn link(
@@ -182,18 +185,13 @@ impl Scan<'_> {
         target: &TargetEntry<'_>,
         from: Entry,
     ) -> Result<(), Failure> {
-        let Pair { kept, sample, .. } = self.root;
+        let FileSystem { kept, sample, .. } = &*visit.about.file_system;
         let owned = |to: &Entry| !kept.owners || to.owner == from.owner || !sample.keeps_owners();
-        if target.to.is_some_and(|to| self.is_alike(&from, &to) && owned(&to)) && visit.same_target(target.name)? {
+        if target.to.is_some_and(|to| is_alike(visit, &from, &to) && owned(&to)) && visit.same_target(target.name)? {
             found.plan.unchanged += 1;
             return Ok(());
         }
         self.change(visit, found, index, target, Action::MakeLink(Box::new(from)))
-    }
-
-    /// Returns `true` if kind, size and time are equal, as far as TO stores times.
-    fn is_alike(&self, from: &Entry, to: &Entry) -> bool {
-        to.resembles(from) && self.root.sample.same_time(from, to)
     }
 
     fn change(
@@ -295,6 +293,11 @@ impl Found {
             self.checksum.remove(target.name, to.inode());
         }
     }
+}
+
+/// Returns `true` if kind, size and time are equal, as far as TO stores times.
+fn is_alike(visit: &Visit, from: &Entry, to: &Entry) -> bool {
+    to.resembles(from) && visit.about.file_system.sample.same_time(from, to)
 }
 
 /// The error for a name that TO does not distinguish from `other`, which FROM also has.

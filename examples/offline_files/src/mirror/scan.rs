@@ -63,7 +63,7 @@ pub(crate) fn scan(
     let (plan, linked, began) = (Mutex::default(), Mutex::default(), monitor.now());
     let scan = Scan { root, options, monitor, began, plan, linked };
     let start = root.tolerate(monitor, scan.start(extent))?.flatten();
-    let few = if root.kept.hard_links { usize::MAX } else { FEW_DIRECTORIES };
+    let few = if root.asked.hard_links { usize::MAX } else { FEW_DIRECTORIES };
     share(&root.jobs, few, start.into_iter().collect(), |directory, queue| {
         root.tolerate(monitor, scan.visit(directory, queue)).map(drop)
     })?;
@@ -80,8 +80,8 @@ pub(super) struct Scan<'a> {
     pub(super) monitor: &'a dyn Monitor,
     pub(super) began: SystemTime,
     plan: Mutex<Plan>,
-    /// The files in FROM with several names.
-    pub(super) linked: Mutex<HashMap<FileId, Linked>>,
+    /// The files in FROM with several names, with the device number of the directory in TO.
+    pub(super) linked: Mutex<HashMap<(FileId, u64), Linked>>,
 }
 
 /// The entries of a directory in FROM, in parts of equal size; `None` if one cannot be read.
@@ -160,7 +160,7 @@ impl Scan<'_> {
         };
         let has_attributes = visit.is_top() || cached.is_some() && !found.touched;
         // If they cannot be read, nothing below the directory is scanned.
-        let attributes = (!has_attributes).then(|| visit.compare_attributes(self.root)).transpose()?;
+        let attributes = (!has_attributes).then(|| visit.compare_attributes()).transpose()?;
         queue.add(found.directories.drain(..));
         self.add_to_plan(visit, names, found, attributes);
         Ok(())
@@ -169,7 +169,7 @@ impl Scan<'_> {
     /// The names that are left alone on both sides of a directory.
     fn hidden(&self, visit: &Visit) -> Vec<&OsStr> {
         let own_names = self.options.own_files.names_in(&visit.path, &visit.about.from, visit.about.to.as_ref());
-        own_names.iter().map(OsString::as_os_str).chain([self.root.sample.name()]).collect()
+        own_names.iter().map(OsString::as_os_str).chain([self.root.file_systems.sample_name()]).collect()
     }
 
     /// Reports the entries of FROM whose names are those of own files in TO.
@@ -190,11 +190,12 @@ impl Scan<'_> {
         let difference = attributes.as_ref().map_or(Difference::None, |(_, difference)| *difference);
         let source = if failed { SourceDigest::UNKNOWN } else { source };
         if touched || difference != Difference::None {
-            let Pending { path, from, to } = visit.about;
+            let Pending { path, from, to, file_system } = visit.about;
             let attributes = attributes.map(|(attributes, _)| attributes);
             let outcome = Expected::new(source, has_extra, checksum);
             let is_adjusted = difference == Difference::Attributes;
-            let planned = PlannedDirectory { path, from, to, attributes, is_adjusted, names, changes, outcome };
+            let planned =
+                PlannedDirectory { path, from, to, file_system, attributes, is_adjusted, names, changes, outcome };
             plan.updates += u64::from(planned.exists() && planned.attributes.is_some());
             plan.directories.push(planned);
         } else {
@@ -204,8 +205,8 @@ impl Scan<'_> {
     }
 
     fn digest(&self, visit: &Visit, source: SourceDigest, has_extra: bool) -> Option<u64> {
-        let Pending { path, from, to } = &visit.about;
-        Both { path, from, to: to.as_ref()? }.digest(source, self.root.kept, has_extra, self.began)
+        let Pending { path, from, to, file_system } = &visit.about;
+        Both { path, from, to: to.as_ref()?, file_system }.digest(source, has_extra, self.began)
     }
 
     /// Returns whether a cached directory has extra entries; `None` if it is not cached.
@@ -351,7 +352,7 @@ impl Scan<'_> {
         count: usize,
         work: impl Fn(Range<usize>) -> Result<R, Stopped> + Sync,
     ) -> Result<Vec<R>, Stopped> {
-        if count <= CHUNK || self.root.kept.hard_links {
+        if count <= CHUNK || self.root.asked.hard_links {
             return Ok(vec![work(0..count)?]);
         }
         let results = Mutex::new(BTreeMap::new());

@@ -8,6 +8,7 @@ use super::attributes::Attributes;
 use super::contents;
 use super::directory::Directory;
 use super::entry::{Entry, Kind};
+use super::file_system::FileSystem;
 use super::listing::Listing;
 use super::monitor::{Failure, FileContext, FileError, Monitor};
 use super::pair::Pair;
@@ -20,6 +21,8 @@ pub(super) struct Pending {
     pub(super) from: Entry,
     /// The entry of this name in TO, if any.
     pub(super) to: Option<Entry>,
+    /// The file system of the directory in TO, and until it is open that of the one above.
+    pub(super) file_system: Arc<FileSystem>,
 }
 
 /// A directory that is being compared.
@@ -53,7 +56,7 @@ impl Visit {
         let path: Arc<Path> = Path::new("").into();
         let from = root.from.about().file_context("cannot be read in FROM", &path)?;
         let to = root.to.about().file_context("cannot be read in TO", &path)?;
-        Self::open(root, Pending { path, from, to: Some(to) })
+        Self::open(root, Pending { path, from, to: Some(to), file_system: root.file_system.clone() })
     }
 
     /// Opens a directory that exists in FROM and may exist in TO.
@@ -62,7 +65,7 @@ impl Visit {
         let from = root.from.descend(&path).file_context("cannot be opened in FROM", &path)?;
         let to = about.exists().then(|| root.descend_in_target(&path)).transpose();
         let to = to.file_context("cannot be opened in TO", &path)?.map(|(to, entry)| {
-            about.to = Some(entry);
+            about.enter(root, &to, entry);
             to
         });
         Ok(Self { path, about, from, to })
@@ -97,15 +100,16 @@ impl Visit {
     }
 
     /// Reads the attributes for the copy of the directory. Returns with them how the directory in TO, if any, differs.
-    pub(super) fn compare_attributes(&self, root: &Pair) -> Result<(Attributes, Difference), FileError> {
-        let (kept, about) = (root.kept, &self.about);
-        let from = Attributes::of(&self.from, &about.from, kept).file_context("cannot be read in FROM", &self.path)?;
-        let from = root.for_copy(from);
+    pub(super) fn compare_attributes(&self) -> Result<(Attributes, Difference), FileError> {
+        let about = &self.about;
+        let FileSystem { kept, sample, .. } = &*about.file_system;
+        let from = Attributes::of(&self.from, &about.from, *kept).file_context("cannot be read in FROM", &self.path)?;
+        let from = about.file_system.for_copy(from);
         let Some((to, entry)) = self.to.as_ref().zip(about.to) else { return Ok((from, Difference::Time)) };
-        let to = Attributes::of(to, &entry, kept).file_context("cannot be read in TO", &self.path)?;
-        let difference = match from.equal(&to, &root.sample) {
+        let to = Attributes::of(to, &entry, *kept).file_context("cannot be read in TO", &self.path)?;
+        let difference = match from.equal(&to, sample) {
             false => Difference::Attributes,
-            true if root.sample.same_time(&about.from, &entry) => Difference::None,
+            true if sample.same_time(&about.from, &entry) => Difference::None,
             true => Difference::Time,
         };
         Ok((from, difference))
@@ -117,14 +121,14 @@ impl Visit {
         name: &OsStr,
         from: &Entry,
         to: &Entry,
-        root: &Pair,
     ) -> Result<Option<Attributes>, FileError> {
         let Some(target) = &self.to else { return Ok(None) };
-        let read = |directory, entry| Attributes::of_name(directory, name, entry, root.kept);
+        let file_system = &self.about.file_system;
+        let read = |directory, entry| Attributes::of_name(directory, name, entry, file_system.kept);
         let path = || self.path.join(name);
         let from = read(&self.from, from).map_err(|cause| FileError::new(path(), "cannot be read in FROM", cause))?;
         let to = read(target, to).map_err(|cause| FileError::new(path(), "cannot be read in TO", cause))?;
-        Ok(Some(root.for_copy(from)).filter(|from| !from.equal(&to, &root.sample)))
+        Ok(Some(file_system.for_copy(from)).filter(|from| !from.equal(&to, &file_system.sample)))
     }
 
     /// Returns the name that TO lists for the entry that it finds as `name`; `None` if it lists that name.
@@ -162,5 +166,13 @@ impl Pending {
     /// Returns `true` if TO has this directory.
     pub(super) fn exists(&self) -> bool {
         self.to.is_some_and(|to| to.kind == Kind::Directory)
+    }
+
+    /// Adds what is known of the directory in TO once it is open as `to`.
+    fn enter(&mut self, root: &Pair, to: &Directory, entry: Entry) {
+        if entry.device() != self.file_system.device {
+            self.file_system = root.file_systems.get(entry.device(), &self.path, to);
+        }
+        self.to = Some(entry);
     }
 }

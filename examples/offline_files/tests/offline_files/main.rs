@@ -9,6 +9,7 @@ mod bad_input;
 mod deletion;
 mod incremental;
 mod mirror;
+mod mounts;
 mod output;
 mod program;
 mod quirks;
