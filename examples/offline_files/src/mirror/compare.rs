@@ -118,11 +118,12 @@ impl Scan<'_> {
     }
 
     pub(super) fn directory(&self, visit: &Visit, found: &mut Found, target: &TargetEntry<'_>, from: Entry) {
-        if self.root.is_to(&from) {
-            return self.monitor.warn(&visit.path.join(target.name), "is TO itself, and is not copied into itself");
+        let path = visit.path.join(target.name);
+        if let Some(itself) = part_of_target(visit, target, &from) {
+            return self.monitor.warn(&path, &format!("{itself}, and is not copied into itself"));
         }
-        let (path, file_system) = (visit.path.join(target.name).into(), visit.about.file_system.clone());
-        let pending = Pending { path, from, to: target.to, file_system };
+        let (file_system, lineage) = (visit.about.file_system.clone(), visit.about.lineage.clone());
+        let pending = Pending { path: path.into(), from, to: target.to, file_system, lineage };
         if !pending.exists() {
             found.touched = true;
             found.plan.creates += 1;
@@ -292,6 +293,16 @@ impl Found {
         if let Some(to) = target.to {
             self.checksum.remove(target.name, to.inode());
         }
+    }
+}
+
+/// Describes a directory of FROM that is also mounted in TO, as its own copy or as a directory that contains it; `None` for others.
+fn part_of_target(visit: &Visit, target: &TargetEntry<'_>, from: &Entry) -> Option<&'static str> {
+    let lineage = &visit.about.lineage;
+    let is_copy = || target.to.is_some_and(|to| to.id() == from.id());
+    match lineage.has_target(from) {
+        true if lineage.starts_with_target(from) => Some("is TO itself"),
+        has_target => (has_target || is_copy()).then_some("is a directory of TO"),
     }
 }
 

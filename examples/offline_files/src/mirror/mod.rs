@@ -21,6 +21,7 @@ mod file_system;
 mod file_systems;
 mod forest;
 mod jobs;
+mod lineage;
 mod listing;
 mod losses;
 mod monitor;

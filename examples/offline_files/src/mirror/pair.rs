@@ -27,8 +27,8 @@ pub(crate) struct Pair {
     pub(super) file_system: Arc<FileSystem>,
     pub(crate) file_systems: Arc<FileSystems>,
     pub(super) claims: Arc<Claims>,
-    /// The identities of the two roots.
-    pub(super) roots: [Option<FileId>; 2],
+    /// The identity of the root of FROM.
+    pub(super) root_id: Option<FileId>,
     /// The permissions that the system takes from new files and directories.
     pub(super) umask: Mode,
     /// `true` if new entries in this directory of TO inherit an access control list, or if that is unknown.
@@ -42,16 +42,15 @@ pub(crate) struct Pair {
 impl Pair {
     /// Opens a pair of directories whose copies keep the attributes `asked`.
     pub(crate) fn new(from: Directory, to: Directory, asked: Kept) -> Self {
-        let abouts = [&from, &to].map(|root| root.about().ok());
-        let device = abouts[1].map(|about| about.device()).unwrap_or_default();
+        let root_id = from.about().ok().map(|about| about.id());
+        let device = to.about().map(|about| about.device()).unwrap_or_default();
         let file_systems = Arc::new(FileSystems::new(asked));
         let file_system = file_systems.get(device, Path::new(""), &to);
-        let roots = abouts.map(|about| about.map(|about| about.id()));
         let gives_acls = to.gives_acls();
         let (jobs, trail_capacity) = (Arc::new(Jobs::new(0)), capacity_for(0));
         let claims = Arc::default();
         let umask = umask();
-        Self { from, to, asked, file_system, file_systems, claims, roots, umask, gives_acls, jobs, trail_capacity }
+        Self { from, to, asked, file_system, file_systems, claims, root_id, umask, gives_acls, jobs, trail_capacity }
     }
 
     /// This pair with at most `jobs` threads that work at the same time.
@@ -71,16 +70,11 @@ impl Pair {
         attributes.only_mode().filter(|mode| !gives_acls && (*mode & self.umask).is_empty())
     }
 
-    /// Returns `true` if `entry` is the root of TO, which may also be mounted in FROM.
-    pub(super) fn is_to(&self, entry: &Entry) -> bool {
-        self.roots[1] == Some(entry.id())
-    }
-
     /// Opens a directory in TO and returns its metadata. If it is locked, adds all permissions for its owner. Fails if it is the
     /// root of FROM, which may also be mounted in TO.
     pub(super) fn descend_in_target(&self, path: &Path) -> io::Result<(Directory, Entry)> {
         let (directory, about) = self.to.unlock_and_descend(path)?;
-        if self.roots[0] == Some(about.id()) {
+        if self.root_id == Some(about.id()) {
             return Err(io::Error::other("it is FROM itself"));
         }
         Ok((directory, about))

@@ -190,7 +190,7 @@ impl Scan<'_> {
         let difference = attributes.as_ref().map_or(Difference::None, |(_, difference)| *difference);
         let source = if failed { SourceDigest::UNKNOWN } else { source };
         if touched || difference != Difference::None {
-            let Pending { path, from, to, file_system } = visit.about;
+            let Pending { path, from, to, file_system, .. } = visit.about;
             let attributes = attributes.map(|(attributes, _)| attributes);
             let outcome = Expected::new(source, has_extra, checksum);
             let is_adjusted = difference == Difference::Attributes;
@@ -205,7 +205,7 @@ impl Scan<'_> {
     }
 
     fn digest(&self, visit: &Visit, source: SourceDigest, has_extra: bool) -> Option<u64> {
-        let Pending { path, from, to, file_system } = &visit.about;
+        let Pending { path, from, to, file_system, .. } = &visit.about;
         Both { path, from, to: to.as_ref()?, file_system }.digest(source, has_extra, self.began)
     }
 

@@ -1,6 +1,7 @@
 //! One directory on both sides.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use super::contents;
 use super::directory::Directory;
 use super::entry::{Entry, Kind};
 use super::file_system::FileSystem;
+use super::lineage::Lineage;
 use super::listing::Listing;
 use super::monitor::{Failure, FileContext, FileError, Monitor};
 use super::pair::Pair;
@@ -23,6 +25,8 @@ pub(super) struct Pending {
     pub(super) to: Option<Entry>,
     /// The file system of the directory in TO, and until it is open that of the one above.
     pub(super) file_system: Arc<FileSystem>,
+    /// The directories above it, and itself once it is open.
+    pub(super) lineage: Lineage,
 }
 
 /// A directory that is being compared.
@@ -56,18 +60,16 @@ impl Visit {
         let path: Arc<Path> = Path::new("").into();
         let from = root.from.about().file_context("cannot be read in FROM", &path)?;
         let to = root.to.about().file_context("cannot be read in TO", &path)?;
-        Self::open(root, Pending { path, from, to: Some(to), file_system: root.file_system.clone() })
+        let (file_system, lineage) = (root.file_system.clone(), Lineage::default());
+        Self::open(root, Pending { path, from, to: Some(to), file_system, lineage })
     }
 
     /// Opens a directory that exists in FROM and may exist in TO.
     pub(super) fn open(root: &Pair, mut about: Pending) -> Result<Self, FileError> {
         let path = about.path.clone();
         let from = root.from.descend(&path).file_context("cannot be opened in FROM", &path)?;
-        let to = about.exists().then(|| root.descend_in_target(&path)).transpose();
-        let to = to.file_context("cannot be opened in TO", &path)?.map(|(to, entry)| {
-            about.enter(root, &to, entry);
-            to
-        });
+        let to = about.exists().then(|| about.enter(root)).transpose().file_context("cannot be opened in TO", &path)?;
+        about.lineage = about.lineage.with(&about.from, about.to.as_ref().filter(|_| to.is_some()));
         Ok(Self { path, about, from, to })
     }
 
@@ -168,11 +170,16 @@ impl Pending {
         self.to.is_some_and(|to| to.kind == Kind::Directory)
     }
 
-    /// Adds what is known of the directory in TO once it is open as `to`.
-    fn enter(&mut self, root: &Pair, to: &Directory, entry: Entry) {
+    /// Opens the directory in TO.
+    fn enter(&mut self, root: &Pair) -> io::Result<Directory> {
+        let (to, entry) = root.descend_in_target(&self.path)?;
+        if self.lineage.has_source(&entry) {
+            return Err(io::Error::other("it is a directory of FROM"));
+        }
         if entry.device() != self.file_system.device {
-            self.file_system = root.file_systems.get(entry.device(), &self.path, to);
+            self.file_system = root.file_systems.get(entry.device(), &self.path, &to);
         }
         self.to = Some(entry);
+        Ok(to)
     }
 }

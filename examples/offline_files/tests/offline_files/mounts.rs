@@ -3,8 +3,9 @@
 use std::fs;
 
 use crate::attributes::set_acl;
+use crate::bad_input::with_mount;
 use crate::quirks::{Quirks, mount};
-use crate::trees::{Trees, chmod, file};
+use crate::trees::{Trees, chmod, file, snapshot};
 
 /// Trees with a file system with these options in `docs/disk` of TO; `None` if this machine cannot mount it.
 fn trees_with_disk(options: &[&str]) -> Option<(Quirks, Trees)> {
@@ -64,4 +65,38 @@ fn hard_links_into_a_file_system_mounted_in_the_target_settle() {
         fs::hard_link(trees.from.join("docs/a"), trees.from.join(name)).unwrap();
     }
     assert_settles(&trees, &["-H"]);
+}
+
+#[test]
+fn a_part_of_the_target_that_is_mounted_in_the_source_is_not_copied() {
+    // The last one is mounted at the place of its own copy.
+    for (what, place) in
+        [("docs", "docs/mnt"), ("docs", "docs/deep/er/mnt"), ("docs/deep", "docs/deep"), ("docs", "docs")]
+    {
+        let trees = Trees::full();
+        assert_eq!(trees.run(&[]).code, Some(0));
+        fs::create_dir_all(trees.from.join(place)).unwrap();
+        let before = snapshot(&trees.to.join(what)).into_keys().collect::<Vec<_>>();
+        with_mount(&trees.to.join(what), &trees.from.join(place), || {
+            for _ in 0..3 {
+                let output = trees.run(&["--json"]);
+                assert_eq!(output.code, Some(0), "{}", output.stdout);
+                assert!(output.stdout.contains("is a directory of TO, and is not copied into itself"), "{place}");
+            }
+        });
+        assert!(before.into_iter().eq(snapshot(&trees.to.join(what)).into_keys()), "{place}");
+    }
+}
+
+#[test]
+fn a_part_of_the_source_that_is_mounted_in_the_target_is_unchanged() {
+    let trees = Trees::full();
+    fs::create_dir_all(trees.to.join("docs/deep")).unwrap();
+    let before = snapshot(&trees.from);
+    with_mount(&trees.from.join("docs"), &trees.to.join("docs/deep"), || {
+        let output = trees.run(&["--delete", "--yes", "--json"]);
+        assert_eq!(output.code, Some(1), "{}", output.stdout);
+        assert!(output.stdout.contains("it is a directory of FROM"), "{}", output.stdout);
+    });
+    assert_eq!(snapshot(&trees.from), before);
 }
