@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
@@ -14,8 +14,10 @@ use super::attributes::Attributes;
 use super::copy::{Copied, copy_file, copy_link};
 use super::delete::{locate, remove_tree};
 use super::directory::Directory;
+use super::failures::Failures;
 use super::file_system::FileSystem;
 use super::forest::Forest;
+use super::leftovers::remove_leftovers;
 use super::monitor::{Done, Failure, FileContext, FileError, Monitor, Stopped, tolerate};
 use super::own_files::OwnFiles;
 use super::pair::Pair;
@@ -46,7 +48,9 @@ pub(crate) fn carry_out(
     let root = reopened.as_ref().unwrap_or(root);
     let in_sync = Mutex::new(std::mem::take(&mut plan.in_sync));
     let forest = Forest::of(&plan);
-    let run = Run { root, plan: &plan, forest: &forest, own_files, monitor, in_sync };
+    let failures = Failures::new(monitor);
+    let monitor: &dyn Monitor = &failures;
+    let run = Run { root, plan: &plan, forest: &forest, own_files, monitor, failures: &failures, in_sync };
     run.prepare()?;
     run.make_all()?;
     run.link_files()?;
@@ -71,6 +75,8 @@ struct Run<'a> {
     forest: &'a Forest,
     own_files: &'a OwnFiles,
     monitor: &'a dyn Monitor,
+    /// The same monitor.
+    failures: &'a Failures<'a>,
     in_sync: Mutex<ScanCache>,
 }
 
@@ -275,7 +281,11 @@ impl Run<'_> {
         };
         let finalized = directory.attributes.as_ref().map_or(Ok(()), finalize);
         let finalized = finalized.file_context("cannot set the permissions and time in TO", path);
-        let is_done = tolerate(self.monitor, finalized)?.is_some();
+        let is_done = match finalized {
+            // The directory fails for the same reason as an entry in it, which is reported.
+            Err(error) if self.failures.explain(path, &error.cause) => false,
+            finalized => tolerate(self.monitor, finalized)?.is_some(),
+        };
         if is_done && directory.is_adjusted {
             self.monitor.done(Done::Adjusted);
         }
@@ -319,33 +329,6 @@ fn batches(changes: &[Change]) -> Vec<Range<usize>> {
 /// Returns `true` if changes are divided into several batches.
 pub(super) fn is_large(changes: &[Change]) -> bool {
     batches(changes).len() > 1
-}
-
-/// Removes temporary files, except for those of another run. One warning names the first of these: any program may hold the lock.
-fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &dyn Monitor) -> Result<(), Stopped> {
-    let mut kept = None;
-    for path in leftovers {
-        monitor.advance(0)?;
-        if has_other_run(to, path) {
-            kept.get_or_insert(path);
-            continue;
-        }
-        let removed = locate(to, path)
-            .and_then(|(parent, name)| parent.remove(name).file_context("cannot be deleted in TO", path));
-        tolerate(monitor, removed)?;
-    }
-    if let Some(path) = kept {
-        monitor.warn(path, "temporary files are kept while a directory that contains them or TO is locked");
-    }
-    Ok(())
-}
-
-/// Returns `true` if another run mirrors into a directory that contains `path`, inside or outside TO.
-fn has_other_run(to: &Directory, path: &Path) -> bool {
-    let inner = path.ancestors().skip(1).filter(|ancestor| !ancestor.as_os_str().is_empty());
-    // A new handle, because the lock lasts as long as its handle.
-    let open = |path| locate(to, path).ok().and_then(|(parent, name)| parent.enter(name).ok());
-    inner.filter_map(open).chain(to.outer()).any(|directory| directory.is_locked())
 }
 
 /// Gives the file at `first` in TO a temporary name in the directory of `pair`.

@@ -1,6 +1,7 @@
 //! File systems and directories that are mounted in one of the two trees.
 
 use std::fs;
+use std::process::Command;
 
 use crate::attributes::set_acl;
 use crate::bad_input::with_mount;
@@ -99,4 +100,28 @@ fn a_part_of_the_source_that_is_mounted_in_the_target_is_unchanged() {
         assert!(output.stdout.contains("it is a directory of FROM"), "{}", output.stdout);
     });
     assert_eq!(snapshot(&trees.from), before);
+}
+
+#[test]
+fn a_target_that_is_mounted_read_only_is_one_error_for_each_file() {
+    let trees = Trees::full();
+    trees.run(&[]);
+    for name in ["docs/plan.txt", "docs/deep/er/empty"] {
+        file(&trees.from.join(name), "changed", 9);
+    }
+    chmod(&trees.from.join("docs/deep"), 0o775);
+    with_mount(&trees.to, &trees.to, || {
+        let mut mount = Command::new("mount");
+        assert!(mount.args(["-o", "remount,bind,ro"]).arg(&trees.to).status().unwrap().success());
+        let output = trees.run(&["--json"]);
+        let docs = output.item("docs");
+        let mut paths: Vec<_> = docs["errors"].as_array().unwrap().iter().map(|error| error["path"].clone()).collect();
+        paths.sort_by_key(ToString::to_string);
+        assert_eq!(
+            (output.code, paths),
+            (Some(1), vec!["docs/deep".into(), "docs/deep/er/empty".into(), "docs/plan.txt".into()])
+        );
+    });
+    assert_eq!(trees.run(&[]).code, Some(0));
+    assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
