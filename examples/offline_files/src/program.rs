@@ -19,26 +19,46 @@ use crate::handler::{OfflineFiles, Parts};
 use crate::mirror::{Extent, FileSystems, OwnFiles};
 use crate::part::Diagnostic;
 use crate::paths::{self, PathError};
+use crate::refusal::Refusal;
 use crate::report::{Interrupted, Report};
 use crate::roots::Roots;
 use crate::screen::{Blank, Screen, screen};
 use crate::signals::Signals;
 use crate::state;
 
-/// Runs the program. An error that prevents the run is printed in one line.
+/// Runs the program. An error that prevents the run is printed in one line, or as a document with `--json`.
 pub(crate) fn main() -> ExitCode {
     let args = match Args::read() {
         Ok(args) => args,
         Err(code) => return code,
     };
-    mirror(&args).unwrap_or_else(|error| {
-        print_error(&format!("{error:#}"));
-        let usage_error = error.downcast_ref().is_some_and(PathError::is_usage_error);
-        ExitCode::from(if usage_error { 2 } else { 1 })
-    })
+    let (text, code) = match mirror(&args) {
+        Ok(report) if args.json => (report.to_json(), report.exit_code()),
+        Ok(report) => (Ok(report.to_string()), report.exit_code()),
+        Err(error) if args.json => (Refusal::new(&error).to_json(), exit_code(&error)),
+        Err(error) => {
+            print_error(&format!("{error:#}"));
+            return exit_code(&error);
+        }
+    };
+    let printed = text.map_err(io::Error::from).and_then(|text| print_report(&text));
+    printed.map_or_else(
+        |error| {
+            print_error(&format!("cannot write the report: {error}"));
+            ExitCode::FAILURE
+        },
+        |()| code,
+    )
 }
 
-fn mirror(args: &Args) -> SyncResult<ExitCode> {
+/// The exit code of a run that did not begin.
+fn exit_code(error: &syncmgr::anyhow::Error) -> ExitCode {
+    let is_usage_error = error.downcast_ref().is_some_and(PathError::is_usage_error);
+    ExitCode::from(if is_usage_error { 2 } else { 1 })
+}
+
+/// Carries out one run.
+fn mirror(args: &Args) -> SyncResult<Report> {
     raise_open_files();
     let paths = paths::check(&args.from, &args.to)?;
     // The state is opened first: if another run has it open, TO must not change.
@@ -58,10 +78,7 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
     // Dropping the runtime would wait for blocking work, even for abandoned work that is stuck.
     runtime.shutdown_background();
     file_systems.remove_samples();
-    let report = report?.with_detail(args.detail());
-    let text = if args.json { report.to_json()? } else { report.to_string() };
-    print_report(&text).context("cannot write the report")?;
-    Ok(report.exit_code())
+    Ok(report?.with_detail(args.detail()))
 }
 
 /// Prints the report. That nobody wants to read it does not change the result of the run.
