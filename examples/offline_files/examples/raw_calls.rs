@@ -97,7 +97,8 @@ mod raw {
                 Err(Errno::EXIST) => false,
                 result => result.map(|()| true)?,
             };
-            let pair = Arc::new(Pair { from: open_directory(&from)?, to: open_directory(&to)?, paths: (from, to), is_new });
+            let pair =
+                Arc::new(Pair { from: open_directory(&from)?, to: open_directory(&to)?, paths: (from, to), is_new });
             let mut names = Vec::with_capacity(BATCH);
             for entry in Dir::read_from(&pair.from)? {
                 let name = entry?.file_name().to_owned();
@@ -119,7 +120,9 @@ mod raw {
                     self.push(Job::Directory(below(&pair.paths.0), below(&pair.paths.1)));
                     Ok(())
                 }
-                FileType::RegularFile if pair.is_new || is_changed(pair, name, &original) => copy_file(pair, name, &original),
+                FileType::RegularFile if pair.is_new || is_changed(pair, name, &original) => {
+                    copy_file(pair, name, &original)
+                }
                 _ => Ok(()),
             }
         }

@@ -155,18 +155,34 @@ pub(crate) fn held_message(own: Tally, whole: Tally, violation: &GuardViolation)
         ),
         violation if deletes == 0 => format!("{violation}; no entry would be deleted; use --yes to continue"),
         violation => format!(
-            "nothing was deleted: {violation}, and {deletes} of {existing} entries in TO would be deleted; \
-             use --yes to delete them"
+            "nothing was deleted: {violation}, and {deletes} of {existing} {} in TO would be deleted; \
+             use --yes to delete {}",
+            if existing == 1 { "entry" } else { "entries" },
+            them(deletes)
         ),
     }
 }
 
 /// Asks the user about the deletion of everything in TO. Returns the error unless the user allows it.
 pub(crate) fn emptied_message(item: &ItemContext, own: Tally) -> Option<String> {
-    const CHOICES: [&str; 2] = ["delete them", "keep them"];
-    let question = format!("FROM has none of the {} entries in TO", own.existing);
+    const CHOICES: [&str; 2] = ["delete", "keep"];
+    let question = emptied_question(own.existing);
     let answer = item.decide("emptied", &question, &CHOICES);
-    (answer != Some(CHOICES[0])).then(|| format!("nothing was changed: {question}; use --yes to delete them"))
+    let delete = || format!("nothing was changed: {question}; use --yes to delete {}", them(own.existing));
+    (answer != Some(CHOICES[0])).then(delete)
+}
+
+/// The question about a TO with this number of entries, none of which FROM has.
+fn emptied_question(existing: u64) -> String {
+    match existing {
+        1 => "FROM does not have the only entry in TO".into(),
+        _ => format!("FROM has none of the {existing} entries in TO"),
+    }
+}
+
+/// The pronoun for this number of entries.
+fn them(count: u64) -> &'static str {
+    if count == 1 { "it" } else { "them" }
 }
 
 #[cfg(test)]
@@ -179,6 +195,16 @@ mod tests {
         assert_eq!(policy(Deletions::Guarded), UnattendedPolicy::Refuse);
         assert_eq!(policy(Deletions::Never), UnattendedPolicy::Allow);
         assert_eq!(policy(Deletions::Always), UnattendedPolicy::Allow);
+    }
+
+    #[test]
+    fn one_entry_that_would_be_deleted_is_singular() {
+        assert_eq!(emptied_question(1), "FROM does not have the only entry in TO");
+        assert_eq!(emptied_question(2), "FROM has none of the 2 entries in TO");
+        let empty = GuardViolation::SideEmpty { side: "FROM".into(), before: 20 };
+        let one = Tally { deletes: 1, extra: 1, existing: 1, files: 0 };
+        let message = held_message(one, one, &empty);
+        assert!(message.ends_with("1 of 1 entry in TO would be deleted; use --yes to delete it"), "{message}");
     }
 
     #[test]

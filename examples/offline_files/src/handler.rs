@@ -8,7 +8,7 @@ use syncmgr::prelude::*;
 use syncmgr::store::{SqliteStore, StateStore};
 
 use crate::guard::Deletions;
-use crate::mirror::{self, Extent, OwnFiles, Pair, Sample, ScanCache};
+use crate::mirror::{self, Extent, FileSystems, OwnFiles, Pair, ScanCache};
 use crate::part::Part;
 use crate::record::{LoadedRecord, Record, RecordMode};
 use crate::roots::{RootIds, Roots};
@@ -102,9 +102,9 @@ impl OfflineFiles {
         self.parts.clone()
     }
 
-    /// The sample, which knows at the end what TO cannot store.
-    pub(crate) fn sample(&self) -> Arc<Sample> {
-        self.pair.sample.clone()
+    /// The file systems of TO, which know at the end what they cannot store.
+    pub(crate) fn file_systems(&self) -> Arc<FileSystems> {
+        self.pair.file_systems.clone()
     }
 
     fn part(&self, item: &ItemContext) -> &Arc<Part> {

@@ -39,6 +39,8 @@ mod program;
 #[cfg(unix)]
 mod record;
 #[cfg(unix)]
+mod refusal;
+#[cfg(unix)]
 mod report;
 #[cfg(unix)]
 mod roots;

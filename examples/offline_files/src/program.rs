@@ -16,29 +16,49 @@ use tokio::runtime::{Builder, Runtime};
 use crate::args::Args;
 use crate::guard::KnownDisks;
 use crate::handler::{OfflineFiles, Parts};
-use crate::mirror::{Extent, OwnFiles, Sample};
+use crate::mirror::{Extent, FileSystems, OwnFiles};
 use crate::part::Diagnostic;
 use crate::paths::{self, PathError};
+use crate::refusal::Refusal;
 use crate::report::{Interrupted, Report};
 use crate::roots::Roots;
 use crate::screen::{Blank, Screen, screen};
 use crate::signals::Signals;
 use crate::state;
 
-/// Runs the program. An error that prevents the run is printed in one line.
+/// Runs the program. An error that prevents the run is printed in one line, or as a document with `--json`.
 pub(crate) fn main() -> ExitCode {
     let args = match Args::read() {
         Ok(args) => args,
         Err(code) => return code,
     };
-    mirror(&args).unwrap_or_else(|error| {
-        print_error(&format!("{error:#}"));
-        let usage_error = error.downcast_ref().is_some_and(PathError::is_usage_error);
-        ExitCode::from(if usage_error { 2 } else { 1 })
-    })
+    let (text, code) = match mirror(&args) {
+        Ok(report) if args.json => (report.to_json(), report.exit_code()),
+        Ok(report) => (Ok(report.to_string()), report.exit_code()),
+        Err(error) if args.json => (Refusal::new(&error).to_json(), exit_code(&error)),
+        Err(error) => {
+            print_error(&format!("{error:#}"));
+            return exit_code(&error);
+        }
+    };
+    let printed = text.map_err(io::Error::from).and_then(|text| print_report(&text));
+    printed.map_or_else(
+        |error| {
+            print_error(&format!("cannot write the report: {error}"));
+            ExitCode::FAILURE
+        },
+        |()| code,
+    )
 }
 
-fn mirror(args: &Args) -> SyncResult<ExitCode> {
+/// The exit code of a run that did not begin.
+fn exit_code(error: &syncmgr::anyhow::Error) -> ExitCode {
+    let is_usage_error = error.downcast_ref().is_some_and(PathError::is_usage_error);
+    ExitCode::from(if is_usage_error { 2 } else { 1 })
+}
+
+/// Carries out one run.
+fn mirror(args: &Args) -> SyncResult<Report> {
     raise_open_files();
     let paths = paths::check(&args.from, &args.to)?;
     // The state is opened first: if another run has it open, TO must not change.
@@ -51,17 +71,14 @@ fn mirror(args: &Args) -> SyncResult<ExitCode> {
     let pair = paths.open(args.kept())?;
     let roots = disks.recognize(Roots::of(&pair, &paths.from, &paths.to));
     let handler = OfflineFiles::new(pair, roots, args.options(own_files, store.clone())).context("cannot list FROM")?;
-    let sample = handler.sample();
+    let file_systems = handler.file_systems();
     let runtime = runtime().context("cannot start")?;
     let mut screen = if args.json { Box::new(Blank) } else { screen(handler.parts()) };
     let report = runtime.block_on(run(handler, args.deletions().policy(), store, screen.as_mut()));
     // Dropping the runtime would wait for blocking work, even for abandoned work that is stuck.
     runtime.shutdown_background();
-    sample.remove();
-    let report = report?.with_detail(args.detail());
-    let text = if args.json { report.to_json()? } else { report.to_string() };
-    print_report(&text).context("cannot write the report")?;
-    Ok(report.exit_code())
+    file_systems.remove_samples();
+    Ok(report?.with_detail(args.detail()))
 }
 
 /// Prints the report. That nobody wants to read it does not change the result of the run.
@@ -105,7 +122,7 @@ async fn run(
     store: Option<SqliteStore>,
     screen: &mut dyn Screen,
 ) -> SyncResult<Report> {
-    let (parts, sample) = (handler.parts(), handler.sample());
+    let (parts, file_systems) = (handler.parts(), handler.file_systems());
     let state = store.as_ref().map(|store| store.path().to_owned());
     let signals = Signals::new()?;
     let builder = SyncManager::builder().guards(guards);
@@ -118,14 +135,14 @@ async fn run(
     let session = manager.session(Trigger::Manual).start()?;
     let interrupted = watch(&session, screen, signals).await;
     let ended = session.finish().await;
-    warn_of_losses(&parts, &sample);
+    warn_of_losses(&parts, &file_systems);
     Ok(Report::new(&ended, &parts, interrupted, state))
 }
 
 /// Adds a warning about what TO cannot store to the top level, the only item that every run has.
-fn warn_of_losses(parts: &Parts, sample: &Sample) {
+fn warn_of_losses(parts: &Parts, file_systems: &FileSystems) {
     let top = parts.values().find(|part| part.extent == Extent::TopLevel);
-    if let Some((part, text)) = top.zip(sample.report()) {
+    if let Some((part, text)) = top.zip(file_systems.report()) {
         part.result().warnings.push(Diagnostic::new(part.path(), text));
     }
 }

@@ -21,7 +21,8 @@ pub(crate) enum StateChoice {
     File(PathBuf),
 }
 
-/// An error that prevents the use of the state. The state and TO are unchanged.
+/// An error that prevents the use of the state. The state and TO are unchanged, except for the lock file of a state that can be judged
+/// only by its contents.
 #[derive(Debug)]
 pub(crate) enum StateError {
     /// The user has no directory for state files.
@@ -43,7 +44,17 @@ pub(crate) fn open(choice: &StateChoice, from: &Path, to: &Path) -> Result<Optio
             file
         }
     };
-    SqliteStore::open(file).map(Some).map_err(StateError::Open)
+    check(&file).and_then(|()| SqliteStore::open(file)).map(Some).map_err(StateError::Open)
+}
+
+/// Refuses what the store would refuse only after it has made its lock file, which may be in TO.
+fn check(file: &Path) -> Result<(), StoreError> {
+    let (about, path) = (file.symlink_metadata(), file.to_owned());
+    match about.map(|about| about.file_type()) {
+        Ok(kind) if kind.is_symlink() => Err(StoreError::Symlink { path }),
+        Ok(kind) if !kind.is_file() => Err(StoreError::NotAFile { path }),
+        _ => Ok(()),
+    }
 }
 
 impl fmt::Display for StateError {
@@ -53,15 +64,18 @@ impl fmt::Display for StateError {
             Self::CreateDirectory(file, error) => {
                 write!(f, "cannot create the directory of the state file {}: {error}", EscapedPath(file))
             }
-            Self::Open(error) => {
-                // The store can only advise to choose another file.
-                let text =
-                    error.to_string().replace(", or choose another file", "").replace("; choose another file", "");
-                write!(f, "cannot use the state: {}", Escaped(&text))
-            }
+            Self::Open(error) => write!(f, "cannot use the state: {}", Escaped(&without_choice(&error.to_string()))),
         }?;
         f.write_str("; choose a file with --state FILE, or use --no-state")
     }
+}
+
+/// The text of an error without the advice to choose another file, which the store can give only without the name of the option.
+fn without_choice(text: &str) -> String {
+    if let Some((text, _)) = text.rsplit_once("; choose ") {
+        return text.into();
+    }
+    text.rsplit_once(", or choose ").map_or_else(|| text.into(), |(text, _)| text.into())
 }
 
 impl std::error::Error for StateError {}

@@ -121,7 +121,9 @@ impl Contents {
         let stored = self.handlers.entry(handler).or_default();
         change(stored);
         self.log_limit.set(handler, stored.log.bytes());
-        while let Some((largest, stored)) = self.log_limit.exceeded_by().and_then(|handler| Some((handler, self.handlers.get_mut(&handler)?))) {
+        while let Some((largest, stored)) =
+            self.log_limit.exceeded_by().and_then(|handler| Some((handler, self.handlers.get_mut(&handler)?)))
+        {
             stored.log.remove_oldest();
             self.log_limit.set(largest, stored.log.bytes());
         }

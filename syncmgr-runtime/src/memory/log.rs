@@ -142,7 +142,9 @@ fn size(entry: &LogEntry) -> usize {
     const PLACE: usize = 2 * size_of::<(u64, Stored)>();
     let question = match &entry.action {
         Some(Action::Decide(question)) => {
-            size_of::<Question>() + question.text.len() + question.choices.iter().map(|choice| choice.len()).sum::<usize>()
+            size_of::<Question>()
+                + question.text.len()
+                + question.choices.iter().map(|choice| choice.len()).sum::<usize>()
         }
         _ => 0,
     };

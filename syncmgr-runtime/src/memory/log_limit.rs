@@ -25,7 +25,8 @@ impl Default for LogLimit {
 impl LogLimit {
     /// Sets the size of the log of a handler.
     pub(super) fn set(&mut self, handler: HandlerId, size: usize) {
-        let before = if size == 0 { self.sizes.remove(&handler) } else { self.sizes.insert(handler, size) }.unwrap_or(0);
+        let before =
+            if size == 0 { self.sizes.remove(&handler) } else { self.sizes.insert(handler, size) }.unwrap_or(0);
         self.by_size.remove(&(before, handler));
         if size > 0 {
             self.by_size.insert((size, handler));

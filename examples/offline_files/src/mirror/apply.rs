@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
@@ -14,8 +14,11 @@ use super::attributes::Attributes;
 use super::copy::{Copied, copy_file, copy_link};
 use super::delete::{locate, remove_tree, warn_of_kept};
 use super::directory::Directory;
+use super::failures::Failures;
+use super::file_system::FileSystem;
 use super::forest::Forest;
-use super::monitor::{Done, Failure, FileContext, FileError, Monitor, Stopped, Watch, tolerate};
+use super::leftovers::remove_leftovers;
+use super::monitor::{Done, Failure, FileContext, FileError, Monitor, Stopped, tolerate};
 use super::narrow::narrow_file;
 use super::own_files::OwnFiles;
 use super::pair::Pair;
@@ -46,7 +49,7 @@ pub(crate) fn carry_out(
     let root = reopened.as_ref().unwrap_or(root);
     let in_sync = Mutex::new(std::mem::take(&mut plan.in_sync));
     let forest = Forest::of(&plan);
-    let monitor = &Watch::new(monitor);
+    let monitor = &Failures::new(monitor);
     let run = Run { root, plan: &plan, forest: &forest, own_files, monitor, in_sync };
     run.prepare()?;
     run.make_all()?;
@@ -69,7 +72,7 @@ struct Run<'a> {
     plan: &'a Plan,
     forest: &'a Forest,
     own_files: &'a OwnFiles,
-    monitor: &'a Watch<'a>,
+    monitor: &'a Failures<'a>,
     in_sync: Mutex<ScanCache>,
 }
 
@@ -116,7 +119,7 @@ impl Run<'_> {
             Task::Make(index) => self.make(index, queue),
             Task::Change(index, range) => {
                 let directory = &self.plan.directories[index];
-                let pair = self.root.tolerate(self.monitor, self.root.descend(&directory.path))?;
+                let pair = self.root.tolerate(self.monitor, self.open(directory))?;
                 pair.map_or(Ok(()), |pair| self.change(directory, &pair, &directory.changes[range]))
             }
         })
@@ -137,7 +140,8 @@ impl Run<'_> {
             let path = &directory.path;
             let from = self.root.from.descend(path).file_context("cannot be opened in FROM", path);
             if let Some(from) = self.root.tolerate(self.monitor, from)? {
-                let pair = Pair { from, to: to.clone(), gives_acls, ..self.root.clone() };
+                let file_system = directory.file_system.clone();
+                let pair = Pair { from, to: to.clone(), file_system, gives_acls, ..self.root.clone() };
                 self.change(directory, &pair, &directory.changes)?;
             }
         }
@@ -152,7 +156,7 @@ impl Run<'_> {
             return to.descend(path).file_context("cannot be opened in TO", path);
         };
         if planned.exists() {
-            let prepare = |directory| self.root.prepare(&directory, attributes).map(|()| directory);
+            let prepare = |directory| planned.file_system.prepare(&directory, attributes).map(|()| directory);
             return to.descend(path).and_then(prepare).file_context("cannot set the permissions in TO", path);
         }
         let (parent, name) = locate(to, path)?;
@@ -180,6 +184,11 @@ impl Run<'_> {
         self.root.creation_mode(attributes, gives_acls)
     }
 
+    /// Opens a directory that exists on both sides.
+    fn open(&self, directory: &PlannedDirectory) -> Result<Pair, FileError> {
+        Ok(Pair { file_system: directory.file_system.clone(), ..self.root.descend(&directory.path)? })
+    }
+
     /// Makes some changes in `directory`, which is open as `pair`.
     fn change(&self, directory: &PlannedDirectory, pair: &Pair, changes: &[Change]) -> Result<(), Stopped> {
         for change in changes.iter().filter(|change| !change.is_link() && !change.removes_entries()) {
@@ -196,7 +205,7 @@ impl Run<'_> {
 
     /// Makes a change in a directory that is opened for it.
     fn change_alone(&self, directory: &PlannedDirectory, change: &Change) -> Result<(), Stopped> {
-        let Some(pair) = self.root.tolerate(self.monitor, self.root.descend(&directory.path))? else { return Ok(()) };
+        let Some(pair) = self.root.tolerate(self.monitor, self.open(directory))? else { return Ok(()) };
         match &change.action {
             Action::LinkTo(first) => self.link(directory, &pair, change, first),
             _ => self.make_change(directory, &pair, change),
@@ -297,14 +306,18 @@ impl Run<'_> {
     fn finalize(&self, index: usize, to: &Directory) -> Result<(), Stopped> {
         self.monitor.advance(0)?;
         let directory = &self.plan.directories[index];
-        let PlannedDirectory { path, from, .. } = directory;
+        let PlannedDirectory { path, from, file_system, .. } = directory;
         let finalize = |attributes| {
             let created = to.about()?;
-            self.root.finalize_new(to, attributes, from, (self.creation_mode(index), &created))
+            file_system.finalize_new(to, attributes, from, (self.creation_mode(index), &created))
         };
         let finalized = directory.attributes.as_ref().map_or(Ok(()), finalize);
         let finalized = finalized.file_context("cannot set the permissions and time in TO", path);
-        let is_done = tolerate(self.monitor, finalized)?.is_some();
+        let is_done = match finalized {
+            // The directory fails for the same reason as an entry in it, which is reported.
+            Err(error) if self.monitor.explain(path, &error.cause) => false,
+            finalized => tolerate(self.monitor, finalized)?.is_some(),
+        };
         if is_done && directory.is_adjusted {
             self.monitor.done(Done::Adjusted);
         }
@@ -317,12 +330,13 @@ impl Run<'_> {
     }
 
     /// The digest of a directory in which all changes were made; `None` if other programs have changed it in TO meanwhile.
-    fn digest(&self, PlannedDirectory { path, from, outcome, .. }: &PlannedDirectory, to: &Directory) -> Option<u64> {
+    fn digest(&self, directory: &PlannedDirectory, to: &Directory) -> Option<u64> {
+        let PlannedDirectory { path, from, file_system, outcome, .. } = directory;
         let about = outcome.is_complete().then(|| to.about().ok()).flatten()?;
-        let both = Both { path, from, to: &about };
-        let digest = both.digest(outcome.source, self.root.kept, outcome.has_extra, self.plan.began?)?;
+        let both = Both { path, from, to: &about, file_system };
+        let digest = both.digest(outcome.source, outcome.has_extra, self.plan.began?)?;
         let own_names = self.own_files.names_in(path, from, Some(&about)).iter().map(OsString::as_os_str);
-        let hidden: Vec<_> = own_names.chain([self.root.sample.name()]).collect();
+        let hidden: Vec<_> = own_names.chain([self.root.file_systems.sample_name()]).collect();
         outcome.matches(to.list(&hidden).ok()?.checksum).then_some(digest)
     }
 }
@@ -351,33 +365,6 @@ pub(super) fn is_large(changes: &[Change]) -> bool {
     batches(changes).len() > 1
 }
 
-/// Removes temporary files, except for those of another run. One warning names the first of these: any program may hold the lock.
-fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &dyn Monitor) -> Result<(), Stopped> {
-    let mut kept = None;
-    for path in leftovers {
-        monitor.advance(0)?;
-        if has_other_run(to, path) {
-            kept.get_or_insert(path);
-            continue;
-        }
-        let removed = locate(to, path)
-            .and_then(|(parent, name)| parent.remove(name).file_context("cannot be deleted in TO", path));
-        tolerate(monitor, removed)?;
-    }
-    if let Some(path) = kept {
-        monitor.warn(path, "temporary files are kept while a directory that contains them or TO is locked");
-    }
-    Ok(())
-}
-
-/// Returns `true` if another run mirrors into a directory that contains `path`, inside or outside TO.
-fn has_other_run(to: &Directory, path: &Path) -> bool {
-    let inner = path.ancestors().skip(1).filter(|ancestor| !ancestor.as_os_str().is_empty());
-    // A new handle, because the lock lasts as long as its handle.
-    let open = |path| locate(to, path).ok().and_then(|(parent, name)| parent.enter(name).ok());
-    inner.filter_map(open).chain(to.outer()).any(|directory| directory.is_locked())
-}
-
 /// Gives the file at `first` in TO a temporary name in the directory of `pair`.
 fn link_file<'a>(root: &Pair, pair: &'a Pair, first: &Path, source: u64) -> io::Result<Copied<'a>> {
     let (parent, name) = locate(&root.to, first).map_err(|error| error.cause)?;
@@ -393,7 +380,8 @@ fn common_inode(root: &Pair, pair: &Pair, name: &OsStr, first: &Path) -> Option<
 }
 
 fn set_attributes(pair: &Pair, name: &OsStr, attributes: &Attributes) -> io::Result<()> {
-    attributes.apply(pair.to.open_file(name)?, pair.kept, &pair.sample)
+    let FileSystem { kept, sample, .. } = &*pair.file_system;
+    attributes.apply(pair.to.open_file(name)?, *kept, sample)
 }
 
 /// Names the entry that has the free name `name` after all, if it has another spelling.

@@ -47,7 +47,7 @@ impl Kept {
         [acls, owners, extended, hard_links].into_iter().fold(0, |bits, bit| 2 * bits + u8::from(bit))
     }
 
-    /// These attributes without the ones that TO, the directory `to`, cannot store. Permissions and owners are tried only when they
+    /// These attributes without the ones that the file system of `to` cannot store. Permissions and owners are tried only when they
     /// differ.
     pub(super) fn storable_in(self, to: &Directory) -> Self {
         let has = |name| extended::get(Place::Open(to.as_fd()), name) != Err(Errno::NOTSUP);
@@ -206,6 +206,8 @@ fn least_permissions(acl: &[u8]) -> [u16; 2] {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::mirror::pair::Pair;
     use crate::mirror::skip::skip;
@@ -223,7 +225,7 @@ mod tests {
         fchmod(&file, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH).unwrap();
         let (mode, extended) = (Mode::RUSR, BTreeMap::from([(c"user.too-large".to_owned(), vec![0; 1 << 20])]));
         let attributes = Attributes { mode, owner: None, is_directory: false, extended };
-        let _ = attributes.apply(&file, Kept::default(), &Sample::new(directory));
+        let _ = attributes.apply(&file, Kept::default(), &Sample::new(directory, "sample".into(), Arc::default()));
         let mode = Mode::from_raw_mode(fstat(&file).unwrap().st_mode);
         assert!(!mode.intersects(Mode::RWXG | Mode::RWXO), "{mode:?}");
     }
@@ -241,12 +243,12 @@ mod tests {
         }
         let pair = Pair::new(directory.clone(), directory.clone(), Kept { acls: true, ..Kept::default() });
         let about = directory.about().unwrap();
-        let same = Attributes::of(&directory, &about, pair.kept).unwrap();
-        pair.prepare(&directory, &same).unwrap();
+        let same = Attributes::of(&directory, &about, pair.file_system.kept).unwrap();
+        pair.file_system.prepare(&directory, &same).unwrap();
         assert_eq!(directory.about().unwrap().mode, about.mode);
         extended::remove(directory.as_fd(), ACL).unwrap();
         fchmod(&directory, about.mode).unwrap();
-        pair.prepare(&directory, &same).unwrap();
+        pair.file_system.prepare(&directory, &same).unwrap();
         let mode = directory.about().unwrap().mode;
         assert!(!mode.intersects(Mode::RWXG), "without the ACL it gave the group more");
     }

@@ -10,9 +10,9 @@ use rustix::fs::FileType;
 use super::apply::collision;
 use super::delete::{self, count_tree};
 use super::entry::{Entry, Kind, describe};
+use super::file_system::FileSystem;
 use super::listing::Checksum;
 use super::monitor::{Failure, FileContext, FileError, Monitor};
-use super::pair::Pair;
 use super::plan::{Action, Change, Deletion, Occupant, Plan, Respelling};
 use super::scan::{ExtraEntries, Scan};
 use super::scan_cache::SourceDigest;
@@ -118,12 +118,14 @@ impl Scan<'_> {
     }
 
     pub(super) fn directory(&self, visit: &Visit, found: &mut Found, target: &TargetEntry<'_>, from: Entry) {
-        if self.root.is_to(&from) {
-            return self.monitor.warn(&visit.path.join(target.name), "is TO itself, and is not copied into itself");
+        let path = visit.path.join(target.name);
+        if let Some(itself) = part_of_target(visit, target, &from) {
+            return self.monitor.warn(&path, &format!("{itself}, and is not copied into itself"));
         }
-        let path: Arc<Path> = visit.path.join(target.name).into();
+        let path: Arc<Path> = path.into();
         let is_moved = self.is_moved(visit, &path, &from);
-        let pending = Pending { path, from, to: target.to, is_moved };
+        let (file_system, lineage) = (visit.about.file_system.clone(), visit.about.lineage.clone());
+        let pending = Pending { path, from, to: target.to, is_moved, file_system, lineage };
         if !pending.exists() {
             found.touched = true;
             found.plan.creates += 1;
@@ -140,13 +142,13 @@ impl Scan<'_> {
         target: &TargetEntry<'_>,
         from: Entry,
     ) -> Result<(), Failure> {
-        let has_links = self.has_links(&from);
-        let action = match has_links.then(|| self.links.find(&from)).flatten() {
+        let (has_links, device) = (self.has_links(&from), visit.about.file_system.device);
+        let action = match has_links.then(|| self.links.find(&from, device)).flatten() {
             Some(first) => first.link_for(target),
             None => self.file_action(visit, target, &from)?,
         };
         if has_links {
-            self.links.add(&from, visit.path.join(target.name), target.to, action.as_ref());
+            self.links.add((&from, device), visit.path.join(target.name), target.to, action.as_ref());
         }
         match action {
             Some(action) => self.change(visit, found, (index, &from), target, action)?,
@@ -157,13 +159,13 @@ impl Scan<'_> {
 
     /// Returns `true` if the names of `from` are to be links of one file in TO.
     pub(super) fn has_links(&self, from: &Entry) -> bool {
-        self.root.kept.hard_links && from.names > 1 && from.kind == Kind::File
+        self.root.asked.hard_links && from.names > 1 && from.kind == Kind::File
     }
 
     /// The action that makes a file in TO equal to `from`; `None` if it is equal.
     fn file_action(&self, visit: &Visit, target: &TargetEntry<'_>, from: &Entry) -> Result<Option<Action>, Failure> {
         let copy = Some(Action::CopyFile(from.size));
-        let Some(to) = target.to.filter(|to| self.is_alike(from, to)) else { return Ok(copy) };
+        let Some(to) = target.to.filter(|to| is_alike(visit, from, to)) else { return Ok(copy) };
         let is_suspect = visit.about.is_moved || self.may_have_changed(from);
         // A file that cannot be read fails when it is copied, and its copy then gets no more permissions than it has.
         let is_equal = || match visit.same_contents(target.name, self.monitor) {
@@ -173,7 +175,7 @@ impl Scan<'_> {
         if is_suspect && !is_equal()? {
             return Ok(copy);
         }
-        let attributes = visit.new_attributes(target.name, from, &to, self.root)?;
+        let attributes = visit.new_attributes(target.name, from, &to)?;
         // Another name of the file in TO, as in a snapshot, keeps its attributes.
         let is_shared = to.names > 1 && !self.has_links(from);
         Ok(attributes.and_then(|new| if is_shared { copy } else { Some(Action::SetAttributes(Box::new(new))) }))
@@ -204,18 +206,13 @@ impl Scan<'_> {
         target: &TargetEntry<'_>,
         from: Entry,
     ) -> Result<(), Failure> {
-        let Pair { kept, sample, .. } = self.root;
+        let FileSystem { kept, sample, .. } = &*visit.about.file_system;
         let owned = |to: &Entry| !kept.owners || to.owner == from.owner || !sample.keeps_owners();
-        if target.to.is_some_and(|to| self.is_alike(&from, &to) && owned(&to)) && visit.same_target(target.name)? {
+        if target.to.is_some_and(|to| is_alike(visit, &from, &to) && owned(&to)) && visit.same_target(target.name)? {
             found.plan.unchanged += 1;
             return Ok(());
         }
         self.change(visit, found, (index, &from), target, Action::MakeLink(Box::new(from)))
-    }
-
-    /// Returns `true` if kind, size and time are equal, as far as TO stores times.
-    fn is_alike(&self, from: &Entry, to: &Entry) -> bool {
-        to.resembles(from) && self.root.sample.same_time(from, to)
     }
 
     fn change(
@@ -317,6 +314,21 @@ impl Found {
             self.checksum.remove(target.name, to.inode());
         }
     }
+}
+
+/// Describes a directory of FROM that is also mounted in TO, as its own copy or as a directory that contains it; `None` for others.
+fn part_of_target(visit: &Visit, target: &TargetEntry<'_>, from: &Entry) -> Option<&'static str> {
+    let lineage = &visit.about.lineage;
+    let is_copy = || target.to.is_some_and(|to| to.id() == from.id());
+    match lineage.has_target(from) {
+        true if lineage.starts_with_target(from) => Some("is TO itself"),
+        has_target => (has_target || is_copy()).then_some("is a directory of TO"),
+    }
+}
+
+/// Returns `true` if kind, size and time are equal, as far as TO stores times.
+fn is_alike(visit: &Visit, from: &Entry, to: &Entry) -> bool {
+    to.resembles(from) && visit.about.file_system.sample.same_time(from, to)
 }
 
 /// The error for a name that TO does not distinguish from `other`, which FROM also has.

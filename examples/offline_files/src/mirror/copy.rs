@@ -80,8 +80,9 @@ fn copy_once<'a>(
     let source = pair.from.open_file(name).file_context("cannot be opened in FROM", path)?;
     let before = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
     wait_until_settled(&before, monitor);
-    let attributes = Attributes::of(&source, &before, pair.kept).file_context("cannot be read in FROM", path)?;
-    let attributes = pair.for_copy(attributes);
+    let attributes =
+        Attributes::of(&source, &before, pair.file_system.kept).file_context("cannot be read in FROM", path)?;
+    let attributes = pair.file_system.for_copy(attributes);
     let mode = pair.creation_mode(&attributes, pair.gives_acls);
     let create = |name: &OsStr| pair.to.create_file(name, mode.unwrap_or(Mode::RUSR | Mode::WUSR));
     let (temporary, target) = Temporary::create(&pair.to, create).file_context("cannot be written in TO", path)?;
@@ -91,7 +92,7 @@ fn copy_once<'a>(
         copy_data(&source, &target, before.size, path, monitor)?;
     }
     let created = regular_metadata(&target).file_context("cannot be read in TO", path)?;
-    let finalized = pair.finalize_new(&target, &attributes, &before, (mode, &created));
+    let finalized = pair.file_system.finalize_new(&target, &attributes, &before, (mode, &created));
     finalized.file_context("cannot set the permissions and time in TO", path)?;
     let after = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
     let version = if after.is_same_version(&before) { Version::Whole } else { Version::Mixed };
@@ -112,12 +113,14 @@ pub(crate) fn copy_link<'a>(pair: &'a Pair, name: &OsStr, path: &Path, entry: &E
     let target = pair.from.link_target(name).file_context("cannot read the link in FROM", path)?;
     let (temporary, ()) = Temporary::create(&pair.to, |name| pair.to.create_link(name, &target))
         .file_context("cannot be written in TO", path)?;
-    if pair.kept.owners {
+    if pair.file_system.kept.owners {
         let owned = pair.to.own_link(temporary.name(), entry);
-        owned.or_else(|error| pair.sample.excuse_owner(error)).file_context("cannot set the owner in TO", path)?;
+        owned
+            .or_else(|error| pair.file_system.sample.excuse_owner(error))
+            .file_context("cannot set the owner in TO", path)?;
     }
     match pair.to.date_link(temporary.name(), entry) {
-        Err(_) if !pair.sample.keeps_times() => {}
+        Err(_) if !pair.file_system.sample.keeps_times() => {}
         result => result.file_context("cannot set the time in TO", path)?,
     }
     Copied::found(pair, temporary, entry.inode()).file_context("cannot be read in TO", path)

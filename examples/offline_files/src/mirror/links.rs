@@ -10,7 +10,10 @@ use super::visit::TargetEntry;
 
 /// The files with several names of which a scan has found one or more.
 #[derive(Default)]
-pub(super) struct Links(Mutex<HashMap<FileId, Linked>>);
+pub(super) struct Links(Mutex<HashMap<Key, Linked>>);
+
+/// A file in FROM, and a device in TO: a file cannot have names in two file systems.
+type Key = (FileId, u64);
 
 /// A file with several names.
 #[derive(Clone)]
@@ -27,18 +30,18 @@ pub(super) struct Linked {
 }
 
 impl Links {
-    /// Returns the file `from` if one of its names is already scanned.
-    pub(super) fn find(&self, from: &Entry) -> Option<Linked> {
-        self.lock().get(&from.id()).cloned()
+    /// Returns the file `from` if one of its names is already scanned on this device in TO.
+    pub(super) fn find(&self, from: &Entry, device: u64) -> Option<Linked> {
+        self.lock().get(&(from.id(), device)).cloned()
     }
 
-    /// Adds the name `path` of the file `from`, with its entry in TO and the action for that.
-    pub(super) fn add(&self, from: &Entry, path: PathBuf, to: Option<Entry>, action: Option<&Action>) {
+    /// Adds the name `path` of the file `from` on a device in TO, with its entry there and the action for that.
+    pub(super) fn add(&self, (from, device): (&Entry, u64), path: PathBuf, to: Option<Entry>, action: Option<&Action>) {
         let is_adjusted = matches!(action, Some(Action::SetAttributes(_)));
         let kept = to.filter(|_| action.is_none() || is_adjusted);
         let first = || Linked { path, size: from.size, to: kept, is_adjusted, names: 0 };
         let mut files = self.lock();
-        let file = files.entry(from.id()).or_insert_with(first);
+        let file = files.entry((from.id(), device)).or_insert_with(first);
         file.names += u64::from(file.is_in_target(to));
     }
 
@@ -54,7 +57,7 @@ impl Links {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner).into_values()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<FileId, Linked>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Linked>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

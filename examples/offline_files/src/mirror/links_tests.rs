@@ -18,7 +18,7 @@ fn linked_trees() -> (Trees, Pair) {
     file(&trees.from.join("docs/a"), "old", 1);
     fs::hard_link(trees.from.join("docs/a"), trees.from.join("docs/z")).unwrap();
     let mut pair = trees.pair();
-    pair.kept.hard_links = true;
+    pair.asked.hard_links = true;
     (trees, pair)
 }
 
@@ -74,7 +74,7 @@ fn names_whose_file_is_written_after_the_scan_are_linked() {
 /// Mirrors `docs`, whose directories in `cache` were in sync. Returns those that now are.
 fn mirror_cached(trees: &Trees, cache: &ScanCache) -> ScanCache {
     let (mut pair, run) = (trees.pair(), Recorder::default());
-    pair.kept.hard_links = true;
+    pair.asked.hard_links = true;
     let plan = scan_with_cache(&pair, &docs(), ExtraEntries::Delete, cache, &run).unwrap();
     let in_sync = carry_out(&pair, plan, &run).unwrap();
     assert_eq!(run.errors(), [""; 0]);

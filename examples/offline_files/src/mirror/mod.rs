@@ -3,7 +3,8 @@
 //! [`scan`](mod@scan) compares the two sides of an item, one directory at a time ([`visit`]) and then name by name
 //! ([`compare`]), and returns a [`plan`]. [`links`] finds the hard links. A [`scan_cache`] of earlier runs saves comparisons. [`apply`] carries out the plan
 //! with [`copy`], [`temporary`], [`delete`] and [`narrow`]. Several threads share both through a [`queue`], as many as there are [`jobs`]. All file access goes through
-//! [`directory`] and [`entry`]; a [`pair`] has a directory of each side. The code is blocking; a [`monitor`] observes and stops it.
+//! [`directory`] and [`entry`]; a [`pair`] has a directory of each side. What TO can store depends on its
+//! [`file_system`]. The code is blocking; a [`monitor`] observes and stops it.
 
 mod apply;
 mod attributes;
@@ -16,10 +17,16 @@ mod directory;
 mod entry;
 mod extended;
 mod extent;
+mod failures;
+mod file_system;
+mod file_systems;
 mod forest;
 mod jobs;
+mod leftovers;
+mod lineage;
 mod links;
 mod listing;
+mod losses;
 mod monitor;
 mod narrow;
 mod own_files;
@@ -56,10 +63,10 @@ pub(crate) use apply::carry_out;
 pub(crate) use attributes::Kept;
 pub(crate) use directory::Directory;
 pub(crate) use extent::{Extent, directories_of};
+pub(crate) use file_systems::FileSystems;
 pub(crate) use monitor::{Done, FileError, Monitor, Quiet, Stopped};
 pub(crate) use own_files::OwnFiles;
 pub(crate) use pair::Pair;
 pub(crate) use plan::Plan;
-pub(crate) use sample::Sample;
 pub(crate) use scan::{ExtraEntries, ScanOptions, scan};
 pub(crate) use scan_cache::ScanCache;

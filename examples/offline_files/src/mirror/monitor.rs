@@ -4,7 +4,6 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 /// Observes blocking work and can stop it.
@@ -41,45 +40,6 @@ impl Monitor for Quiet<'_> {
 
     fn now(&self) -> SystemTime {
         self.0.now()
-    }
-}
-
-/// A monitor that forwards everything, and knows if an entry failed.
-pub(super) struct Watch<'a> {
-    pub(super) monitor: &'a dyn Monitor,
-    failed: AtomicBool,
-}
-
-impl<'a> Watch<'a> {
-    pub(super) fn new(monitor: &'a dyn Monitor) -> Self {
-        Self { monitor, failed: false.into() }
-    }
-
-    pub(super) fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Relaxed)
-    }
-}
-
-impl Monitor for Watch<'_> {
-    fn advance(&self, bytes: u64) -> Result<(), Stopped> {
-        self.monitor.advance(bytes)
-    }
-
-    fn done(&self, done: Done) {
-        self.monitor.done(done);
-    }
-
-    fn warn(&self, path: &Path, text: &str) {
-        self.monitor.warn(path, text);
-    }
-
-    fn fail(&self, error: FileError) {
-        self.failed.store(true, Ordering::Relaxed);
-        self.monitor.fail(error);
-    }
-
-    fn now(&self) -> SystemTime {
-        self.monitor.now()
     }
 }
 

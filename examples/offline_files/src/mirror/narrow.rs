@@ -9,6 +9,7 @@ use rustix::fs::Mode;
 
 use super::attributes::Attributes;
 use super::entry::{Entry, Kind};
+use super::file_system::FileSystem;
 use super::pair::Pair;
 
 /// A directory of FROM that cannot be read.
@@ -16,18 +17,22 @@ use super::pair::Pair;
 pub(crate) struct Unreadable {
     pub(super) path: Arc<Path>,
     pub(super) from: Entry,
+    /// The file system of the directory in TO that contains it.
+    pub(super) file_system: Arc<FileSystem>,
 }
 
 /// Takes the permissions from the file `name` in TO that the one in FROM does not give. Returns `true` if it had any.
 pub(super) fn narrow_file(pair: &Pair, name: &OsStr) -> io::Result<bool> {
     let is_file = |entry: &Entry| entry.kind == Kind::File;
     let [from, to] = [pair.from.entry(name)?.filter(is_file), pair.to.entry(name)?.filter(is_file)];
+    let Some((from, to)) = from.zip(to) else { return Ok(false) };
     // Another name of the file in TO, as in a snapshot, keeps its permissions.
-    let is_own = |to: &Entry| to.names == 1 || pair.kept.hard_links;
-    let Some((from, _)) = from.zip(to.filter(is_own)) else { return Ok(false) };
-    let attributes = Attributes::of_name(&pair.from, name, &from, pair.kept)?;
+    if to.names > if pair.asked.hard_links { from.names } else { 1 } {
+        return Ok(false);
+    }
+    let attributes = Attributes::of_name(&pair.from, name, &from, pair.file_system.kept)?;
     let all = Mode::RWXU | Mode::RWXG | Mode::RWXO;
-    attributes.narrow_within(pair.to.open_file(name)?, all, &pair.sample)
+    attributes.narrow_within(pair.to.open_file(name)?, all, &pair.file_system.sample)
 }
 
 impl Unreadable {
@@ -35,7 +40,7 @@ impl Unreadable {
     /// them for the mirror. Returns `true` if it had any.
     pub(super) fn narrow(&self, root: &Pair) -> io::Result<bool> {
         let (Some(parent), Some(name)) = (self.path.parent(), self.path.file_name()) else { return Ok(false) };
-        let attributes = Attributes::of_name(&root.from.descend(parent)?, name, &self.from, root.kept)?;
-        attributes.narrow(root.to.descend(&self.path)?, &root.sample)
+        let attributes = Attributes::of_name(&root.from.descend(parent)?, name, &self.from, self.file_system.kept)?;
+        attributes.narrow(root.to.descend(&self.path)?, &self.file_system.sample)
     }
 }

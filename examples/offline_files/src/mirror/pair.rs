@@ -1,19 +1,19 @@
 //! The two sides of a mirror: a directory of FROM and its copy in TO.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{self, Mode, RawMode};
+use rustix::fs::{Mode, RawMode};
 
 use super::attributes::{Attributes, Kept};
 use super::claims::Claims;
 use super::directory::Directory;
-use super::entry::{Entry, FileId, modified_at};
+use super::entry::{Entry, FileId};
+use super::file_system::FileSystem;
+use super::file_systems::FileSystems;
 use super::jobs::Jobs;
 use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, tolerate};
-use super::sample::Sample;
 use super::trail::capacity_for;
 
 /// The same directory on both sides.
@@ -21,13 +21,14 @@ use super::trail::capacity_for;
 pub(crate) struct Pair {
     pub(crate) from: Directory,
     pub(crate) to: Directory,
-    /// The attributes to keep, and those of them that TO can store.
+    /// The attributes to keep.
     pub(super) asked: Kept,
-    pub(crate) kept: Kept,
-    pub(crate) sample: Arc<Sample>,
+    /// The file system of the directory in TO.
+    pub(super) file_system: Arc<FileSystem>,
+    pub(crate) file_systems: Arc<FileSystems>,
     pub(super) claims: Arc<Claims>,
-    /// The identities of the two roots.
-    pub(super) roots: [Option<FileId>; 2],
+    /// The identity of the root of FROM.
+    pub(super) root_id: Option<FileId>,
     /// The permissions that the system takes from new files and directories.
     pub(super) umask: Mode,
     /// `true` if new entries in this directory of TO inherit an access control list, or if that is unknown.
@@ -39,16 +40,17 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// Opens a pair of directories, without the attributes that TO cannot store.
-    pub(crate) fn new(from: Directory, to: Directory, kept: Kept) -> Self {
-        let sample = Arc::new(Sample::new(to.clone()));
-        let (asked, kept) = (kept, kept.storable_in(&to));
-        sample.lose(asked.extended && !kept.extended, "extended attributes");
-        let roots = [&from, &to].map(|root| root.about().ok().map(|about| about.id()));
+    /// Opens a pair of directories whose copies keep the attributes `asked`.
+    pub(crate) fn new(from: Directory, to: Directory, asked: Kept) -> Self {
+        let root_id = from.about().ok().map(|about| about.id());
+        let device = to.about().map(|about| about.device()).unwrap_or_default();
+        let file_systems = Arc::new(FileSystems::new(asked));
+        let file_system = file_systems.get(device, Path::new(""), &to);
         let gives_acls = to.gives_acls();
         let (jobs, trail_capacity) = (Arc::new(Jobs::new(0)), capacity_for(0));
         let claims = Arc::default();
-        Self { from, to, asked, kept, sample, claims, roots, umask: umask(), gives_acls, jobs, trail_capacity }
+        let umask = umask();
+        Self { from, to, asked, file_system, file_systems, claims, root_id, umask, gives_acls, jobs, trail_capacity }
     }
 
     /// This pair with at most `jobs` threads that work at the same time.
@@ -62,45 +64,6 @@ impl Pair {
         Self { from: separate(&self.from), to: separate(&self.to), ..self.clone() }
     }
 
-    /// Makes a directory in TO writable for its owner, and no more accessible to others than with `attributes`, because new
-    /// entries may be meant to be private.
-    pub(super) fn prepare(&self, directory: &Directory, attributes: &Attributes) -> io::Result<()> {
-        directory.unlock()?;
-        attributes.narrow(directory, &self.sample).map(drop)
-    }
-
-    /// The attributes for a copy of an entry with these `attributes`.
-    pub(super) fn for_copy(&self, attributes: Attributes) -> Attributes {
-        self.sample.lose(self.asked.acls && !self.kept.acls && attributes.has_acl(), "access control lists");
-        attributes.for_copy(self.kept)
-    }
-
-    /// Sets the attributes and the modification time of an open file or directory in TO, as far as it stores them.
-    pub(super) fn finalize(&self, file: impl AsFd, attributes: &Attributes, entry: &Entry) -> io::Result<()> {
-        attributes.apply(&file, self.kept, &self.sample)?;
-        self.date(file, entry)
-    }
-
-    /// The same for a new entry, which was created with `mode`. `created` is its metadata: the directory above or the file system may
-    /// have given it other permissions.
-    pub(super) fn finalize_new(
-        &self,
-        file: impl AsFd,
-        attributes: &Attributes,
-        entry: &Entry,
-        (mode, created): (Option<Mode>, &Entry),
-    ) -> io::Result<()> {
-        if mode == Some(created.mode) { self.date(file, entry) } else { self.finalize(file, attributes, entry) }
-    }
-
-    /// Sets the modification time of an open file or directory in TO, as far as it stores times.
-    pub(super) fn date(&self, file: impl AsFd, entry: &Entry) -> io::Result<()> {
-        match fs::futimens(&file, &modified_at(entry.modified)) {
-            Err(_) if !self.sample.keeps_times() => Ok(()),
-            result => Ok(result?),
-        }
-    }
-
     /// The permissions with which an entry in a directory that `gives_acls` or not is created so that it has `attributes` and is
     /// never more accessible. `None` if they have to be set afterwards.
     pub(super) fn creation_mode(&self, attributes: &Attributes, gives_acls: bool) -> Option<Mode> {
@@ -109,19 +72,14 @@ impl Pair {
 
     /// The device of FROM.
     pub(super) fn device_of_from(&self) -> Option<u64> {
-        self.roots[0].map(|root| root.device)
-    }
-
-    /// Returns `true` if `entry` is the root of TO, which may also be mounted in FROM.
-    pub(super) fn is_to(&self, entry: &Entry) -> bool {
-        self.roots[1] == Some(entry.id())
+        self.root_id.map(|root| root.device)
     }
 
     /// Opens a directory in TO and returns its metadata. If it is locked, adds all permissions for its owner. Fails if it is the
     /// root of FROM, which may also be mounted in TO.
     pub(super) fn descend_in_target(&self, path: &Path) -> io::Result<(Directory, Entry)> {
         let (directory, about) = self.to.unlock_and_descend(path)?;
-        if self.roots[0] == Some(about.id()) {
+        if self.root_id == Some(about.id()) {
             return Err(io::Error::other("it is FROM itself"));
         }
         Ok((directory, about))
@@ -139,7 +97,7 @@ impl Pair {
         }
     }
 
-    /// Opens the directory at `path` on both sides.
+    /// Opens the directory at `path`, which is in the same file system of TO, on both sides.
     pub(crate) fn descend(&self, path: &Path) -> Result<Self, FileError> {
         let from = self.from.descend(path).file_context("cannot be opened in FROM", path)?;
         let to = self.to.descend(path).file_context("cannot be opened in TO", path)?;

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use super::attributes::Attributes;
 use super::entry::{Entry, Kind};
+use super::file_system::FileSystem;
 use super::listing::{Checksum, Listing};
 use super::narrow::Unreadable;
 use super::scan_cache::{Place, ScanCache, SourceDigest};
@@ -54,6 +55,8 @@ pub(crate) struct PlannedDirectory {
     pub(crate) from: Entry,
     /// The entry of this name in TO, if any. A file or link is replaced.
     pub(crate) to: Option<Entry>,
+    /// The file system of the directory in TO.
+    pub(super) file_system: Arc<FileSystem>,
     /// The attributes of the copy; `None` for the top level, which keeps its own.
     pub(crate) attributes: Option<Attributes>,
     /// `true` if TO has the directory with other attributes.
@@ -323,14 +326,18 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
+    use crate::mirror::attributes::Kept;
+    use crate::mirror::directory::Directory;
+    use crate::mirror::file_systems::FileSystems;
 
     fn directory(displaced: &[u32]) -> PlannedDirectory {
         let change = |entries: &u32| Change::new(0, 0, Occupant::Directory(*entries), Action::CopyFile(1));
         let from = Entry::from(rustix::fs::stat(".").unwrap());
         let changes = displaced.iter().map(change).collect();
         let (names, outcome) = (Listing::default(), Expected::default());
-        let path = Path::new("").into();
-        PlannedDirectory { path, from, to: None, attributes: None, is_adjusted: false, names, changes, outcome }
+        let (path, is_adjusted): (Arc<Path>, _) = (Path::new("").into(), false);
+        let file_system = FileSystems::new(Kept::default()).get(0, &path, &Directory::open(Path::new(".")).unwrap());
+        PlannedDirectory { path, from, to: None, file_system, attributes: None, is_adjusted, names, changes, outcome }
     }
 
     #[test]

@@ -1,17 +1,16 @@
-//! A file in TO on which times, permissions and owners are tried, because some file systems store others than they are given.
+//! A file in a file system of TO on which times, permissions and owners are tried, because some file systems store others than they are given.
 
-use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustix::fs::{Gid, Mode, Timespec, Uid, fchmod, fchown, fstat, futimens};
 use rustix::process::{getegid, geteuid};
 
 use super::directory::Directory;
 use super::entry::{Entry, modified_at};
-use super::temporary::random_name;
+use super::losses::Losses;
 
 /// A scratch file, created when the first difference needs an explanation.
 #[derive(Debug)]
@@ -19,8 +18,7 @@ pub(crate) struct Sample {
     directory: Directory,
     name: OsString,
     trial: OnceLock<Option<Trial>>,
-    /// What TO cannot store.
-    losses: Mutex<BTreeSet<&'static str>>,
+    losses: Arc<Losses>,
 }
 
 /// The file, and the results of the first trials.
@@ -33,14 +31,9 @@ struct Trial {
 }
 
 impl Sample {
-    /// A sample that will be in the directory `directory`.
-    pub(crate) fn new(directory: Directory) -> Self {
-        Self { directory, name: random_name(), trial: OnceLock::new(), losses: Mutex::default() }
-    }
-
-    /// The name of the file in TO.
-    pub(super) fn name(&self) -> &OsStr {
-        &self.name
+    /// A sample that will be in the directory `directory` as `name`.
+    pub(super) fn new(directory: Directory, name: OsString, losses: Arc<Losses>) -> Self {
+        Self { directory, name, trial: OnceLock::new(), losses }
     }
 
     /// Returns `true` if TO gives back the time of `to` for the time of `from`. If it stores no times, a copy is up to date if it
@@ -78,17 +71,7 @@ impl Sample {
 
     /// Notes that TO cannot store `what`, if `is_lost`.
     pub(super) fn lose(&self, is_lost: bool, what: &'static str) {
-        if is_lost {
-            self.losses.lock().unwrap_or_else(PoisonError::into_inner).insert(what);
-        }
-    }
-
-    /// Describes what TO cannot store, as far as that is known by now.
-    pub(crate) fn report(&self) -> Option<String> {
-        let mut losses: Vec<_> = self.losses.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
-        // The description of the loss of times ends the sentence.
-        losses.sort_by_key(|what| what.starts_with("modification"));
-        (!losses.is_empty()).then(|| format!("TO stores no {}", losses.join(" and no ")))
+        self.losses.add(is_lost, what);
     }
 
     /// Removes the file, if it was created.

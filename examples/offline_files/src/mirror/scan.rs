@@ -14,9 +14,10 @@ use super::attributes::Attributes;
 use super::compare::{Found, collides};
 use super::entry::{Entry, Kind};
 use super::extent::Extent;
+use super::failures::Failures;
 use super::links::Links;
 use super::listing::Listing;
-use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, Watch, tolerate};
+use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, tolerate};
 use super::narrow::Unreadable;
 use super::own_files::OwnFiles;
 use super::pair::Pair;
@@ -63,12 +64,13 @@ pub(crate) fn scan(
     monitor: &dyn Monitor,
 ) -> Result<Plan, Stopped> {
     let (plan, links, began) = (Mutex::default(), Links::default(), monitor.now());
-    let monitor = &Watch::new(monitor);
+    let monitor = &Failures::new(monitor);
     let scan = Scan { root, options, monitor, began, plan, links };
     let start = root.tolerate(monitor, scan.start(extent))?.flatten();
-    let few = if root.kept.hard_links { usize::MAX } else { FEW_DIRECTORIES };
+    let few = if root.asked.hard_links { usize::MAX } else { FEW_DIRECTORIES };
     share(&root.jobs, few, start.into_iter().collect(), |directory, queue| {
-        let unreadable = Unreadable { path: directory.path.clone(), from: directory.from };
+        let Pending { path, from, file_system, .. } = &directory;
+        let unreadable = Unreadable { path: path.clone(), from: *from, file_system: file_system.clone() };
         let is_visited = root.tolerate(monitor, scan.visit(directory, queue))?.is_some();
         scan.lock().unreadable.extend((!is_visited).then_some(unreadable));
         Ok(())
@@ -85,7 +87,7 @@ pub(crate) fn scan(
 pub(super) struct Scan<'a> {
     pub(super) root: &'a Pair,
     pub(super) options: ScanOptions<'a>,
-    pub(super) monitor: &'a Watch<'a>,
+    pub(super) monitor: &'a Failures<'a>,
     pub(super) began: SystemTime,
     plan: Mutex<Plan>,
     pub(super) links: Links,
@@ -155,7 +157,7 @@ impl Scan<'_> {
         };
         let has_attributes = visit.is_top() || cached.is_some() && !found.touched;
         // If they cannot be read, nothing below the directory is scanned.
-        let attributes = (!has_attributes).then(|| visit.compare_attributes(self.root)).transpose()?;
+        let attributes = (!has_attributes).then(|| visit.compare_attributes()).transpose()?;
         queue.add(found.directories.drain(..));
         self.add_to_plan(visit, names, found, attributes);
         Ok(())
@@ -164,7 +166,7 @@ impl Scan<'_> {
     /// The names that are left alone on both sides of a directory.
     fn hidden(&self, visit: &Visit) -> Vec<&OsStr> {
         let own_names = self.options.own_files.names_in(&visit.path, &visit.about.from, visit.about.to.as_ref());
-        own_names.iter().map(OsString::as_os_str).chain([self.root.sample.name()]).collect()
+        own_names.iter().map(OsString::as_os_str).chain([self.root.file_systems.sample_name()]).collect()
     }
 
     /// Reports the entries of FROM whose names are those of own files in TO.
@@ -186,11 +188,12 @@ impl Scan<'_> {
         let source = if failed { SourceDigest::UNKNOWN } else { source };
         let place = (!failed).then(|| self.place(&visit.path, &visit.about.from));
         if touched || difference != Difference::None {
-            let Pending { path, from, to, .. } = visit.about;
+            let Pending { path, from, to, file_system, .. } = visit.about;
             let attributes = attributes.map(|(attributes, _)| attributes);
             let outcome = Expected::new(source, has_extra, checksum, place);
             let is_adjusted = difference == Difference::Attributes;
-            let planned = PlannedDirectory { path, from, to, attributes, is_adjusted, names, changes, outcome };
+            let planned =
+                PlannedDirectory { path, from, to, file_system, attributes, is_adjusted, names, changes, outcome };
             plan.updates += u64::from(planned.exists() && planned.attributes.is_some());
             plan.directories.push(planned);
         } else {
@@ -201,8 +204,8 @@ impl Scan<'_> {
     }
 
     fn digest(&self, visit: &Visit, source: SourceDigest, has_extra: bool) -> Option<u64> {
-        let Pending { path, from, to, .. } = &visit.about;
-        Both { path, from, to: to.as_ref()? }.digest(source, self.root.kept, has_extra, self.began)
+        let Pending { path, from, to, file_system, .. } = &visit.about;
+        Both { path, from, to: to.as_ref()?, file_system }.digest(source, has_extra, self.began)
     }
 
     pub(super) fn place(&self, path: &Path, from: &Entry) -> Place {
@@ -254,16 +257,17 @@ impl Scan<'_> {
 
     /// Adds the files with several names in a cached directory. Returns `false`, and adds none, if one of them needs another link.
     fn add_links(&self, visit: &Visit, names: &Listing, facts: &Facts) -> Result<bool, FileError> {
+        let device = visit.about.file_system.device;
         let mut added = Vec::new();
         for (name, from) in facts.named(names).filter(|(_, from)| self.has_links(from)) {
             let target = visit.find(name)?;
-            if self.links.find(&from).is_some_and(|first| first.link_for(&target).is_some()) {
+            if self.links.find(&from, device).is_some_and(|first| first.link_for(&target).is_some()) {
                 return Ok(false);
             }
             added.push((from, target));
         }
         added.into_iter().for_each(|(from, TargetEntry { name, to })| {
-            self.links.add(&from, visit.path.join(name), to, None);
+            self.links.add((&from, device), visit.path.join(name), to, None);
         });
         Ok(true)
     }
@@ -375,7 +379,7 @@ impl Scan<'_> {
         count: usize,
         work: impl Fn(Range<usize>) -> Result<R, Stopped> + Sync,
     ) -> Result<Vec<R>, Stopped> {
-        if count <= CHUNK || self.root.kept.hard_links {
+        if count <= CHUNK || self.root.asked.hard_links {
             return Ok(vec![work(0..count)?]);
         }
         let results = Mutex::new(BTreeMap::new());

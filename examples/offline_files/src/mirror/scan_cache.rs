@@ -11,8 +11,8 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::attributes::Kept;
 use super::entry::{Entry, Kind};
+use super::file_system::FileSystem;
 
 /// The maximum number of cached directories, because the saved state of an item is limited. The rest is compared in every run.
 const MAX_DIRECTORIES: usize = 60_000;
@@ -183,6 +183,8 @@ pub(super) struct Both<'a> {
     pub(super) from: &'a Entry,
     /// The metadata of the directory in TO, read before its entries.
     pub(super) to: &'a Entry,
+    /// The file system of the directory in TO.
+    pub(super) file_system: &'a FileSystem,
 }
 
 impl Both<'_> {
@@ -190,15 +192,16 @@ impl Both<'_> {
     /// alter the digest.
     ///
     /// In TO only the modification time matters: the mirror sets it to an earlier time, so that the next change always alters it.
-    pub(super) fn digest(&self, source: SourceDigest, kept: Kept, has_extra: bool, began: SystemTime) -> Option<u64> {
+    pub(super) fn digest(&self, source: SourceDigest, has_extra: bool, began: SystemTime) -> Option<u64> {
         let entries = source.0.filter(|_| self.from.was_changed_before(began) && self.to.was_modified_before(began))?;
         let mut hasher = DefaultHasher::new();
         hasher.write_u64(entries);
         hasher.write(&self.from.bytes());
-        // At the top, the change time is that of the sample.
-        let to = if self.path.as_os_str().is_empty() { self.to.without_change_time() } else { *self.to };
+        // In the directory of a sample, the change time is that of the sample.
+        let is_sampled = self.file_system.has_sample_in(self.path);
+        let to = if is_sampled { self.to.without_change_time() } else { *self.to };
         hasher.write(&to.bytes());
-        hasher.write(&[kept.bits(), has_extra.into()]);
+        hasher.write(&[self.file_system.kept.bits(), has_extra.into()]);
         hasher.write(self.path.as_os_str().as_bytes());
         Some(hasher.finish())
     }

@@ -92,7 +92,7 @@ fn the_sample_of_a_run_is_no_change_of_the_top_level() {
         scan_with_cache(&trees.pair(), &Extent::TopLevel, ExtraEntries::Keep, cache, &Recorder::default()).unwrap()
     };
     let cache = scan_top(&ScanCache::default()).in_sync;
-    assert!(trees.pair().sample.keeps_times());
+    assert!(trees.pair().file_system.sample.keeps_times());
     fs::write(trees.to.join("top.txt"), "changed in place").unwrap();
     assert!(scan_top(&cache).is_empty());
     assert!(!scan_top(&ScanCache::default()).is_empty());

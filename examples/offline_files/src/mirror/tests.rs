@@ -130,7 +130,7 @@ fn owners_are_tried_in_the_target_only_if_one_differs() {
     let kept = Kept { owners: true, ..Kept::default() };
     let pair = Pair::new(Directory::open(&trees.from).unwrap(), Directory::open(&trees.to).unwrap(), kept);
     let plan = scan(&pair, &docs(), ExtraEntries::Keep, &Recorder::default()).unwrap();
-    assert!(plan.is_empty() && !trees.to.join(pair.sample.name()).exists());
+    assert!(plan.is_empty() && !trees.to.join(pair.file_systems.sample_name()).exists());
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn no_hard_link_is_made_to_a_file_that_was_not_copied() {
     fs::create_dir(trees.from.join("docs/deep")).unwrap();
     fs::hard_link(&a, b).unwrap();
     let (mut pair, run) = (trees.pair(), Recorder::default());
-    pair.kept.hard_links = true;
+    pair.asked.hard_links = true;
     let plan = scan(&pair, &docs(), ExtraEntries::Keep, &run).unwrap();
     fs::remove_file(&a).unwrap();
     let in_sync = carry_out(&pair, plan, &run).unwrap();

@@ -1,6 +1,7 @@
 //! One directory on both sides.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,6 +9,8 @@ use super::attributes::Attributes;
 use super::contents;
 use super::directory::Directory;
 use super::entry::{Entry, Kind};
+use super::file_system::FileSystem;
+use super::lineage::Lineage;
 use super::listing::Listing;
 use super::monitor::{Failure, FileContext, FileError, Monitor};
 use super::pair::Pair;
@@ -22,6 +25,10 @@ pub(super) struct Pending {
     pub(super) to: Option<Entry>,
     /// `true` if the last complete run may have mirrored another directory of this name.
     pub(super) is_moved: bool,
+    /// The file system of the directory in TO, and until it is open that of the one above.
+    pub(super) file_system: Arc<FileSystem>,
+    /// The directories above it, and itself once it is open.
+    pub(super) lineage: Lineage,
 }
 
 /// A directory that is being compared.
@@ -55,18 +62,16 @@ impl Visit {
         let path: Arc<Path> = Path::new("").into();
         let from = root.from.about().file_context("cannot be read in FROM", &path)?;
         let to = root.to.about().file_context("cannot be read in TO", &path)?;
-        Self::open(root, Pending { path, from, to: Some(to), is_moved: false })
+        let (file_system, lineage) = (root.file_system.clone(), Lineage::default());
+        Self::open(root, Pending { path, from, to: Some(to), is_moved: false, file_system, lineage })
     }
 
     /// Opens a directory that exists in FROM and may exist in TO.
     pub(super) fn open(root: &Pair, mut about: Pending) -> Result<Self, FileError> {
         let path = about.path.clone();
         let from = root.from.descend(&path).file_context("cannot be opened in FROM", &path)?;
-        let to = about.exists().then(|| root.descend_in_target(&path)).transpose();
-        let to = to.file_context("cannot be opened in TO", &path)?.map(|(to, entry)| {
-            about.to = Some(entry);
-            to
-        });
+        let to = about.exists().then(|| about.enter(root)).transpose().file_context("cannot be opened in TO", &path)?;
+        about.lineage = about.lineage.with(&about.from, about.to.as_ref().filter(|_| to.is_some()));
         Ok(Self { path, about, from, to })
     }
 
@@ -99,15 +104,16 @@ impl Visit {
     }
 
     /// Reads the attributes for the copy of the directory. Returns with them how the directory in TO, if any, differs.
-    pub(super) fn compare_attributes(&self, root: &Pair) -> Result<(Attributes, Difference), FileError> {
-        let (kept, about) = (root.kept, &self.about);
-        let from = Attributes::of(&self.from, &about.from, kept).file_context("cannot be read in FROM", &self.path)?;
-        let from = root.for_copy(from);
+    pub(super) fn compare_attributes(&self) -> Result<(Attributes, Difference), FileError> {
+        let about = &self.about;
+        let FileSystem { kept, sample, .. } = &*about.file_system;
+        let from = Attributes::of(&self.from, &about.from, *kept).file_context("cannot be read in FROM", &self.path)?;
+        let from = about.file_system.for_copy(from);
         let Some((to, entry)) = self.to.as_ref().zip(about.to) else { return Ok((from, Difference::Time)) };
-        let to = Attributes::of(to, &entry, kept).file_context("cannot be read in TO", &self.path)?;
-        let difference = match from.equal(&to, &root.sample) {
+        let to = Attributes::of(to, &entry, *kept).file_context("cannot be read in TO", &self.path)?;
+        let difference = match from.equal(&to, sample) {
             false => Difference::Attributes,
-            true if root.sample.same_time(&about.from, &entry) => Difference::None,
+            true if sample.same_time(&about.from, &entry) => Difference::None,
             true => Difference::Time,
         };
         Ok((from, difference))
@@ -119,14 +125,14 @@ impl Visit {
         name: &OsStr,
         from: &Entry,
         to: &Entry,
-        root: &Pair,
     ) -> Result<Option<Attributes>, FileError> {
         let Some(target) = &self.to else { return Ok(None) };
-        let read = |directory, entry| Attributes::of_name(directory, name, entry, root.kept);
+        let file_system = &self.about.file_system;
+        let read = |directory, entry| Attributes::of_name(directory, name, entry, file_system.kept);
         let path = || self.path.join(name);
         let from = read(&self.from, from).map_err(|cause| FileError::new(path(), "cannot be read in FROM", cause))?;
         let to = read(target, to).map_err(|cause| FileError::new(path(), "cannot be read in TO", cause))?;
-        Ok(Some(root.for_copy(from)).filter(|from| !from.equal(&to, &root.sample)))
+        Ok(Some(file_system.for_copy(from)).filter(|from| !from.equal(&to, &file_system.sample)))
     }
 
     /// Returns the name that TO lists for the entry that it finds as `name`; `None` if it lists that name.
@@ -164,5 +170,18 @@ impl Pending {
     /// Returns `true` if TO has this directory.
     pub(super) fn exists(&self) -> bool {
         self.to.is_some_and(|to| to.kind == Kind::Directory)
+    }
+
+    /// Opens the directory in TO.
+    fn enter(&mut self, root: &Pair) -> io::Result<Directory> {
+        let (to, entry) = root.descend_in_target(&self.path)?;
+        if self.lineage.has_source(&entry) {
+            return Err(io::Error::other("it is a directory of FROM"));
+        }
+        if entry.device() != self.file_system.device {
+            self.file_system = root.file_systems.get(entry.device(), &self.path, &to);
+        }
+        self.to = Some(entry);
+        Ok(to)
     }
 }

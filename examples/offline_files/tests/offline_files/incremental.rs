@@ -283,9 +283,10 @@ fn a_target_on_another_disk_holds_the_whole_run_until_yes_is_given() {
     fs::create_dir(other.path().join("new")).unwrap();
     for flags in [&[][..], &["--delete"]] {
         let output = run(flags);
-        assert_eq!((output.code, output.stdout.as_str()), (Some(1), ""));
-        let start = "offline_files: nothing was done: TO is on another disk than in the last run: ";
-        assert!(output.stderr.starts_with(start) && output.stderr.lines().count() == 1, "{}", output.stderr);
+        assert_eq!((output.code, output.stderr.as_str()), (Some(1), ""));
+        let message = output.json()["errors"][0]["message"].as_str().unwrap().to_owned();
+        let start = "nothing was done: TO is on another disk than in the last run: ";
+        assert!(message.starts_with(start), "{message}");
         assert_eq!(fs::read_dir(other.path().join("new")).unwrap().count(), 0);
     }
     // A missing TO is not created on the wrong disk either.

@@ -10,6 +10,7 @@ mod deletion;
 mod hard_links;
 mod incremental;
 mod mirror;
+mod mounts;
 mod moved;
 mod output;
 mod program;

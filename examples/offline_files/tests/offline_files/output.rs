@@ -1,9 +1,11 @@
 //! Output and exit code.
 
+use std::fs;
 use std::process::Stdio;
 
 use serde_json::json;
 
+use crate::program::{PROGRAM, RunOutput, command_with_home};
 use crate::trees::{Trees, chmod, file, snapshot};
 
 /// Three items, one of which fails.
@@ -100,4 +102,27 @@ fn the_document_has_status_counts_bytes_duration_and_errors_of_each_item() {
     assert!(item["duration_seconds"].as_f64().is_some_and(|seconds| seconds > 0.0), "{item}");
     assert_eq!(item["errors"][0]["path"], "docs/plan.txt");
     assert!(output.json()["duration_seconds"].is_f64());
+}
+
+#[test]
+fn a_run_that_cannot_begin_is_a_document_with_the_error() {
+    let trees = Trees::full();
+    let (file_in_to, lock) = (trees.base.path().join("file"), fs::File::open(&trees.to).unwrap());
+    file(&file_in_to, "text", 1);
+    lock.lock().unwrap();
+    let usage = trees.command(&["--json"]).arg(&file_in_to).output().unwrap();
+    assert!(usage.stdout.is_empty() && !usage.stderr.is_empty(), "the argument parser writes a line");
+    let mut same = command_with_home(PROGRAM, trees.base.path());
+    let same: RunOutput = same.arg("--json").args([&trees.from, &trees.from]).output().unwrap().into();
+    let state = trees.run(&["--json", "--state", trees.to.to_str().unwrap()]);
+    for (output, code, message) in [
+        (same, 2, "FROM and TO are the same directory"),
+        (state, 1, "is not a regular file"),
+        (trees.run(&["--json"]), 1, "another run is writing to "),
+    ] {
+        assert_eq!((output.code, output.stderr.as_str()), (Some(code), ""));
+        let document = output.json();
+        assert_eq!((&document["status"], &document["items"]), (&json!("failed"), &json!([])));
+        assert!(document["errors"][0]["message"].as_str().unwrap().contains(message), "{document}");
+    }
 }

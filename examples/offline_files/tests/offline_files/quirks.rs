@@ -14,7 +14,7 @@ use crate::skip::skip;
 use crate::trees::{Trees, chmod, file, link, snapshot};
 
 /// A mounted file system; unmounted on drop.
-struct Quirks {
+pub(crate) struct Quirks {
     mount_point: PathBuf,
     server: Child,
 }
@@ -30,7 +30,7 @@ fn trees_with(options: &[&str]) -> Option<(Quirks, Trees)> {
 }
 
 /// Mounts `store`, which is not empty.
-fn mount(store: &Path, mount_point: PathBuf, options: &[&str]) -> Option<Quirks> {
+pub(crate) fn mount(store: &Path, mount_point: PathBuf, options: &[&str]) -> Option<Quirks> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/offline_files/quirks.py");
     let mut command = Command::new("python3");
     command.arg(script).arg(store).arg(&mount_point).args(options).stdout(Stdio::null()).stderr(Stdio::piped());

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::bad_input::with_mount;
 use crate::program::RunOutput;
 use crate::running::{Running, huge, shrink};
-use crate::trees::{Trees, chmod, file, snapshot};
+use crate::trees::{Trees, chmod, file, link, snapshot};
 
 /// The state file that a run reports.
 fn state_of(output: &RunOutput) -> PathBuf {
@@ -26,6 +26,7 @@ fn assert_unusable(trees: &Trees, state: &Path, message: &str) {
     for part in [message, &state.to_string_lossy(), "choose a file with --state FILE, or use --no-state"] {
         assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
     }
+    assert_eq!(output.stderr.matches("choose ").count(), 1, "{}", output.stderr);
     assert_eq!(snapshot(&trees.to), before);
 }
 
@@ -70,8 +71,6 @@ fn a_state_in_use_is_refused_and_another_pair_may_run() {
     let owner = syncmgr::store::SqliteStore::open(&state).unwrap();
     let owner_process = format!("(process {}) since ", std::process::id());
     assert_unusable(&trees, &state, &owner_process);
-    let error = trees.run(&[]).stderr;
-    assert_eq!(error.matches("choose ").count(), 1, "{error}");
     // Another pair may run, and this pair once the state is closed.
     assert_eq!(Trees::full().run(&[]).code, Some(0));
     drop(owner);
@@ -90,6 +89,14 @@ fn a_file_that_is_not_a_state_file_is_refused() {
     fs::File::options().write(true).open(&state).unwrap().set_len(100).unwrap();
     assert_unusable(&trees, &state, "is damaged");
     assert_unusable(&trees, trees.base.path(), "is not a regular file");
+}
+
+#[test]
+fn a_refused_state_leaves_no_lock_file_in_the_target() {
+    let (trees, state) = trees_with_state();
+    link(&trees.to.join("docs/state"), &state);
+    assert_unusable(&trees, &trees.to.join("docs/state"), "is a symbolic link");
+    assert_unusable(&trees, &trees.to.join("docs/deep"), "is not a regular file");
 }
 
 #[test]
