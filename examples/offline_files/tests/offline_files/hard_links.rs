@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::process::Command;
 
+use crate::skip::skip;
 use crate::trees::{Trees, chmod, file, snapshot};
 
 /// Trees in sync in which each group of names is one file on both sides.
@@ -91,4 +93,21 @@ fn a_name_of_another_file_keeps_its_permissions_in_the_target() {
     }
     assert_eq!(about(&trees, "docs/a").0, about(&trees, "docs/b").0);
     assert_eq!(about(&trees, "docs/c").0, about(&trees, "docs/d").0);
+}
+
+#[test]
+fn names_in_two_file_systems_of_the_target_are_not_copied_in_every_run() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/a/file"), "text", 1);
+    link(&trees, "docs/a/file", "docs/b/file");
+    let mount_point = trees.to.join("docs/b");
+    fs::create_dir_all(&mount_point).unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "none"]).arg(&mount_point).output();
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        return skip("no second file system: this machine cannot mount one");
+    }
+    let copied = || trees.run(&["-H", "--json"]).item("docs")["counts"]["copied"].as_u64().unwrap();
+    let counts = [copied(), copied(), copied()];
+    Command::new("umount").arg("-l").arg(&mount_point).status().unwrap();
+    assert_eq!(counts, [2, 0, 0]);
 }
