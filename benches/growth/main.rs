@@ -46,7 +46,7 @@ impl Dimension {
     }
 }
 
-const DIMENSIONS: [Dimension; 31] = [
+const DIMENSIONS: [Dimension; 30] = [
     dimension("register a handler", handlers::register),
     dimension("unregister a handler", handlers::unregister),
     dimension("item that succeeds", items::succeed),
@@ -60,7 +60,6 @@ const DIMENSIONS: [Dimension; 31] = [
     dimension("item whose events are read", items::events),
     dimension("handler in a session", handlers::session).at_most(10_000),
     dimension("handler whose events are read", handlers::events).at_most(10_000),
-    dimension("session whose manager's events are read", sessions::manager_events).at_most(10_000),
     dimension("skip a waiting item", items::skip),
     dimension("explain an item, session open", log::explain_open),
     dimension("explain an item, session closed", log::explain_closed),

@@ -1,6 +1,6 @@
 //! Operations on many sessions.
 
-use syncmgr::{ManagerEvent, Session, SessionEvent, SyncItem, Trigger};
+use syncmgr::{Session, SyncItem, Trigger};
 
 use crate::fixture::{End, ID, builder, fixture, items, runtime, start, started, with};
 use crate::meter::Meter;
@@ -44,26 +44,4 @@ pub(crate) fn one_of_many(count: usize, meter: &Meter) {
             }
         });
     });
-}
-
-/// Runs a session of one item for each of many handlers, all at once, and reads the manager's events.
-pub(crate) fn manager_events(count: usize, meter: &Meter) {
-    let (runtime, manager) = (runtime(), builder().build());
-    let register = |number| manager.register(fixture(number, items(1), End::Success)).expect("the handler is new");
-    let handlers: Vec<_> = (0..count).map(register).collect();
-    let mut events = manager.events();
-    let ended = meter.measure(count, || {
-        runtime.block_on(async {
-            let start = |id| manager.session(Trigger::Manual).handlers([id]).start().expect("inside a runtime");
-            let _sessions: Vec<_> = handlers.into_iter().map(start).collect();
-            let mut ended = 0;
-            while ended < count
-                && let Some(ManagerEvent { event, .. }) = events.next().await
-            {
-                ended += usize::from(matches!(event, SessionEvent::Ended { .. }));
-            }
-            ended
-        })
-    });
-    assert_eq!(ended, count);
 }

@@ -44,7 +44,10 @@ fn a_store_of_a_newer_version_is_refused_and_unchanged() {
 #[test]
 fn a_store_of_the_first_version_is_upgraded_and_keeps_its_records() {
     let (_directory, path) = create_filled_store();
-    tamper(&path, "DROP VIEW names_shown; DROP VIEW disabled_shown; DROP TABLE names; DROP TABLE disabled");
+    tamper(
+        &path,
+        "DROP INDEX sessions_smooth; DROP VIEW names_shown; DROP VIEW disabled_shown; DROP TABLE names; DROP TABLE disabled",
+    );
     tamper(&path, "PRAGMA user_version = 1");
     assert!(matches!(SqliteStore::open_read_only(&path), Err(StoreError::TooOld { found: 1, known: 2, .. })));
     let store = SqliteStore::open(&path).expect("the store opens");

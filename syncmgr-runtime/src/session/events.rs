@@ -123,11 +123,13 @@ impl ManagerEvents {
         let ended = self.readers.iter().find(|(_, reader)| reader.session().has_ended()).map(|(id, _)| *id);
         let last = ended.unwrap_or(SessionId(u64::MAX));
         let batch = self.readers.range_mut(..=last).rev();
-        let read: Vec<_> = batch.map(|(session, reader)| (*session, reader.read_all(cx))).collect();
-        for (session, events) in read.into_iter().rev() {
+        let read: Vec<_> = batch.map(|(session, reader)| (*session, reader.read_all(cx), reader.is_done())).collect();
+        for (session, events, is_done) in read.into_iter().rev() {
             self.ready.extend(events.into_iter().map(|event| ManagerEvent { session, event }));
+            if is_done {
+                self.readers.remove(&session);
+            }
         }
-        self.readers.retain(|_, reader| !reader.is_done());
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) struct Applier {
     grown: BTreeSet<i64>,
     /// The logs to which this process has added entries, by handler key.
     logs: HashMap<i64, log::LogExtent>,
+    /// The number of stored sessions, once it is known.
+    sessions: Option<i64>,
 }
 
 /// The scope of a rollback when a write is refused.
@@ -88,6 +90,7 @@ impl Applier {
             last_session: SessionId::default(),
             grown: BTreeSet::new(),
             logs: HashMap::new(),
+            sessions: None,
         }
     }
 
@@ -197,6 +200,7 @@ impl Applier {
     fn drop_cached(&mut self) {
         self.keys.clear();
         self.logs.clear();
+        self.sessions = None;
         self.last_session = SessionId::default();
     }
 
@@ -244,6 +248,11 @@ impl Applier {
         };
         self.last_places.insert(handler, last + 1);
         Ok(last + 1)
+    }
+
+    /// Runs a cached prepared query and returns its only value.
+    fn number(&self, query: &str, parameters: impl Params) -> ApplyResult<i64> {
+        Ok(self.connection().prepare_cached(query)?.query_row(parameters, |row| row.get(0))?)
     }
 
     /// Runs a cached prepared statement and returns the number of changed rows.

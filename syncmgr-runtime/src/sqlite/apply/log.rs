@@ -134,8 +134,4 @@ impl Applier {
         }
         Ok(())
     }
-
-    fn number(&self, query: &str, parameters: impl Params) -> ApplyResult<i64> {
-        Ok(self.connection().prepare_cached(query)?.query_row(parameters, |row| row.get(0))?)
-    }
 }

@@ -12,10 +12,14 @@ const BEGIN: &str = "INSERT OR REPLACE INTO sessions (session, manager, epoch, \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const SET_LAST_SESSION: &str = "UPDATE meta SET value = max(value, ?1) WHERE name = 'last_session'";
 const END: &str = "UPDATE sessions SET ended = ?3, course = ?4, outcomes = ?5 WHERE session = ?1 AND manager = ?2";
-/// Deletes excess sessions: first those without problems, then the oldest. Sessions that have not ended are kept.
-const TRIM: &str = "DELETE FROM sessions WHERE (session, manager) IN
-    (SELECT session, manager FROM sessions WHERE course IS NOT NULL ORDER BY course <> 'smooth', session, manager
-        LIMIT max(0, (SELECT count(*) FROM sessions) - ?1))";
+const IS_STORED: &str = "SELECT EXISTS (SELECT 1 FROM sessions WHERE session = ?1 AND manager = ?2)";
+const COUNT: &str = "SELECT count(*) FROM sessions";
+/// Sessions without problems, the oldest first, which SQLite reads from an index.
+const TRIM_CLEAN: &str = "DELETE FROM sessions WHERE (session, manager) IN
+    (SELECT session, manager FROM sessions WHERE course = 'smooth' ORDER BY session, manager LIMIT ?1)";
+/// Sessions that have ended, the oldest first.
+const TRIM_ENDED: &str = "DELETE FROM sessions WHERE (session, manager) IN
+    (SELECT session, manager FROM sessions WHERE course IS NOT NULL ORDER BY session, manager LIMIT ?1)";
 const HISTOGRAM: &str = "INSERT OR REPLACE INTO histograms (name, counts, longest) VALUES (?1, ?2, ?3)";
 
 impl Applier {
@@ -30,10 +34,13 @@ impl Applier {
 
     fn begin_session(&mut self, begun: &SessionRecord) -> ApplyResult {
         let (session, manager, began) = (begun.session.0, begun.manager, Time(begun.began));
+        let before = self.stored_sessions()?;
+        let is_stored = self.number(IS_STORED, params![session, manager])?;
         self.run(
             BEGIN,
             params![session, manager, self.opened.epoch, EnumName(begun.trigger), began, Json(&begun.runs)],
         )?;
+        self.sessions = Some(before + 1 - is_stored);
         self.count_session(begun.session)?;
         match &begun.end {
             Some(end) => self.end_session(begun.session, begun.manager, end),
@@ -50,11 +57,35 @@ impl Applier {
         Ok(())
     }
 
-    fn end_session(&self, session: SessionId, manager: Uuid, end: &SessionEnd) -> ApplyResult {
+    /// Returns the number of stored sessions, which only this process changes.
+    fn stored_sessions(&mut self) -> ApplyResult<i64> {
+        let stored = match self.sessions {
+            Some(stored) => stored,
+            None => self.number(COUNT, [])?,
+        };
+        self.sessions = Some(stored);
+        Ok(stored)
+    }
+
+    fn end_session(&mut self, session: SessionId, manager: Uuid, end: &SessionEnd) -> ApplyResult {
         self.run(END, params![session.0, manager, Time(end.time), EnumName(end.outcome), Json(&end.outcomes)])?;
         self.failpoints.at("before sessions trimmed");
-        self.run(TRIM, [self.max_sessions])?;
+        self.trim_sessions()?;
         self.failpoints.at("after sessions trimmed");
+        Ok(())
+    }
+
+    /// Deletes excess sessions: first those without problems, then the oldest. Sessions that have not ended are kept.
+    fn trim_sessions(&mut self) -> ApplyResult {
+        let stored = self.stored_sessions()?;
+        let mut excess = stored - i64::from(self.max_sessions);
+        for trim in [TRIM_CLEAN, TRIM_ENDED] {
+            if excess > 0 {
+                let deleted = self.run(trim, [excess])? as i64;
+                excess -= deleted;
+                self.sessions = self.sessions.map(|stored| stored - deleted);
+            }
+        }
         Ok(())
     }
 

@@ -15,6 +15,8 @@ CREATE TABLE disabled (
   PRIMARY KEY (handler, item)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX sessions_smooth ON sessions (session, manager) WHERE course = 'smooth';
+
 CREATE VIEW names_shown AS SELECT
   lower(substr(hex(handlers.id), 1, 8) || '-' || substr(hex(handlers.id), 9, 4) || '-' || substr(hex(handlers.id), 13, 4) || '-' || substr(hex(handlers.id), 17, 4) || '-' || substr(hex(handlers.id), 21)) AS handler,
   lower(substr(hex(names.item), 1, 8) || '-' || substr(hex(names.item), 9, 4) || '-' || substr(hex(names.item), 13, 4) || '-' || substr(hex(names.item), 17, 4) || '-' || substr(hex(names.item), 21)) AS item,
