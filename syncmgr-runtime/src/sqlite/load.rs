@@ -1,6 +1,8 @@
 //! Loads committed data into memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params};
 use syncmgr_core::claim::Claim;
@@ -36,6 +38,10 @@ const RECORDS_AFTER: &str = "SELECT place, item, session, attempt, outcome, last
 const RETRY_STATES: &str = "SELECT item, session, attempt, setback, failures, total, since, until FROM items
         INDEXED BY items_set_back
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND setback IS NOT NULL";
+const IDS: &str = "SELECT item FROM items INDEXED BY items_by_id
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) ORDER BY item";
+const ABSENT: &str = "SELECT item, absent_since FROM items
+    WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND absent_since IS NOT NULL";
 const KNOWN: &str = "SELECT item, session, attempt, absent_since FROM items
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const RECORDS: &str = "SELECT item, session, attempt, outcome, last_attempt, last_success, setback, failures, total,
@@ -206,6 +212,22 @@ pub(super) fn recorded_items(handler: HandlerId) -> impl FnOnce(&Connection, &mu
             Ok(())
         })
     }
+}
+
+/// Returns the same as [`recorded_items`] if no change is queued, without a record in memory for each item: the ids come from an index.
+pub(super) fn known_items(connection: &Connection, handler: HandlerId) -> Result<BTreeMap<ItemId, Option<SystemTime>>> {
+    let transaction = connection.unchecked_transaction()?;
+    let ids = transaction
+        .prepare_cached(IDS)?
+        .query_map([handler.guid()], |row| Ok((rows::item(row)?, None)))?
+        .collect::<Result<Vec<_>>>()?;
+    let mut known = BTreeMap::from_iter(ids);
+    each(&transaction, ABSENT, [handler.guid()], |row| {
+        known.insert(rows::item(row)?, Some(row.get::<_, Time>(1)?.0));
+        Ok(())
+    })?;
+    transaction.commit()?;
+    Ok(known)
 }
 
 pub(super) fn records(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {

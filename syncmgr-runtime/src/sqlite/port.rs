@@ -69,6 +69,9 @@ impl StateStore for SqliteStore {
     }
 
     fn recorded_items(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, Option<SystemTime>>> {
+        if self.queued(Scope::Handler(handler)).is_empty() {
+            return self.parts.reader.read(Size::List, |connection| load::known_items(connection, handler));
+        }
         self.view(Size::List, Scope::Handler(handler), load::recorded_items(handler))?.recorded_items(handler)
     }
 

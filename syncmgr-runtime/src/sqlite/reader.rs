@@ -44,7 +44,7 @@ impl Reader {
         Ok(Self { path, lookups, lists })
     }
 
-    fn read<T>(&self, size: Size, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> SyncResult<T> {
+    pub(super) fn read<T>(&self, size: Size, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> SyncResult<T> {
         let connection = match size {
             Size::Lookup => &self.lookups,
             Size::List => &self.lists,
@@ -101,7 +101,7 @@ impl SqliteStore {
         Some(with_queued(contents, number, queued).record(handler, item))
     }
 
-    fn queued(&self, scope: Scope) -> Vec<Queued> {
+    pub(super) fn queued(&self, scope: Scope) -> Vec<Queued> {
         self.parts.writer.as_ref().map(|writer| writer.queued(scope)).unwrap_or_default()
     }
 }

@@ -15,6 +15,7 @@ CREATE TABLE disabled (
   PRIMARY KEY (handler, item)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX items_absent ON items (handler) WHERE absent_since IS NOT NULL;
 CREATE INDEX sessions_smooth ON sessions (session, manager) WHERE course = 'smooth';
 
 CREATE VIEW names_shown AS SELECT
