@@ -69,10 +69,11 @@ pub(crate) fn scan(
     let start = root.tolerate(monitor, scan.start(extent))?.flatten();
     let few = if root.asked.hard_links { usize::MAX } else { FEW_DIRECTORIES };
     share(&root.jobs, few, start.into_iter().collect(), |directory, queue| {
-        let Pending { path, from, file_system, .. } = &directory;
-        let unreadable = Unreadable { path: path.clone(), from: *from, file_system: file_system.clone() };
-        let is_visited = root.tolerate(monitor, scan.visit(directory, queue))?.is_some();
-        scan.lock().unreadable.extend((!is_visited).then_some(unreadable));
+        let unreadable = Unreadable::of(&directory);
+        let visited = scan.visit(directory, queue);
+        let is_denied = matches!(&visited, Err(Failure::File(error)) if error.is_denied_in_source());
+        let is_reported = root.tolerate(monitor, visited)?.is_none();
+        scan.lock().unreadable.extend((is_denied && is_reported).then_some(unreadable));
         Ok(())
     })?;
     let mut plan = scan.plan.into_inner().unwrap_or_else(PoisonError::into_inner);
