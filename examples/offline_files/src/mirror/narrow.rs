@@ -31,7 +31,7 @@ pub(super) fn narrow_file(pair: &Pair, name: &OsStr) -> io::Result<bool> {
     let [from, to] = [pair.from.entry(name)?.filter(is_file), pair.to.entry(name)?.filter(is_file)];
     let Some((from, to)) = from.zip(to) else { return Ok(false) };
     // Another name of the file in TO, as in a snapshot, keeps its permissions.
-    if to.names > if pair.asked.hard_links { from.names } else { 1 } {
+    if to.names > 1 {
         return Ok(false);
     }
     let attributes = Attributes::of_name(&pair.from, name, &from, pair.file_system.kept)?;

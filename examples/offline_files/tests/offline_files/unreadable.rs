@@ -107,3 +107,17 @@ fn a_copy_loses_the_permissions_of_a_directory_that_cannot_be_read() {
     assert_eq!(run_without_privileges(&trees, &["--delete"]).code, Some(0));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
 }
+
+#[test]
+fn a_snapshot_keeps_the_permissions_of_a_file_that_cannot_be_read() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/f"), "text", 1);
+    chmod(&trees.from.join("docs/f"), 0o644);
+    assert_eq!(run_without_privileges(&trees, &["-H"]).code, Some(0));
+    fs::hard_link(trees.to.join("docs/f"), trees.base.path().join("snapshot")).unwrap();
+    fs::hard_link(trees.from.join("docs/f"), trees.from.join("docs/g")).unwrap();
+    file(&trees.to.join("docs/g"), "text", 1);
+    chmod(&trees.from.join("docs/f"), 0o000);
+    assert_eq!(run_without_privileges(&trees, &["-H"]).code, Some(1));
+    assert_eq!(mode(&trees, "../snapshot"), 0o644);
+}
