@@ -213,7 +213,7 @@ impl Scan<'_> {
         place_of(path, from, self.root.device_of_from())
     }
 
-    /// Returns whether a cached directory has extra entries; `None` if it is not cached, or if a name in it may get a new file.
+    /// Returns whether a cached directory has extra entries; `None` if it is not cached, or if a file in it needs another link.
     fn cached(
         &self,
         visit: &Visit,
@@ -256,14 +256,13 @@ impl Scan<'_> {
         Ok(entry)
     }
 
-    /// Adds the files with several names in a cached directory. Returns `false`, and adds none, if TO may get a new file for
-    /// one of them. A name that is only no link in TO is kept: it could not be linked before.
+    /// Adds the files with several names in a cached directory. Returns `false`, and adds none, if one of them needs another link.
     fn add_links(&self, visit: &Visit, names: &Listing, facts: &Facts) -> Result<bool, FileError> {
         let device = visit.about.file_system.device;
         let mut added = Vec::new();
         for (name, from) in facts.named(names).filter(|(_, from)| self.has_links(from)) {
             let target = visit.find(name)?;
-            if self.links.find(&from, device).is_some_and(|first| first.may_be_new()) {
+            if self.links.find(&from, device).is_some_and(|first| first.link_for(&target).is_some()) {
                 return Ok(false);
             }
             added.push((from, target));
