@@ -97,7 +97,8 @@ struct Made {
 impl Run<'_> {
     /// Removes the temporary files of a killed run, corrects the spelling of names, and narrows directories that cannot be compared.
     fn prepare(&self) -> Result<(), Stopped> {
-        let (to, monitor) = (&self.root.to, self.monitor);
+        // An error here affects no copy of an entry.
+        let (to, monitor) = (&self.root.to, self.monitor.monitor);
         remove_leftovers(to, &self.plan.leftovers, monitor)?;
         for Respelling { directory, from, to: name } in &self.plan.respellings {
             monitor.advance(0)?;
@@ -314,9 +315,13 @@ impl Run<'_> {
         let finalized = directory.attributes.as_ref().map_or(Ok(()), finalize);
         let finalized = finalized.file_context("cannot set the permissions and time in TO", path);
         let is_done = match finalized {
+            Ok(()) => true,
             // The directory fails for the same reason as an entry in it, which is reported.
             Err(error) if self.monitor.explain(path, &error.cause) => false,
-            finalized => tolerate(self.monitor, finalized)?.is_some(),
+            Err(error) => {
+                self.monitor.report(error);
+                false
+            }
         };
         if is_done && directory.is_adjusted {
             self.monitor.done(Done::Adjusted);
