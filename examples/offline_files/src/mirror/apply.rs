@@ -25,6 +25,7 @@ use super::pair::Pair;
 use super::plan::{Action, Change, Occupant, Plan, PlannedDirectory, Respelling};
 use super::queue::{Queue, share};
 use super::scan_cache::{Both, ScanCache};
+use super::stage::Stage;
 use super::temporary::Temporary;
 
 /// The maximum number of entries in a batch.
@@ -53,7 +54,7 @@ pub(crate) fn carry_out(
     let run = Run { root, plan: &plan, forest: &forest, own_files, monitor, in_sync };
     run.prepare()?;
     run.make_all()?;
-    run.link_files()?;
+    run.make_late_changes()?;
     run.delete()?;
     for index in (0..plan.directories.len()).rev().filter(|&index| forest.is_late(index)) {
         let directory = &plan.directories[index];
@@ -192,16 +193,22 @@ impl Run<'_> {
 
     /// Makes some changes in `directory`, which is open as `pair`.
     fn change(&self, directory: &PlannedDirectory, pair: &Pair, changes: &[Change]) -> Result<(), Stopped> {
-        for change in changes.iter().filter(|change| !change.is_link() && !change.removes_entries()) {
+        for change in changes.iter().filter(|change| Stage::of(self.plan, change) == Stage::First) {
             self.make_change(directory, pair, change)?;
         }
         Ok(())
     }
 
-    /// Gives files new names, which follows the copies of these files.
-    fn link_files(&self) -> Result<(), Stopped> {
-        let mut links = self.plan.changes().filter(|(_, change)| change.is_link() && !change.removes_entries());
-        links.try_for_each(|(directory, change)| self.change_alone(directory, change))
+    /// Makes the changes that wait for others.
+    fn make_late_changes(&self) -> Result<(), Stopped> {
+        for stage in Stage::LATE {
+            for (directory, change) in self.plan.changes().filter(|(_, change)| Stage::of(self.plan, change) == stage) {
+                if !change.removes_entries() || self.may_delete() {
+                    self.change_alone(directory, change)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Makes a change in a directory that is opened for it.
@@ -213,15 +220,15 @@ impl Run<'_> {
         }
     }
 
-    /// Makes the deletions, and the changes that replace directories with entries. If an entry failed, these may be its last copies
-    /// under an older name, and are kept.
+    /// Returns `false` if an entry failed, whose last copy may be in TO under an older name.
+    fn may_delete(&self) -> bool {
+        self.plan.deletes_after_errors || !(self.plan.has_failed || self.monitor.has_failed())
+    }
+
     fn delete(&self) -> Result<(), Stopped> {
-        if (self.plan.has_failed || self.monitor.has_failed()) && !self.plan.deletes_after_errors {
+        if !self.may_delete() {
             warn_of_kept(self.plan, self.monitor);
             return Ok(());
-        }
-        for (directory, change) in self.plan.changes().filter(|(_, change)| change.removes_entries()) {
-            self.change_alone(directory, change)?;
         }
         for deletion in &self.plan.deletions {
             tolerate(self.monitor, remove_tree(self.root, &deletion.path, self.monitor))?;

@@ -2,7 +2,7 @@
 //!
 //! [`scan`](mod@scan) compares the two sides of an item, one directory at a time ([`visit`]) and then name by name
 //! ([`compare`]), and returns a [`plan`]. [`links`] finds the hard links. A [`scan_cache`] of earlier runs saves comparisons. [`apply`] carries out the plan
-//! with [`copy`], [`temporary`], [`delete`] and [`narrow`]. Several threads share both through a [`queue`], as many as there are [`jobs`]. All file access goes through
+//! in [stages](stage) with [`copy`], [`temporary`], [`delete`] and [`narrow`]. Several threads share both through a [`queue`], as many as there are [`jobs`]. All file access goes through
 //! [`directory`] and [`entry`]; a [`pair`] has a directory of each side. What TO can store depends on its
 //! [`file_system`]. The code is blocking; a [`monitor`] observes and stops it.
 
@@ -38,6 +38,7 @@ mod scan;
 mod scan_cache;
 mod sides;
 mod spelling;
+mod stage;
 mod tasks;
 mod temporary;
 mod trail;

@@ -182,6 +182,12 @@ impl Plan {
         })
     }
 
+    /// Returns `true` if the file at `path` replaces a directory with entries.
+    pub(super) fn removes_entries(&self, path: &Path) -> bool {
+        self.position(path)
+            .is_some_and(|(directory, change)| self.directories[directory].changes[change].removes_entries())
+    }
+
     /// Copies the file at `path`, which has this size, where its attributes were to be set in TO.
     pub(super) fn copy_instead(&mut self, path: &Path, size: u64, replaced_inode: u64) {
         let Some((directory, change)) = self.position(path) else { return };

@@ -141,3 +141,15 @@ fn a_copy_loses_the_acl_that_an_original_that_cannot_be_read_lacks() {
     assert!(!names.iter().any(|name| has_acl(&trees.to.join(name))));
     assert_eq!(names.map(|name| mode(&trees, name) & 0o077), [0; 2], "the group had nothing");
 }
+
+#[test]
+fn nothing_is_deleted_after_a_file_that_replaces_a_directory_has_failed() {
+    let trees = Trees::new();
+    ["docs/a", "docs/inner/b"].iter().for_each(|name| file(&trees.from.join(name), name, 1));
+    assert_eq!(run_without_privileges(&trees, &[]).code, Some(0));
+    fs::remove_dir_all(trees.from.join("docs/inner")).unwrap();
+    fs::rename(trees.from.join("docs/a"), trees.from.join("docs/inner")).unwrap();
+    chmod(&trees.from.join("docs/inner"), 0o000);
+    assert_eq!(run_without_privileges(&trees, &["--delete"]).code, Some(1));
+    assert_eq!(fs::read_to_string(trees.to.join("docs/a")).unwrap(), "docs/a");
+}
