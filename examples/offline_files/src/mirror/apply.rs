@@ -1,5 +1,5 @@
-//! Execution of a plan, in this order: directories and changes, new names of files, deletions unless an entry failed, and last the
-//! permissions and times of directories.
+//! Execution of a plan, in this order: directories and changes in [`batches`](mod@super::batches), changes that wait for others by
+//! [stage](super::stage), deletions unless an entry failed, and last the permissions and times of directories.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::Mode;
 
 use super::attributes::Attributes;
+use super::batches::{BATCH_BYTES, batches};
 use super::copy::{Copied, copy_file, copy_link};
 use super::delete::{locate, remove_tree, warn_of_kept};
 use super::directory::Directory;
@@ -28,10 +29,6 @@ use super::scan_cache::{Both, ScanCache};
 use super::stage::Stage;
 use super::temporary::Temporary;
 
-/// The maximum number of entries in a batch.
-const BATCH_ENTRIES: usize = 256;
-/// The number of bytes at which a batch is full.
-const BATCH_BYTES: u64 = 8 * 1024 * 1024;
 /// The number of directories that one thread changes faster than several.
 const FEW_DIRECTORIES: usize = 16;
 
@@ -353,30 +350,6 @@ impl Run<'_> {
     }
 }
 
-/// Divides changes into ranges that are large enough for one task each.
-fn batches(changes: &[Change]) -> Vec<Range<usize>> {
-    let mut batches: Vec<Range<usize>> = Vec::new();
-    let mut bytes = u64::MAX;
-    for (index, change) in changes.iter().enumerate() {
-        match batches.last_mut() {
-            Some(batch) if bytes < BATCH_BYTES && batch.len() < BATCH_ENTRIES => {
-                bytes += change.size();
-                batch.end += 1;
-            }
-            _ => {
-                bytes = change.size();
-                batches.push(index..index + 1);
-            }
-        }
-    }
-    batches
-}
-
-/// Returns `true` if changes are divided into several batches.
-pub(super) fn is_large(changes: &[Change]) -> bool {
-    batches(changes).len() > 1
-}
-
 /// Gives the file at `first` in TO a temporary name in the directory of `pair`.
 fn link_file<'a>(root: &Pair, pair: &'a Pair, first: &Path, source: u64) -> io::Result<Copied<'a>> {
     let (parent, name) = locate(&root.to, first).map_err(|error| error.cause)?;
@@ -409,20 +382,4 @@ fn explain(directory: &Directory, name: &OsStr, cause: io::Error) -> io::Error {
 pub(super) fn collision(other: &OsStr) -> io::Error {
     let text = format!("TO does not distinguish it from {}", other.display());
     io::Error::new(io::ErrorKind::AlreadyExists, text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_batch_is_limited_by_entries_and_bytes() {
-        let sizes = |count: u32, size| {
-            let change = |name| Change::new(name, 0, Occupant::None, Action::CopyFile(size));
-            batches(&(0..count).map(change).collect::<Vec<_>>()).iter().map(Range::len).collect::<Vec<_>>()
-        };
-        assert_eq!(sizes(600, 1), [256, 256, 88]);
-        assert_eq!(sizes(5, 5 * 1024 * 1024), [2, 2, 1]);
-        assert_eq!(sizes(0, 1), [0; 0]);
-    }
 }

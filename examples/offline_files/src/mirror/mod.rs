@@ -2,12 +2,13 @@
 //!
 //! [`scan`](mod@scan) compares the two sides of an item, one directory at a time ([`visit`]) and then name by name
 //! ([`compare`]), and returns a [`plan`]. [`links`] finds the hard links. A [`scan_cache`] of earlier runs saves comparisons. [`apply`] carries out the plan
-//! in [stages](stage) with [`copy`], [`temporary`], [`delete`] and [`narrow`]. Several threads share both through a [`queue`], as many as there are [`jobs`]. All file access goes through
+//! with [`copy`], [`temporary`], [`delete`] and [`narrow`]. Several threads share both through a [`queue`], as many as there are [`jobs`]. All file access goes through
 //! [`directory`] and [`entry`]; a [`pair`] has a directory of each side. What TO can store depends on its
 //! [`file_system`]. The code is blocking; a [`monitor`] observes and stops it.
 
 mod apply;
 mod attributes;
+mod batches;
 mod claims;
 mod compare;
 mod contents;
