@@ -34,7 +34,8 @@ pub(crate) struct Args {
     delete: bool,
 
     /// Continue even if it looks like a mistake: TO is on another disk than last time, or --delete would remove everything in a
-    /// directory at the top level, or more than 10 entries and more than half of those in TO, or entries although others failed
+    /// directory at the top level, or more than 10 entries and more than half of those in TO. Also delete entries if others could
+    /// not be copied
     #[arg(long)]
     pub(crate) yes: bool,
 

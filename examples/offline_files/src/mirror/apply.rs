@@ -1,5 +1,5 @@
-//! Execution of a plan, in this order: directories and changes, new names of files, deletions unless an entry failed, and last the
-//! permissions and times of directories.
+//! Execution of a plan, in this order: directories and changes in [`batches`](mod@super::batches), changes that wait for others by
+//! [stage](super::stage), deletions unless an entry failed, and last the permissions and times of directories.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::Mode;
 
 use super::attributes::Attributes;
+use super::batches::{BATCH_BYTES, batches};
 use super::copy::{Copied, copy_file, copy_link};
 use super::delete::{locate, remove_tree, warn_of_kept};
 use super::directory::Directory;
@@ -25,12 +26,9 @@ use super::pair::Pair;
 use super::plan::{Action, Change, Occupant, Plan, PlannedDirectory, Respelling};
 use super::queue::{Queue, share};
 use super::scan_cache::{Both, ScanCache};
+use super::stage::Stage;
 use super::temporary::Temporary;
 
-/// The maximum number of entries in a batch.
-const BATCH_ENTRIES: usize = 256;
-/// The number of bytes at which a batch is full.
-const BATCH_BYTES: u64 = 8 * 1024 * 1024;
 /// The number of directories that one thread changes faster than several.
 const FEW_DIRECTORIES: usize = 16;
 
@@ -53,7 +51,7 @@ pub(crate) fn carry_out(
     let run = Run { root, plan: &plan, forest: &forest, own_files, monitor, in_sync };
     run.prepare()?;
     run.make_all()?;
-    run.link_files()?;
+    run.make_late_changes()?;
     run.delete()?;
     for index in (0..plan.directories.len()).rev().filter(|&index| forest.is_late(index)) {
         let directory = &plan.directories[index];
@@ -97,7 +95,8 @@ struct Made {
 impl Run<'_> {
     /// Removes the temporary files of a killed run, corrects the spelling of names, and narrows directories that cannot be compared.
     fn prepare(&self) -> Result<(), Stopped> {
-        let (to, monitor) = (&self.root.to, self.monitor);
+        // An error here affects no copy of an entry.
+        let (to, monitor) = (&self.root.to, self.monitor.monitor);
         remove_leftovers(to, &self.plan.leftovers, monitor)?;
         for Respelling { directory, from, to: name } in &self.plan.respellings {
             monitor.advance(0)?;
@@ -191,16 +190,22 @@ impl Run<'_> {
 
     /// Makes some changes in `directory`, which is open as `pair`.
     fn change(&self, directory: &PlannedDirectory, pair: &Pair, changes: &[Change]) -> Result<(), Stopped> {
-        for change in changes.iter().filter(|change| !change.is_link() && !change.removes_entries()) {
+        for change in changes.iter().filter(|change| Stage::of(self.plan, change) == Stage::First) {
             self.make_change(directory, pair, change)?;
         }
         Ok(())
     }
 
-    /// Gives files new names, which follows the copies of these files.
-    fn link_files(&self) -> Result<(), Stopped> {
-        let mut links = self.plan.changes().filter(|(_, change)| change.is_link() && !change.removes_entries());
-        links.try_for_each(|(directory, change)| self.change_alone(directory, change))
+    /// Makes the changes that wait for others.
+    fn make_late_changes(&self) -> Result<(), Stopped> {
+        for stage in Stage::LATE {
+            for (directory, change) in self.plan.changes().filter(|(_, change)| Stage::of(self.plan, change) == stage) {
+                if !change.removes_entries() || self.may_delete() {
+                    self.change_alone(directory, change)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Makes a change in a directory that is opened for it.
@@ -212,15 +217,15 @@ impl Run<'_> {
         }
     }
 
-    /// Makes the deletions, and the changes that replace directories with entries. If an entry failed, these may be its last copies
-    /// under an older name, and are kept.
+    /// Returns `false` if an entry failed, whose last copy may be in TO under an older name.
+    fn may_delete(&self) -> bool {
+        self.plan.deletes_after_errors || !(self.plan.has_failed || self.monitor.has_failed())
+    }
+
     fn delete(&self) -> Result<(), Stopped> {
-        if (self.plan.has_failed || self.monitor.has_failed()) && !self.plan.deletes_after_errors {
+        if !self.may_delete() {
             warn_of_kept(self.plan, self.monitor);
             return Ok(());
-        }
-        for (directory, change) in self.plan.changes().filter(|(_, change)| change.removes_entries()) {
-            self.change_alone(directory, change)?;
         }
         for deletion in &self.plan.deletions {
             tolerate(self.monitor, remove_tree(self.root, &deletion.path, self.monitor))?;
@@ -314,9 +319,13 @@ impl Run<'_> {
         let finalized = directory.attributes.as_ref().map_or(Ok(()), finalize);
         let finalized = finalized.file_context("cannot set the permissions and time in TO", path);
         let is_done = match finalized {
+            Ok(()) => true,
             // The directory fails for the same reason as an entry in it, which is reported.
             Err(error) if self.monitor.explain(path, &error.cause) => false,
-            finalized => tolerate(self.monitor, finalized)?.is_some(),
+            Err(error) => {
+                self.monitor.report(error);
+                false
+            }
         };
         if is_done && directory.is_adjusted {
             self.monitor.done(Done::Adjusted);
@@ -339,30 +348,6 @@ impl Run<'_> {
         let hidden: Vec<_> = own_names.chain([self.root.file_systems.sample_name()]).collect();
         outcome.matches(to.list(&hidden).ok()?.checksum).then_some(digest)
     }
-}
-
-/// Divides changes into ranges that are large enough for one task each.
-fn batches(changes: &[Change]) -> Vec<Range<usize>> {
-    let mut batches: Vec<Range<usize>> = Vec::new();
-    let mut bytes = u64::MAX;
-    for (index, change) in changes.iter().enumerate() {
-        match batches.last_mut() {
-            Some(batch) if bytes < BATCH_BYTES && batch.len() < BATCH_ENTRIES => {
-                bytes += change.size();
-                batch.end += 1;
-            }
-            _ => {
-                bytes = change.size();
-                batches.push(index..index + 1);
-            }
-        }
-    }
-    batches
-}
-
-/// Returns `true` if changes are divided into several batches.
-pub(super) fn is_large(changes: &[Change]) -> bool {
-    batches(changes).len() > 1
 }
 
 /// Gives the file at `first` in TO a temporary name in the directory of `pair`.
@@ -397,20 +382,4 @@ fn explain(directory: &Directory, name: &OsStr, cause: io::Error) -> io::Error {
 pub(super) fn collision(other: &OsStr) -> io::Error {
     let text = format!("TO does not distinguish it from {}", other.display());
     io::Error::new(io::ErrorKind::AlreadyExists, text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_batch_is_limited_by_entries_and_bytes() {
-        let sizes = |count: u32, size| {
-            let change = |name| Change::new(name, 0, Occupant::None, Action::CopyFile(size));
-            batches(&(0..count).map(change).collect::<Vec<_>>()).iter().map(Range::len).collect::<Vec<_>>()
-        };
-        assert_eq!(sizes(600, 1), [256, 256, 88]);
-        assert_eq!(sizes(5, 5 * 1024 * 1024), [2, 2, 1]);
-        assert_eq!(sizes(0, 1), [0; 0]);
-    }
 }

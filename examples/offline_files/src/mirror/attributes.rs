@@ -113,9 +113,7 @@ impl Attributes {
     }
 
     fn mode_without_acls(&self) -> Mode {
-        let Some(acl) = self.extended.get(ACL) else { return self.mode };
-        let [group, named] = least_permissions(acl);
-        self.mode & (Mode::RWXU | Mode::SVTX | Mode::from_raw_mode(((group & named) << 3 | named).into()))
+        self.extended.get(ACL).map_or(self.mode, |acl| mode_without(acl, self.mode))
     }
 
     /// Takes the permissions from the group and others of an entry in TO that these attributes do not give them.
@@ -123,16 +121,24 @@ impl Attributes {
         self.narrow_within(file, Mode::RWXG | Mode::RWXO, sample)
     }
 
-    /// Takes those of the permissions `within` from an entry in TO that these attributes do not give. Returns `true` if it had any.
-    /// With the same ACL an entry gives everyone the same, and keeps it: less in the mask would be less for the named users.
+    /// Takes those of the permissions `within` and the ACL from an entry in TO that these attributes do not give. Returns `true` if
+    /// it had any. With the same ACL an entry gives everyone the same, and keeps it: less in the mask would be less for the named
+    /// users.
     pub(super) fn narrow_within(&self, file: impl AsFd, within: Mode, sample: &Sample) -> io::Result<bool> {
-        let mode = Mode::from_raw_mode(fstat(&file)?.st_mode);
-        let excess = (mode & within).difference(self.mode_without_acls());
-        let has_acl = |acl: &Vec<u8>| extended::get(Place::Open(file.as_fd()), ACL).as_ref() == Ok(acl);
-        if excess.is_empty() || self.extended.get(ACL).is_some_and(has_acl) {
+        let (mode, acl) =
+            (Mode::from_raw_mode(fstat(&file)?.st_mode), extended::get(Place::Open(file.as_fd()), ACL).ok());
+        if acl.is_some() && acl.as_ref() == self.extended.get(ACL) {
             return Ok(false);
         }
-        set_mode(file, mode.difference(excess), sample).map(|()| true)
+        let kept = self.mode_without_acls() & acl.as_ref().map_or(mode, |acl| mode_without(acl, mode));
+        let excess = (mode & within).difference(kept);
+        if !excess.is_empty() {
+            set_mode(&file, mode.difference(excess), sample)?;
+        }
+        if acl.is_some() {
+            extended::remove(file.as_fd(), ACL)?;
+        }
+        Ok(acl.is_some() || !excess.is_empty())
     }
 
     /// The permission bits with which the system creates an entry that has only these attributes; `None` if it has others, or if
@@ -183,6 +189,12 @@ fn set_mode(file: impl AsFd, mode: Mode, sample: &Sample) -> io::Result<()> {
         Err(_) if !sample.keeps_modes() => Ok(()),
         result => Ok(result?),
     }
+}
+
+/// The permissions that give no one more without `acl` than `mode` with it.
+fn mode_without(acl: &[u8], mode: Mode) -> Mode {
+    let [group, named] = least_permissions(acl);
+    mode & (Mode::RWXU | Mode::SVTX | Mode::from_raw_mode(((group & named) << 3 | named).into()))
 }
 
 /// The permissions, as three bits, that an ACL gives to the group of the file, and those that it gives to each of the users and

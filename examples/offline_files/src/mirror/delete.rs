@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use super::directory::Directory;
 use super::entry::Kind;
@@ -50,7 +51,8 @@ pub(super) fn warn_of_kept(plan: &Plan, monitor: &dyn Monitor) {
     const TEXT: &str = "nothing was deleted because of the errors, as TO may have the last copy of a file that failed; \
                         --delete --yes deletes all the same";
     let deletions = plan.deletions.iter().map(|deletion| deletion.path.clone());
-    let replaced = plan.changes().filter(|(_, change)| change.removes_entries());
+    let replaced =
+        plan.changes().filter(|(_, change)| change.removes_entries() && !change.is_made.load(Ordering::Relaxed));
     let replaced = replaced.map(|(directory, change)| directory.path.join(directory.name_of(change)));
     if let Some(path) = deletions.chain(replaced).next() {
         let item = path.components().next().filter(|_| path.components().count() > 1);

@@ -13,7 +13,7 @@ use super::monitor::{Done, FileError, Monitor, Stopped};
 pub(super) struct Failures<'a> {
     /// The monitor to which everything is forwarded.
     pub(super) monitor: &'a dyn Monitor,
-    /// Directories in which an entry failed, each with the number of the system's error.
+    /// Directories of TO in which an entry failed, each with the number of the system's error.
     seen: Mutex<HashSet<(PathBuf, i32)>>,
     failed: AtomicBool,
 }
@@ -23,12 +23,19 @@ impl<'a> Failures<'a> {
         Self { monitor, seen: Mutex::default(), failed: false.into() }
     }
 
-    /// Returns `true` if an error occurred.
+    /// Returns `true` if an entry of FROM could not be read or copied.
     pub(super) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Returns `true` if an entry of `directory` failed with the same cause, for example because TO is read-only.
+    /// Reports an error that affects no copy of an entry of FROM.
+    pub(super) fn report(&self, error: FileError) {
+        let place = error.path.parent().zip(error.cause.raw_os_error()).filter(|_| !error.is_in_source());
+        self.seen().extend(place.map(|(directory, number)| (directory.to_owned(), number)));
+        self.monitor.fail(error);
+    }
+
+    /// Returns `true` if an entry of `directory` failed in TO with the same cause, for example because TO is read-only.
     pub(super) fn explain(&self, directory: &Path, cause: &io::Error) -> bool {
         cause.raw_os_error().is_some_and(|number| self.seen().contains(&(directory.to_owned(), number)))
     }
@@ -53,13 +60,28 @@ impl Monitor for Failures<'_> {
 
     fn fail(&self, error: FileError) {
         self.failed.store(true, Ordering::Relaxed);
-        if let Some((directory, number)) = error.path.parent().zip(error.cause.raw_os_error()) {
-            self.seen().insert((directory.to_owned(), number));
-        }
-        self.monitor.fail(error);
+        self.report(error);
     }
 
     fn now(&self) -> SystemTime {
         self.monitor.now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+    use crate::mirror::fixture::Recorder;
+
+    #[test]
+    fn only_an_error_in_the_target_explains_another_one_there() {
+        let recorder = Recorder::default();
+        let (failures, docs) = (Failures::new(&recorder), Path::new("docs"));
+        for (action, is_explained) in [("cannot be opened in FROM", false), ("cannot be written in TO", true)] {
+            failures.fail(FileError::new(docs.join("file"), action, Errno::ACCESS.into()));
+            assert_eq!(failures.explain(docs, &Errno::ACCESS.into()), is_explained, "{action}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::apply::is_large;
+use super::batches::is_large;
 use super::plan::Plan;
 
 /// The directories of a plan by index, where the directories below one follow it. A directory without changes is no part of the

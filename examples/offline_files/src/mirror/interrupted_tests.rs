@@ -196,3 +196,18 @@ fn a_directory_that_its_item_renames_during_the_scan_is_no_extra_entry() {
     pair.claims.claim(OsStr::new("Item"), OsStr::new("ITEM")).unwrap();
     assert_eq!(deletes(), 0);
 }
+
+#[test]
+fn entries_are_deleted_although_a_temporary_file_cannot_be_removed() {
+    let (trees, run) = (Trees::full(), Recorder::default());
+    let leftover = trees.to.join("docs/.offline-files-0123456789abcdef.partial");
+    file(&leftover, "half a fi", 1);
+    file(&trees.to.join("docs/extra"), "extra", 1);
+    let pair = trees.pair();
+    let plan = scan(&pair, &docs(), ExtraEntries::Delete, &run).unwrap();
+    fs::remove_file(&leftover).unwrap();
+    fs::create_dir(&leftover).unwrap();
+    carry_out(&pair, plan, &run).unwrap();
+    assert_eq!((run.errors().len(), run.warnings()), (1, vec![]));
+    assert!(!trees.to.join("docs/extra").exists());
+}

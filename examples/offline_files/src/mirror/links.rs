@@ -69,11 +69,6 @@ impl Linked {
         (!is_link).then(|| Action::LinkTo(Box::new(self.path)))
     }
 
-    /// Returns `true` if TO may get a new file.
-    pub(super) fn may_be_new(&self) -> bool {
-        self.to.is_none() || self.is_adjusted
-    }
-
     /// Returns `true` if `to` is this file in TO.
     fn is_in_target(&self, to: Option<Entry>) -> bool {
         self.to.zip(to).is_some_and(|(file, to)| file.id() == to.id())

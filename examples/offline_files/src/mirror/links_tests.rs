@@ -113,3 +113,16 @@ fn a_cached_directory_with_linked_files_is_not_compared() {
     assert_eq!(mirror_cached(&trees, &cache), cache);
     assert_eq!(fs::read_to_string(trees.to.join("docs/z")).unwrap(), "changed in place");
 }
+
+#[test]
+fn a_name_that_became_another_file_in_the_target_is_linked_again() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/a/file"), "text", 1);
+    fs::create_dir(trees.from.join("docs/b")).unwrap();
+    fs::hard_link(trees.from.join("docs/a/file"), trees.from.join("docs/b/file")).unwrap();
+    let cache = mirror_cached(&trees, &ScanCache::default());
+    file(&trees.to.join("copy"), "text", 1);
+    fs::rename(trees.to.join("copy"), trees.to.join("docs/a/file")).unwrap();
+    mirror_cached(&trees, &cache);
+    assert_eq!(inode(&trees.to, "docs/a/file"), inode(&trees.to, "docs/b/file"));
+}

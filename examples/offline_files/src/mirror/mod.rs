@@ -8,6 +8,7 @@
 
 mod apply;
 mod attributes;
+mod batches;
 mod claims;
 mod compare;
 mod contents;
@@ -38,6 +39,7 @@ mod scan;
 mod scan_cache;
 mod sides;
 mod spelling;
+mod stage;
 mod tasks;
 mod temporary;
 mod trail;

@@ -80,6 +80,16 @@ impl FileError {
     pub(crate) fn new(path: PathBuf, action: &'static str, cause: io::Error) -> Self {
         Self { path, action, cause }
     }
+
+    /// Returns `true` if the operation was one in FROM.
+    pub(super) fn is_in_source(&self) -> bool {
+        self.action.ends_with("in FROM")
+    }
+
+    /// Returns `true` if FROM gives no permission to read.
+    pub(super) fn is_denied_in_source(&self) -> bool {
+        self.is_in_source() && self.cause.kind() == io::ErrorKind::PermissionDenied
+    }
 }
 
 impl fmt::Display for FileError {

@@ -10,15 +10,19 @@ use rustix::fs::Mode;
 use super::attributes::Attributes;
 use super::entry::{Entry, Kind};
 use super::file_system::FileSystem;
+use super::lineage::Lineage;
 use super::pair::Pair;
+use super::visit::Pending;
 
 /// A directory of FROM that cannot be read.
 #[derive(Debug)]
 pub(crate) struct Unreadable {
     pub(super) path: Arc<Path>,
-    pub(super) from: Entry,
+    from: Entry,
     /// The file system of the directory in TO that contains it.
-    pub(super) file_system: Arc<FileSystem>,
+    file_system: Arc<FileSystem>,
+    /// The directories above it, and itself.
+    lineage: Lineage,
 }
 
 /// Takes the permissions from the file `name` in TO that the one in FROM does not give. Returns `true` if it had any.
@@ -27,7 +31,7 @@ pub(super) fn narrow_file(pair: &Pair, name: &OsStr) -> io::Result<bool> {
     let [from, to] = [pair.from.entry(name)?.filter(is_file), pair.to.entry(name)?.filter(is_file)];
     let Some((from, to)) = from.zip(to) else { return Ok(false) };
     // Another name of the file in TO, as in a snapshot, keeps its permissions.
-    if to.names > if pair.asked.hard_links { from.names } else { 1 } {
+    if to.names > 1 {
         return Ok(false);
     }
     let attributes = Attributes::of_name(&pair.from, name, &from, pair.file_system.kept)?;
@@ -36,11 +40,22 @@ pub(super) fn narrow_file(pair: &Pair, name: &OsStr) -> io::Result<bool> {
 }
 
 impl Unreadable {
+    pub(super) fn of(directory: &Pending) -> Self {
+        let Pending { path, from, file_system, lineage, .. } = directory;
+        let lineage = lineage.with(from, None);
+        Self { path: path.clone(), from: *from, file_system: file_system.clone(), lineage }
+    }
+
     /// Takes the permissions from the group and others of the directory in TO that the one in FROM does not give. Its owner keeps
     /// them for the mirror. Returns `true` if it had any.
     pub(super) fn narrow(&self, root: &Pair) -> io::Result<bool> {
         let (Some(parent), Some(name)) = (self.path.parent(), self.path.file_name()) else { return Ok(false) };
+        let to = root.to.descend(&self.path)?;
+        // It may be mounted there.
+        if self.lineage.has_source(&to.about()?) {
+            return Ok(false);
+        }
         let attributes = Attributes::of_name(&root.from.descend(parent)?, name, &self.from, self.file_system.kept)?;
-        attributes.narrow(root.to.descend(&self.path)?, &self.file_system.sample)
+        attributes.narrow(to, &self.file_system.sample)
     }
 }

@@ -182,6 +182,12 @@ impl Plan {
         })
     }
 
+    /// Returns `true` if the file at `path` replaces a directory with entries.
+    pub(super) fn removes_entries(&self, path: &Path) -> bool {
+        self.position(path)
+            .is_some_and(|(directory, change)| self.directories[directory].changes[change].removes_entries())
+    }
+
     /// Copies the file at `path`, which has this size, where its attributes were to be set in TO.
     pub(super) fn copy_instead(&mut self, path: &Path, size: u64, replaced_inode: u64) {
         let Some((directory, change)) = self.position(path) else { return };
@@ -205,10 +211,11 @@ impl Plan {
 
     /// Adds the results of another part of the scan.
     pub(super) fn merge(&mut self, other: Self) {
-        let Self { directories, deletions, leftovers, respellings, .. } = other;
+        let Self { directories, deletions, leftovers, unreadable, respellings, .. } = other;
         self.directories.extend(directories);
         self.deletions.extend(deletions);
         self.leftovers.extend(leftovers);
+        self.unreadable.extend(unreadable);
         self.respellings.extend(respellings);
         self.unchanged += other.unchanged;
         self.existing += other.existing;
@@ -216,6 +223,7 @@ impl Plan {
         self.files += other.files;
         self.creates += other.creates;
         self.updates += other.updates;
+        self.has_failed |= other.has_failed;
         self.in_sync.merge(other.in_sync);
     }
 
@@ -224,6 +232,7 @@ impl Plan {
         self.directories.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         self.deletions.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         self.leftovers.sort_unstable();
+        self.unreadable.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         self.respellings.sort_unstable_by(|one, other| (&one.directory, &one.to).cmp(&(&other.directory, &other.to)));
         self.in_sync.sort();
     }
@@ -329,6 +338,8 @@ mod tests {
     use crate::mirror::attributes::Kept;
     use crate::mirror::directory::Directory;
     use crate::mirror::file_systems::FileSystems;
+    use crate::mirror::lineage::Lineage;
+    use crate::mirror::visit::Pending;
 
     fn directory(displaced: &[u32]) -> PlannedDirectory {
         let change = |entries: &u32| Change::new(0, 0, Occupant::Directory(*entries), Action::CopyFile(1));
@@ -355,5 +366,20 @@ mod tests {
         plan.discard_deletions();
         assert!(plan.deletions.is_empty());
         assert_eq!(plan.changes().count(), 1);
+    }
+
+    #[test]
+    fn merge_keeps_what_failed_in_each_part() {
+        let unreadable = |path: &str| {
+            let directory = PlannedDirectory { path: Path::new(path).into(), ..directory(&[]) };
+            let PlannedDirectory { path, from, to, file_system, .. } = directory;
+            let lineage = Lineage::default();
+            vec![Unreadable::of(&Pending { path, from, to, is_moved: false, file_system, lineage })]
+        };
+        let mut plan = Plan { unreadable: unreadable("b"), has_failed: true, ..Plan::default() };
+        plan.merge(Plan { unreadable: unreadable("a"), ..Plan::default() });
+        plan.sort();
+        assert!(plan.has_failed);
+        assert!(plan.unreadable.iter().map(|directory| &*directory.path).eq(["a", "b"].map(Path::new)));
     }
 }

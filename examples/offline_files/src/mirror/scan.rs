@@ -69,10 +69,11 @@ pub(crate) fn scan(
     let start = root.tolerate(monitor, scan.start(extent))?.flatten();
     let few = if root.asked.hard_links { usize::MAX } else { FEW_DIRECTORIES };
     share(&root.jobs, few, start.into_iter().collect(), |directory, queue| {
-        let Pending { path, from, file_system, .. } = &directory;
-        let unreadable = Unreadable { path: path.clone(), from: *from, file_system: file_system.clone() };
-        let is_visited = root.tolerate(monitor, scan.visit(directory, queue))?.is_some();
-        scan.lock().unreadable.extend((!is_visited).then_some(unreadable));
+        let unreadable = Unreadable::of(&directory);
+        let visited = scan.visit(directory, queue);
+        let is_denied = matches!(&visited, Err(Failure::File(error)) if error.is_denied_in_source());
+        let is_reported = root.tolerate(monitor, visited)?.is_none();
+        scan.lock().unreadable.extend((is_denied && is_reported).then_some(unreadable));
         Ok(())
     })?;
     let mut plan = scan.plan.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -212,7 +213,7 @@ impl Scan<'_> {
         place_of(path, from, self.root.device_of_from())
     }
 
-    /// Returns whether a cached directory has extra entries; `None` if it is not cached, or if a name in it may get a new file.
+    /// Returns whether a cached directory has extra entries; `None` if it is not cached, or if a file in it needs another link.
     fn cached(
         &self,
         visit: &Visit,
@@ -255,14 +256,13 @@ impl Scan<'_> {
         Ok(entry)
     }
 
-    /// Adds the files with several names in a cached directory. Returns `false`, and adds none, if TO may get a new file for
-    /// one of them. A name that is only no link in TO is kept: it could not be linked before.
+    /// Adds the files with several names in a cached directory. Returns `false`, and adds none, if one of them needs another link.
     fn add_links(&self, visit: &Visit, names: &Listing, facts: &Facts) -> Result<bool, FileError> {
         let device = visit.about.file_system.device;
         let mut added = Vec::new();
         for (name, from) in facts.named(names).filter(|(_, from)| self.has_links(from)) {
             let target = visit.find(name)?;
-            if self.links.find(&from, device).is_some_and(|first| first.may_be_new()) {
+            if self.links.find(&from, device).is_some_and(|first| first.link_for(&target).is_some()) {
                 return Ok(false);
             }
             added.push((from, target));

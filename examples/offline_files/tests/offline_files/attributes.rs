@@ -46,6 +46,14 @@ pub(crate) fn set_acl(path: &Path) -> bool {
     true
 }
 
+pub(crate) fn has_acl(path: &Path) -> bool {
+    attribute(path, ACL).is_some()
+}
+
+pub(crate) fn remove_acl(path: &Path) {
+    lremovexattr(path, ACL).unwrap();
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o7777
 }

@@ -111,3 +111,20 @@ fn names_in_two_file_systems_of_the_target_are_not_copied_in_every_run() {
     Command::new("umount").arg("-l").arg(&mount_point).status().unwrap();
     assert_eq!(counts, [2, 0, 0]);
 }
+
+#[test]
+fn a_file_that_replaces_a_directory_is_linked_with_its_other_names() {
+    for (replaced, other) in [("docs/a", "docs/b"), ("docs/b", "docs/a"), ("docs/inner/a", "docs/z")] {
+        let trees = Trees::new();
+        file(&trees.from.join(replaced), "text", 1);
+        link(&trees, replaced, other);
+        for name in ["1", "2"] {
+            file(&trees.to.join(replaced).join(name), "old", 1);
+        }
+        let output = trees.run(&["-H", "--delete", "--yes", "--json"]);
+        assert_eq!(output.code, Some(0), "{}", output.stdout);
+        assert_eq!(about(&trees, replaced), about(&trees, other));
+        assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+        assert_eq!(trees.run(&["-H", "--json"]).item("docs")["counts"]["copied"], 0);
+    }
+}

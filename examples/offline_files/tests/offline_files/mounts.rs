@@ -1,6 +1,7 @@
 //! File systems and directories that are mounted in one of the two trees.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::attributes::set_acl;
@@ -100,6 +101,19 @@ fn a_part_of_the_source_that_is_mounted_in_the_target_is_unchanged() {
         assert!(output.stdout.contains("it is a directory of FROM"), "{}", output.stdout);
     });
     assert_eq!(snapshot(&trees.from), before);
+}
+
+#[test]
+fn a_directory_of_the_source_mounted_in_the_target_keeps_its_permissions() {
+    for what in ["docs", ""] {
+        let trees = Trees::full();
+        let (mounted, place) = (trees.from.join(what), trees.to.join("docs/deep"));
+        fs::create_dir_all(&place).unwrap();
+        chmod(&mounted, 0o755);
+        chmod(&trees.from.join("docs/deep"), 0o700);
+        with_mount(&mounted, &place, || assert_eq!(trees.run(&["--json"]).code, Some(1)));
+        assert_eq!(fs::metadata(&mounted).unwrap().permissions().mode() & 0o777, 0o755, "{what}");
+    }
 }
 
 #[test]

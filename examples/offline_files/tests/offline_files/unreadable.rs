@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
 
+use crate::attributes::{has_acl, remove_acl, set_acl};
 use crate::bad_input::run_without_privileges;
 use crate::trees::{Trees, chmod, file, snapshot};
 
@@ -106,4 +107,49 @@ fn a_copy_loses_the_permissions_of_a_directory_that_cannot_be_read() {
     modes.iter().for_each(|(name, ..)| chmod(&trees.from.join(name), 0o755));
     assert_eq!(run_without_privileges(&trees, &["--delete"]).code, Some(0));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));
+}
+
+#[test]
+fn a_snapshot_keeps_the_permissions_of_a_file_that_cannot_be_read() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/f"), "text", 1);
+    chmod(&trees.from.join("docs/f"), 0o644);
+    assert_eq!(run_without_privileges(&trees, &["-H"]).code, Some(0));
+    fs::hard_link(trees.to.join("docs/f"), trees.base.path().join("snapshot")).unwrap();
+    fs::hard_link(trees.from.join("docs/f"), trees.from.join("docs/g")).unwrap();
+    file(&trees.to.join("docs/g"), "text", 1);
+    chmod(&trees.from.join("docs/f"), 0o000);
+    assert_eq!(run_without_privileges(&trees, &["-H"]).code, Some(1));
+    assert_eq!(mode(&trees, "../snapshot"), 0o644);
+}
+
+#[test]
+fn a_copy_loses_the_acl_that_an_original_that_cannot_be_read_lacks() {
+    let trees = Trees::new();
+    let names = ["docs/file", "docs/inner"];
+    file(&trees.from.join("docs/inner/secret"), "text", 1);
+    file(&trees.from.join("docs/file"), "text", 1);
+    if !names.iter().all(|name| set_acl(&trees.from.join(name))) {
+        return;
+    }
+    assert_eq!(run_without_privileges(&trees, &[]).code, Some(0));
+    assert!(names.iter().all(|name| has_acl(&trees.to.join(name))));
+    names.iter().for_each(|name| remove_acl(&trees.from.join(name)));
+    file(&trees.from.join("docs/file"), "other", 2);
+    names.iter().for_each(|name| chmod(&trees.from.join(name), 0o040));
+    assert_eq!(run_without_privileges(&trees, &[]).code, Some(1));
+    assert!(!names.iter().any(|name| has_acl(&trees.to.join(name))));
+    assert_eq!(names.map(|name| mode(&trees, name) & 0o077), [0; 2], "the group had nothing");
+}
+
+#[test]
+fn nothing_is_deleted_after_a_file_that_replaces_a_directory_has_failed() {
+    let trees = Trees::new();
+    ["docs/a", "docs/inner/b"].iter().for_each(|name| file(&trees.from.join(name), name, 1));
+    assert_eq!(run_without_privileges(&trees, &[]).code, Some(0));
+    fs::remove_dir_all(trees.from.join("docs/inner")).unwrap();
+    fs::rename(trees.from.join("docs/a"), trees.from.join("docs/inner")).unwrap();
+    chmod(&trees.from.join("docs/inner"), 0o000);
+    assert_eq!(run_without_privileges(&trees, &["--delete"]).code, Some(1));
+    assert_eq!(fs::read_to_string(trees.to.join("docs/a")).unwrap(), "docs/a");
 }
