@@ -1,4 +1,5 @@
-//! A file in a file system of TO on which times, permissions and owners are tried, because some file systems store others than they are given.
+//! A file in a file system of TO on which times, permissions and owners are tried, because some file systems store others than they
+//! are given.
 
 use std::ffi::OsString;
 use std::fs::File;
