@@ -73,4 +73,4 @@ pub(crate) use own_files::OwnFiles;
 pub(crate) use pair::Pair;
 pub(crate) use plan::Plan;
 pub(crate) use scan::{ExtraEntries, ScanOptions, scan};
-pub(crate) use scan_cache::ScanCache;
+pub(crate) use scan_cache::{Place, ScanCache};
