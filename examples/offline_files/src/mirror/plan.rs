@@ -344,8 +344,9 @@ mod tests {
         let from = Entry::from(rustix::fs::stat(".").unwrap());
         let changes = displaced.iter().map(change).collect();
         let (names, outcome) = (Listing::default(), Expected::default());
+        let root = Directory::open(Path::new(".")).unwrap();
         let (path, is_adjusted): (Arc<Path>, _) = (Path::new("").into(), false);
-        let file_system = FileSystems::new(Kept::default()).get(0, &path, &Directory::open(Path::new(".")).unwrap());
+        let file_system = FileSystems::new(Kept::default()).get(0, (&root, &path), &root);
         PlannedDirectory { path, from, to: None, file_system, attributes: None, is_adjusted, names, changes, outcome }
     }
 
