@@ -77,7 +77,7 @@ impl Sample {
 
     /// Notes that TO cannot store `what`, if `is_lost`.
     pub(super) fn lose(&self, is_lost: bool, what: &'static str) {
-        self.losses.add(is_lost, what);
+        self.losses.add(is_lost, what, &self.path);
     }
 
     /// Removes the file, if it was created.
