@@ -4,19 +4,24 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::mirror::Place;
 use crate::roots::RootIds;
 
-/// The maximum number of other pairs.
+/// The maximum number of other pairs. The pair of the longest ago is forgotten: a TO whose identity changes with each mount would
+/// otherwise stay as old as its first identity.
 const MAX_OTHERS: usize = 16;
 
-/// The starts of the last runs that mirrored everything, in nanoseconds since 1970. Disks that take turns as TO were each complete at
-/// another time.
+/// The maximum number of places that a TO has missed, because the saved state of an item is limited.
+const MAX_MISSED: usize = 256;
+
+/// The starts of the last runs that mirrored everything, in nanoseconds since 1970. Disks that take turns as TO were each complete
+/// at another time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct History {
     /// That of the pair in the record.
     #[serde(default)]
     as_of: Option<u64>,
-    /// Those of other pairs, from the oldest to the newest.
+    /// Those of other pairs, from the one of the longest ago to the last one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     others: Vec<Complete>,
 }
@@ -26,40 +31,59 @@ pub(crate) struct History {
 struct Complete {
     as_of: u64,
     roots: RootIds,
+    /// The places in the record that are not those of this pair, because other pairs were mirrored later; `None` if they are not
+    /// known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    missed: Option<Vec<Place>>,
 }
 
 impl History {
     /// The time since which files in FROM may have changed without a difference in size and time from those in TO. `recorded` is the
     /// pair in the record.
     ///
-    /// A TO that is not known may be a known one with a new identity, and was then complete at the oldest of the known times or later.
-    /// Another FROM may have any files of equal size and time.
+    /// A TO that is not known may be a known one with a new identity, and was then complete at the oldest of the known times or
+    /// later. Another FROM may have any files of equal size and time.
     pub(crate) fn changed_since(&self, recorded: &RootIds, roots: &RootIds) -> Option<u64> {
-        let of_recorded = self.as_of.map(|as_of| (as_of, recorded));
-        let known = || self.others.iter().map(|other| (other.as_of, &other.roots)).chain(of_recorded);
-        let with_to = || known().filter(|(_, other)| other.lasting_to() == roots.lasting_to());
-        let same = with_to().find(|(_, other)| is_same(other.lasting_from(), roots.lasting_from()));
-        match same {
-            Some((as_of, _)) => Some(as_of),
-            None if with_to().next().is_some() => Some(0),
-            None => known().map(|(as_of, _)| as_of).min(),
+        let is_of_other = |pair: &Complete| {
+            pair.roots.has_target_of(roots) && !is_same(pair.roots.lasting_from(), roots.lasting_from())
+        };
+        let pairs = self.candidates(recorded, roots).into_iter();
+        pairs.map(|pair| if is_of_other(&pair) { 0 } else { pair.as_of }).min()
+    }
+
+    /// The places in the record that TO may not have been given; `None` if that is not known.
+    pub(crate) fn missed(&self, recorded: &RootIds, roots: &RootIds) -> Option<Vec<Place>> {
+        let pairs = self.candidates(recorded, roots);
+        if pairs.is_empty() || !roots.has_source_of(recorded) {
+            return None;
+        }
+        let missed = pairs.into_iter().map(|pair| pair.missed).collect::<Option<Vec<_>>>()?;
+        Some(missed.concat())
+    }
+
+    /// The pair with this TO, or if it is not known all pairs that it may be of.
+    fn candidates(&self, recorded: &RootIds, roots: &RootIds) -> Vec<Complete> {
+        let pairs: Vec<_> = self.others.iter().cloned().chain(self.recorded(recorded)).collect();
+        match pairs.iter().find(|pair| pair.roots.has_target_of(roots)) {
+            Some(known) => vec![known.clone()],
+            None => pairs,
         }
     }
 
-    /// The history in a record for `roots`.
-    pub(crate) fn continued(mut self, recorded: &RootIds, roots: &RootIds) -> Self {
+    /// The pair in the record, if it was complete.
+    fn recorded(&self, roots: &RootIds) -> Option<Complete> {
+        Some(Complete { as_of: self.as_of?, roots: roots.clone(), missed: Some(Vec::new()) })
+    }
+
+    /// The history in a record for `roots`. `added` are the places that the last record does not have; `None` if that is not known.
+    pub(crate) fn continued(mut self, recorded: &RootIds, roots: &RootIds, added: Option<&[Place]>) -> Self {
         let as_of = self.changed_since(recorded, roots);
-        let is_current = |other: &RootIds| other.lasting_to() == roots.lasting_to();
-        if let Some(as_of) = self.as_of {
-            self.others.push(Complete { as_of, roots: recorded.clone() });
-        }
+        self.others.extend(self.recorded(recorded));
         // What TO has is now from this FROM.
-        self.others.retain(|other| !is_current(&other.roots));
-        self.others.sort_by_key(|other| other.as_of);
-        // The oldest stands for every pair that is forgotten.
-        if self.others.len() > MAX_OTHERS {
-            self.others.remove(1);
-        }
+        self.others.retain(|other| !other.roots.has_target_of(roots));
+        self.others.drain(..self.others.len().saturating_sub(MAX_OTHERS));
+        let added = added.filter(|_| roots.has_source_of(recorded));
+        self.others.iter_mut().for_each(|other| other.miss(added));
         Self { as_of, ..self }
     }
 
@@ -67,6 +91,19 @@ impl History {
     pub(crate) fn complete(&mut self, began: SystemTime) {
         let nanos = began.duration_since(UNIX_EPOCH).ok().and_then(|time| u64::try_from(time.as_nanos()).ok());
         self.as_of = nanos.or(self.as_of);
+    }
+}
+
+impl Complete {
+    /// Records that a later run of another pair has added these places.
+    fn miss(&mut self, added: Option<&[Place]>) {
+        self.missed = self.missed.take().zip(added).map(|(mut missed, added)| {
+            missed.extend(added);
+            missed.sort_unstable();
+            missed.dedup();
+            missed
+        });
+        self.missed.take_if(|missed| missed.len() > MAX_MISSED);
     }
 }
 
@@ -92,7 +129,7 @@ mod tests {
         let mut times = (1..).map(|number| time(10 * number));
         pairs.iter().fold((History::default(), RootIds::default()), |(history, recorded), [from, to]| {
             let roots = roots(from, to);
-            let mut history = history.continued(&recorded, &roots);
+            let mut history = history.continued(&recorded, &roots, Some(&[]));
             history.complete(times.next().unwrap());
             (history, roots)
         })
@@ -126,16 +163,48 @@ mod tests {
     fn an_incomplete_run_leaves_the_time_as_it_is() {
         let (history, recorded) = history(&[["1:2:3", "1:2:4"]]);
         let other = roots("1:2:5", "1:2:4");
-        let history = history.continued(&recorded, &other);
+        let history = history.continued(&recorded, &other, Some(&[]));
         assert_eq!(history.changed_since(&other, &other), Some(0));
     }
 
     #[test]
-    fn the_oldest_time_stands_for_forgotten_targets() {
+    fn a_target_with_a_new_identity_in_each_run_is_not_as_old_as_the_first() {
         let targets: Vec<_> = (0..30).map(|number| format!("1:2:{number}")).collect();
         let pairs: Vec<_> = targets.iter().map(|to| ["1:2:3", &**to]).collect();
         assert_eq!(history(&pairs).0.others.len(), MAX_OTHERS);
-        assert_eq!(changed_since(&pairs, pairs[2]), Some(10));
+        assert_eq!(changed_since(&pairs, ["1:2:3", "1:2:31"]), Some(10 * (30 - MAX_OTHERS as u64)));
         assert_eq!(changed_since(&pairs, pairs[28]), Some(290));
+    }
+
+    #[test]
+    fn targets_without_an_identity_are_not_taken_for_each_other() {
+        let unknown = || serde_json::from_str::<RootIds>(r#"{"from": "1:2:3", "to": null}"#).unwrap();
+        let mut history = History::default();
+        for number in 1..=2 {
+            history = history.continued(&unknown(), &unknown(), None);
+            history.complete(time(10 * number));
+        }
+        assert_eq!(history.changed_since(&unknown(), &unknown()), Some(10));
+    }
+
+    #[test]
+    fn a_target_has_missed_the_places_that_runs_of_others_have_added() {
+        let [a, b, c] = ["1:2:4", "1:2:5", "1:2:6"].map(|to| roots("1:2:3", to));
+        let run = |history: History, recorded: &RootIds, roots: &RootIds, added: Option<&[Place]>| {
+            let mut history = history.continued(recorded, roots, added);
+            history.complete(time(10));
+            history
+        };
+        let history = run(History::default(), &RootIds::default(), &a, None);
+        let history = run(history, &a, &b, Some(&[7]));
+        let history = run(history, &b, &b, Some(&[8]));
+        assert_eq!((history.missed(&b, &a), history.missed(&b, &b)), (Some(vec![7, 8]), Some(vec![])));
+        assert_eq!(history.missed(&b, &c), Some(vec![7, 8]), "it may be either of them");
+        assert_eq!(history.missed(&b, &roots("1:2:9", "1:2:4")), None, "another FROM");
+        let many: Vec<_> = (0..=MAX_MISSED as Place).collect();
+        for added in [None, Some(&many[..])] {
+            let history = run(history.clone(), &b, &b, added);
+            assert_eq!((history.missed(&b, &a), history.missed(&b, &b)), (None, Some(vec![])));
+        }
     }
 }

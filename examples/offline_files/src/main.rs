@@ -14,8 +14,8 @@
 //! compares everything. A run also compares everything if FROM or TO is a different directory than before. The host holds
 //! deletions that look like a mistake; `--yes` allows them.
 //!
-//! The exit code is 0 on success, 1 if an item failed or was not done, 2 for invalid arguments, and 128 and the number of the signal after a
-//! signal: 130 after Ctrl-C.
+//! The exit code is 0 on success, 1 if an item failed or was not done, 2 for invalid arguments, and 128 and the number of the signal
+//! after a signal: 130 after Ctrl-C.
 
 #[cfg(unix)]
 mod args;
@@ -27,6 +27,7 @@ mod escape;
 mod guard;
 #[cfg(unix)]
 mod handler;
+#[cfg(unix)]
 mod history;
 #[cfg(unix)]
 mod mirror;

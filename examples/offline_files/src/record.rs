@@ -27,8 +27,8 @@ pub(crate) enum RecordMode {
     Use,
 }
 
-/// The checkpoint of an item: the ids of the two directories, the directories that were in sync, and the history of the last complete
-/// runs.
+/// The checkpoint of an item: the ids of the two directories, the directories that were in sync, and the history of the last
+/// complete runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
     roots: RootIds,
@@ -47,6 +47,12 @@ impl Record {
     /// The directories that were in sync; `None` if the record is for other `roots`.
     pub(crate) fn cache(self, roots: &RootIds) -> Option<ScanCache> {
         roots.mismatch(&self.roots).is_none().then_some(self.in_sync)
+    }
+
+    /// The known places of another pair.
+    fn places(&self, roots: &RootIds) -> ScanCache {
+        let missed = self.history.missed(&self.roots, roots);
+        missed.map_or_else(ScanCache::default, |missed| self.in_sync.clone().without_digests().without_places(&missed))
     }
 }
 
@@ -76,7 +82,7 @@ impl LoadedRecord {
         let cache = match scan_scope {
             ScanScope::Changes => saved.in_sync.clone(),
             _ if roots.mismatch(&saved.roots).is_none() => saved.in_sync.clone().without_digests(),
-            _ => ScanCache::default(),
+            _ => saved.places(roots),
         };
         Ok(Self { saved, cache, scan_scope, record_mode })
     }
@@ -98,7 +104,8 @@ impl LoadedRecord {
     /// Records the directories that are in sync, and the start of a run that mirrored everything. Writes nothing if no directory
     /// has changed. Does not wait until the record is stored: the host waits at the end of the session, and says if it could not.
     pub(crate) fn save(mut self, roots: &RootIds, in_sync: ScanCache, began: Option<SystemTime>) -> SyncResult {
-        let history = self.saved.history.clone().continued(&self.saved.roots, roots);
+        let added = in_sync.places_added_to(&self.saved.in_sync);
+        let history = self.saved.history.clone().continued(&self.saved.roots, roots, added.as_deref());
         let mut record = Record { roots: roots.clone(), in_sync, history };
         if *self.saved == record && self.saved.origin() != Origin::Fresh {
             return Ok(());

@@ -25,28 +25,40 @@ pub(crate) struct Roots {
 pub(crate) struct RootIds {
     from: Option<String>,
     to: Option<String>,
+    /// An identity of TO that includes its disk, if the id alone does not last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to_on_disk: Option<String>,
 }
 
 impl Roots {
     /// Identifies an open pair of directories, located at `from` and `to`.
     pub(crate) fn of(pair: &Pair, from: &Path, to: &Path) -> Self {
-        let ids = RootIds { from: directory_id(&pair.from), to: directory_id(&pair.to) };
-        Self { ids, from_disk: disk(from), to_disk: disk(to) }
+        let to_disk = disk(to);
+        let to_on_disk = to_disk.as_deref().and_then(|disk| id_on_disk(&pair.to, disk));
+        let ids = RootIds { from: directory_id(&pair.from), to: directory_id(&pair.to), to_on_disk };
+        Self { ids, from_disk: disk(from), to_disk }
     }
 }
 
 impl RootIds {
     /// The lasting identity of TO.
     pub(crate) fn lasting_to(&self) -> Option<&str> {
-        lasting(self.to.as_deref())
+        self.to.as_deref().and_then(lasting).or(self.to_on_disk.as_deref())
     }
 
-    /// The lasting identity of FROM; `None` also if its number changes with each mount, as on FAT.
+    /// The lasting identity of FROM.
     pub(crate) fn lasting_from(&self) -> Option<&str> {
-        let id = lasting(self.from.as_deref())?;
-        let (inode, created) = id.split_once(':')?;
-        let is_coarse = created.ends_with("0000000");
-        (inode != "1" && !is_coarse).then_some(id)
+        self.from.as_deref().and_then(lasting)
+    }
+
+    /// Returns `true` if TO is known to be the same directory, perhaps on a disk that was connected again.
+    pub(crate) fn has_target_of(&self, other: &Self) -> bool {
+        is_known(self.to.as_deref(), other.to.as_deref()) || is_known(self.lasting_to(), other.lasting_to())
+    }
+
+    /// Returns `true` if FROM is known to be the same directory, perhaps on a disk that was connected again.
+    pub(crate) fn has_source_of(&self, other: &Self) -> bool {
+        is_known(self.from.as_deref(), other.from.as_deref()) || is_known(self.lasting_from(), other.lasting_from())
     }
 
     /// The reason that the recorded ids do not match these; `None` if they match.
@@ -65,9 +77,38 @@ fn directory_id(directory: &Directory) -> Option<String> {
     Some(format!("{}:{}", about.dev(), creation(&about)?))
 }
 
-/// An id without the device number, which may change when a disk is connected again.
-fn lasting(id: Option<&str>) -> Option<&str> {
-    Some(id?.split_once(':')?.1)
+/// The inode and creation time in an id, without the device number, which may change when a disk is connected again. `None` if the
+/// inode number changes with each mount, as on FAT.
+fn lasting(id: &str) -> Option<&str> {
+    let (_, id) = id.split_once(':')?;
+    let (inode, created) = id.split_once(':')?;
+    (inode != TOP_OF_FAT && !is_coarse(created)).then_some(id)
+}
+
+/// The inode number of the topmost directory of FAT.
+const TOP_OF_FAT: &str = "1";
+
+/// Returns `true` for a creation time of a file system such as FAT, which stores no more than hundredths of a second.
+fn is_coarse(created: &str) -> bool {
+    created.ends_with("0000000")
+}
+
+/// An identity of a directory on a known disk that lasts where its id does not; `None` if the id does.
+fn id_on_disk(directory: &Directory, disk: &str) -> Option<String> {
+    let about = directory.metadata().ok()?;
+    let inode = about.ino().to_string();
+    let Some(created) = creation(&about) else { return Some(format!("{disk} {inode}")) };
+    let (_, created) = created.split_once(':')?;
+    // exFAT gives its topmost directory the time of the mount.
+    if inode == TOP_OF_FAT {
+        return Some(format!("{disk} {inode}"));
+    }
+    is_coarse(created).then(|| format!("{disk} {created}"))
+}
+
+/// Returns `true` if both are known and equal.
+fn is_known(one: Option<&str>, other: Option<&str>) -> bool {
+    one.is_some() && one == other
 }
 
 /// The separator of the identities of a disk, and the start of the one that the system lists.
@@ -134,7 +175,7 @@ mod tests {
     use super::*;
 
     fn ids(from: Option<&str>, to: Option<&str>) -> RootIds {
-        RootIds { from: from.map(Into::into), to: to.map(Into::into) }
+        RootIds { from: from.map(Into::into), to: to.map(Into::into), to_on_disk: None }
     }
 
     #[test]
@@ -159,8 +200,17 @@ mod tests {
             [ids.lasting_from().map(str::to_owned), ids.lasting_to().map(str::to_owned)]
         };
         assert_eq!(lasting("7:2:1001"), [Some("2:1001".into()), Some("2:1001".into())]);
-        assert_eq!(lasting("7:2:1230000000"), [None, Some("2:1230000000".into())]);
-        assert_eq!(lasting("7:1:1001"), [None, Some("1:1001".into())]);
+        assert_eq!(lasting("7:2:1230000000"), [None, None]);
+        assert_eq!(lasting("7:1:1001"), [None, None]);
+    }
+
+    #[test]
+    fn a_target_without_a_lasting_id_is_known_by_its_disk() {
+        let on = |id: Option<&str>, disk: Option<&str>| RootIds { to_on_disk: disk.map(Into::into), ..ids(None, id) };
+        let known = on(None, Some("UUID A 1"));
+        assert!(known.has_target_of(&known) && known.has_target_of(&on(Some("7:1:1001"), Some("UUID A 1"))));
+        assert!(!known.has_target_of(&on(None, Some("UUID B 1"))));
+        assert!(!on(None, None).has_target_of(&on(None, None)));
     }
 
     #[test]

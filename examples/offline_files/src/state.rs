@@ -21,8 +21,8 @@ pub(crate) enum StateChoice {
     File(PathBuf),
 }
 
-/// An error that prevents the use of the state. The state and TO are unchanged, except for the lock file of a state that can be judged
-/// only by its contents.
+/// An error that prevents the use of the state. The state and TO are unchanged, except for the lock file of a state that can be
+/// judged only by its contents.
 #[derive(Debug)]
 pub(crate) enum StateError {
     /// The user has no directory for state files.
@@ -64,18 +64,61 @@ impl fmt::Display for StateError {
             Self::CreateDirectory(file, error) => {
                 write!(f, "cannot create the directory of the state file {}: {error}", EscapedPath(file))
             }
-            Self::Open(error) => write!(f, "cannot use the state: {}", Escaped(&without_choice(&error.to_string()))),
+            Self::Open(error) => write!(f, "cannot use the state: {}", problem(error)),
         }?;
         f.write_str("; choose a file with --state FILE, or use --no-state")
     }
 }
 
-/// The text of an error without the advice to choose another file, which the store can give only without the name of the option.
-fn without_choice(text: &str) -> String {
-    if let Some((text, _)) = text.rsplit_once("; choose ") {
-        return text.into();
+/// Describes an error of the store. Where the store advises another file, without the name of the option, leaves out the advice.
+fn problem(error: &StoreError) -> String {
+    match error {
+        StoreError::InUse { path, by } => {
+            format!("the store {} is in use by {}; stop that program", EscapedPath(path), Escaped(by))
+        }
+        StoreError::NotAStore { path } => format!("{} is the database of another program", EscapedPath(path)),
+        StoreError::Missing { path } => format!("the store {} does not exist", EscapedPath(path)),
+        StoreError::Symlink { path } => {
+            format!("{} is a symbolic link, which another user may redirect", EscapedPath(path))
+        }
+        StoreError::Owner { path, owner } => {
+            format!("{} belongs to user {owner}, who could change it", EscapedPath(path))
+        }
+        StoreError::NotAFile { path } => format!("{} is not a regular file", EscapedPath(path)),
+        StoreError::Access { path, reason } => {
+            format!("no access to {}: {}; allow access", EscapedPath(path), Escaped(reason))
+        }
+        error => Escaped(&error.to_string()).to_string(),
     }
-    text.rsplit_once(", or choose ").map_or_else(|| text.into(), |(text, _)| text.into())
 }
 
 impl std::error::Error for StateError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_with_the_words_of_an_advice_is_shown_in_full() {
+        let path = PathBuf::from("/a; choose b, or choose c");
+        let text = StateError::Open(StoreError::Unreadable { path, reason: "none".into() }).to_string();
+        assert!(text.contains("/a; choose b, or choose c") && text.contains("update the program"), "{text}");
+    }
+
+    #[test]
+    fn another_file_is_advised_once() {
+        let (path, by, reason) = (PathBuf::from("/state"), "program".to_owned(), "none".to_owned());
+        for error in [
+            StoreError::InUse { path: path.clone(), by },
+            StoreError::NotAStore { path: path.clone() },
+            StoreError::Missing { path: path.clone() },
+            StoreError::Symlink { path: path.clone() },
+            StoreError::Owner { path: path.clone(), owner: 1 },
+            StoreError::NotAFile { path: path.clone() },
+            StoreError::Access { path: path.clone(), reason },
+        ] {
+            let text = StateError::Open(error).to_string();
+            assert_eq!((text.matches("choose ").count(), text.matches("/state").count()), (1, 1), "{text}");
+        }
+    }
+}

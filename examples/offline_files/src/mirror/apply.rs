@@ -331,10 +331,9 @@ impl Run<'_> {
             self.monitor.done(Done::Adjusted);
         }
         let digest = self.digest(directory, to).filter(|_| is_done);
-        let place = directory.outcome.place.filter(|_| directory.outcome.is_complete());
         let mut in_sync = self.in_sync.lock().unwrap_or_else(PoisonError::into_inner);
         in_sync.extend(digest);
-        place.into_iter().for_each(|place| in_sync.add_place(place));
+        directory.place().into_iter().for_each(|place| in_sync.add_place(place));
         Ok(())
     }
 

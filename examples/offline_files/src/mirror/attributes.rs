@@ -237,7 +237,11 @@ mod tests {
         fchmod(&file, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH).unwrap();
         let (mode, extended) = (Mode::RUSR, BTreeMap::from([(c"user.too-large".to_owned(), vec![0; 1 << 20])]));
         let attributes = Attributes { mode, owner: None, is_directory: false, extended };
-        let _ = attributes.apply(&file, Kept::default(), &Sample::new(directory, "sample".into(), Arc::default()));
+        let _ = attributes.apply(
+            &file,
+            Kept::default(),
+            &Sample::new((&directory, "".as_ref()), "sample".into(), Arc::default()),
+        );
         let mode = Mode::from_raw_mode(fstat(&file).unwrap().st_mode);
         assert!(!mode.intersects(Mode::RWXG | Mode::RWXO), "{mode:?}");
     }

@@ -35,6 +35,8 @@ pub(super) struct Found {
     pub(super) touched: bool,
     /// `true` if an entry failed.
     pub(super) failed: bool,
+    /// `true` if a file was not compared. TO may then have another one of equal size and time.
+    pub(super) is_uncertain: bool,
     /// `true` if TO has extra entries, which are kept.
     pub(super) has_extra: bool,
 }
@@ -65,6 +67,7 @@ impl Found {
         self.checksum.merge(other.checksum);
         self.touched |= other.touched;
         self.failed |= other.failed;
+        self.is_uncertain |= other.is_uncertain;
         self
     }
 }
@@ -86,7 +89,7 @@ impl Scan<'_> {
             }
             return Ok(());
         }
-        let target = self.find(sides, found, name)?;
+        let target = self.find(sides, found, name).inspect_err(|_| found.is_uncertain = true)?;
         match from.kind {
             Kind::Directory => self.directory(visit, found, &target, from),
             Kind::File => self.file(visit, found, index, &target, from)?,
@@ -237,7 +240,9 @@ impl Scan<'_> {
             found.displace(target);
         }
         let name = u32::try_from(index).expect("a listing has fewer names than bytes");
-        found.changes.push(Change::new(name, from.inode(), occupant, action));
+        let is_copied = matches!(action, Action::CopyFile(_) | Action::LinkTo(_));
+        let is_twin = is_copied && target.to.is_some_and(|to| is_alike(visit, from, &to));
+        found.changes.push(Change { is_twin, ..Change::new(name, from.inode(), occupant, action) });
         Ok(())
     }
 

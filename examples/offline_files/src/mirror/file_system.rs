@@ -15,7 +15,7 @@ use super::sample::Sample;
 /// A file system of TO.
 pub(crate) struct FileSystem {
     pub(super) device: u64,
-    /// The directory of the sample: the topmost one in this file system.
+    /// The directory of the sample: the first that was found in this file system.
     path: PathBuf,
     /// The attributes to keep, and those of them that the file system can store.
     asked: Kept,

@@ -28,9 +28,9 @@ impl FileSystems {
         Self { asked, sample_name: random_name(), losses: Arc::default(), found: Mutex::default() }
     }
 
-    /// The file system with the number `device`. If it is new, `to` at `path` is its first directory.
-    pub(super) fn get(&self, device: u64, path: &Path, to: &Directory) -> Arc<FileSystem> {
-        let sample = || Sample::new(to.clone(), self.sample_name.clone(), self.losses.clone());
+    /// The file system with the number `device`. If it is new, `to` at `path` in `root` is its first directory.
+    pub(super) fn get(&self, device: u64, (root, path): (&Directory, &Path), to: &Directory) -> Arc<FileSystem> {
+        let sample = || Sample::new((root, path), self.sample_name.clone(), self.losses.clone());
         let new = || Arc::new(FileSystem::new(device, path, self.asked, self.asked.storable_in(to), sample()));
         self.lock().entry(device).or_insert_with(new).clone()
     }

@@ -1,10 +1,14 @@
 //! The mirror, independent of syncmgr: comparison of two trees, and updates of one to match the other.
 //!
 //! [`scan`](mod@scan) compares the two sides of an item, one directory at a time ([`visit`]) and then name by name
-//! ([`compare`]), and returns a [`plan`]. [`links`] finds the hard links. A [`scan_cache`] of earlier runs saves comparisons. [`apply`] carries out the plan
-//! with [`copy`], [`temporary`], [`delete`] and [`narrow`]. Several threads share both through a [`queue`], as many as there are [`jobs`]. All file access goes through
-//! [`directory`] and [`entry`]; a [`pair`] has a directory of each side. What TO can store depends on its
-//! [`file_system`]. The code is blocking; a [`monitor`] observes and stops it.
+//! ([`compare`]), and returns a [`plan`]. [`links`] finds the hard links, and a [`lineage`] the sides that are mounted in each other.
+//! A [`scan_cache`] of earlier runs saves comparisons. [`apply`] carries out the plan with [`copy`], [`temporary`], [`delete`] and
+//! [`narrow`], and removes the [`leftovers`] of killed runs. Several threads share both through a [`queue`], as many as there are
+//! [`jobs`].
+//!
+//! All file access goes through [`directory`] and [`entry`]; a [`pair`] has a directory of each side. What TO can store depends on
+//! its [`file_systems`], each a [`file_system`]; the report names the [`losses`]. The code is blocking; a [`monitor`] observes and
+//! stops it, and receives the errors through [`failures`].
 
 mod apply;
 mod attributes;
@@ -71,4 +75,4 @@ pub(crate) use own_files::OwnFiles;
 pub(crate) use pair::Pair;
 pub(crate) use plan::Plan;
 pub(crate) use scan::{ExtraEntries, ScanOptions, scan};
-pub(crate) use scan_cache::ScanCache;
+pub(crate) use scan_cache::{Place, ScanCache};

@@ -45,7 +45,7 @@ impl Pair {
         let root_id = from.about().ok().map(|about| about.id());
         let device = to.about().map(|about| about.device()).unwrap_or_default();
         let file_systems = Arc::new(FileSystems::new(asked));
-        let file_system = file_systems.get(device, Path::new(""), &to);
+        let file_system = file_systems.get(device, (&to, Path::new("")), &to);
         let gives_acls = to.gives_acls();
         let (jobs, trail_capacity) = (Arc::new(Jobs::new(0)), capacity_for(0));
         let claims = Arc::default();

@@ -75,7 +75,7 @@ pub(super) struct Expected {
     pub(super) source: SourceDigest,
     /// `true` if TO has extra entries, which are kept.
     pub(super) has_extra: bool,
-    /// Its place, unless an entry failed.
+    /// Its place, unless a file was not compared.
     pub(super) place: Option<Place>,
     /// The checksum of the entries in TO.
     checksum: AtomicU64,
@@ -94,6 +94,8 @@ pub(crate) struct Change {
     pub(crate) action: Action,
     /// `true` if the change was made with the entry of FROM that was scanned.
     pub(super) is_made: AtomicBool,
+    /// `true` if it replaces a file of equal size and time, which only its contents tell from the one in FROM.
+    pub(super) is_twin: bool,
 }
 
 /// The entry that had the name of a change in TO at the time of the scan.
@@ -248,6 +250,13 @@ impl PlannedDirectory {
         self.names.name(change.name as usize)
     }
 
+    /// Its place, unless TO still has a file of equal size and time in place of one of FROM. Other failed files differ in TO until
+    /// they are copied.
+    pub(super) fn place(&self) -> Option<Place> {
+        let is_stale = |change: &Change| change.is_twin && !change.is_made.load(Ordering::Relaxed);
+        self.outcome.place.filter(|_| !self.changes.iter().any(is_stale))
+    }
+
     fn position(&self, name: &OsStr) -> Option<usize> {
         self.changes.binary_search_by(|change| self.name_of(change).cmp(name)).ok()
     }
@@ -306,7 +315,7 @@ impl Occupant {
 
 impl Change {
     pub(super) fn new(name: u32, source: u64, occupant: Occupant, action: Action) -> Self {
-        Self { name, source, occupant, action, is_made: false.into() }
+        Self { name, source, occupant, action, is_made: false.into(), is_twin: false }
     }
 
     /// This change as a copy of the file that FROM has now.
@@ -346,8 +355,9 @@ mod tests {
         let from = Entry::from(rustix::fs::stat(".").unwrap());
         let changes = displaced.iter().map(change).collect();
         let (names, outcome) = (Listing::default(), Expected::default());
+        let root = Directory::open(Path::new(".")).unwrap();
         let (path, is_adjusted): (Arc<Path>, _) = (Path::new("").into(), false);
-        let file_system = FileSystems::new(Kept::default()).get(0, &path, &Directory::open(Path::new(".")).unwrap());
+        let file_system = FileSystems::new(Kept::default()).get(0, (&root, &path), &root);
         PlannedDirectory { path, from, to: None, file_system, attributes: None, is_adjusted, names, changes, outcome }
     }
 
@@ -381,5 +391,16 @@ mod tests {
         plan.sort();
         assert!(plan.has_failed);
         assert!(plan.unreadable.iter().map(|directory| &*directory.path).eq(["a", "b"].map(Path::new)));
+    }
+
+    #[test]
+    fn a_directory_keeps_its_place_unless_a_file_of_equal_size_and_time_is_left() {
+        let mut planned = directory(&[0, 0]);
+        planned.outcome.place = Some(7);
+        assert_eq!(planned.place(), Some(7));
+        planned.changes[1].is_twin = true;
+        assert_eq!(planned.place(), None);
+        *planned.changes[1].is_made.get_mut() = true;
+        assert_eq!(planned.place(), Some(7));
     }
 }

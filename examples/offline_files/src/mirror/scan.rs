@@ -184,10 +184,10 @@ impl Scan<'_> {
 
     /// Adds a directory to the plan, with the attributes of its copy, and how it differs from them.
     fn add_to_plan(&self, visit: Visit, names: Listing, found: Found, attributes: Option<(Attributes, Difference)>) {
-        let Found { mut plan, changes, source, checksum, touched, failed, has_extra, .. } = found;
+        let Found { mut plan, changes, source, checksum, touched, failed, is_uncertain, has_extra, .. } = found;
         let difference = attributes.as_ref().map_or(Difference::None, |(_, difference)| *difference);
         let source = if failed { SourceDigest::UNKNOWN } else { source };
-        let place = (!failed).then(|| self.place(&visit.path, &visit.about.from));
+        let place = (!is_uncertain).then(|| self.place(&visit.path, &visit.about.from));
         if touched || difference != Difference::None {
             let Pending { path, from, to, file_system, .. } = visit.about;
             let attributes = attributes.map(|(attributes, _)| attributes);
@@ -350,7 +350,7 @@ impl Scan<'_> {
         let Some(from) = self.source_entry(sides, found, index, facts)? else {
             // That it cannot be read is reported already, and its copy is no extra entry.
             let _ = sides.find(sides.names.name(index));
-            found.failed = true;
+            (found.failed, found.is_uncertain) = (true, true);
             return Ok(());
         };
         found.count_source(&from);

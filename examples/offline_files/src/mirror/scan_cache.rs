@@ -1,6 +1,7 @@
 //! A cache of directories that are in sync, whose entries in TO need not be read again.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hasher};
@@ -41,7 +42,7 @@ pub(crate) struct ScanCache {
 
 /// A checksum of the path of a directory and of its identity in FROM. It tells whether a directory was moved to this path: the
 /// files in it may then be others of equal size and time, with older change times.
-pub(super) type Place = u32;
+pub(crate) type Place = u32;
 
 /// The place of the directory `from` at `path`, on the device of FROM or on another one.
 pub(super) fn place_of(path: &Path, from: &Entry, device: Option<u64>) -> Place {
@@ -75,6 +76,19 @@ impl ScanCache {
     /// The places alone.
     pub(crate) fn without_digests(self) -> Self {
         Self { digests: Vec::new(), ..self }
+    }
+
+    pub(crate) fn without_places(mut self, places: &[Place]) -> Self {
+        let places: HashSet<_> = places.iter().collect();
+        self.places.retain(|place| !places.contains(place));
+        self
+    }
+
+    /// The places that `earlier` does not have; `None` if the places of either are not known.
+    pub(crate) fn places_added_to(&self, earlier: &Self) -> Option<Vec<Place>> {
+        let is_known = !self.places.is_empty() && !earlier.places.is_empty();
+        let added = self.places.iter().copied().filter(|place| earlier.places.binary_search(place).is_err());
+        is_known.then(|| added.collect())
     }
 
     pub(super) fn add_place(&mut self, place: Place) {

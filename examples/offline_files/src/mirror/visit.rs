@@ -179,7 +179,7 @@ impl Pending {
             return Err(io::Error::other("it is a directory of FROM"));
         }
         if entry.device() != self.file_system.device {
-            self.file_system = root.file_systems.get(entry.device(), &self.path, &to);
+            self.file_system = root.file_systems.get(entry.device(), (&root.to, &self.path), &to);
         }
         self.to = Some(entry);
         Ok(to)

@@ -23,6 +23,10 @@ fn synced_trees() -> Trees {
 }
 
 pub(crate) fn run_until_settled(trees: &Trees, flags: &[&str]) {
+    repeat_until_settled(trees, || assert_eq!(trees.run(flags).code, Some(0)));
+}
+
+pub(crate) fn repeat_until_settled(trees: &Trees, run: impl Fn()) {
     // The clock of the file system.
     let now = || {
         fs::write(trees.base.path().join("clock"), "").unwrap();
@@ -30,9 +34,9 @@ pub(crate) fn run_until_settled(trees: &Trees, flags: &[&str]) {
     };
     let settled = now() + Duration::from_millis(300);
     while now() < settled {
-        assert_eq!(trees.run(flags).code, Some(0));
+        run();
     }
-    trees.run(flags);
+    run();
 }
 
 /// The scope of a run, and the reason for a full scan.

@@ -130,7 +130,7 @@ fn a_low_limit_of_open_files_is_raised_if_there_are_many_jobs() {
 }
 
 /// Runs the program with a limit of open files, an option of `ulimit`.
-fn with_open_files(limit: &str, run: Command) -> Output {
+pub(crate) fn with_open_files(limit: &str, run: Command) -> Output {
     let mut limited = Command::new("sh");
     let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
     limited.args(["-c", &script]).arg(run.get_program()).args(run.get_args());

@@ -1,7 +1,7 @@
 //! Directories that take turns.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::incremental::run_until_settled;
 use crate::trees::{Trees, file, snapshot};
@@ -77,5 +77,52 @@ fn two_pairs_with_one_state_are_both_mirrored() {
         run_until_settled(&second, &flags);
         mirror(&first, &flags);
         mirror(&second, &flags);
+    }
+}
+
+/// Trees with two directories of equal files in `docs`, settled in TO and in another directory that takes turns with it.
+fn rotating_trees() -> (Trees, PathBuf) {
+    let trees = Trees::new();
+    let other = trees.base.path().join("other");
+    fs::create_dir(&other).unwrap();
+    for (name, text) in [("docs/a/file", "a"), ("docs/b/file", "b")] {
+        file(&trees.from.join(name), text, 1);
+    }
+    run_until_settled(&trees, &[]);
+    exchange(&trees.to, &other);
+    run_until_settled(&trees, &[]);
+    assert_eq!(trees.run(&["--full"]).code, Some(0));
+    (trees, other)
+}
+
+#[test]
+fn files_of_targets_that_take_turns_are_not_compared_beside_new_ones() {
+    let (trees, other) = rotating_trees();
+    for to in [&trees.to, &other] {
+        file(&to.join("docs/a/file"), "x", 1);
+    }
+    for number in 0..4 {
+        exchange(&trees.to, &other);
+        for name in ["", "docs", "docs/new"] {
+            file(&trees.from.join(name).join(number.to_string()), "new", 2);
+        }
+        assert_eq!(trees.run(&["--full"]).code, Some(0));
+        assert_eq!(fs::read_to_string(trees.to.join("docs/a/file")).unwrap(), "x", "{number}");
+    }
+}
+
+#[test]
+fn each_target_that_takes_turns_gets_the_files_of_exchanged_directories() {
+    let (trees, other) = rotating_trees();
+    exchange(&trees.from.join("docs/a"), &trees.from.join("docs/b"));
+    for _ in 0..2 {
+        mirror(&trees, &[]);
+        exchange(&trees.to, &other);
+    }
+    run_until_settled(&trees, &[]);
+    exchange(&trees.from.join("docs/a"), &trees.from.join("docs/b"));
+    for _ in 0..2 {
+        mirror(&trees, &["--full"]);
+        exchange(&trees.to, &other);
     }
 }

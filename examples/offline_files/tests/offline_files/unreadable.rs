@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::attributes::{has_acl, remove_acl, set_acl};
 use crate::bad_input::run_without_privileges;
+use crate::incremental::repeat_until_settled;
 use crate::trees::{Trees, chmod, file, snapshot};
 
 /// Trees in sync, in which two files of `docs` have a new name in FROM, and the first of them cannot be read.
@@ -152,4 +153,21 @@ fn nothing_is_deleted_after_a_file_that_replaces_a_directory_has_failed() {
     chmod(&trees.from.join("docs/inner"), 0o000);
     assert_eq!(run_without_privileges(&trees, &["--delete"]).code, Some(1));
     assert_eq!(fs::read_to_string(trees.to.join("docs/a")).unwrap(), "docs/a");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_no_reason_to_compare_the_files_beside_it() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/sub/big"), "big", 1);
+    let run = |code| assert_eq!(run_without_privileges(&trees, &[]).code, Some(code));
+    repeat_until_settled(&trees, || run(0));
+    file(&trees.from.join("docs/sub/unreadable"), "text", 2);
+    file(&trees.from.join("docs/new"), "new", 3);
+    chmod(&trees.from.join("docs/sub/unreadable"), 0o000);
+    run(1);
+    file(&trees.to.join("docs/sub/big"), "BIG", 1);
+    for _ in 0..2 {
+        run(1);
+        assert_eq!(fs::read_to_string(trees.to.join("docs/sub/big")).unwrap(), "BIG");
+    }
 }

@@ -110,3 +110,12 @@ fn a_second_run_into_the_same_directory_is_refused() {
     drop(lock);
     assert_eq!(trees.run(&[]).code, Some(0));
 }
+
+#[test]
+fn every_module_of_the_program_is_left_out_on_other_systems_than_unix() {
+    let lines: Vec<_> = include_str!("../../src/main.rs").lines().collect();
+    let modules = lines.windows(2).filter(|lines| lines[1].starts_with("mod "));
+    for lines in modules {
+        assert!(matches!(lines[0], "#[cfg(unix)]" | "#[cfg(all(unix, test))]"), "{lines:?}");
+    }
+}
