@@ -14,11 +14,14 @@ use super::open::Opened;
 use super::options::SqliteOptions;
 use super::queue::Write;
 use super::wal;
+use places::Places;
 
+mod ends;
 mod forget;
 mod handler;
 mod item;
 mod log;
+mod places;
 mod session;
 
 /// Tells readers which of the queued writes they can already read.
@@ -32,8 +35,7 @@ pub(super) struct Applier {
     failpoints: Failpoints,
     /// Cached keys of handlers.
     keys: HashMap<HandlerId, i64>,
-    /// The last value of `items.place` per handler key.
-    last_places: HashMap<i64, i64>,
+    places: Places,
     /// The highest session number that this transaction or an earlier one has stored.
     last_session: SessionId,
     /// The handlers whose log has grown in this transaction.
@@ -86,7 +88,7 @@ impl Applier {
             max_sessions,
             failpoints,
             keys: HashMap::new(),
-            last_places: HashMap::new(),
+            places: Places::default(),
             last_session: SessionId::default(),
             grown: BTreeSet::new(),
             logs: HashMap::new(),
@@ -233,21 +235,6 @@ impl Applier {
         let key = self.connection().last_insert_rowid();
         self.keys.insert(handler, key);
         Ok(key)
-    }
-
-    /// Returns the value of `items.place` for a record that the next statement may insert. If the statement inserts no
-    /// record, the value stays unused.
-    ///
-    /// The statement has no subquery for the value: SQLite would prepare the statement again each time, because its
-    /// query plan would depend on a bound parameter.
-    fn next_place(&mut self, handler: i64) -> ApplyResult<i64> {
-        const LAST: &str = "SELECT ifnull(max(place), 0) FROM items NOT INDEXED WHERE handler = ?1";
-        let last = match self.last_places.get(&handler) {
-            Some(last) => *last,
-            None => self.connection().prepare_cached(LAST)?.query_row([handler], |row| row.get(0))?,
-        };
-        self.last_places.insert(handler, last + 1);
-        Ok(last + 1)
     }
 
     /// Runs a cached prepared query and returns its only value.

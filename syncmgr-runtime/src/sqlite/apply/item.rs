@@ -6,7 +6,6 @@ use std::time::SystemTime;
 
 use rusqlite::params;
 use syncmgr_core::claim::Claim;
-use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
 use syncmgr_core::log::Question;
 use syncmgr_core::plan::Side;
@@ -14,6 +13,7 @@ use syncmgr_core::record::{Checkpoint, Fence, ItemEnd};
 use syncmgr_core::retry::{RetryState, RetryStatus};
 use syncmgr_core::store::{StaleWriter, StateChange};
 
+use super::ends::Ends;
 use super::{Applier, ApplyError, ApplyResult, unknown_change};
 use crate::sqlite::encode::{EnumName, Json, Time};
 
@@ -21,15 +21,6 @@ const COMMIT: &str = "INSERT INTO items (handler, place, item, session, attempt,
     VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7)
     ON CONFLICT (handler, item) DO UPDATE SET session = excluded.session, attempt = excluded.attempt,
         checkpoint = excluded.checkpoint, checkpoint_version = excluded.checkpoint_version, sides = ifnull(excluded.sides, sides)
-    WHERE (excluded.session, excluded.attempt) >= (items.session, items.attempt)";
-const END: &str = "INSERT INTO items (handler, place, item, session, attempt, ended, outcome, last_attempt, last_success,
-        setback, failures, total, since, until, sides)
-    VALUES (?1, ?14, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-    ON CONFLICT (handler, item) DO UPDATE SET session = excluded.session, attempt = excluded.attempt, ended = excluded.ended,
-        outcome = excluded.outcome, last_attempt = excluded.last_attempt,
-        last_success = ifnull(excluded.last_success, last_success), setback = excluded.setback,
-        failures = excluded.failures, total = excluded.total, since = excluded.since, until = excluded.until,
-        sides = ifnull(excluded.sides, sides), absent_since = NULL
     WHERE (excluded.session, excluded.attempt) >= (items.session, items.attempt)";
 const LATEST: &str = "SELECT session, attempt FROM items WHERE handler = ?1 AND item = ?2";
 const RETRY: &str = "INSERT INTO items (handler, place, item, session, attempt, setback, failures, total, since, until)
@@ -104,7 +95,7 @@ impl Applier {
     ) -> ApplyResult {
         let (item, session) = (target.item.guid(), fence.session.0);
         let (attempt, Checkpoint { state, version, .. }, sides) = (fence.attempt, checkpoint, sides.map(Json));
-        let next_place = self.next_place(target.handler)?;
+        let next_place = self.places.next(&self.opened.connection, target.handler)?;
         let stored =
             self.run(COMMIT, params![target.handler, item, session, attempt, state, version, sides, next_place])?;
         if stored > 0 { Ok(()) } else { Err(self.stale_writer(target, fence)?) }
@@ -123,42 +114,14 @@ impl Applier {
 
     fn end(&mut self, handler: HandlerId, fence: Fence, time: SystemTime, items: &[(ItemId, ItemEnd)]) -> ApplyResult {
         let handler = self.key(handler)?;
+        let connection = &self.opened.connection;
+        let mut ends = Ends::new(connection, handler, fence, time)?;
         for (item, end) in items {
-            let target = ItemKey { handler, item: *item };
-            if self.end_one(target, fence, time, end)? > 0 {
-                self.consume(target, &end.consumed)?;
+            if ends.update(*item, end)? || ends.upsert(*item, end, self.places.next(connection, handler)?)? {
+                self.consume(ItemKey { handler, item: *item }, &end.consumed)?;
             }
         }
         Ok(())
-    }
-
-    fn end_one(&mut self, target: ItemKey, fence: Fence, time: SystemTime, end: &ItemEnd) -> ApplyResult<usize> {
-        let succeeded = (end.outcome == Outcome::Succeeded).then_some(Time(time));
-        let (handler, item) = (target.handler, target.item.guid());
-        let (session, attempt, outcome) = (fence.session.0, fence.attempt, EnumName(end.outcome));
-        let (retry, sides) = (end.retry.as_ref(), end.sides.as_ref().map(Json));
-        let [failures, total] = counts(retry);
-        let (setback, since, until) = retry_columns(retry);
-        let next_place = self.next_place(handler)?;
-        self.run(
-            END,
-            params![
-                handler,
-                item,
-                session,
-                attempt,
-                outcome,
-                Time(time),
-                succeeded,
-                setback,
-                failures,
-                total,
-                since,
-                until,
-                sides,
-                next_place
-            ],
-        )
     }
 
     fn consume(&self, target: ItemKey, keys: &[Arc<str>]) -> ApplyResult {
@@ -177,7 +140,7 @@ impl Applier {
             return self.run(NO_RETRY, params![key, item]).map(drop);
         };
         let (key, (setback, since, until)) = (self.key(handler)?, retry_columns(Some(&retry)));
-        let next_place = self.next_place(key)?;
+        let next_place = self.places.next(&self.opened.connection, key)?;
         self.run(RETRY, params![key, item, setback, retry.failures, retry.total, since, until, next_place]).map(drop)
     }
 
@@ -192,7 +155,7 @@ impl Applier {
             let item = item.guid();
             if let Some(since) = since {
                 let key = self.key(handler)?;
-                let next_place = self.next_place(key)?;
+                let next_place = self.places.next(&self.opened.connection, key)?;
                 self.run(ABSENT, params![key, item, Time(*since), next_place])?;
             } else if let Some(key) = self.stored_key(handler)? {
                 self.run(PRESENT, params![key, item])?;
@@ -202,12 +165,8 @@ impl Applier {
     }
 }
 
-fn counts(retry: Option<&RetryState>) -> [Option<u32>; 2] {
-    [retry.map(|retry| retry.failures), retry.map(|retry| retry.total)]
-}
-
 /// The columns `setback`, `since` and `until`.
-fn retry_columns(retry: Option<&RetryState>) -> (Option<EnumName<RetryStatus>>, Option<Time>, Option<Time>) {
+pub(super) fn retry_columns(retry: Option<&RetryState>) -> (Option<EnumName<RetryStatus>>, Option<Time>, Option<Time>) {
     let (setback, since) = (retry.map(|retry| EnumName(retry.status)), retry.map(|retry| Time(retry.since)));
     (setback, since, retry.and_then(|retry| retry.until).map(Time))
 }
