@@ -26,17 +26,24 @@ use crate::id::ItemId;
 pub struct SyncItem {
     id: ItemId,
     name: Arc<str>,
-    rare: Option<Box<Rare>>,
+    rare: Option<Arc<Rare>>,
     flags: ItemFlags,
     state: ItemState,
 }
 
-/// Rarely used fields, boxed to keep plain items small.
+/// Rarely used fields, apart to keep plain items small. Items of a listing share them if they are equal.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Rare {
     icon: Option<Icon>,
     last_update: Option<SystemTime>,
-    claims: Vec<Claim>,
+    claims: Arc<[Claim]>,
+}
+
+impl Rare {
+    /// Compares all fields. Claims are equal if their names are, but an item may declare another capacity.
+    fn is_identical(&self, other: &Self) -> bool {
+        self == other && self.claims.iter().map(Claim::capacity).eq(other.claims.iter().map(Claim::capacity))
+    }
 }
 
 impl SyncItem {
@@ -76,7 +83,7 @@ impl SyncItem {
 
     /// Sets the icon (`hIcon`).
     pub fn with_icon(mut self, icon: Icon) -> Self {
-        self.rare.get_or_insert_default().icon = Some(icon);
+        self.rare_mut().icon = Some(icon);
         self
     }
 
@@ -89,13 +96,14 @@ impl SyncItem {
     /// assert!(item.flags().contains(ItemFlags::LAST_UPDATE_TIME));
     /// ```
     pub fn with_last_update(mut self, time: SystemTime) -> Self {
-        self.rare.get_or_insert_default().last_update = Some(time);
+        self.rare_mut().last_update = Some(time);
         self
     }
 
     /// Adds a resource that the item needs while it runs. May be called several times.
     pub fn with_claim(mut self, claim: impl Into<Claim>) -> Self {
-        self.rare.get_or_insert_default().claims.push(claim.into());
+        let rare = self.rare_mut();
+        rare.claims = rare.claims.iter().cloned().chain([claim.into()]).collect();
         self
     }
 
@@ -143,6 +151,15 @@ impl SyncItem {
     /// Returns the resources that the item needs while it runs, without those that its handler claims for all items.
     pub fn claims(&self) -> &[Claim] {
         self.rare.as_ref().map_or(&[], |rare| &rare.claims)
+    }
+
+    /// Returns a shared reference to [`claims`](Self::claims).
+    pub fn shared_claims(&self) -> Arc<[Claim]> {
+        self.rare.as_ref().map(|rare| rare.claims.clone()).unwrap_or_default()
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        Arc::make_mut(self.rare.get_or_insert_default())
     }
 
     /// Returns the item with another name.
@@ -250,7 +267,7 @@ impl Items {
     /// assert_eq!(offline.completeness(), Completeness::MissingItems);
     /// ```
     pub fn incomplete(items: impl IntoIterator<Item = SyncItem>) -> Self {
-        Self { items: items.into_iter().collect(), completeness: Completeness::MissingItems }
+        Self { items: sharing(items).collect(), completeness: Completeness::MissingItems }
     }
 
     pub(crate) fn from_shared(items: Arc<[SyncItem]>, completeness: Completeness) -> Self {
@@ -288,15 +305,29 @@ impl FromIterator<SyncItem> for Items {
     ///
     /// See also: R46.
     fn from_iter<I: IntoIterator<Item = SyncItem>>(items: I) -> Self {
-        Self { items: items.into_iter().collect(), completeness: Completeness::Complete }
+        Self { items: sharing(items).collect(), completeness: Completeness::Complete }
     }
 }
 
 impl From<Vec<SyncItem>> for Items {
     /// Creates a complete listing.
     fn from(items: Vec<SyncItem>) -> Self {
-        Self { items: items.into(), completeness: Completeness::Complete }
+        items.into_iter().collect()
     }
+}
+
+/// Lets each item share its rare fields with the item before it, if they are equal: the claims often are.
+fn sharing(items: impl IntoIterator<Item = SyncItem>) -> impl Iterator<Item = SyncItem> {
+    let mut last: Option<Arc<Rare>> = None;
+    items.into_iter().map(move |mut item| {
+        if let Some(rare) = &mut item.rare {
+            match &last {
+                Some(last) if last.is_identical(rare) => *rare = last.clone(),
+                _ => last = Some(rare.clone()),
+            }
+        }
+        item
+    })
 }
 
 impl<'a> IntoIterator for &'a Items {
@@ -325,6 +356,20 @@ mod tests {
     #[test]
     fn a_plain_item_is_at_most_48_bytes() {
         assert!(size_of::<SyncItem>() <= 48, "{}", size_of::<SyncItem>());
+    }
+
+    #[test]
+    fn items_share_claims_only_if_their_capacities_are_equal_too() {
+        let of = |capacity| SyncItem::named("inbox").with_claim(Claim::new("server").with_capacity(capacity));
+        let items: Items = [of(2), of(2), of(3), of(3)].into_iter().collect();
+        let capacities: Vec<_> = items.iter().map(|item| item.claims()[0].capacity()).collect();
+        assert_eq!(capacities, [Some(2), Some(2), Some(3), Some(3)]);
+        let shares: Vec<_> = items
+            .iter()
+            .zip(items.iter().skip(1))
+            .map(|(one, next)| one.claims().as_ptr() == next.claims().as_ptr())
+            .collect();
+        assert_eq!(shares, [true, false, true]);
     }
 
     #[test]

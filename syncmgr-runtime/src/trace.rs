@@ -16,6 +16,7 @@
 //! The names are part of the public interface and do not change within a major version. Ids appear at every level.
 //! The names and texts of log entries may be private: filter the event `log` of the target `syncmgr` where they must not be kept.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use syncmgr_core::decision::host::RunId;
@@ -60,20 +61,32 @@ pub(crate) fn run(span: &Span, run: RunId, change: RunChange) {
     debug!(target: TARGET, parent: span, session = %run.session, handler = %run.handler, ?change, "run");
 }
 
-/// Emits an entry of the error log, with the names of the handler and the item.
-pub(crate) fn entry(span: &Span, run: RunId, name: &str, entry: &LogEntry, item_name: Option<&str>) {
+/// Emits an entry of the error log, with the names of the handler and the item. Looks the item's name up only for a subscriber.
+pub(crate) fn entry(
+    span: &Span,
+    run: RunId,
+    name: &str,
+    entry: &LogEntry,
+    item_name: impl FnOnce() -> Option<Arc<str>>,
+) {
     let RunId { session, handler } = run;
-    let (name, text) = (field::display(Escaped(name)), field::display(Escaped(&entry.text)));
-    let (item, item_name) = (entry.item.map(field::display), item_name.map(|name| field::display(Escaped(name))));
+    let (name, text, item) = (shown(name), shown(&entry.text), entry.item.map(field::display));
     match entry.level {
         LogLevel::Information => {
-            info!(target: TARGET, parent: span, %session, %handler, name, item, item_name, text, "log");
+            info!(target: TARGET, parent: span, %session, %handler, name, item,
+                item_name = item_name().as_deref().map(shown), text, "log");
         }
         LogLevel::Warning => {
-            warn!(target: TARGET, parent: span, %session, %handler, name, item, item_name, text, "log");
+            warn!(target: TARGET, parent: span, %session, %handler, name, item,
+                item_name = item_name().as_deref().map(shown), text, "log");
         }
         LogLevel::Error => {
-            error!(target: TARGET, parent: span, %session, %handler, name, item, item_name, text, "log");
+            error!(target: TARGET, parent: span, %session, %handler, name, item,
+                item_name = item_name().as_deref().map(shown), text, "log");
         }
     }
+}
+
+fn shown(text: &str) -> field::DisplayValue<Escaped<'_>> {
+    field::display(Escaped(text))
 }

@@ -17,6 +17,7 @@ cases! {
     a_commit_is_read_back_and_changes_nothing_else,
     a_success_sets_both_times_and_clears_the_retry_status,
     an_unsuccessful_end_keeps_the_last_success_and_sets_the_retry_status,
+    the_ends_of_stored_and_of_new_items_are_written_together,
     sides_are_stored_until_a_later_plan_replaces_them,
     every_retry_status_and_outcome_is_read_back,
     a_retry_status_can_change_without_an_attempt,
@@ -65,6 +66,24 @@ fn an_unsuccessful_end_keeps_the_last_success_and_sets_the_retry_status(store: &
         assert_eq!((record.outcome, record.retry), (Some(outcome), status));
         assert_eq!((record.last_attempt, record.last_success), (Some(at(session.into())), Some(at(1))));
     }
+}
+
+fn the_ends_of_stored_and_of_new_items_are_written_together(store: &dyn StateStore) {
+    let items: Vec<_> = (1..=8).map(ItemId::from_u128).collect();
+    let success = || item_end(Outcome::Succeeded);
+    let failure = || item_end(Outcome::Failed).with_retry(backoff(1));
+    put(store, [end_change(1, [0, 2, 4, 6].map(|index| (items[index], success())))]);
+    put(store, [end_change(2, [(items[2], failure())]), absence_change(items[4], Some(2))]);
+    put(store, [end_change(3, items.iter().map(|item| (*item, success())))]);
+    for item in &items {
+        let record = record(store, *item).expect("the item has ended");
+        let times = (record.last_attempt, record.last_success);
+        assert_eq!((record.outcome, times), (Some(Outcome::Succeeded), (Some(at(3)), Some(at(3)))), "{item}");
+        assert_eq!((record.retry, record.absent_since), (None, None), "{item}");
+    }
+    put(store, [end_change(2, items.iter().map(|item| (*item, failure())))]);
+    assert_eq!(store.retry_states(HANDLER).expect("the read succeeds"), map([]), "an earlier attempt has written");
+    assert_eq!(store.ended_since(HANDLER, SessionId(3)).expect("the read succeeds").len(), items.len());
 }
 
 fn sides_are_stored_until_a_later_plan_replaces_them(store: &dyn StateStore) {

@@ -60,6 +60,12 @@ impl Default for Taken {
     }
 }
 
+impl Taken {
+    fn add(&mut self, claim: &Claim) {
+        *self = Self { items: self.items + 1, capacity: self.capacity.min(declared(claim)) };
+    }
+}
+
 impl Claims {
     pub(super) fn set_capacity(&mut self, claim: Claim, capacity: usize) {
         self.capacities.insert(claim, capacity.max(1));
@@ -228,8 +234,10 @@ impl Claims {
 
     fn take(&mut self, item: ItemOfRun, claims: ClaimSet) {
         for claim in claims.iter() {
-            let taken = self.taken.entry(claim.clone()).or_default();
-            *taken = Taken { items: taken.items + 1, capacity: taken.capacity.min(declared(claim)) };
+            match self.taken.get_mut(claim) {
+                Some(taken) => taken.add(claim),
+                None => self.taken.entry(claim.clone()).or_default().add(claim),
+            }
         }
         self.held.insert(item, claims);
     }

@@ -49,6 +49,8 @@ struct HandlerQueue {
     limits: Counts,
     /// The starts of backoffs.
     starts: Counts,
+    /// The time at which the next group is due.
+    group: Option<SystemTime>,
 }
 
 /// The number of items at each time.
@@ -66,9 +68,10 @@ impl RetryQueue {
     /// Sets or replaces the retry state of an item. An item is due only if its state ends at a known time: a backoff or a
     /// not-before time. Its own wait is the time from `now` until then.
     pub fn set(&mut self, handler: HandlerId, item: ItemId, state: Option<&RetryState>, now: SystemTime) {
-        self.forget_item(handler, item);
-        let Some(due) = state.and_then(|state| Due::of(state, now)) else { return };
-        self.change(handler, |queue| queue.add(item, due));
+        match state.and_then(|state| Due::of(state, now)) {
+            Some(due) => self.change(handler, |queue| queue.set(item, due)),
+            None => self.forget_item(handler, item),
+        }
     }
 
     /// Removes all items of a handler.
@@ -78,7 +81,7 @@ impl RetryQueue {
 
     /// Removes an item.
     pub fn forget_item(&mut self, handler: HandlerId, item: ItemId) {
-        if self.due(handler, item).is_some() {
+        if self.handlers.contains_key(&handler) {
             self.change(handler, |queue| queue.remove(item));
         }
     }
@@ -90,7 +93,7 @@ impl RetryQueue {
 
     /// Returns the time at which the next items of this handler are due.
     pub fn next_of(&self, handler: HandlerId) -> Option<SystemTime> {
-        self.handlers.get(&handler)?.next()
+        self.handlers.get(&handler)?.group
     }
 
     /// Returns the items of a handler.
@@ -128,13 +131,15 @@ impl RetryQueue {
     /// Marks a handler as having an automatic run.
     pub fn start(&mut self, handler: HandlerId) {
         self.running.insert(handler);
-        self.change(handler, |_| {});
+        let group = self.next_of(handler);
+        replace(&mut self.groups, handler, group, None);
     }
 
     /// Marks the automatic run of a handler as over.
     pub fn finish(&mut self, handler: HandlerId) {
         self.running.remove(&handler);
-        self.change(handler, |_| {});
+        let group = self.next_of(handler);
+        replace(&mut self.groups, handler, None, group);
     }
 
     /// Returns `true` if the handler has an automatic run.
@@ -159,40 +164,54 @@ impl RetryQueue {
     /// Changes the queue of a handler and updates the time of its next group.
     fn change(&mut self, handler: HandlerId, change: impl FnOnce(&mut HandlerQueue)) {
         let queue = self.handlers.entry(handler).or_default();
-        let (group, start) = (queue.next(), queue.starts.last());
+        let (group, start) = (queue.group, queue.starts.last());
         change(queue);
-        let (next_group, next_start) = (queue.next(), queue.starts.last());
+        let (next_group, next_start) = (queue.group, queue.starts.last());
         if queue.items.is_empty() {
             self.handlers.remove(&handler);
         }
-        if let Some(time) = group {
-            self.groups.remove(&(time, handler));
+        if !self.running.contains(&handler) {
+            replace(&mut self.groups, handler, group, next_group);
         }
-        self.groups.extend(next_group.filter(|_| !self.running.contains(&handler)).map(|time| (time, handler)));
-        if let Some(time) = start.filter(|_| start != next_start) {
-            self.starts.remove(&(time, handler));
-        }
-        self.starts.extend(next_start.map(|time| (time, handler)));
+        replace(&mut self.starts, handler, start, next_start);
+    }
+}
+
+/// Replaces the time of a handler.
+fn replace(
+    times: &mut BTreeSet<(SystemTime, HandlerId)>,
+    handler: HandlerId,
+    before: Option<SystemTime>,
+    after: Option<SystemTime>,
+) {
+    if before != after {
+        before.into_iter().for_each(|time| _ = times.remove(&(time, handler)));
+        times.extend(after.map(|time| (time, handler)));
     }
 }
 
 impl HandlerQueue {
-    fn add(&mut self, item: ItemId, due: Due) {
+    fn set(&mut self, item: ItemId, due: Due) {
+        self.remove(item);
         self.items.insert(item, due);
-        self.times.add(due.time);
-        self.limits.add(due.limit);
-        due.start.into_iter().for_each(|start| self.starts.add(start));
+        let is_new_time = self.times.add(due.time);
+        if self.limits.add(due.limit) || is_new_time {
+            self.group = self.next_group();
+        }
+        due.start.into_iter().for_each(|start| _ = self.starts.add(start));
     }
 
     fn remove(&mut self, item: ItemId) {
         let Some(due) = self.items.remove(item) else { return };
-        self.times.remove(due.time);
-        self.limits.remove(due.limit);
-        due.start.into_iter().for_each(|start| self.starts.remove(start));
+        let was_last = self.times.remove(due.time);
+        if self.limits.remove(due.limit) || was_last {
+            self.group = self.next_group();
+        }
+        due.start.into_iter().for_each(|start| _ = self.starts.remove(start));
     }
 
     /// Returns the time of the next group: the latest due time for which no item has to wait beyond its limit.
-    fn next(&self) -> Option<SystemTime> {
+    fn next_group(&self) -> Option<SystemTime> {
         let limit = self.limits.first()?;
         self.times.0.range(..=limit).next_back().map(|(time, _)| *time)
     }
@@ -209,17 +228,22 @@ impl HandlerQueue {
 }
 
 impl Counts {
-    fn add(&mut self, time: SystemTime) {
-        *self.0.entry(time).or_default() += 1;
+    /// Returns `true` if the item is the first at this time.
+    fn add(&mut self, time: SystemTime) -> bool {
+        let count = self.0.entry(time).or_default();
+        *count += 1;
+        *count == 1
     }
 
-    fn remove(&mut self, time: SystemTime) {
-        if let Entry::Occupied(mut count) = self.0.entry(time) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
+    /// Returns `true` if the item was the last at this time.
+    fn remove(&mut self, time: SystemTime) -> bool {
+        let Entry::Occupied(mut count) = self.0.entry(time) else { return false };
+        *count.get_mut() -= 1;
+        let is_last = *count.get() == 0;
+        if is_last {
+            count.remove();
         }
+        is_last
     }
 
     fn first(&self) -> Option<SystemTime> {

@@ -5,6 +5,7 @@ use std::sync::MutexGuard;
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::host::ClaimSet;
+use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::id::ItemId;
 
 use super::Attempt;
@@ -15,28 +16,32 @@ use super::state::{Ended, State};
 const MIN_WINDOW: usize = 64;
 
 impl Attempt {
-    /// Requests claims until an item may begin or enough items wait for theirs. Returns the state, locked.
-    pub(super) fn claim_next(&self) -> MutexGuard<'_, State> {
+    /// Requests the claims of the next items in order, until an item may begin or enough items wait for theirs. An item that gets
+    /// its claims is ready; an item that does not is held. Returns the state, locked.
+    pub(super) fn claim_next<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         loop {
-            self.claim_ahead();
-            if self.hold_back_next() {
-                continue;
-            }
-            let mut state = self.lock();
-            if self.is_done_claiming(&mut state) {
+            if let Some(index) = self.hold_next(&mut state) {
+                drop(state);
+                self.claim(index);
+                state = self.lock();
+            } else if state.items.has_ready() && self.link.may_hold_claims_back() {
+                drop(state);
+                let held_back = self.hold_back_next();
+                state = self.lock();
+                if !held_back && self.is_done_claiming(&mut state) {
+                    return state;
+                }
+            } else {
                 return state;
             }
         }
     }
 
-    /// Requests the claims of the next items in order. An item that gets its claims is ready; an item that does not is
-    /// held. Stops at the first item that may begin, or once enough items wait for claims.
-    fn claim_ahead(&self) {
-        while let Some(index) = self.hold_next() {
-            let item = self.selection()[index].id();
-            if self.link.claim(item, self.claims_of(index)) && !self.lock().items.ready(index) {
-                self.link.requeue(item);
-            }
+    /// Requests the claims of a held item.
+    fn claim(&self, index: usize) {
+        let item = self.selection()[index].id();
+        if self.link.claim(item, self.claims_of(index)) && !self.lock().items.ready(index) {
+            self.link.requeue(item);
         }
     }
 
@@ -50,8 +55,15 @@ impl Attempt {
         true
     }
 
-    /// Reports the claims of the items that have ended to the host, without the lock.
+    /// Reports the claims of the items that have ended to the host, without the lock. A success matters only to a claim that is
+    /// held back.
     pub(super) fn report_claims(&self, mut state: MutexGuard<'_, State>) {
+        if !state.claims_used.is_empty() && !self.link.may_hold_claims_back() {
+            state.claims_used.retain(|ended| ended.verdict.outcome != Outcome::Succeeded);
+        }
+        if state.claims_used.is_empty() {
+            return;
+        }
         let mut used = mem::take(&mut state.claims_used);
         drop(state);
         for Ended { index, verdict } in used.drain(..) {
@@ -116,9 +128,9 @@ impl Attempt {
         state.claiming && state.items.waiting_for_claims() >= self.limits.items().max(MIN_WINDOW)
     }
 
-    fn hold_next(&self) -> Option<usize> {
-        let mut state = self.lock();
-        if !state.may_begin() || state.items.has_ready() || self.has_enough_waiting(&state) {
+    /// Holds the next item until it has its claims. Returns `None` if an item may begin, or enough items wait for claims.
+    fn hold_next(&self, state: &mut State) -> Option<usize> {
+        if !state.may_begin() || state.items.has_ready() || self.has_enough_waiting(state) {
             return None;
         }
         let index = state.items.peek_next().filter(|index| self.claims_any(*index))?;
@@ -131,11 +143,13 @@ impl Attempt {
     }
 
     fn claims_of(&self, index: usize) -> ClaimSet {
-        let of_item = self.selection()[index].claims();
-        if let ([claim], []) | ([], [claim]) = (of_item, &self.claims[..]) {
-            return [claim.clone()].into();
+        let item = &self.selection()[index];
+        match (item.claims(), &self.claims[..]) {
+            ([_], []) => return item.shared_claims(),
+            ([], [_]) => return self.claims.clone(),
+            _ => {}
         }
-        let mut claims: Vec<Claim> = of_item.iter().chain(&self.claims).cloned().collect();
+        let mut claims: Vec<Claim> = item.claims().iter().chain(&*self.claims).cloned().collect();
         // Of equal claims, the one with the smallest capacity stays; no capacity counts as 1.
         claims.sort_unstable_by(|one, other| one.cmp(other).then(one.capacity().cmp(&other.capacity())));
         claims.dedup();

@@ -68,6 +68,10 @@ pub(crate) trait HostLink: Send + Sync {
         let _ = (item, claims);
         true
     }
+    /// Returns `true` if a claim may be held back.
+    fn may_hold_claims_back(&self) -> bool {
+        false
+    }
     /// Called before an item that succeeded or failed releases its claims: one of them may be held back from now on.
     fn claims_used(&self, item: &SyncItem, verdict: Verdict) {
         let _ = (item, verdict);

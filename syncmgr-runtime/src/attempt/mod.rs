@@ -23,6 +23,7 @@ use syncmgr_core::claim::Claim;
 use syncmgr_core::context::{PrepareContext, RunContext, SynchronizeContext};
 use syncmgr_core::decision::attempt::{Change, JournalEntry, Pause, Phase};
 use syncmgr_core::decision::hold::Hold;
+use syncmgr_core::decision::host::ClaimSet;
 use syncmgr_core::decision::item_index::ItemIndex;
 use syncmgr_core::decision::merge::covered;
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
@@ -70,7 +71,7 @@ pub(crate) struct Attempt {
     limits: Limits,
     state_version: u32,
     /// The claims of every item of the handler.
-    claims: Vec<Claim>,
+    claims: ClaimSet,
     cancel: Cancel,
     /// Counts the polls of the handler's methods.
     call: ItemCell,
@@ -127,7 +128,7 @@ impl Attempt {
             handler,
             limits: info.limits(),
             state_version: info.state_version(),
-            claims: info.claims().to_vec(),
+            claims: info.claims().into(),
             cancel: Cancel::default(),
             call: ItemCell::default(),
             span: link.span(),

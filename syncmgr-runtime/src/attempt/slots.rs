@@ -74,7 +74,7 @@ impl Attempt {
         if state.claiming {
             self.report_claims(state);
             passed_claims = ended.as_ref().is_some_and(|ended| self.pass_claims(ended.index));
-            state = self.claim_next();
+            state = self.claim_next(self.lock());
         }
         let assignment = if self.may_assign(&mut state) { state.assign_next(slot) } else { state.leave(slot) };
         let is_last = contended && !state.items.has_next();

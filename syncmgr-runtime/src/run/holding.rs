@@ -58,9 +58,6 @@ impl Run {
     /// Returns the reason an item that was selected may not begin, if one of its claims is held back. The item is then due
     /// once the claim is no longer held back.
     pub(super) fn hold_of_claims(&self, item: &SyncItem) -> Option<Hold> {
-        if !self.host().ledger().has_resources() {
-            return None;
-        }
         let (handler, claims) = (self.id.handler, self.claims_of(item).collect::<Vec<_>>());
         let (hold, effects) = self.decide(|ledger, now| ledger.hold_of_claims(handler, item.id(), &claims, now));
         self.apply(effects);
@@ -69,9 +66,6 @@ impl Run {
 
     /// Reports the end of an item to the ledger, which may hold its claims back from now on.
     pub(super) fn claims_used(&self, item: &SyncItem, verdict: Verdict) {
-        if verdict.outcome == Outcome::Succeeded && !self.host().ledger().has_resources() {
-            return;
-        }
         let policy = self.retry_policy();
         let attempted = self.attempted(item.id(), verdict, AttemptProgress::None, &policy);
         let effects = self.decide(|ledger, _| ledger.claims_used(&attempted, self.claims_of(item)));

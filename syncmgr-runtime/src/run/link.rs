@@ -219,6 +219,10 @@ impl HostLink for RunLink {
         self.host.admission.claim(self.item(item), claims)
     }
 
+    fn may_hold_claims_back(&self) -> bool {
+        self.host.scheduler.has_resources()
+    }
+
     fn claims_used(&self, item: &SyncItem, verdict: Verdict) {
         if let Some(run) = self.run.upgrade() {
             run.claims_used(item, verdict);

@@ -327,8 +327,8 @@ impl Run {
             }
             state.latest()
         };
-        let item_name = entry.item.and_then(|item| self.name_of(item));
-        crate::trace::entry(&self.span, self.id, self.info.name(), &entry, item_name.as_deref());
+        let item_name = || entry.item.and_then(|item| self.name_of(item));
+        crate::trace::entry(&self.span, self.id, self.info.name(), &entry, item_name);
         self.events.log(attempt.number(), attempt.journal_len(), entry);
         Some(attempt)
     }

@@ -1,7 +1,6 @@
 //! Records the outcomes of a run's items, each in one write with its log entries and its retry status.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::task::Poll;
@@ -189,7 +188,7 @@ impl Run {
     fn changes(&self, attempt: &Attempt, ended: Vec<ItemEnded>, log: &QuietLog<'_>) -> Vec<StateChange> {
         let (handler, fence) = (self.id.handler, attempt.fence());
         let mut changes = Vec::new();
-        let ends: BTreeSet<_> = ended.iter().map(|ended| ended.item).collect();
+        let ends = ended.iter().map(|ended| ended.item).collect();
         if !ended.is_empty() {
             let end = |ended: ItemEnded| (ended.item, self.end_of(ended, log, &mut changes));
             let items = ended.into_iter().map(end).collect();
@@ -197,7 +196,8 @@ impl Run {
             changes.push(StateChange::Ended { handler, fence, time, items });
         }
         // An item's log entries are stored with its end, not before.
-        let unsaved = self.events.unsaved(attempt.number(), &ends, |item| attempt.phase_of(item).is_some());
+        let upto = (attempt.number(), self.recorded_so_far().entries);
+        let unsaved = self.events.unsaved(upto, ends, |item| attempt.phase_of(item).is_some());
         changes.extend(unsaved.map(|unsaved| self.log_change(unsaved)));
         changes
     }

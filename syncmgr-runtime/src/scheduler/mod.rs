@@ -6,9 +6,10 @@
 
 pub(crate) mod admission;
 mod launch;
+mod ledger;
 mod task;
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use syncmgr_core::claim::Claim;
@@ -19,12 +20,13 @@ use syncmgr_core::store::StateChange;
 use syncmgr_core::sync::Mutex;
 use tokio::sync::Notify;
 
+use self::ledger::{LockedLedger, SharedLedger};
 use self::task::SchedulerTask;
 use crate::host::Host;
 
 /// The retry ledger of a manager and the task that waits for its deadlines.
 pub(crate) struct Scheduler {
-    ledger: Mutex<RetryLedger>,
+    ledger: SharedLedger,
     /// Notified when the task is to check the ledger again.
     wake: Notify,
     task: Mutex<SchedulerTask>,
@@ -58,13 +60,18 @@ impl RunLog for NoLog {
 impl Scheduler {
     pub(crate) fn new(resume: Resume, reconnect_interval: Duration) -> Self {
         let ledger = RetryLedger::new(resume).with_reconnect_interval(reconnect_interval);
-        Self { ledger: Mutex::new(ledger), wake: Notify::new(), task: Mutex::default() }
+        Self { ledger: SharedLedger::new(ledger), wake: Notify::new(), task: Mutex::default() }
+    }
+
+    /// Returns `true` if a claim may be held back, because it has a retry state.
+    pub(crate) fn has_resources(&self) -> bool {
+        self.ledger.has_resources()
     }
 }
 
 impl Host {
     /// Locks the retry ledger. [Perform](Self::perform) its decisions after the lock is released.
-    pub(crate) fn ledger(&self) -> MutexGuard<'_, RetryLedger> {
+    pub(crate) fn ledger(&self) -> LockedLedger<'_> {
         self.scheduler.ledger.lock()
     }
 
