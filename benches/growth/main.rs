@@ -46,7 +46,7 @@ impl Dimension {
     }
 }
 
-const DIMENSIONS: [Dimension; 30] = [
+const DIMENSIONS: [Dimension; 32] = [
     dimension("register a handler", handlers::register),
     dimension("unregister a handler", handlers::unregister),
     dimension("item that succeeds", items::succeed),
@@ -71,6 +71,8 @@ const DIMENSIONS: [Dimension; 30] = [
     dimension("forget an item", log::forget).at_most(10_000),
     dimension("pause and resume an open session", sessions::pause).at_most(10_000),
     dimension("start a session behind another", sessions::queue).at_most(10_000),
+    dimension("session whose manager's events are read", sessions::manager_events).at_most(10_000),
+    dimension("handler whose manager's events are read", sessions::manager_events_of_handlers).at_most(10_000),
     dimension("session of one item of many", sessions::one_of_many).at_most(10_000),
     dimension("session of one item, stored", store::one_item_sessions).at_most(10_000),
     dimension("session after many in the history", store::session_after_many),

@@ -11,18 +11,31 @@ use uuid::Uuid;
 /// The maximum number of sessions.
 const MAX_SESSIONS: usize = 200;
 
+type Key = (SessionId, Uuid);
+
 /// The stored sessions.
 #[derive(Clone)]
 pub(crate) struct Sessions {
-    known: BTreeMap<(SessionId, Uuid), SessionRecord>,
-    interrupted: BTreeSet<(SessionId, Uuid)>,
+    known: BTreeMap<Key, SessionRecord>,
+    interrupted: BTreeSet<Key>,
+    /// The sessions that have ended without problems.
+    clean: BTreeSet<Key>,
+    /// The other sessions that have ended.
+    problematic: BTreeSet<Key>,
     last: SessionId,
     max: usize,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { known: BTreeMap::new(), interrupted: BTreeSet::new(), last: SessionId::default(), max: MAX_SESSIONS }
+        Self {
+            known: BTreeMap::new(),
+            interrupted: BTreeSet::new(),
+            clean: BTreeSet::new(),
+            problematic: BTreeSet::new(),
+            last: SessionId::default(),
+            max: MAX_SESSIONS,
+        }
     }
 }
 
@@ -72,7 +85,20 @@ impl Sessions {
 
     fn add(&mut self, record: SessionRecord) {
         self.count(record.session);
-        self.known.insert((record.session, record.manager), record);
+        let key = (record.session, record.manager);
+        self.known.insert(key, record);
+        self.sort(key);
+    }
+
+    /// Notes if and how a session has ended.
+    fn sort(&mut self, key: Key) {
+        let Some(record) = self.known.get(&key) else { return };
+        self.clean.remove(&key);
+        self.problematic.remove(&key);
+        if record.end.is_some() {
+            let ended = if record.is_clean() { &mut self.clean } else { &mut self.problematic };
+            ended.insert(key);
+        }
     }
 
     /// Shares the items of a request with those of the handler's last session, if they are equal: items that fail together are
@@ -89,9 +115,11 @@ impl Sessions {
     }
 
     pub(super) fn end(&mut self, session: SessionId, manager: Uuid, end: SessionEnd) {
-        self.interrupted.remove(&(session, manager));
-        if let Some(record) = self.known.get_mut(&(session, manager)) {
+        let key = (session, manager);
+        self.interrupted.remove(&key);
+        if let Some(record) = self.known.get_mut(&key) {
             record.end = Some(end);
+            self.sort(key);
         }
         self.trim();
     }
@@ -116,13 +144,10 @@ impl Sessions {
 
     /// Removes excess sessions: first the oldest without problems, then the oldest that have ended.
     fn trim(&mut self) {
-        while self.known.len() > self.max {
-            let oldest = |forgettable: fn(&SessionRecord) -> bool| {
-                self.known.iter().find(|(_, record)| forgettable(record)).map(|(key, _)| *key)
-            };
-            let ended = |record: &SessionRecord| record.end.is_some();
-            let Some(key) = oldest(SessionRecord::is_clean).or_else(|| oldest(ended)) else { return };
-            self.known.remove(&key);
+        while self.known.len() > self.max
+            && let Some(oldest) = self.clean.pop_first().or_else(|| self.problematic.pop_first())
+        {
+            self.known.remove(&oldest);
         }
     }
 }

@@ -124,6 +124,7 @@ impl Run {
     /// Lets the next run of the handler begin.
     fn leave(&self) {
         self.end_turn();
+        self.scope.turn_ends(self.id.handler);
         self.host().admission.leave(self.id);
     }
 
@@ -429,12 +430,12 @@ impl Run {
         self.finish_resumed(&resumed, &unfinished);
         self.requeue_unstarted();
         self.attention.revoke_all();
-        self.leave();
         if first {
             let outcomes = self.attempt().with_phases(meter::outcomes);
             meter::items(self.id.handler, outcomes);
             self.record_change(RunChange::Ended(ending));
         }
+        self.leave();
     }
 
     /// Marks the resumed sessions as finished, unless the manager ends before this run does.

@@ -1,9 +1,10 @@
 //! The streams of events: of one session, and of all sessions of a manager.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
 use syncmgr_core::id::SessionId;
@@ -12,6 +13,7 @@ use super::event::{ManagerEvent, SessionEvent};
 use super::feed::{Accepting, Feed};
 use super::lifecycle::SessionShared;
 use super::reader::Reader;
+use super::woken::Woken;
 use crate::owner::Owner;
 
 /// The events of a session, from its start on, until the session is closed.
@@ -65,16 +67,34 @@ impl std::fmt::Debug for Events {
 #[must_use = "the stream yields no events unless it is polled"]
 pub struct ManagerEvents {
     feed: Arc<Feed>,
-    readers: BTreeMap<SessionId, Reader>,
+    readers: BTreeMap<SessionId, Part>,
+    /// The sessions that have something new.
+    woken: Arc<Woken<SessionId>>,
+    /// Those of them that the stream has not read yet.
+    unread: BTreeSet<SessionId>,
     ready: VecDeque<ManagerEvent>,
     /// `true` once the woken stream has yielded to the workers, so that it reads many entries together.
     yielded: bool,
     missed: u64,
 }
 
+/// The part of a manager's stream that reads one session.
+struct Part {
+    reader: Reader,
+    waker: Waker,
+}
+
 impl ManagerEvents {
     pub(crate) fn new(feed: Arc<Feed>) -> Self {
-        Self { feed, readers: BTreeMap::new(), ready: VecDeque::new(), yielded: false, missed: 0 }
+        Self {
+            feed,
+            readers: BTreeMap::new(),
+            woken: Arc::default(),
+            unread: BTreeSet::new(),
+            ready: VecDeque::new(),
+            yielded: false,
+            missed: 0,
+        }
     }
 
     /// Returns the next event, or `None` once the manager is shut down and all events are read. Cancel safe.
@@ -110,26 +130,49 @@ impl ManagerEvents {
     fn take_up(&mut self, cx: &mut Context<'_>) -> Accepting {
         let waiting = self.feed.take(cx.waker());
         self.missed += waiting.missed;
-        self.readers.extend(waiting.sessions.into_iter().map(|(id, session)| (id, Reader::new(session))));
+        for (id, session) in waiting.sessions {
+            self.unread.insert(id);
+            self.readers.insert(id, Part { reader: Reader::new(session), waker: self.woken.waker(id) });
+        }
         waiting.accepting
     }
 
-    /// Reads the sessions up to the first one that has ended, so that only one ended session at a time is read into
-    /// memory.
+    /// Reads the sessions that have something new, up to the first one that has ended, so that only one ended session at a time is
+    /// read into memory.
     ///
-    /// Later sessions are read first, and their events come last: whatever happened in an earlier session before one of
-    /// these events is read too.
+    /// Later sessions are read first, and their events come last: a run that ended before one of these events has woken its session
+    /// before the next run of its handler began, so its events are read too.
     fn read(&mut self, cx: &mut Context<'_>) {
-        let ended = self.readers.iter().find(|(_, reader)| reader.session().has_ended()).map(|(id, _)| *id);
-        let last = ended.unwrap_or(SessionId(u64::MAX));
-        let batch = self.readers.range_mut(..=last).rev();
-        let read: Vec<_> = batch.map(|(session, reader)| (*session, reader.read_all(cx), reader.is_done())).collect();
-        for (session, events, is_done) in read.into_iter().rev() {
-            self.ready.extend(events.into_iter().map(|event| ManagerEvent { session, event }));
-            if is_done {
-                self.readers.remove(&session);
+        let mut read = Vec::new();
+        let end = self.first_ended(cx);
+        let mut next = self.last_unread(end, cx);
+        while let Some(session) = next {
+            if let Some(Part { reader, waker }) = self.readers.get_mut(&session) {
+                read.push((session, reader.read_all(&mut Context::from_waker(waker))));
+                if reader.is_done() {
+                    self.readers.remove(&session);
+                }
             }
+            next = self.last_unread(Bound::Excluded(session), cx);
         }
+        for (session, events) in read.into_iter().rev() {
+            self.ready.extend(events.into_iter().map(|event| ManagerEvent { session, event }));
+        }
+    }
+
+    /// Returns the first session with something new that has ended, as the last one to read.
+    fn first_ended(&mut self, cx: &mut Context<'_>) -> Bound<SessionId> {
+        self.unread.append(&mut self.woken.take(cx.waker()));
+        let has_ended = |id: &&SessionId| self.readers.get(id).is_some_and(|part| part.reader.session().has_ended());
+        self.unread.iter().find(has_ended).map_or(Bound::Unbounded, |ended| Bound::Included(*ended))
+    }
+
+    /// Removes and returns the last session up to `end` that has something new.
+    fn last_unread(&mut self, end: Bound<SessionId>, cx: &mut Context<'_>) -> Option<SessionId> {
+        self.unread.append(&mut self.woken.take(cx.waker()));
+        let session = *self.unread.range((Bound::Unbounded, end)).next_back()?;
+        self.unread.remove(&session);
+        Some(session)
     }
 }
 

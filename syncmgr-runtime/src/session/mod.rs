@@ -12,6 +12,7 @@ pub(crate) mod open;
 mod reader;
 mod request;
 pub(crate) mod scope;
+mod woken;
 
 use std::sync::Arc;
 

@@ -3,20 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::task::AtomicWaker;
 use syncmgr_core::decision::attempt::{Change, JournalEntry};
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::progress::ProgressState;
-use syncmgr_core::sync::Mutex;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::event::SessionEvent;
 use super::lifecycle::SessionShared;
+use super::woken::Woken;
 use crate::attempt::Attempt;
 use crate::changes::NextChange;
 use crate::run::{PositionedEvent, Run, RunEvent};
@@ -32,7 +31,10 @@ pub(super) struct Reader {
     session: Arc<SessionShared>,
     /// The runs of the session, once it has begun.
     runs: Vec<Cursor>,
-    changed: Arc<ChangedRuns>,
+    /// The runs that have something new.
+    changed: Arc<Woken<usize>>,
+    /// The number of ended turns of handlers that the reader knows.
+    ended_turns: usize,
     /// The runs whose items run.
     running: BTreeSet<usize>,
     ready: VecDeque<SessionEvent>,
@@ -65,6 +67,7 @@ impl Reader {
             session,
             runs: Vec::new(),
             changed: Arc::default(),
+            ended_turns: 0,
             running: BTreeSet::new(),
             ready: VecDeque::from([started]),
             sample_timer: None,
@@ -97,11 +100,15 @@ impl Reader {
         }
     }
 
-    /// Returns all events so far that were not read before; the reader is woken once there are more. Looks at every run, because
-    /// whatever happened before an event of another session is read too.
+    /// Returns all events so far that were not read before; the reader is woken once there are more. Looks at every run that has
+    /// ended, because the next run of its handler, in another session, may have events already.
     pub(super) fn read_all(&mut self, cx: &mut Context<'_>) -> Vec<SessionEvent> {
         let mut events = Vec::new();
-        self.changed.add(0..self.runs.len());
+        let ended = self.session.ended_turns(self.ended_turns);
+        self.ended_turns += ended.len();
+        let index =
+            |handler: &HandlerId| self.runs.binary_search_by_key(handler, |cursor| cursor.run.id().handler).ok();
+        self.changed.add(ended.iter().filter_map(index));
         loop {
             events.extend(self.ready.drain(..));
             if self.is_done() || !self.read_more(cx) {
@@ -204,8 +211,8 @@ impl Reader {
 }
 
 impl Cursor {
-    fn at_start(run: &Arc<Run>, changed: &Arc<ChangedRuns>, index: usize) -> Self {
-        let waker = Waker::from(Arc::new(RunWaker { index, changed: changed.clone() }));
+    fn at_start(run: &Arc<Run>, changed: &Arc<Woken<usize>>, index: usize) -> Self {
+        let waker = changed.waker(index);
         Self { run: run.clone(), waker, handler_name: run.info().name().into(), attempt: 0, entry: 0, event: 0 }
     }
 
@@ -299,36 +306,4 @@ fn sample_interval() -> Interval {
     let mut timer = interval(SAMPLE_INTERVAL);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     timer
-}
-
-/// The runs that have something new, and the stream that reads them.
-#[derive(Default)]
-struct ChangedRuns {
-    runs: Mutex<BTreeSet<usize>>,
-    stream: AtomicWaker,
-}
-
-impl ChangedRuns {
-    fn add(&self, runs: impl IntoIterator<Item = usize>) {
-        self.runs.lock().extend(runs);
-    }
-
-    /// Takes the runs that have changed. `stream` is woken once there are more.
-    fn take(&self, stream: &Waker) -> BTreeSet<usize> {
-        self.stream.register(stream);
-        mem::take(&mut *self.runs.lock())
-    }
-}
-
-/// Notes that a run has changed, and wakes the stream.
-struct RunWaker {
-    index: usize,
-    changed: Arc<ChangedRuns>,
-}
-
-impl Wake for RunWaker {
-    fn wake(self: Arc<Self>) {
-        self.changed.add([self.index]);
-        self.changed.stream.wake();
-    }
 }

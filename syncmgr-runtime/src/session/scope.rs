@@ -63,6 +63,8 @@ pub(crate) struct SessionScope {
     pub(crate) began: Now,
     /// Notified on every change that can end a wait.
     changes: Changes,
+    /// The handlers whose turns in this session have ended, in order.
+    ended_turns: Mutex<Vec<HandlerId>>,
     pub(super) connections: Connections,
     offers: Mutex<BTreeMap<HandlerId, Offer>>,
     chosen: OnceLock<Chosen>,
@@ -80,6 +82,7 @@ impl SessionScope {
             host,
             tasks,
             changes: Changes::default(),
+            ended_turns: Mutex::default(),
             connections: Connections::default(),
             offers: Mutex::default(),
             chosen: OnceLock::new(),
@@ -118,6 +121,18 @@ impl SessionScope {
 
     pub(super) fn own_pause(&self) -> MutexGuard<'_, Pause> {
         self.pause.lock()
+    }
+
+    /// Notes that the turn of a handler ends, and wakes everything that waits for a change. Called before the next run of the handler
+    /// may begin.
+    pub(crate) fn turn_ends(&self, handler: HandlerId) {
+        self.ended_turns.lock().push(handler);
+        self.changed();
+    }
+
+    /// Returns the handlers whose turns have ended, without the first ones.
+    pub(super) fn ended_turns(&self, without: usize) -> Vec<HandlerId> {
+        self.ended_turns.lock()[without..].to_vec()
     }
 
     /// Wakes everything that waits for a change.

@@ -79,6 +79,32 @@ async fn a_manager_stream_that_is_read_late_equals_the_sessions_streams() {
     assert_eq!(by_session(rest(unread).await), expected);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_of_a_handler_are_in_order_across_its_sessions() {
+    const SESSIONS: u64 = 200;
+    let manager = SyncManager::new();
+    let handlers = [(1, "Mail"), (2, "Feed")].map(|(number, name)| manager.register(named(number, name)).unwrap());
+    let events = tokio::spawn(rest(manager.events()));
+    let start =
+        |number: u64| manager.session(Trigger::Manual).handlers([handlers[number as usize % 2]]).start().unwrap();
+    let sessions: Vec<_> = (0..SESSIONS).map(start).collect();
+    for session in sessions {
+        within(session.finish()).await;
+    }
+    within(manager.shutdown()).await;
+    let mut last = BTreeMap::new();
+    for ManagerEvent { session, event, .. } in events.await.unwrap() {
+        if let SessionEvent::Run { handler, .. }
+        | SessionEvent::Began { handler, .. }
+        | SessionEvent::Ended { handler, .. } = event
+        {
+            let before = last.insert(handler, session).unwrap_or_default();
+            assert!(before <= session, "an event of session {session} follows one of session {before}");
+        }
+    }
+    assert_eq!(last.into_values().collect::<Vec<_>>(), [SessionId(SESSIONS - 1), SessionId(SESSIONS)]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_event_of_a_manager_names_its_handler_and_item() {
     let manager = SyncManager::new();

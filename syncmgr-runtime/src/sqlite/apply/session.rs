@@ -17,9 +17,9 @@ const COUNT: &str = "SELECT count(*) FROM sessions";
 /// Sessions without problems, the oldest first, which SQLite reads from an index.
 const TRIM_CLEAN: &str = "DELETE FROM sessions WHERE (session, manager) IN
     (SELECT session, manager FROM sessions WHERE course = 'smooth' ORDER BY session, manager LIMIT ?1)";
-/// Sessions that have ended, the oldest first.
-const TRIM_ENDED: &str = "DELETE FROM sessions WHERE (session, manager) IN
-    (SELECT session, manager FROM sessions WHERE course IS NOT NULL ORDER BY session, manager LIMIT ?1)";
+/// The other sessions that have ended, the oldest first, from an index too.
+const TRIM_PROBLEMATIC: &str = "DELETE FROM sessions WHERE (session, manager) IN
+    (SELECT session, manager FROM sessions WHERE course <> 'smooth' ORDER BY session, manager LIMIT ?1)";
 const HISTOGRAM: &str = "INSERT OR REPLACE INTO histograms (name, counts, longest) VALUES (?1, ?2, ?3)";
 
 impl Applier {
@@ -79,7 +79,7 @@ impl Applier {
     fn trim_sessions(&mut self) -> ApplyResult {
         let stored = self.stored_sessions()?;
         let mut excess = stored - i64::from(self.max_sessions);
-        for trim in [TRIM_CLEAN, TRIM_ENDED] {
+        for trim in [TRIM_CLEAN, TRIM_PROBLEMATIC] {
             if excess > 0 {
                 let deleted = self.run(trim, [excess])? as i64;
                 excess -= deleted;

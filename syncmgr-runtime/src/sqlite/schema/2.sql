@@ -17,6 +17,7 @@ CREATE TABLE disabled (
 
 CREATE INDEX items_absent ON items (handler) WHERE absent_since IS NOT NULL;
 CREATE INDEX sessions_smooth ON sessions (session, manager) WHERE course = 'smooth';
+CREATE INDEX sessions_not_smooth ON sessions (session, manager) WHERE course <> 'smooth';
 
 CREATE VIEW names_shown AS SELECT
   lower(substr(hex(handlers.id), 1, 8) || '-' || substr(hex(handlers.id), 9, 4) || '-' || substr(hex(handlers.id), 13, 4) || '-' || substr(hex(handlers.id), 17, 4) || '-' || substr(hex(handlers.id), 21)) AS handler,
