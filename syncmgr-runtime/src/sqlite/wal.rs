@@ -18,9 +18,11 @@ const MAX_LENGTH: u64 = 16 << 20;
 /// cost of the largest batch that has space.
 pub(super) fn bound(path: &Path, connection: &Connection) -> usize {
     let length = with_suffix(path, "-wal").metadata().map_or(0, |log| log.len());
-    if is_too_long(length, available_space(path)) {
-        drop(truncate(connection));
+    let available = available_space(path);
+    if !is_too_long(length, available) {
+        return max_batch(available);
     }
+    drop(truncate(connection));
     max_batch(available_space(path))
 }
 
