@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use futures::FutureExt;
@@ -26,6 +27,8 @@ pub(crate) type Written = BoxFuture<'static, SyncResult>;
 #[derive(Default)]
 pub(crate) struct Outbox {
     state: Mutex<State>,
+    /// `true` if a write may be queued.
+    any: AtomicBool,
 }
 
 #[derive(Default)]
@@ -43,12 +46,18 @@ struct Queued {
 impl Outbox {
     fn push(&self, changes: Vec<StateChange>) -> Written {
         let (reply, passed) = oneshot::channel();
-        self.state.lock().queued.push_back(Queued { changes, reply });
+        let mut state = self.state.lock();
+        state.queued.push_back(Queued { changes, reply });
+        self.any.store(true, Ordering::Release);
+        drop(state);
         async move { passed.await?.await }.boxed()
     }
 
     /// Returns the next write. `None` if there is none, or if another thread passes the writes on.
     fn first(&self) -> Option<Queued> {
+        if !self.any.load(Ordering::Acquire) {
+            return None;
+        }
         let mut state = self.state.lock();
         if state.is_passing {
             return None;
@@ -63,6 +72,9 @@ impl Outbox {
         let mut state = self.state.lock();
         let next = state.queued.pop_front();
         state.is_passing = next.is_some();
+        if next.is_none() {
+            self.any.store(false, Ordering::Release);
+        }
         next
     }
 }

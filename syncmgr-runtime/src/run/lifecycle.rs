@@ -124,7 +124,6 @@ impl Run {
     /// Lets the next run of the handler begin.
     fn leave(&self) {
         self.end_turn();
-        self.scope.turn_ends(self.id.handler);
         self.host().admission.leave(self.id);
     }
 

@@ -33,7 +33,9 @@ impl Run {
     /// Gives the turn up, if the run has it.
     pub(super) fn end_turn(&self) {
         let turn = self.lock().turn.take();
-        drop(turn);
+        if turn.is_some() {
+            self.scope.turn_ends(self.id.handler);
+        }
     }
 
     /// Returns the items that other runs have covered since this run was requested, each with its last verdict and the

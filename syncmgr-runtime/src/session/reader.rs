@@ -35,6 +35,7 @@ pub(super) struct Reader {
     changed: Arc<Woken<usize>>,
     /// The number of ended turns of handlers that the reader knows.
     ended_turns: usize,
+    next_turn: NextChange,
     /// The runs whose items run.
     running: BTreeSet<usize>,
     ready: VecDeque<SessionEvent>,
@@ -64,6 +65,7 @@ impl Reader {
         let started = SessionEvent::Started { trigger: session.terms.trigger, reason: session.terms.reason };
         Self {
             changes: Some(session.next_change()),
+            next_turn: session.next_turn(),
             session,
             runs: Vec::new(),
             changed: Arc::default(),
@@ -104,17 +106,25 @@ impl Reader {
     /// ended, because the next run of its handler, in another session, may have events already.
     pub(super) fn read_all(&mut self, cx: &mut Context<'_>) -> Vec<SessionEvent> {
         let mut events = Vec::new();
-        let ended = self.session.ended_turns(self.ended_turns);
-        self.ended_turns += ended.len();
-        let index =
-            |handler: &HandlerId| self.runs.binary_search_by_key(handler, |cursor| cursor.run.id().handler).ok();
-        self.changed.add(ended.iter().filter_map(index));
+        self.read_turns(cx);
         loop {
             events.extend(self.ready.drain(..));
             if self.is_done() || !self.read_more(cx) {
                 return events;
             }
         }
+    }
+
+    /// Notes the runs whose turns have ended. The reader is woken when the next one ends.
+    fn read_turns(&mut self, cx: &mut Context<'_>) {
+        while self.next_turn.poll_unpin(cx).is_ready() {
+            self.next_turn = self.session.next_turn();
+        }
+        let ended = self.session.ended_turns(self.ended_turns);
+        self.ended_turns += ended.len();
+        let index =
+            |handler: &HandlerId| self.runs.binary_search_by_key(handler, |cursor| cursor.run.id().handler).ok();
+        self.changed.add(ended.iter().filter_map(index));
     }
 
     /// Returns `true` once the last event is ready.

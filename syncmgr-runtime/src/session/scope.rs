@@ -65,6 +65,8 @@ pub(crate) struct SessionScope {
     changes: Changes,
     /// The handlers whose turns in this session have ended, in order.
     ended_turns: Mutex<Vec<HandlerId>>,
+    /// Notified when a turn has ended.
+    turns: Changes,
     pub(super) connections: Connections,
     offers: Mutex<BTreeMap<HandlerId, Offer>>,
     chosen: OnceLock<Chosen>,
@@ -83,6 +85,7 @@ impl SessionScope {
             tasks,
             changes: Changes::default(),
             ended_turns: Mutex::default(),
+            turns: Changes::default(),
             connections: Connections::default(),
             offers: Mutex::default(),
             chosen: OnceLock::new(),
@@ -123,16 +126,20 @@ impl SessionScope {
         self.pause.lock()
     }
 
-    /// Notes that the turn of a handler ends, and wakes everything that waits for a change. Called before the next run of the handler
-    /// may begin.
+    /// Notes that the turn of a handler ends. Called before the next run of the handler may begin.
     pub(crate) fn turn_ends(&self, handler: HandlerId) {
         self.ended_turns.lock().push(handler);
-        self.changed();
+        self.turns.notify();
     }
 
     /// Returns the handlers whose turns have ended, without the first ones.
     pub(super) fn ended_turns(&self, without: usize) -> Vec<HandlerId> {
         self.ended_turns.lock()[without..].to_vec()
+    }
+
+    /// Resolves when the next turn ends.
+    pub(super) fn next_turn(&self) -> NextChange {
+        self.turns.next()
     }
 
     /// Wakes everything that waits for a change.
