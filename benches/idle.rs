@@ -10,7 +10,9 @@ use std::future::pending;
 use common::{Host, Running, is_test, listing, names, runtime, spawn_parked, until_cancelled};
 use divan::Bencher;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use syncmgr::Items;
+use syncmgr::anyhow::anyhow;
+use syncmgr::{HandlerId, HandlerInfo, ItemContext, Items, SyncHandler, SyncManager, SyncResult, Trigger, async_trait};
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 #[global_allocator]
@@ -58,7 +60,42 @@ fn print_bytes(items: usize) {
         drop(Running::start(&runtime, &host, 1));
         host
     });
+    row(items, "item that backs off", || backing_off(SyncManager::new(), listing(&names)));
+    row(items, "item that backs off, stored", || {
+        let directory = TempDir::new().expect("a directory is created");
+        let manager = SyncManager::open(directory.path().join("state")).expect("the store opens");
+        (backing_off(manager, listing(&names)), directory)
+    });
     row(items, "name of an item", || self::names(items));
+}
+
+/// A handler whose items fail.
+struct Failing(Items);
+
+#[async_trait]
+impl SyncHandler for Failing {
+    fn info(&self) -> HandlerInfo {
+        HandlerInfo::new(HandlerId::from_u128(1), "Failing")
+    }
+
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(self.0.clone())
+    }
+
+    async fn synchronize_item(&self, _: &ItemContext) -> SyncResult {
+        Err(anyhow!("connection refused"))
+    }
+}
+
+/// Runs a session in which all items fail, and closes it.
+fn backing_off(manager: SyncManager, items: Items) -> (SyncManager, Runtime) {
+    let runtime = runtime(1);
+    manager.register(Failing(items)).expect("the handler is new");
+    runtime.block_on(async {
+        let session = manager.session(Trigger::Manual).start().expect("inside a runtime");
+        drop(session.finish().await);
+    });
+    (manager, runtime)
 }
 
 /// Creates a runtime with detached tasks that wait forever.
