@@ -1,7 +1,7 @@
 //! Items, the units of selection, progress, skip and error: `SYNCMGRITEM` and `ISyncMgrEnumItems`.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use bitflags::bitflags;
@@ -32,17 +32,26 @@ pub struct SyncItem {
 }
 
 /// Rarely used fields, apart to keep plain items small. Items of a listing share them if they are equal.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 struct Rare {
     icon: Option<Icon>,
     last_update: Option<SystemTime>,
-    claims: Arc<[Claim]>,
+    claims: Vec<Claim>,
+    /// The claims, once they were shared.
+    shared_claims: OnceLock<Arc<[Claim]>>,
 }
 
 impl Rare {
     /// Compares all fields. Claims are equal if their names are, but an item may declare another capacity.
     fn is_identical(&self, other: &Self) -> bool {
         self == other && self.claims.iter().map(Claim::capacity).eq(other.claims.iter().map(Claim::capacity))
+    }
+}
+
+impl PartialEq for Rare {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { icon, last_update, claims, shared_claims: _ } = self;
+        (icon, last_update, claims) == (&other.icon, &other.last_update, &other.claims)
     }
 }
 
@@ -103,7 +112,8 @@ impl SyncItem {
     /// Adds a resource that the item needs while it runs. May be called several times.
     pub fn with_claim(mut self, claim: impl Into<Claim>) -> Self {
         let rare = self.rare_mut();
-        rare.claims = rare.claims.iter().cloned().chain([claim.into()]).collect();
+        rare.shared_claims.take();
+        rare.claims.push(claim.into());
         self
     }
 
@@ -155,7 +165,8 @@ impl SyncItem {
 
     /// Returns a shared reference to [`claims`](Self::claims).
     pub fn shared_claims(&self) -> Arc<[Claim]> {
-        self.rare.as_ref().map(|rare| rare.claims.clone()).unwrap_or_default()
+        let shared = |rare: &Arc<Rare>| rare.shared_claims.get_or_init(|| rare.claims[..].into()).clone();
+        self.rare.as_ref().map(shared).unwrap_or_default()
     }
 
     fn rare_mut(&mut self) -> &mut Rare {

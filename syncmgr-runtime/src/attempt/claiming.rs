@@ -58,11 +58,9 @@ impl Attempt {
     /// Reports the claims of the items that have ended to the host, without the lock. A success matters only to a claim that is
     /// held back.
     pub(super) fn report_claims(&self, mut state: MutexGuard<'_, State>) {
-        if !state.claims_used.is_empty() && !self.link.may_hold_claims_back() {
-            state.claims_used.retain(|ended| ended.verdict.outcome != Outcome::Succeeded);
-        }
-        if state.claims_used.is_empty() {
-            return;
+        let matters = |ended: &Ended| ended.verdict.outcome != Outcome::Succeeded || self.link.may_hold_claims_back();
+        if !state.claims_used.iter().any(matters) {
+            return state.claims_used.clear();
         }
         let mut used = mem::take(&mut state.claims_used);
         drop(state);

@@ -87,11 +87,11 @@ impl Sessions {
         self.count(record.session);
         let key = (record.session, record.manager);
         self.known.insert(key, record);
-        self.sort(key);
+        self.classify(key);
     }
 
     /// Notes if and how a session has ended.
-    fn sort(&mut self, key: Key) {
+    fn classify(&mut self, key: Key) {
         let Some(record) = self.known.get(&key) else { return };
         self.clean.remove(&key);
         self.problematic.remove(&key);
@@ -119,7 +119,7 @@ impl Sessions {
         self.interrupted.remove(&key);
         if let Some(record) = self.known.get_mut(&key) {
             record.end = Some(end);
-            self.sort(key);
+            self.classify(key);
         }
         self.trim();
     }

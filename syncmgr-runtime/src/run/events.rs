@@ -117,13 +117,9 @@ impl Inner {
         (0..self.events.len()).filter_map(|event| Some((event, self.entry(event)?)))
     }
 
-    /// Returns the events since the last call, up to this length of the attempt's journal.
-    fn take_new(&mut self, attempt: u32, journal: usize) -> Range<usize> {
-        let is_in = |event: &Stored| (event.attempt, event.after as usize) <= (attempt, journal);
-        let new = self.events[self.saved..].iter().take_while(|event| is_in(event)).count();
-        let from = self.saved;
-        self.saved += new;
-        from..self.saved
+    /// Returns the events since the last call.
+    fn take_new(&mut self) -> Range<usize> {
+        mem::replace(&mut self.saved, self.events.len())..self.events.len()
     }
 
     /// Returns the postponed entries of an item, and removes them.
@@ -265,12 +261,11 @@ impl RunEvents {
         self.0.lock().events.iter().filter_map(not_run_item).collect()
     }
 
-    /// Returns the changes of the log since the last call, up to this length of the attempt's journal: an item logs before its end
-    /// is in the journal. The entries of an item for which `waits` returns `true` are left out until a call has the item in `ended`, or
-    /// is for another attempt.
+    /// Returns the changes of the log since the last call. The entries of an item for which `waits` returns `true` are left out until
+    /// a call has the item in `ended`, or is for another attempt.
     pub(crate) fn unsaved(
         &self,
-        (attempt, journal): (u32, usize),
+        attempt: u32,
         mut ended: Vec<ItemId>,
         waits: impl Fn(ItemId) -> bool,
     ) -> Option<Unsaved> {
@@ -280,7 +275,7 @@ impl RunEvents {
             true => ended.iter().flat_map(|item| inner.take_postponed(*item)).collect(),
             false => inner.take_all_postponed(),
         };
-        let new = inner.take_new(attempt, journal);
+        let new = inner.take_new();
         if !new.is_empty() {
             ended.sort_unstable();
         }
@@ -298,7 +293,7 @@ impl RunEvents {
     pub(crate) fn all_unsaved(&self) -> Option<Unsaved> {
         let mut inner = self.0.lock();
         let mut unsaved = inner.take_all_postponed();
-        unsaved.extend(inner.take_new(u32::MAX, usize::MAX));
+        unsaved.extend(inner.take_new());
         inner.save(unsaved)
     }
 

@@ -196,8 +196,7 @@ impl Run {
             changes.push(StateChange::Ended { handler, fence, time, items });
         }
         // An item's log entries are stored with its end, not before.
-        let upto = (attempt.number(), self.recorded_so_far().entries);
-        let unsaved = self.events.unsaved(upto, ends, |item| attempt.phase_of(item).is_some());
+        let unsaved = self.events.unsaved(attempt.number(), ends, |item| attempt.item(item).is_some());
         changes.extend(unsaved.map(|unsaved| self.log_change(unsaved)));
         changes
     }

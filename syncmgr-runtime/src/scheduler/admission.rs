@@ -88,9 +88,6 @@ impl Admission {
 
     /// Removes a run that has ended or is idle.
     pub(crate) fn leave(&self, run: RunId) {
-        if !self.inner.lock().runs.contains_key(&run) {
-            return;
-        }
         let grants = self.decide(|host| host.leave(run));
         self.perform(grants);
         self.inner.lock().runs.remove(&run);

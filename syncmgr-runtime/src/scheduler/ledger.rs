@@ -53,3 +53,26 @@ impl Drop for LockedLedger<'_> {
         self.has_resources.store(self.ledger.has_resources(), Ordering::Release);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::SystemTime;
+
+    use syncmgr_core::claim::Claim;
+    use syncmgr_core::decision::ledger::Resume;
+    use syncmgr_core::retry::{RetryState, RetryStatus};
+
+    use super::*;
+
+    #[test]
+    fn a_resource_is_known_once_the_lock_is_released_and_until_it_is_cleared() {
+        let (now, ledger) = (SystemTime::UNIX_EPOCH, SharedLedger::new(RetryLedger::new(Resume::AtNextTrigger)));
+        assert!(!ledger.has_resources());
+        let failed = RetryState::new(RetryStatus::Backoff, now, Some(now));
+        let _ = ledger.lock().restore(BTreeMap::from([(Claim::new("server"), failed)]), Vec::new(), now);
+        assert!(ledger.has_resources());
+        let _ = ledger.lock().restore(BTreeMap::new(), Vec::new(), now);
+        assert!(!ledger.has_resources());
+    }
+}

@@ -57,8 +57,10 @@ impl std::fmt::Debug for Events {
 ///
 /// A [`Stream`]; [`next`](Self::next) works without importing the trait. It yields every event of the sessions that are
 /// open when it is created, from their start on, and of all later sessions. The events of a session are those of its
-/// [`Events`]. The events of a handler are in order across its sessions. The stream does not keep the manager alive, and
-/// ends once the manager is shut down or dropped.
+/// [`Events`]. The events of a handler are in order across its sessions while these run in the order in which they were
+/// started. If a later session overtakes an earlier one, or an earlier one runs items again, events that are read at the
+/// same time come in the order of the sessions. The stream does not keep the manager alive, and ends once the manager is
+/// shut down or dropped.
 ///
 /// A slow reader slows down no session. Until the reader has read an ended session, the session stays in memory with its
 /// items, its log and its handlers. The memory is bounded: if the ended sessions that the reader has not taken up have
@@ -137,8 +139,8 @@ impl ManagerEvents {
         waiting.accepting
     }
 
-    /// Reads the sessions that have something new, up to the first one that has ended, so that only one ended session at a time is
-    /// read into memory.
+    /// Reads the sessions that have something new, up to the first one that has ended, so that few ended sessions at a time are read
+    /// into memory.
     ///
     /// Later sessions are read first, and their events come last: a run that ended before one of these events has woken its session
     /// before the next run of its handler began, so its events are read too.

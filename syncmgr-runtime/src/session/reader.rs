@@ -102,8 +102,8 @@ impl Reader {
         }
     }
 
-    /// Returns all events so far that were not read before; the reader is woken once there are more. Looks at every run that has
-    /// ended, because the next run of its handler, in another session, may have events already.
+    /// Returns all events so far that were not read before; the reader is woken once there are more. Looks at every run whose turn has
+    /// ended since the last read, because the next run of its handler, in another session, may have events already.
     pub(super) fn read_all(&mut self, cx: &mut Context<'_>) -> Vec<SessionEvent> {
         let mut events = Vec::new();
         self.read_turns(cx);

@@ -26,6 +26,9 @@ const UPDATE: &str = "UPDATE items SET session = ?3, attempt = ?4, ended = ?3, o
         last_attempt = ?5, last_success = ?5
     WHERE handler = ?1 AND item = ?2 AND setback IS NULL AND absent_since IS NULL AND (?3, ?4) >= (session, attempt)";
 
+/// The number of misses after which no more updates are tried: the items are probably new.
+const MAX_MISSES: u32 = 8;
+
 /// Writes ends of items of one attempt, which ended at the same time.
 pub(super) struct Ends<'c> {
     handler: i64,
@@ -33,27 +36,27 @@ pub(super) struct Ends<'c> {
     time: SystemTime,
     upsert: CachedStatement<'c>,
     update: CachedStatement<'c>,
-    /// `false` once a record is missing: those of the next items are probably missing too.
-    updates: bool,
+    /// The number of items in a row for which `update` changed no record.
+    misses: u32,
 }
 
 impl<'c> Ends<'c> {
     pub(super) fn new(connection: &'c Connection, handler: i64, fence: Fence, time: SystemTime) -> ApplyResult<Self> {
         let (upsert, update) = (connection.prepare_cached(UPSERT)?, connection.prepare_cached(UPDATE)?);
-        Ok(Self { handler, fence, time, upsert, update, updates: true })
+        Ok(Self { handler, fence, time, upsert, update, misses: 0 })
     }
 
     /// Writes the end of an item with a plain record that succeeded. Returns `false` if the record has to be written by
     /// [`Self::upsert`].
     pub(super) fn update(&mut self, item: ItemId, end: &ItemEnd) -> ApplyResult<bool> {
         let is_plain = end.outcome == Outcome::Succeeded && end.retry.is_none() && end.sides.is_none();
-        if !(self.updates && is_plain) {
+        if !is_plain || self.misses > MAX_MISSES {
             return Ok(false);
         }
         let Fence { session, attempt, .. } = self.fence;
-        self.updates =
-            self.update.execute(params![self.handler, item.guid(), session.0, attempt, Time(self.time)])? > 0;
-        Ok(self.updates)
+        let updated = self.update.execute(params![self.handler, item.guid(), session.0, attempt, Time(self.time)])? > 0;
+        self.misses = if updated { 0 } else { self.misses + 1 };
+        Ok(updated)
     }
 
     /// Writes the end of an item, whose record gets this place if it is new. Returns `false` if a later attempt has written.
