@@ -14,6 +14,7 @@ mod forgotten_stored;
 mod history;
 mod interrupted;
 mod items;
+mod log_entries;
 mod one_manager;
 mod reading;
 mod records;
