@@ -122,11 +122,15 @@ impl Inner {
         mem::replace(&mut self.saved, self.events.len())..self.events.len()
     }
 
-    /// Returns the postponed entries of an item, and removes them.
-    fn take_postponed(&mut self, item: ItemId) -> Vec<usize> {
-        let of_item: Vec<_> = self.postponed.range((item, 0)..=(item, u32::MAX)).copied().collect();
-        of_item.iter().for_each(|entry| _ = self.postponed.remove(entry));
-        of_item.into_iter().map(|(_, event)| event as usize).collect()
+    /// Returns the postponed entries of these items, and removes them.
+    fn take_postponed(&mut self, items: &[ItemId]) -> Vec<usize> {
+        if self.postponed.is_empty() {
+            return Vec::new();
+        }
+        let of = |item: &ItemId| self.postponed.range((*item, 0)..=(*item, u32::MAX)).copied();
+        let taken: Vec<_> = items.iter().flat_map(of).collect();
+        taken.iter().for_each(|entry| _ = self.postponed.remove(entry));
+        taken.into_iter().map(|(_, event)| event as usize).collect()
     }
 
     fn take_all_postponed(&mut self) -> Vec<usize> {
@@ -271,8 +275,7 @@ impl RunEvents {
     ) -> Option<Unsaved> {
         let mut inner = self.0.lock();
         let mut unsaved = match mem::replace(&mut inner.saved_attempt, attempt) == attempt {
-            true if inner.postponed.is_empty() => Vec::new(),
-            true => ended.iter().flat_map(|item| inner.take_postponed(*item)).collect(),
+            true => inner.take_postponed(&ended),
             false => inner.take_all_postponed(),
         };
         let new = inner.take_new();
