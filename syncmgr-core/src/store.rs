@@ -29,8 +29,8 @@ use crate::retry::RetryState;
 /// Sessions wait for the reading methods: read from memory or a local disk, never from a network, and do not wait until
 /// earlier writes are stored. Writes apply in the order of the calls, and every later read sees them.
 ///
-/// A manager calls the methods that return one value, and those that it needs to register a handler, on the threads of its
-/// runtime. It calls the others on a thread that may block, if the store says that it reads from a [disk](Medium::Disk).
+/// A manager calls the methods that return one value or a few, and those that it needs to register a handler, on the threads
+/// of its runtime. It calls the others on a thread that may block, if the store says that it reads from a [disk](Medium::Disk).
 pub trait StateStore: Send + Sync + 'static {
     /// Returns every handler with stored data.
     ///
@@ -65,6 +65,18 @@ pub trait StateStore: Send + Sync + 'static {
     /// # Errors
     /// Fails if the store cannot be read.
     fn choices(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>>;
+
+    /// Returns the stored choices for a handler's items if there are only a few; `None` if they have to be read with
+    /// [`choices`](Self::choices). The time that this takes must not grow with the number of choices.
+    ///
+    /// The default returns `None`.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read.
+    fn few_choices(&self, handler: HandlerId) -> SyncResult<Option<BTreeMap<ItemId, ItemState>>> {
+        let _ = handler;
+        Ok(None)
+    }
 
     /// Returns the log of a handler, oldest entry first.
     ///

@@ -26,12 +26,14 @@ struct State {
 impl Changes {
     /// Wakes every task that waits for a change.
     pub(crate) fn notify(&self) {
-        let waiting = {
-            let mut state = self.0.lock();
-            state.count += 1;
-            std::mem::take(&mut state.waiting)
-        };
-        waiting.into_values().for_each(foreign::wake);
+        let mut state = self.0.lock();
+        state.count += 1;
+        // Most changes have no waiting task.
+        if !state.waiting.is_empty() {
+            let waiting = std::mem::take(&mut state.waiting);
+            drop(state);
+            waiting.into_values().for_each(foreign::wake);
+        }
     }
 
     /// Resolves at the next change after this call. Cancel safe.

@@ -380,7 +380,7 @@ impl SyncManager {
     /// ```
     pub fn held(&self) -> Vec<Held> {
         let paused = |session: &Arc<SessionShared>| {
-            let paused_runs = session.runs().to_vec().into_iter().filter(|run| run.attempt().is_paused());
+            let paused_runs = session.runs().iter().filter(|run| run.attempt().is_paused());
             paused_runs
                 .map(|run| Held::new(run.id().handler, Hold::Paused).with_session(run.id().session))
                 .collect::<Vec<_>>()

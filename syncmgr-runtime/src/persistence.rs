@@ -1,5 +1,6 @@
 //! The host's access to its store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
@@ -9,6 +10,7 @@ use futures::FutureExt;
 use syncmgr_core::error::{SyncResult, one_line};
 use syncmgr_core::foreign;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::item::ItemState;
 use syncmgr_core::log::Question;
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::store::{Histogram, Medium, StateChange, StateStore, StoreInUse};
@@ -65,6 +67,15 @@ impl Host {
         match self.ports.store.medium() {
             Medium::Memory => read(),
             _ => off_thread(read).await,
+        }
+    }
+
+    /// Reads the choices of a handler. Most handlers have few, which are read at once.
+    pub(crate) async fn choices(self: &Arc<Self>, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemState>> {
+        let few = foreign::call(|| self.ports.store.few_choices(handler)).unwrap_or_else(store_panicked)?;
+        match few {
+            Some(choices) => Ok(choices),
+            None => self.read_many(move |store| store.choices(handler)).await,
         }
     }
 

@@ -168,7 +168,7 @@ impl RunReport {
     }
 
     /// Returns the items in the order of their first attempt, each with the outcome of its last attempt.
-    pub fn items(&self) -> impl Iterator<Item = ItemReport<'_>> {
+    pub fn items<'a>(&'a self) -> impl Iterator<Item = ItemReport<'a>> {
         let first = self.attempts.first();
         let later: Vec<_> = self.later_items().collect();
         let ids = first.filter(|_| !later.is_empty()).map(|first| first.selection.iter().map(SyncItem::id).collect());
@@ -183,7 +183,12 @@ impl RunReport {
         }
         let added: Vec<_> = added.into_iter().filter_map(|id| again.remove(&id)).collect();
         let first = first.into_iter().flat_map(AttemptReport::items);
-        first.map(move |item| again.remove(&item.item.id()).unwrap_or(item)).chain(added)
+        // Most runs have one attempt; the ids of its items are not read then.
+        let last = move |item: ItemReport<'a>| match again.is_empty() {
+            true => item,
+            false => again.remove(&item.item.id()).unwrap_or(item),
+        };
+        first.map(last).chain(added)
     }
 
     /// Returns the items left out and the items of later attempts, in the order of the attempts.
@@ -242,6 +247,7 @@ impl AttemptReport {
     }
 
     /// Returns the item at this index of the selection, if it has ended.
+    #[inline]
     fn item(&self, index: usize) -> Option<ItemReport<'_>> {
         let Some(Phase::Ended(outcome)) = self.phases.get(index).copied() else { return None };
         let class = self.classes.get(&index).copied().or(Verdict::reported(outcome).class);

@@ -20,6 +20,7 @@ pub type Choice = Option<ItemState>;
 pub type LogEntry = Option<LogRecord>;
 pub type Ended = bool;
 pub type Choices = BTreeMap<ItemId, ItemState>;
+pub type FewChoices = Option<Choices>;
 pub type Log = Vec<LogRecord>;
 pub type Asked<'a> = &'a Question;
 pub type Answer = Option<usize>;
@@ -63,13 +64,14 @@ pub type Histogram = Option<syncmgr_core::store::Histogram>;
 macro_rules! reads_from {
     ($inner:tt) => {
         $crate::reads_from!($inner: handlers, choices, log, answer, record, retry_states, recorded_items, ended_since, resources);
-        $crate::reads_from!($inner: records, name, names, disabled, handler, choice, log_entry, log_about, has_ended_since, medium);
+        $crate::reads_from!($inner: records, name, names, disabled, handler, choice, few_choices, log_entry, log_about, has_ended_since, medium);
         $crate::reads_from!($inner: sessions, sessions_before, interrupted, last_session, histogram, acquire);
     };
     ($inner:tt: $($read:ident),+) => { $($crate::reads_from!(@$read $inner);)+ };
     (@handlers $inner:tt) => { $crate::reads_from!(@fn $inner handlers() -> Handlers); };
     (@handler $inner:tt) => { $crate::reads_from!(@fn $inner handler(handler: HandlerId) -> Handler); };
     (@choice $inner:tt) => { $crate::reads_from!(@fn $inner choice(handler: HandlerId, item: ItemId) -> Choice); };
+    (@few_choices $inner:tt) => { $crate::reads_from!(@fn $inner few_choices(handler: HandlerId) -> FewChoices); };
     (@log_entry $inner:tt) => { $crate::reads_from!(@fn $inner log_entry(handler: HandlerId, error: ErrorId) -> LogEntry); };
     (@log_about $inner:tt) => { $crate::reads_from!(@fn $inner log_about(handler: HandlerId, item: ItemId) -> Log); };
     (@has_ended_since $inner:tt) => {

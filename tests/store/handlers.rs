@@ -1,5 +1,7 @@
 //! Registrations, settings, choices and names.
 
+use std::collections::BTreeMap;
+
 use syncmgr::item::ItemState;
 use syncmgr::request::{RegisterFlags, Registration};
 use syncmgr::store::{HandlerRecord, ItemName, StateChange, StateStore};
@@ -12,6 +14,7 @@ cases! {
     registering_again_keeps_the_flags_set_since_the_first_registration,
     a_choice_is_stored_until_it_is_removed,
     handlers_have_separate_choices,
+    a_few_choices_are_all_choices_of_a_handler,
     a_name_is_stored_until_it_is_removed,
     a_disabled_handler_or_item_stays_disabled_until_it_is_enabled,
 }
@@ -60,6 +63,24 @@ fn handlers_have_separate_choices(store: &dyn StateStore) {
     put(store, [choose(HANDLER, ITEM, Some(ItemState::Checked)), choose(OTHER, ITEM, Some(ItemState::Unchecked))]);
     assert_eq!(store.choices(OTHER).expect("the read succeeds"), map([(ITEM, ItemState::Unchecked)]));
     assert_eq!(store.choices(HANDLER).expect("the read succeeds"), map([(ITEM, ItemState::Checked)]));
+}
+
+fn a_few_choices_are_all_choices_of_a_handler(store: &dyn StateStore) {
+    let chosen =
+        |count| (0..count).map(|item| (ItemId::from_u128(item), ItemState::Unchecked)).collect::<BTreeMap<_, _>>();
+    let few = || store.few_choices(HANDLER).expect("the read succeeds");
+    assert!(few().is_none_or(|few| few.is_empty()));
+    put(
+        store,
+        [StateChange::Choices {
+            handler: HANDLER,
+            items: chosen(64).into_iter().map(|(item, state)| (item, Some(state))).collect(),
+        }],
+    );
+    assert!(few().is_none_or(|few| few == chosen(64)));
+    put(store, [choose(HANDLER, ItemId::from_u128(64), Some(ItemState::Unchecked))]);
+    assert_eq!(few(), None);
+    assert_eq!(store.choices(HANDLER).expect("the read succeeds"), chosen(65));
 }
 
 fn a_name_is_stored_until_it_is_removed(store: &dyn StateStore) {

@@ -102,6 +102,9 @@ impl Claims {
 
     /// Releases the claims of a run and removes its items from the queue, except for items in quarantine.
     pub(super) fn release_run(&mut self, run: RunId) -> Vec<ItemOfRun> {
+        if self.held.is_empty() && self.queued.is_empty() {
+            return Vec::new();
+        }
         let mut candidates = Candidates::new();
         for rank in self.ranks_of_run(run) {
             self.dequeue(rank, &mut candidates);

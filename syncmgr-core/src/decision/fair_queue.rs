@@ -44,6 +44,8 @@ const GAP: Rank = 1 << 64;
 #[derive(Clone, Debug)]
 pub(super) struct FairQueue<T> {
     entries: BTreeMap<Rank, Entry<T>>,
+    /// The number of entries of each priority that has any.
+    priorities: BTreeMap<Priority, usize>,
     /// The rank of the entry that was last added at the back.
     last: Rank,
 }
@@ -57,7 +59,7 @@ struct Entry<T> {
 
 impl<T> Default for FairQueue<T> {
     fn default() -> Self {
-        Self { entries: BTreeMap::new(), last: 0 }
+        Self { entries: BTreeMap::new(), priorities: BTreeMap::new(), last: 0 }
     }
 }
 
@@ -75,6 +77,7 @@ impl<T> FairQueue<T> {
         };
         self.last = self.last.max(rank);
         self.entries.insert(rank, Entry { value, priority, overtaken: 0 });
+        *self.priorities.entry(priority).or_default() += 1;
         rank
     }
 
@@ -87,7 +90,23 @@ impl<T> FairQueue<T> {
     /// Removes and returns the first value for which `which` returns `true`.
     pub(super) fn pop_first(&mut self, which: impl Fn(&T) -> bool) -> Option<(T, Priority)> {
         let rank = self.entries.iter().find(|(_, entry)| which(&entry.value)).map(|(rank, _)| *rank)?;
-        self.entries.remove(&rank).map(|entry| (entry.value, entry.priority))
+        self.take(rank).map(|entry| (entry.value, entry.priority))
+    }
+
+    fn take(&mut self, rank: Rank) -> Option<Entry<T>> {
+        let entry = self.entries.remove(&rank)?;
+        if let Some(count) = self.priorities.get_mut(&entry.priority) {
+            *count -= 1;
+            if *count == 0 {
+                self.priorities.remove(&entry.priority);
+            }
+        }
+        Some(entry)
+    }
+
+    /// Returns the highest priority of an entry.
+    pub(super) fn highest_priority(&self) -> Option<Priority> {
+        self.priorities.last_key_value().map(|(priority, _)| *priority)
     }
 
     pub(super) fn get(&self, rank: Rank) -> Option<&T> {
@@ -103,16 +122,11 @@ impl<T> FairQueue<T> {
     }
 
     pub(super) fn remove(&mut self, rank: Rank) -> Option<T> {
-        self.entries.remove(&rank).map(|entry| entry.value)
+        self.take(rank).map(|entry| entry.value)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&T, Priority)> {
         self.entries.values().map(|entry| (&entry.value, entry.priority))
-    }
-
-    /// Removes the values for which `stays` returns `false`. Visits them from front to back.
-    pub(super) fn retain(&mut self, mut stays: impl FnMut(&T) -> bool) {
-        self.entries.retain(|_, entry| stays(&entry.value));
     }
 }
 
@@ -143,6 +157,22 @@ mod tests {
         (1..=20).for_each(|entry| _ = queue.push(entry, Priority::Foreground));
         let order = drain(queue);
         assert_eq!(order.iter().position(|entry| *entry == 0), Some(usize::from(MAX_OVERTAKEN)));
+    }
+
+    #[test]
+    fn the_highest_priority_is_that_of_the_most_urgent_entry_left() {
+        let mut queue = FairQueue::default();
+        assert_eq!(queue.highest_priority(), None);
+        queue.push(1, Priority::Background);
+        assert_eq!(queue.highest_priority(), Some(Priority::Background));
+        let urgent = [2, 3].map(|entry| queue.push(entry, Priority::Foreground));
+        queue.remove(urgent[0]);
+        queue.remove(urgent[0]);
+        assert_eq!(queue.highest_priority(), Some(Priority::Foreground));
+        queue.pop_first(|entry| *entry == 3);
+        assert_eq!(queue.highest_priority(), Some(Priority::Background));
+        queue.pop_first(|_| true);
+        assert_eq!(queue.highest_priority(), None);
     }
 
     proptest! {

@@ -139,7 +139,7 @@ impl HostState {
         if self.is_current(run) {
             self.current.remove(&run.handler);
         } else if let Some(waiting) = self.starts.get_mut(&run.handler) {
-            waiting.retain(|waiting| *waiting != run);
+            waiting.pop_first(|waiting| *waiting == run);
         }
         let mut grants = begin(self.claims.release_run(run));
         grants.extend(self.start_next(run.handler));
@@ -292,7 +292,7 @@ impl HostState {
     /// Sets the effective priority of a handler's active run: the highest of its own and those of the runs that wait for it.
     fn inherit_priority(&mut self, handler: HandlerId) -> Vec<Grant> {
         let Some(current) = self.current.get(&handler).copied() else { return Vec::new() };
-        let waiting = self.starts.get(&handler).and_then(|waiting| waiting.iter().map(|(_, priority)| priority).max());
+        let waiting = self.starts.get(&handler).and_then(FairQueue::highest_priority);
         let Some(RunPriority { own, .. }) = self.priorities.get(&current).copied() else { return Vec::new() };
         self.set_effective(current, waiting.map_or(own, |waiting| waiting.max(own)))
     }
@@ -358,6 +358,9 @@ impl HostState {
     }
 
     fn grant_permits(&mut self) -> Vec<Grant> {
+        if self.permit_requests.is_empty() {
+            return Vec::new();
+        }
         let mut granted: BTreeMap<RunId, usize> = BTreeMap::new();
         while let Some((request, priority)) = self.next_permit_request() {
             let PermitRequest { run, workers, .. } = request;

@@ -31,6 +31,11 @@ impl PartialEq for Listing {
 }
 
 impl Listing {
+    /// Creates the listing of a handler that has listed nothing yet.
+    pub fn empty() -> Self {
+        Self { items: Arc::default(), completeness: Completeness::Complete, index: Arc::default() }
+    }
+
     /// Checks the items that a handler listed. Items with a nil or duplicate id are left out and reported; names that are too long are
     /// truncated and reported.
     ///

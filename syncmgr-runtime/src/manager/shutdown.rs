@@ -77,7 +77,7 @@ impl SyncManager {
             still_running.entry(handler).or_default().insert(item);
         }
         let mut names = BTreeMap::new();
-        for run in sessions.iter().flat_map(|session| session.runs().to_vec()) {
+        for run in sessions.iter().flat_map(|session| session.runs()) {
             names.insert(run.id().handler, run.info().name().to_owned());
             if !run.is_idle() {
                 let polled = run.attempt().polls_in_progress().into_iter().filter_map(|(_, _, item)| item);
@@ -97,7 +97,7 @@ const MARGIN: Duration = Duration::from_secs(1);
 
 /// Returns the timeout of a shutdown: a little more than the handlers' longest grace.
 fn shutdown_timeout(sessions: &[Arc<SessionShared>]) -> Duration {
-    let runs = sessions.iter().flat_map(|session| session.runs().to_vec());
+    let runs = sessions.iter().flat_map(|session| session.runs());
     let limits = runs.map(|run| run.info().limits());
     let graces = limits.map(|limits| limits.hard_grace().saturating_add(limits.soft_grace().saturating_mul(4)));
     // Without handlers, the store still needs time.

@@ -136,7 +136,7 @@ impl Run {
     pub(super) async fn load_preferences(&self, listing: &Listing) {
         // R46.
         let handler = self.id.handler;
-        let choices = self.host().read_many(move |store| store.choices(handler)).await.unwrap_or_else(|error| {
+        let choices = self.host().choices(handler).await.unwrap_or_else(|error| {
             let text = format!("earlier choices cannot be read; default choices apply: {}", one_line(&error));
             self.log(LogEntry::new(LogLevel::Error, text));
             BTreeMap::new()

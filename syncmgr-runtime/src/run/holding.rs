@@ -1,7 +1,6 @@
 //! Asks the ledger which runs and items may begin, and reports those that did not begin to the ledger.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use syncmgr_core::claim::Claim;
@@ -19,7 +18,7 @@ use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::store::StateChange;
 
 use super::Run;
-use crate::attempt::Attempt;
+use super::attempts::OfRun;
 use crate::ending::RunEnding;
 use crate::scheduler::RunLog;
 use crate::session::scope::{Choosing, SessionTerms};
@@ -121,7 +120,7 @@ impl Run {
     pub(super) fn requeue_unstarted(&self) {
         let (next_items, attempt) = {
             let state = self.lock();
-            (state.next_items.clone(), state.latest())
+            (state.next_items.clone(), self.attempts.latest())
         };
         if !attempt.selection().is_empty() {
             return;
@@ -242,7 +241,7 @@ impl Run {
     }
 
     /// Adds a question in place of the entry with its id, without notifying the observers of the attempt.
-    pub(super) fn replace_question(&self, question: LogEntry) -> Option<Arc<Attempt>> {
+    pub(super) fn replace_question(&self, question: LogEntry) -> Option<OfRun<'_>> {
         question.id.into_iter().for_each(|id| self.events.delete(ErrorScope::One(id)));
         self.log_quietly(question)
     }

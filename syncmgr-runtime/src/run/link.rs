@@ -24,6 +24,7 @@ use syncmgr_core::record::ItemRecord;
 use syncmgr_core::store::{Durability, StateChange};
 use syncmgr_core::trigger::RunFlags;
 
+use super::attempts::OfRun;
 use super::{Run, stop_in};
 use crate::attempt::{Attempt, HostLink};
 use crate::host::Host;
@@ -71,13 +72,13 @@ impl Run {
     /// Adds an attempt. If the run was stopped before, the attempt is stopped too.
     pub(super) fn add_attempt(&self) -> Arc<Attempt> {
         let link = Arc::new(RunLink::new(self));
-        let number = u32::try_from(self.lock().attempts.len()).unwrap_or(u32::MAX);
+        let number = u32::try_from(self.attempt_count()).unwrap_or(u32::MAX);
         let run_info = self.run_info.clone().with_fence(self.host().next_fence());
         let attempt = Attempt::new(number, run_info, self.handler.clone(), &self.info, self.kept.clone(), link);
         let (before, stop) = {
-            let mut state = self.lock();
-            let before = state.attempts.last().cloned();
-            state.attempts.push(attempt.clone());
+            let state = self.lock();
+            let before = number.checked_sub(1).and_then(|before| self.nth_attempt(before));
+            self.attempts.add(attempt.clone());
             (before, state.stop)
         };
         before.into_iter().for_each(|before| before.notify());
@@ -90,7 +91,7 @@ impl Run {
     }
 
     /// Selects the next items in the latest attempt, and skips those that were skipped before.
-    pub(super) async fn select(&self) -> Arc<Attempt> {
+    pub(super) async fn select(&self) -> OfRun<'_> {
         let next_items = self.lock().next_items.clone();
         let suspects = self.suspects(&next_items).await;
         let attempt = self.attempt();

@@ -1,6 +1,7 @@
 //! Runs: one handler in one session.
 
 mod absence;
+mod attempts;
 mod attention;
 mod choosing;
 mod events;
@@ -39,6 +40,7 @@ use syncmgr_core::status::Status;
 use syncmgr_core::sync::Mutex;
 use tokio::sync::{Notify, oneshot};
 
+use self::attempts::{Attempts, OfRun};
 use self::attention::AttentionPermits;
 pub(crate) use self::events::{NotRun, PositionedEvent, RunEvent, RunEvents};
 pub(crate) use self::state::IdleRequest;
@@ -66,6 +68,7 @@ pub(crate) struct Run {
     kept: Arc<Kept>,
     events: RunEvents,
     attention: AttentionPermits,
+    attempts: Attempts,
     started: Notify,
     recorded: Mutex<Recorded>,
     /// Locked while the run reports to the ledger and the store, so that nothing is reported once the run is forgotten.
@@ -96,6 +99,7 @@ impl Run {
             kept: Arc::default(),
             events: RunEvents::default(),
             attention: AttentionPermits::default(),
+            attempts: Attempts::default(),
             started: Notify::new(),
             recorded: Mutex::default(),
             reporting: Mutex::default(),
@@ -155,11 +159,22 @@ impl Run {
 
     /// Returns every attempt so far.
     pub(crate) fn attempts(&self) -> Vec<Arc<Attempt>> {
-        self.lock().attempts.clone()
+        self.attempts.all()
     }
 
-    pub(crate) fn attempt(&self) -> Arc<Attempt> {
-        self.lock().latest()
+    /// Returns the number of attempts so far.
+    pub(crate) fn attempt_count(&self) -> usize {
+        self.attempts.count()
+    }
+
+    /// Returns the attempt with this number, from 0.
+    pub(crate) fn nth_attempt(&self, number: u32) -> Option<OfRun<'_>> {
+        self.attempts.nth(number as usize)
+    }
+
+    /// Returns the latest attempt.
+    pub(crate) fn attempt(&self) -> OfRun<'_> {
+        self.attempts.latest()
     }
 
     pub(crate) fn listing(&self) -> Listing {
@@ -185,7 +200,7 @@ impl Run {
                 return;
             }
             state.skipped.insert(item);
-            state.latest()
+            self.attempts.latest()
         };
         self.skip_in(&attempt, item);
     }
@@ -225,7 +240,7 @@ impl Run {
     pub(crate) fn was_cut_short(&self) -> bool {
         let state = self.lock();
         let shut_down = state.stop == Some(CancelReason::ShuttingDown);
-        let (ending, attempt) = (state.ending, state.latest());
+        let (ending, attempt) = (state.ending, self.attempts.latest());
         drop(state);
         let has_stopped_items = || attempt.with_phases(|phases| phases.contains(&Phase::Ended(Outcome::Stopped)));
         shut_down && (ending == Some(RunEnding::Stopped) || has_stopped_items())
@@ -275,7 +290,7 @@ impl Run {
                 return;
             }
             state.stop.get_or_insert(reason);
-            state.latest()
+            self.attempts.latest()
         };
         stop_in(&attempt, reason);
     }
@@ -319,13 +334,13 @@ impl Run {
     }
 
     /// Adds an entry to the log. The caller notifies the observers of the attempt, once it has released its locks.
-    fn log_quietly(&self, entry: LogEntry) -> Option<Arc<Attempt>> {
+    fn log_quietly(&self, entry: LogEntry) -> Option<OfRun<'_>> {
         let attempt = {
             let state = self.lock();
             if entry.item.is_some_and(|item| state.forgotten_items.contains(&item)) {
                 return None;
             }
-            state.latest()
+            self.attempts.latest()
         };
         let item_name = || entry.item.and_then(|item| self.name_of(item));
         crate::trace::entry(&self.span, self.id, self.info.name(), &entry, item_name);

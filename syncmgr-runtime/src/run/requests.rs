@@ -65,7 +65,7 @@ impl Run {
     /// Runs the items that became due during an automatic run. If there are none, the run is no longer automatic.
     fn run_due_items(&self, requests: &mut Requests) -> Option<Action> {
         let is_over = self.lock().stop.is_some() || self.host().tracker.is_closed();
-        let items = if is_over || self.attempts().len() >= MAX_ATTEMPTS { BTreeSet::new() } else { self.take_along() };
+        let items = if is_over || self.attempt_count() >= MAX_ATTEMPTS { BTreeSet::new() } else { self.take_along() };
         if !items.is_empty() {
             // These items run as retries, even if an interrupted run had left them unfinished.
             self.lock().unfinished.clear();

@@ -14,13 +14,12 @@ use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::error::{FailureClass, SyncResult};
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ErrorId, ItemId, SessionId, Subject};
-use syncmgr_core::item::{Items, SyncItem};
+use syncmgr_core::item::SyncItem;
 use syncmgr_core::port::RunInfo;
 use syncmgr_core::store::StateChange;
 use syncmgr_core::trigger::RunFlags;
 use tokio::sync::oneshot;
 
-use crate::attempt::Attempt;
 use crate::ending::RunEnding;
 use crate::session::scope::{Choosing, SessionScope};
 use crate::turns::{Since, Turn};
@@ -40,7 +39,6 @@ pub(super) struct RunState {
     /// The items skipped before their attempt began.
     pub(super) skipped: BTreeSet<ItemId>,
     pub(super) stop: Option<CancelReason>,
-    pub(super) attempts: Vec<Arc<Attempt>>,
     /// The requests for the idle run. Bounded by the callers: each waits for its reply.
     pub(super) commands: VecDeque<Command>,
     /// `true` while the run waits for requests.
@@ -109,22 +107,16 @@ pub(super) fn purpose(scope: &SessionScope, run_info: &RunInfo) -> Purpose {
 }
 
 impl RunState {
-    pub(super) fn latest(&self) -> Arc<Attempt> {
-        self.attempts.last().expect("a run is made with an attempt").clone()
-    }
-
     pub(super) fn new(purpose: Purpose, reason: StartReason, requested_by: RequestedBy) -> Self {
-        let nothing: Items = std::iter::empty().collect();
         Self {
             protocol: Protocol::new(purpose),
-            listing: Listing::check(nothing).0,
+            listing: Listing::empty(),
             preferences: Preferences::default(),
             next_items: Arc::default(),
             turns_since: None,
             turn: None,
             skipped: BTreeSet::new(),
             stop: None,
-            attempts: Vec::new(),
             commands: VecDeque::new(),
             idle: false,
             times_idle: 0,

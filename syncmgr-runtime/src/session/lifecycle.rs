@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, MutexGuard, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use syncmgr_core::cancel::CancelReason;
@@ -28,14 +28,14 @@ pub(crate) struct SessionShared {
     scope: Arc<SessionScope>,
     open: Arc<OpenSessions>,
     state: Mutex<SessionState>,
+    /// In order of handler id. Set when the session begins, under the lock of the state.
+    runs: OnceLock<Box<[Arc<Run>]>>,
     /// The run for which a condition of all runs did not hold the last time.
     waited_for: AtomicUsize,
 }
 
 #[derive(Default)]
 pub(super) struct SessionState {
-    /// In order of handler id.
-    pub(super) runs: Arc<[Arc<Run>]>,
     /// The number of independent handles; clones of a handle count once.
     handles: usize,
     pub(super) stop: Option<CancelReason>,
@@ -83,7 +83,8 @@ impl SessionShared {
         terms: SessionTerms,
     ) -> Option<Arc<Self>> {
         let scope = Arc::new(SessionScope::new(host, tasks, terms));
-        let session = Arc::new(Self { scope, open, state: Mutex::default(), waited_for: AtomicUsize::default() });
+        let (state, runs, waited_for) = Default::default();
+        let session = Arc::new(Self { scope, open, state, runs, waited_for });
         session.open.add(&session).then_some(session)
     }
 
@@ -91,14 +92,14 @@ impl SessionShared {
         &self.scope
     }
 
-    /// Returns the runs, in order of handler id.
-    pub(crate) fn runs(&self) -> Arc<[Arc<Run>]> {
-        self.lock().runs.clone()
+    /// Returns the runs, in order of handler id; none before the session begins.
+    pub(crate) fn runs(&self) -> &[Arc<Run>] {
+        self.runs.get().map_or(&[], |runs| runs)
     }
 
     pub(crate) fn run(&self, handler: HandlerId) -> Option<Arc<Run>> {
-        let state = self.lock();
-        state.runs.binary_search_by_key(&handler, |run| run.id().handler).ok().map(|found| state.runs[found].clone())
+        let runs = self.runs();
+        runs.binary_search_by_key(&handler, |run| run.id().handler).ok().map(|found| runs[found].clone())
     }
 
     /// Begins with these runs, and stores the changes. If the session was stopped meanwhile, the runs are stopped.
@@ -113,8 +114,8 @@ impl SessionShared {
         }
         trace::session_began(&self.span, self.host.id, self.id, self.terms.trigger, runs.len());
         let stop = {
-            let mut state = self.lock();
-            state.runs = runs.as_slice().into();
+            let state = self.lock();
+            self.runs.get_or_init(|| runs.as_slice().into());
             state.stop
         };
         if let Some(reason) = stop {
@@ -217,12 +218,8 @@ impl SessionShared {
     }
 
     pub(crate) fn stop(&self, reason: CancelReason) {
-        let runs = {
-            let mut state = self.lock();
-            state.stop.get_or_insert(reason);
-            state.runs.clone()
-        };
-        runs.iter().for_each(|run| run.stop(reason));
+        self.lock().stop.get_or_insert(reason);
+        self.runs().iter().for_each(|run| run.stop(reason));
         self.changed();
     }
 

@@ -229,7 +229,7 @@ impl Cursor {
     /// Reads the next events of the run. Returns `false` if there are none yet; the stream is woken once there are.
     fn read(&mut self, ready: &mut VecDeque<SessionEvent>) -> bool {
         let run = self.run.clone();
-        let attempt = &run.attempts()[self.attempt as usize];
+        let Some(attempt) = run.nth_attempt(self.attempt) else { return false };
         attempt.observe(&self.waker);
         let entries = attempt.journal(self.entry, BATCH);
         let read_to = self.entry + entries.len();
@@ -237,13 +237,13 @@ impl Cursor {
         let mut next = run.events().at(self.event);
         for entry in &entries {
             self.take_events(Some(self.entry), &mut next, ready);
-            ready.push_back(self.item_event(attempt, *entry));
+            ready.push_back(self.item_event(&attempt, *entry));
             self.entry += 1;
         }
         next = run.events().at(self.event);
         self.take_events(Some(read_to), &mut next, ready);
         // Counted after the waker was registered, so that no attempt is missed.
-        let more_attempts = run.attempts().len() > self.attempt as usize + 1;
+        let more_attempts = run.attempt_count() > self.attempt as usize + 1;
         if entries.is_empty() && more_attempts && attempt.journal_len() == self.entry {
             self.take_events(None, &mut next, ready);
             (self.attempt, self.entry) = (self.attempt + 1, 0);

@@ -20,7 +20,8 @@ const HANDLERS: &str = "SELECT id, description, registered, flags FROM handlers"
 const HANDLER: &str = "SELECT id, description, registered, flags FROM handlers WHERE id = ?1";
 const CHOICE: &str =
     "SELECT item, checked FROM choices WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2";
-const CHOICES: &str = "SELECT item, checked FROM choices WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
+const CHOICES: &str =
+    "SELECT item, checked FROM choices WHERE handler = (SELECT key FROM handlers WHERE id = ?1) LIMIT ?2";
 const LOG: &str = "SELECT manager, session, time, level, text, item, error, action FROM log
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) ORDER BY entry";
 const LOG_ABOUT: &str = "SELECT manager, session, time, level, text, item, error, action FROM log
@@ -66,6 +67,11 @@ const LAST_SESSION: &str = "SELECT value FROM meta WHERE name = 'last_session'";
 const LAST_WRITE: &str = "SELECT value FROM meta WHERE name = 'last_write'";
 const HISTOGRAM: &str = "SELECT counts, longest FROM histograms WHERE name = ?1";
 
+/// The largest number of choices that is read on a thread of the runtime.
+pub(super) const FEW: usize = 64;
+
+const NO_LIMIT: i64 = -1;
+
 pub(super) fn handlers(connection: &Connection, contents: &mut Contents) -> Result<()> {
     load_handlers(connection, contents, HANDLERS, [])
 }
@@ -87,7 +93,20 @@ pub(super) fn choice(handler: HandlerId, item: ItemId) -> impl FnOnce(&Connectio
 }
 
 pub(super) fn choices(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
-    move |connection, contents| load_choices(connection, contents, handler, CHOICES, [handler.guid()])
+    move |connection, contents| load_choices(connection, contents, handler, CHOICES, (handler.guid(), NO_LIMIT))
+}
+
+/// Loads the choices if there are at most [`FEW`], and sets `read` to the number of choices that were found, which is larger
+/// if there are more.
+pub(super) fn few_choices(
+    handler: HandlerId,
+    read: &mut usize,
+) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| {
+        load_choices(connection, contents, handler, CHOICES, (handler.guid(), FEW + 1))?;
+        *read = contents.stored(handler).choices.len();
+        Ok(())
+    }
 }
 
 fn load_choices(

@@ -43,6 +43,12 @@ impl StateStore for SqliteStore {
         self.view(Size::List, Scope::Handler(handler), load::choices(handler))?.choices(handler)
     }
 
+    fn few_choices(&self, handler: HandlerId) -> SyncResult<Option<BTreeMap<ItemId, ItemState>>> {
+        let mut read = 0;
+        let view = self.view(Size::Lookup, Scope::Handler(handler), load::few_choices(handler, &mut read))?;
+        if read > load::FEW { Ok(None) } else { view.choices(handler).map(Some) }
+    }
+
     fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {
         self.view(Size::List, Scope::Handler(handler), load::log(handler))?.log(handler)
     }

@@ -21,9 +21,13 @@ pub(super) struct Reader {
     path: PathBuf,
     /// For reads of one value, which wait for no read of many values.
     lookups: Mutex<Connection>,
-    /// For reads of many values.
-    lists: Mutex<Connection>,
+    /// For reads of many values. Opened by the first of them.
+    lists: Mutex<Option<Connection>>,
+    open: Open,
 }
+
+/// Opens a connection.
+type Open = fn(&Path) -> Result<Connection, StoreError>;
 
 /// The size of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,21 +39,22 @@ pub(super) enum Size {
 }
 
 impl Reader {
-    /// Creates a reader of the file `path` with two connections from `open`.
-    pub(super) fn new(
-        path: PathBuf,
-        open: impl Fn(&Path) -> Result<Connection, StoreError>,
-    ) -> Result<Self, StoreError> {
-        let (lookups, lists) = (Mutex::new(open(&path)?), Mutex::new(open(&path)?));
-        Ok(Self { path, lookups, lists })
+    /// Creates a reader of the file `path` with connections from `open`.
+    pub(super) fn new(path: PathBuf, open: Open) -> Result<Self, StoreError> {
+        let lookups = Mutex::new(open(&path)?);
+        Ok(Self { path, lookups, lists: Mutex::default(), open })
     }
 
     pub(super) fn read<T>(&self, size: Size, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> SyncResult<T> {
-        let connection = match size {
-            Size::Lookup => &self.lookups,
-            Size::List => &self.lists,
+        let found = match size {
+            Size::Lookup => query(&self.lookups.lock()),
+            Size::List => {
+                let mut lists = self.lists.lock();
+                let opened = lists.take().map_or_else(|| (self.open)(&self.path), Ok)?;
+                query(lists.insert(opened))
+            }
         };
-        query(&connection.lock()).map_err(|error| StoreError::of(&self.path, &error).into())
+        found.map_err(|error| StoreError::of(&self.path, &error).into())
     }
 }
 

@@ -15,8 +15,12 @@ pub(super) struct Answers(BTreeMap<(HandlerId, ItemId, Arc<str>), (Question, usi
 
 impl Answers {
     pub(super) fn forget(&mut self, handler: HandlerId, item: Option<ItemId>) {
-        let forgotten = |of: HandlerId, about: ItemId| of == handler && item.is_none_or(|item| item == about);
-        self.0.retain(|(of, about, _), _| !forgotten(*of, *about));
+        let from = (handler, item.unwrap_or(ItemId::from_u128(0)), Arc::from(""));
+        let is_forgotten = |of: HandlerId, about: ItemId| of == handler && item.is_none_or(|item| item == about);
+        let answers = self.0.range(from..).take_while(|((of, about, _), _)| is_forgotten(*of, *about));
+        for key in answers.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            self.0.remove(&key);
+        }
     }
 }
 

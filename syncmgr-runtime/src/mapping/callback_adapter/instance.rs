@@ -75,11 +75,10 @@ impl AdapterInstance {
         let info = call_info(&**handler)?;
         let session = SessionId(store.last_session().unwrap_or_default().0 + 1);
         let run_info = RunInfo::new(info.id(), session, Trigger::Manual, RunFlags::empty());
-        let nothing: Items = std::iter::empty().collect();
         let state = State {
             protocol: Protocol::new(Purpose::Synchronize),
             run_info,
-            listing: Listing::check(nothing).0,
+            listing: Listing::empty(),
             attempt: None,
             attempts: 0,
             earlier: Vec::new(),
