@@ -412,7 +412,9 @@ pub mod store {
 pub mod environment {
     #[doc(inline)]
     pub use syncmgr_core::{
-        environment::{Environment, Network, Power, Presence},
+        environment::{
+            Battery, Connectivity, Ending, EndingKind, Environment, Link, LinkKind, Network, Power, Presence,
+        },
         port::{
             Asker, Confirmation, Connection, ConnectionProvider, InteractionPermit, MemorySecrets, Secret, SecretStore,
         },

@@ -68,12 +68,29 @@ impl ManualEnvironment {
 
     /// Replaces the current values.
     pub fn set(&self, environment: Environment) {
-        self.sender.send_if_modified(|known| std::mem::replace(known, environment) != environment);
+        self.sender.send_if_modified(|known| {
+            let changes = *known != environment;
+            *known = environment;
+            changes
+        });
     }
 
     /// Sets the state of the network.
     pub fn set_network(&self, network: Network) {
         self.set(self.now().with_network(network));
+    }
+
+    /// Changes the current values.
+    ///
+    /// ```
+    /// # use syncmgr_doc_examples::*;
+    /// # use syncmgr_core::environment::Battery;
+    /// let environment = ManualEnvironment::default();
+    /// environment.update(|known| known.with_power(Power::Battery).with_battery(Battery::Low));
+    /// assert_eq!(environment.now().battery, Battery::Low);
+    /// ```
+    pub fn update(&self, change: impl FnOnce(Environment) -> Environment) {
+        self.set(change(self.now()));
     }
 
     /// Sets the power source.
@@ -96,14 +113,14 @@ impl Default for ManualEnvironment {
 
 impl EnvironmentSource for ManualEnvironment {
     fn now(&self) -> Environment {
-        *self.sender.borrow()
+        self.sender.borrow().clone()
     }
 
     fn changes(&self) -> BoxStream<'static, Environment> {
         let receiver = self.sender.subscribe();
         let next = |mut receiver: watch::Receiver<Environment>| async move {
             receiver.changed().await.ok()?;
-            let environment = *receiver.borrow_and_update();
+            let environment = receiver.borrow_and_update().clone();
             Some((environment, receiver))
         };
         futures::stream::unfold(receiver, next).boxed()

@@ -144,8 +144,8 @@ impl Process<'_> {
         let registered = self.handlers.keys().copied().filter(|handler| self.manager.registration(*handler).is_some());
         let registered: Vec<_> = registered.collect();
         self.sim.try_with(|state| {
-            let before = state.environment;
-            state.environment = change(before);
+            let before = state.environment.clone();
+            state.environment = change(before.clone());
             match (before.network, state.environment.network) {
                 (_, Network::Offline) => state.model.to_connect.clear(),
                 (Network::Offline, network) if network.is_up() => {
@@ -155,7 +155,7 @@ impl Process<'_> {
                 }
                 _ => {}
             }
-            self.environment.set(state.environment);
+            self.environment.set(state.environment.clone());
         });
     }
 

@@ -59,7 +59,7 @@ pub(crate) fn runtime(sim: &Sim, number: u32) -> Runtime {
 impl<'a> Process<'a> {
     pub(crate) fn begin(sim: Sim, script: &'a Script, extensions: &'a Extensions, stored: &MemoryStore) -> Self {
         let disk = Disk { store: FaultyStore::with_contents(stored), sim: sim.clone() };
-        let environment = ManualEnvironment::new(sim.with(|state| state.environment));
+        let environment = ManualEnvironment::new(sim.with(|state| state.environment.clone()));
         let manager = manager(&sim, script, &disk, &environment);
         let (sender, sessions) = unbounded_channel();
         let handlers = handlers(&sim, script, extensions, &sender);

@@ -114,7 +114,7 @@ impl SimContext {
 
     /// Returns the network, the power source and the presence of the user.
     pub fn environment(&self) -> Environment {
-        self.sim.with(|state| state.environment)
+        self.sim.with(|state| state.environment.clone())
     }
 
     /// Adds a line to the transcript and its hash.
@@ -172,7 +172,7 @@ impl View<'_> {
 
     /// Returns the network, the power source and the presence of the user.
     pub fn environment(&self) -> Environment {
-        self.process.sim.with(|state| state.environment)
+        self.process.sim.with(|state| state.environment.clone())
     }
 
     /// Returns the transcript so far, line by line.

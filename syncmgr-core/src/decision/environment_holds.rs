@@ -18,11 +18,11 @@ use crate::trigger::Trigger;
 /// # use syncmgr_core::{capabilities::Capabilities, decision::{environment_holds::holds, hold::Hold, retry::RequestedBy}};
 /// # use syncmgr_core::{environment::{Environment, Network}, trigger::Trigger};
 /// let (train, mail) = (Environment::UNKNOWN.with_network(Network::Metered), Capabilities::NEEDS_NETWORK);
-/// assert_eq!(holds(train, mail, Trigger::Scheduled, RequestedBy::Automatic), Some(Hold::Metered));
-/// assert_eq!(holds(train, mail, Trigger::Manual, RequestedBy::User), None);
+/// assert_eq!(holds(&train, mail, Trigger::Scheduled, RequestedBy::Automatic), Some(Hold::Metered));
+/// assert_eq!(holds(&train, mail, Trigger::Manual, RequestedBy::User), None);
 /// ```
 pub fn holds(
-    environment: Environment,
+    environment: &Environment,
     capabilities: Capabilities,
     trigger: Trigger,
     requested_by: RequestedBy,
@@ -46,7 +46,7 @@ pub fn holds(
 
 /// Returns `true` if the network is up and was known to be offline before. The first known state of the network does not
 /// count, so it clears no backoff.
-pub fn reconnected(before: Environment, now: Environment) -> bool {
+pub fn reconnected(before: &Environment, now: &Environment) -> bool {
     before.network == Network::Offline && now.network.is_up()
 }
 
@@ -68,13 +68,13 @@ mod tests {
     }
 
     fn with_network(network: Network, capabilities: Capabilities, requested_by: RequestedBy) -> Option<Hold> {
-        holds(Environment::UNKNOWN.with_network(network), capabilities, Trigger::Scheduled, requested_by)
+        holds(&Environment::UNKNOWN.with_network(network), capabilities, Trigger::Scheduled, requested_by)
     }
 
     #[test]
     fn an_unknown_environment_holds_no_run() {
         assert!(runs().all(|(capabilities, trigger, requested_by)| {
-            holds(Environment::UNKNOWN, capabilities, trigger, requested_by).is_none()
+            holds(&Environment::UNKNOWN, capabilities, trigger, requested_by).is_none()
         }));
     }
 
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn battery_power_holds_only_automatic_idle_runs() {
         let battery = Environment::UNKNOWN.with_power(Power::Battery);
-        let held = |trigger, requested_by| holds(battery, Capabilities::default(), trigger, requested_by);
+        let held = |trigger, requested_by| holds(&battery, Capabilities::default(), trigger, requested_by);
         assert_eq!(held(Trigger::Idle, RequestedBy::Automatic), Some(Hold::OnBattery));
         assert_eq!(held(Trigger::Idle, RequestedBy::User), None);
         assert_eq!(held(Trigger::Scheduled, RequestedBy::Automatic), None);
@@ -114,7 +114,7 @@ mod tests {
         let back: Vec<_> = NETWORKS
             .into_iter()
             .flat_map(|before| NETWORKS.map(|now| (before, now)))
-            .filter(|&(before, now)| reconnected(environment(before), environment(now)))
+            .filter(|&(before, now)| reconnected(&environment(before), &environment(now)))
             .collect();
         assert_eq!(back, [(Network::Offline, Network::Metered), (Network::Offline, Network::Online)]);
     }

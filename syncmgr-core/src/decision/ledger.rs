@@ -71,7 +71,7 @@ pub const HANDLER_ITSELF: ItemId = ItemId::from_u128(0);
 /// let due = RetryState::new(RetryStatus::Backoff, now, Some(now));
 /// let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
 /// let _ = ledger.register(mail, Generation::FIRST, Capabilities::default(), BTreeMap::from([(inbox, due)]), now);
-/// let effects = ledger.tick(None, Environment::UNKNOWN, now);
+/// let effects = ledger.tick(None, &Environment::UNKNOWN, now);
 /// assert!(matches!(effects[..], [Effect::Start(_)]), "{effects:?}"); // a session for the due item
 /// ```
 #[derive(Clone, Debug)]

@@ -103,7 +103,7 @@ impl Facts {
         known.held = self.held.iter().filter(of_item).map(|held| held.hold.clone()).collect();
         let claims: Vec<&Claim> = self.claims.iter().chain(claims).collect();
         let now = self.host.decide(|ledger, now| {
-            ledger.describe(&mut known, &claims, self.environment, now);
+            ledger.describe(&mut known, &claims, &self.environment, now);
             ledger.time(now)
         });
         if let Some(entry) = self.log.get(&about).and_then(|last| last.question.as_ref()) {

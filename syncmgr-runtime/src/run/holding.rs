@@ -31,7 +31,7 @@ impl Run {
         let environment = self.host().ports.environment.now();
         let (request, capabilities) = (self.request(), self.info.capabilities());
         let (hold, effects) =
-            self.decide(|ledger, now| ledger.begin(request, (requested_by, reason), capabilities, environment, now));
+            self.decide(|ledger, now| ledger.begin(request, (requested_by, reason), capabilities, &environment, now));
         self.apply(effects);
         hold
     }

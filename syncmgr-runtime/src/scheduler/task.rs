@@ -74,7 +74,7 @@ impl Task {
                 biased;
                 () = host.closing.cancelled() => return,
                 Some(now) = changes.next() => {
-                    let effects = host.decide(|ledger, time| ledger.environment_changed(environment, now, time));
+                    let effects = host.decide(|ledger, time| ledger.environment_changed(&environment, &now, time));
                     host.apply(effects);
                     environment = now;
                 }
@@ -88,7 +88,7 @@ impl Task {
     fn tick(&self) {
         let elapsed = self.deadline.filter(|(_, at)| *at <= Instant::now()).map(|(deadline, _)| deadline);
         let environment = self.host.ports.environment.now();
-        let effects = self.host.decide(|ledger, now| ledger.tick(elapsed, environment, now));
+        let effects = self.host.decide(|ledger, now| ledger.tick(elapsed, &environment, now));
         self.host.apply(effects);
     }
 

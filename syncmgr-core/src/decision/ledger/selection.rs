@@ -28,7 +28,7 @@ impl RetryLedger {
         request: RunRequest,
         (requested_by, reason): (RequestedBy, StartReason),
         capabilities: Capabilities,
-        environment: Environment,
+        environment: &Environment,
         now: SystemTime,
     ) -> (Option<Hold>, Vec<Effect>) {
         let handler = request.handler;
@@ -234,7 +234,7 @@ impl RetryLedger {
     }
 
     /// Adds the ledger's data about a handler, or about one of its items with these claims, to `known`.
-    pub fn describe(&self, known: &mut Known, claims: &[&Claim], environment: Environment, now: SystemTime) {
+    pub fn describe(&self, known: &mut Known, claims: &[&Claim], environment: &Environment, now: SystemTime) {
         let (handler, about) = (known.handler, known.item.unwrap_or(HANDLER_ITSELF));
         if let Some(retry) = self.state_of(handler, about) {
             known.record.get_or_insert_default().retry = Some(*retry);

@@ -42,12 +42,14 @@ fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-fn online() -> Environment {
-    Environment::UNKNOWN.with_network(Network::Online)
+fn online() -> &'static Environment {
+    static ONLINE: Environment = Environment { network: Network::Online, ..Environment::UNKNOWN };
+    &ONLINE
 }
 
-fn offline() -> Environment {
-    Environment::UNKNOWN.with_network(Network::Offline)
+fn offline() -> &'static Environment {
+    static OFFLINE: Environment = Environment { network: Network::Offline, ..Environment::UNKNOWN };
+    &OFFLINE
 }
 
 fn account() -> Claim {
@@ -120,7 +122,7 @@ fn request(handler: HandlerId) -> RunRequest {
 }
 
 /// Begins an automatic run and returns the hold, if any.
-fn begin(ledger: &mut RetryLedger, request: RunRequest, environment: Environment) -> Option<Hold> {
+fn begin(ledger: &mut RetryLedger, request: RunRequest, environment: &Environment) -> Option<Hold> {
     let capabilities = if request.handler == MAIL { NEEDS_NETWORK } else { Capabilities::default() };
     let (hold, _) =
         ledger.begin(request, (RequestedBy::Automatic, StartReason::Requested), capabilities, environment, at(0));

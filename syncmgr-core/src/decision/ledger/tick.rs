@@ -24,7 +24,7 @@ impl RetryLedger {
     ///
     /// `waited_for` is the deadline for which the scheduler has waited, if any. It counts as reached, whatever the clock says.
     #[must_use = "perform the effects"]
-    pub fn tick(&mut self, waited_for: Option<SystemTime>, environment: Environment, now: SystemTime) -> Vec<Effect> {
+    pub fn tick(&mut self, waited_for: Option<SystemTime>, environment: &Environment, now: SystemTime) -> Vec<Effect> {
         self.reached = waited_for.map_or(self.reached, |deadline| deadline.max(self.reached));
         let now = self.time(now);
         let mut effects = Vec::new();
@@ -55,8 +55,8 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn environment_changed(
         &mut self,
-        before: Environment,
-        environment: Environment,
+        before: &Environment,
+        environment: &Environment,
         now: SystemTime,
     ) -> Vec<Effect> {
         if !reconnected(before, environment) {
@@ -72,7 +72,7 @@ impl RetryLedger {
     }
 
     /// Starts what the environment now allows. Nothing more starts for this reason until the interval has passed.
-    fn start_after_environment(&mut self, environment: Environment, now: SystemTime) -> Vec<Effect> {
+    fn start_after_environment(&mut self, environment: &Environment, now: SystemTime) -> Vec<Effect> {
         let reconnected = self.reconnected.take().filter(|_| environment.network.is_up());
         if reconnected.is_some() {
             self.request_connect_runs();
@@ -210,7 +210,7 @@ impl RetryLedger {
     }
 
     /// Starts the held runs that the environment now allows. A run whose handler no longer exists starts too, and fails.
-    fn start_lifted(&mut self, environment: Environment) -> Vec<Effect> {
+    fn start_lifted(&mut self, environment: &Environment) -> Vec<Effect> {
         let (handlers, disabled, retry_queue) = (&self.handlers, &self.disabled, &mut self.retry_queue);
         let is_allowed = |held: &HeldRun| {
             let handler = handlers.get(&held.request.handler);

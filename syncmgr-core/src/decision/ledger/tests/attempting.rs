@@ -175,7 +175,7 @@ fn a_retired_handler_keeps_its_retry_states_but_is_not_due() {
 #[test]
 fn a_wait_begins_at_the_last_deadline_if_the_clock_shows_an_earlier_time() {
     let mut ledger = ledger();
-    let _ = ledger.tick(Some(at(1_000)), Environment::UNKNOWN, at(5));
+    let _ = ledger.tick(Some(at(1_000)), &Environment::UNKNOWN, at(5));
     let (after, _) = end(&mut ledger, &attempted(INBOX, failed(), 5));
     assert_eq!(after, Some(backoff(1_000, 1_030)));
     let (after, _) = ledger.began(&attempted(INBOX, failed(), 5), &request(MAIL)).expect("a failure is recorded");

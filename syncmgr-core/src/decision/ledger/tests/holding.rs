@@ -1,6 +1,6 @@
 use super::*;
 
-fn lifted(ledger: &mut RetryLedger, environment: Environment) -> Vec<Start> {
+fn lifted(ledger: &mut RetryLedger, environment: &Environment) -> Vec<Start> {
     started(&ledger.tick(None, environment, at(0)))
 }
 

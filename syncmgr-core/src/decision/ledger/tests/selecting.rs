@@ -50,12 +50,12 @@ fn an_item_without_retry_states_may_run() {
 #[test]
 fn an_item_is_selected_after_its_deadline_was_waited_for_despite_the_clock() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
-    let _ = ledger.tick(Some(at(30)), Environment::UNKNOWN, at(3));
+    let _ = ledger.tick(Some(at(30)), &Environment::UNKNOWN, at(3));
     assert_eq!(select(&mut ledger, INBOX, RequestedBy::Automatic, 3).0, None);
 }
 
 fn put_off(ledger: &mut RetryLedger, reason: StartReason, lists: bool) -> Vec<Effect> {
-    let _ = ledger.tick(None, Environment::UNKNOWN, at(30));
+    let _ = ledger.tick(None, &Environment::UNKNOWN, at(30));
     ledger.postpone_missed(MAIL, reason, &POLICY, |_| lists, at(30))
 }
 
@@ -66,7 +66,7 @@ fn a_due_item_that_did_not_run_is_due_again_after_the_longest_wait() {
         assert_eq!(put_off(&mut ledger, reason, true), [Effect::Wake], "{reason:?}");
         let _ = ledger.automatic_run_ended(MAIL);
         assert_eq!(ledger.next_deadline(), Some(at(40)), "an item that is not due yet keeps its time");
-        let _ = ledger.tick(None, Environment::UNKNOWN, at(40));
+        let _ = ledger.tick(None, &Environment::UNKNOWN, at(40));
         let _ = ledger.automatic_run_ended(MAIL);
         assert_eq!(ledger.next_deadline(), Some(at(30) + POLICY.cap));
     }
@@ -77,7 +77,7 @@ fn a_due_item_that_did_not_run_is_due_again_after_the_longest_wait() {
 fn an_item_that_backs_off_again_when_its_run_begins_stays_due() {
     let mut ledger = ledger();
     ledger.set(MAIL, INBOX, backoff(100, 130), at(0));
-    assert_eq!(started(&ledger.tick(None, Environment::UNKNOWN, at(5))).len(), 1);
+    assert_eq!(started(&ledger.tick(None, &Environment::UNKNOWN, at(5))).len(), 1);
     assert_eq!(select(&mut ledger, INBOX, RequestedBy::Automatic, 105).0, Some(backing_off(130)));
     let effects = ledger.postpone_missed(MAIL, StartReason::Retry, &POLICY, |_| true, at(105));
     let _ = ledger.automatic_run_ended(MAIL);
@@ -88,11 +88,11 @@ fn an_item_that_backs_off_again_when_its_run_begins_stays_due() {
 fn an_item_whose_wait_the_clock_has_ended_is_not_due_again_at_once() {
     let mut ledger = ledger();
     ledger.set(MAIL, INBOX, backoff(100, 130), at(0));
-    assert_eq!(started(&ledger.tick(None, Environment::UNKNOWN, at(5))).len(), 1);
+    assert_eq!(started(&ledger.tick(None, &Environment::UNKNOWN, at(5))).len(), 1);
     let _ = ledger.postpone_missed(MAIL, StartReason::Retry, &POLICY, |_| true, at(5));
     let _ = ledger.automatic_run_ended(MAIL);
     assert_eq!(
-        ledger.tick(None, Environment::UNKNOWN, at(5)),
+        ledger.tick(None, &Environment::UNKNOWN, at(5)),
         [],
         "a run that skips the item would be started in a loop"
     );

@@ -3,10 +3,10 @@ use super::*;
 #[test]
 fn a_due_item_is_started_once() {
     let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 40))]);
-    assert_eq!(ledger.tick(None, Environment::UNKNOWN, at(29)), []);
-    let effects = ledger.tick(None, Environment::UNKNOWN, at(30));
+    assert_eq!(ledger.tick(None, &Environment::UNKNOWN, at(29)), []);
+    let effects = ledger.tick(None, &Environment::UNKNOWN, at(30));
     assert_eq!(effects, [start(StartReason::Retry, items(MAIL, &[INBOX]))]);
-    assert_eq!(ledger.tick(None, Environment::UNKNOWN, at(30)), []);
+    assert_eq!(ledger.tick(None, &Environment::UNKNOWN, at(30)), []);
     let _ = ledger.automatic_run_ended(MAIL);
     assert_eq!(ledger.next_deadline(), Some(at(40)));
 }
@@ -14,8 +14,8 @@ fn a_due_item_is_started_once() {
 #[test]
 fn a_handler_has_one_automatic_run_that_takes_along_what_becomes_due() {
     let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 40))]);
-    let _ = ledger.tick(None, Environment::UNKNOWN, at(30));
-    assert_eq!((ledger.next_deadline(), ledger.tick(None, Environment::UNKNOWN, at(50))), (None, vec![]));
+    let _ = ledger.tick(None, &Environment::UNKNOWN, at(30));
+    assert_eq!((ledger.next_deadline(), ledger.tick(None, &Environment::UNKNOWN, at(50))), (None, vec![]));
     assert_eq!(ledger.take_along(MAIL, Generation::FIRST, at(50)), BTreeSet::from([DRAFTS]));
     assert_eq!(ledger.take_along(MAIL, Generation::FIRST, at(50)), BTreeSet::new());
     assert_eq!(ledger.automatic_run_ended(MAIL), []);
@@ -24,9 +24,9 @@ fn a_handler_has_one_automatic_run_that_takes_along_what_becomes_due() {
 #[test]
 fn an_item_that_is_due_during_the_automatic_run_starts_another_afterwards() {
     let mut ledger = with(&[(INBOX, backoff(0, 30)), (DRAFTS, backoff(0, 40))]);
-    let _ = ledger.tick(None, Environment::UNKNOWN, at(30));
+    let _ = ledger.tick(None, &Environment::UNKNOWN, at(30));
     assert_eq!(ledger.automatic_run_ended(MAIL), [Effect::Wake]);
-    let effects = ledger.tick(None, Environment::UNKNOWN, at(40));
+    let effects = ledger.tick(None, &Environment::UNKNOWN, at(40));
     assert_eq!(effects, [start(StartReason::Retry, items(MAIL, &[DRAFTS]))]);
 }
 
@@ -111,9 +111,9 @@ fn a_network_that_is_down_at_the_end_of_the_interval_does_not_reconnect() {
 #[test]
 fn a_deadline_waited_for_is_reached_whatever_the_clock_says() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
-    assert_eq!(started(&ledger.tick(Some(at(30)), Environment::UNKNOWN, at(3))).len(), 1);
+    assert_eq!(started(&ledger.tick(Some(at(30)), &Environment::UNKNOWN, at(3))).len(), 1);
     assert_eq!((ledger.time(at(3)), ledger.time(at(31))), (at(30), at(31)));
-    let _ = ledger.tick(Some(at(20)), Environment::UNKNOWN, at(3));
+    let _ = ledger.tick(Some(at(20)), &Environment::UNKNOWN, at(3));
     assert_eq!(ledger.time(at(3)), at(30), "the time does not go back");
 }
 
@@ -122,7 +122,7 @@ fn a_handler_that_could_not_begin_gets_a_session_of_its_own() {
     let mut ledger = with(&[(HANDLER_ITSELF, backoff(0, 30)), (INBOX, backoff(0, 30))]);
     let states = BTreeMap::from([(DRAFTS, backoff(0, 30))]);
     let _ = ledger.register(PAGES, Generation::FIRST, Capabilities::default(), states, at(0));
-    let effects = ledger.tick(None, Environment::UNKNOWN, at(30));
+    let effects = ledger.tick(None, &Environment::UNKNOWN, at(30));
     assert_eq!(
         effects,
         [start(StartReason::Retry, items(PAGES, &[DRAFTS])), start(StartReason::Retry, handlers(&[MAIL]))]
@@ -186,7 +186,7 @@ fn registering_a_retired_handler_makes_its_items_due_again() {
     let mut ledger = with(&[(INBOX, backoff(0, 30))]);
     ledger.retire(MAIL);
     let _ = ledger.register(MAIL, Generation::FIRST, NEEDS_NETWORK, BTreeMap::from([(INBOX, backoff(0, 30))]), at(0));
-    assert_eq!(started(&ledger.tick(None, Environment::UNKNOWN, at(30))).len(), 1);
+    assert_eq!(started(&ledger.tick(None, &Environment::UNKNOWN, at(30))).len(), 1);
 }
 
 #[test]
