@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use syncmgr_core::environment::{Environment, Network, Power, Presence};
+use syncmgr_core::environment::{Ending, Environment, Network, Power, Presence};
 use tokio::sync::watch;
 
 /// A source for the state of network, power and user.
@@ -38,6 +38,14 @@ pub trait EnvironmentSource: Send + Sync + 'static {
     /// Returns a stream of the new values after each change. The stream may skip intermediate values, and it ends if
     /// the values can no longer change.
     fn changes(&self) -> BoxStream<'static, Environment>;
+
+    /// Called once the manager has nothing left to do before what [`Environment::ending`] announced. A source that makes
+    /// the system wait, for example with an inhibitor lock of systemd-logind, lets it go on. Must not block.
+    ///
+    /// The default does nothing.
+    fn release(&self, ending: Ending) {
+        let _ = ending;
+    }
 }
 
 /// A source whose values the program or a test sets. Clones share the same values.
