@@ -14,7 +14,7 @@ cases! {
     registering_again_keeps_the_flags_set_since_the_first_registration,
     a_choice_is_stored_until_it_is_removed,
     handlers_have_separate_choices,
-    a_few_choices_are_all_choices_of_a_handler,
+    choices_that_are_few_are_read_together_or_not_at_all,
     a_name_is_stored_until_it_is_removed,
     a_disabled_handler_or_item_stays_disabled_until_it_is_enabled,
 }
@@ -65,7 +65,7 @@ fn handlers_have_separate_choices(store: &dyn StateStore) {
     assert_eq!(store.choices(HANDLER).expect("the read succeeds"), map([(ITEM, ItemState::Checked)]));
 }
 
-fn a_few_choices_are_all_choices_of_a_handler(store: &dyn StateStore) {
+fn choices_that_are_few_are_read_together_or_not_at_all(store: &dyn StateStore) {
     let chosen =
         |count| (0..count).map(|item| (ItemId::from_u128(item), ItemState::Unchecked)).collect::<BTreeMap<_, _>>();
     let few = || store.few_choices(HANDLER).expect("the read succeeds");

@@ -95,7 +95,7 @@ fn every_write() -> Vec<Vec<StateChange>> {
     ]
 }
 
-/// Returns the choices, all of which are few here. A store in memory has no faster way to read them.
+/// Returns the choices of the handler as a session reads them.
 fn few_choices(store: &dyn StateStore) -> BTreeMap<ItemId, ItemState> {
     let few = store.few_choices(HANDLER).expect("the read succeeds");
     few.unwrap_or_else(|| store.choices(HANDLER).expect("the read succeeds"))
@@ -162,6 +162,47 @@ fn reads_see_writes_that_the_writer_has_not_begun() {
 #[test]
 fn reads_see_writes_once_while_the_writer_commits_them() {
     check_reads("after commit");
+}
+
+fn unchecked(count: u128) -> BTreeMap<ItemId, ItemState> {
+    (0..count).map(|item| (ItemId::from_u128(item), ItemState::Unchecked)).collect()
+}
+
+fn choose_unchecked(count: u128) -> StateChange {
+    let items = unchecked(count).into_iter().map(|(item, state)| (item, Some(state))).collect();
+    StateChange::Choices { handler: HANDLER, items }
+}
+
+#[test]
+fn up_to_64_stored_choices_are_read_without_the_others() {
+    let directory = tempdir().expect("the directory is created");
+    let store = SqliteStore::open(directory.path().join("state")).expect("the store opens");
+    let few = || store.few_choices(HANDLER).expect("the read succeeds");
+    assert_eq!(few(), Some(BTreeMap::new()));
+    put(&store, [choose_unchecked(64)]);
+    assert_eq!(few(), Some(unchecked(64)));
+    put(&store, [choose_unchecked(65)]);
+    assert_eq!(few(), None);
+}
+
+#[test]
+fn queued_choices_are_not_read_as_few() {
+    let (directory, gate) = (tempdir().expect("the directory is created"), Arc::<Gate>::default());
+    let writer_gate = gate.clone();
+    let step = Arc::new(move |name| {
+        if name == "batch taken" {
+            writer_gate.pass()
+        }
+    });
+    let store = SqliteOptions::new().on_failpoint(step).open(directory.path().join("state")).expect("the store opens");
+    gate.close();
+    let opener = OpenOnDrop(&gate);
+    let queued = store.write(vec![choose_unchecked(1)]);
+    assert_eq!(store.few_choices(HANDLER).expect("the read succeeds"), None);
+    assert_eq!(store.few_choices(OTHER).expect("the read succeeds"), Some(BTreeMap::new()));
+    drop(opener);
+    block_on(queued).expect("the write succeeds");
+    assert_eq!(store.few_choices(HANDLER).expect("the read succeeds"), Some(unchecked(1)));
 }
 
 /// Returns a random change to one of these items, or to all.

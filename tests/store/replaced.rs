@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use syncmgr::store::{SqliteStore, StoreError};
+use syncmgr::store::{SqliteStore, StateStore, StoreError};
 use tempfile::tempdir;
 
 use crate::common::*;
@@ -38,6 +38,36 @@ fn writes_fail_after_a_file_of_the_store_was_replaced() {
         let copy = file.with_extension("copy");
         fs::copy(file, &copy).and_then(|_| fs::rename(&copy, file)).expect("the file is replaced");
     });
+}
+
+/// Fails unless a read of many values says that the file was replaced.
+fn expect_unreadable(store: &SqliteStore) {
+    let error = store.log(HANDLER).expect_err("the second connection would read another file");
+    assert!(matches!(error.downcast_ref(), Some(StoreError::Replaced { .. })), "{error:#}");
+}
+
+#[test]
+fn the_first_list_fails_after_the_file_was_replaced() {
+    let directory = tempdir().expect("the directory is created");
+    let (path, other) = (directory.path().join("state"), directory.path().join("other"));
+    drop(SqliteStore::open(&path).expect("the store opens"));
+    fs::copy(&path, &other).expect("the file is copied");
+    let stores = [SqliteStore::open(&path), SqliteStore::open_read_only(&path)];
+    fs::rename(&other, &path).expect("the file is replaced");
+    for store in stores {
+        expect_unreadable(&store.expect("the store opens"));
+    }
+}
+
+#[test]
+fn the_first_list_succeeds_again_once_the_file_is_back() {
+    let directory = tempdir().expect("the directory is created");
+    let (here, there) = (directory.path().join("here"), directory.path().join("there"));
+    let store = SqliteStore::open(here.join("state")).expect("the store opens");
+    fs::rename(&here, &there).expect("the directory is moved");
+    expect_unreadable(&store);
+    fs::rename(&there, &here).expect("the directory is moved back");
+    assert_eq!(store.log(HANDLER).expect("the read succeeds"), []);
 }
 
 #[test]

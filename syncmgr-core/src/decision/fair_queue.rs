@@ -44,8 +44,8 @@ const GAP: Rank = 1 << 64;
 #[derive(Clone, Debug)]
 pub(super) struct FairQueue<T> {
     entries: BTreeMap<Rank, Entry<T>>,
-    /// The number of entries of each priority that has any.
-    priorities: BTreeMap<Priority, usize>,
+    /// The number of entries with the priority [`Priority::Foreground`].
+    urgent: usize,
     /// The rank of the entry that was last added at the back.
     last: Rank,
 }
@@ -59,7 +59,7 @@ struct Entry<T> {
 
 impl<T> Default for FairQueue<T> {
     fn default() -> Self {
-        Self { entries: BTreeMap::new(), priorities: BTreeMap::new(), last: 0 }
+        Self { entries: BTreeMap::new(), urgent: 0, last: 0 }
     }
 }
 
@@ -77,7 +77,7 @@ impl<T> FairQueue<T> {
         };
         self.last = self.last.max(rank);
         self.entries.insert(rank, Entry { value, priority, overtaken: 0 });
-        *self.priorities.entry(priority).or_default() += 1;
+        self.urgent += usize::from(priority == Priority::Foreground);
         rank
     }
 
@@ -95,18 +95,14 @@ impl<T> FairQueue<T> {
 
     fn take(&mut self, rank: Rank) -> Option<Entry<T>> {
         let entry = self.entries.remove(&rank)?;
-        if let Some(count) = self.priorities.get_mut(&entry.priority) {
-            *count -= 1;
-            if *count == 0 {
-                self.priorities.remove(&entry.priority);
-            }
-        }
+        self.urgent -= usize::from(entry.priority == Priority::Foreground);
         Some(entry)
     }
 
     /// Returns the highest priority of an entry.
     pub(super) fn highest_priority(&self) -> Option<Priority> {
-        self.priorities.last_key_value().map(|(priority, _)| *priority)
+        let highest = if self.urgent > 0 { Priority::Foreground } else { Priority::Background };
+        Some(highest).filter(|_| !self.entries.is_empty())
     }
 
     pub(super) fn get(&self, rank: Rank) -> Option<&T> {

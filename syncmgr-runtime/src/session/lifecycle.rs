@@ -83,8 +83,8 @@ impl SessionShared {
         terms: SessionTerms,
     ) -> Option<Arc<Self>> {
         let scope = Arc::new(SessionScope::new(host, tasks, terms));
-        let (state, runs, waited_for) = Default::default();
-        let session = Arc::new(Self { scope, open, state, runs, waited_for });
+        let (state, runs) = (Mutex::default(), OnceLock::new());
+        let session = Arc::new(Self { scope, open, state, runs, waited_for: AtomicUsize::default() });
         session.open.add(&session).then_some(session)
     }
 
@@ -218,8 +218,12 @@ impl SessionShared {
     }
 
     pub(crate) fn stop(&self, reason: CancelReason) {
-        self.lock().stop.get_or_insert(reason);
-        self.runs().iter().for_each(|run| run.stop(reason));
+        let runs = {
+            let mut state = self.lock();
+            state.stop.get_or_insert(reason);
+            self.runs()
+        };
+        runs.iter().for_each(|run| run.stop(reason));
         self.changed();
     }
 

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params};
 use syncmgr_core::claim::Claim;
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId};
+use syncmgr_core::item::ItemState;
 use syncmgr_core::log::Question;
 use syncmgr_core::record::{Fence, ItemRecord};
 use syncmgr_core::store::{Histogram, ItemName, SessionRecord};
@@ -96,17 +97,11 @@ pub(super) fn choices(handler: HandlerId) -> impl FnOnce(&Connection, &mut Conte
     move |connection, contents| load_choices(connection, contents, handler, CHOICES, (handler.guid(), NO_LIMIT))
 }
 
-/// Loads the choices if there are at most [`FEW`], and sets `read` to the number of choices that were found, which is larger
-/// if there are more.
-pub(super) fn few_choices(
-    handler: HandlerId,
-    read: &mut usize,
-) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
-    move |connection, contents| {
-        load_choices(connection, contents, handler, CHOICES, (handler.guid(), FEW + 1))?;
-        *read = contents.stored(handler).choices.len();
-        Ok(())
-    }
+/// Returns the choices of a handler, at most one more than [`FEW`].
+pub(super) fn few_choices(connection: &Connection, handler: HandlerId) -> Result<BTreeMap<ItemId, ItemState>> {
+    let mut contents = Contents::default();
+    load_choices(connection, &mut contents, handler, CHOICES, (handler.guid(), FEW + 1))?;
+    Ok(std::mem::take(&mut contents.stored(handler).choices))
 }
 
 fn load_choices(

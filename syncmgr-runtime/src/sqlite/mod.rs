@@ -1,6 +1,6 @@
 //! A store in one SQLite file.
 //!
-//! A dedicated thread writes all queued changes in one transaction. Two other connections read. The
+//! A dedicated thread writes all queued changes in one transaction. Up to two other connections read. The
 //! [schema](SCHEMA) describes the tables and how to read them with the `sqlite3` tool.
 
 mod apply;
@@ -98,7 +98,8 @@ impl SqliteStore {
     /// Returns a [`StoreError`] if the store cannot be read.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = location::find(path.as_ref())?;
-        let reader = Reader::new(path.clone(), open::read_only)?;
+        let (connection, again) = open::read_only(&path)?;
+        let reader = Reader::new(path.clone(), connection, again)?;
         Ok(Self {
             parts: Arc::new(Parts {
                 path,
@@ -123,7 +124,7 @@ impl SqliteStore {
         location::prepare_file(&path)?;
         options.failpoints.at("file made");
         let opened = open::writer(&path, &options)?;
-        let reader = Reader::new(path.clone(), open::reader)?;
+        let reader = Reader::new(path.clone(), open::reader(&path)?, open::reader)?;
         let durability = options.durability;
         let writer = Writer::start(path.clone(), opened, lock, options)?;
         Ok(Self { parts: Arc::new(Parts { path, durability, slot: ManagerSlot::new(), reader, writer: Some(writer) }) })

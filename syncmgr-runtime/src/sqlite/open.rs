@@ -11,6 +11,7 @@ use super::error::StoreError;
 use super::files::OpenFiles;
 use super::location::with_suffix;
 use super::options::SqliteOptions;
+use super::reader::Open;
 use super::schema::{self, Kind};
 use super::wal;
 
@@ -135,17 +136,20 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     connection.map_err(|error| StoreError::of(path, &error))
 }
 
-/// Opens the connection of a read-only store.
-pub(super) fn read_only(path: &Path) -> Result<Connection, StoreError> {
-    let connection = read_only_shared(path).or_else(|error| match error {
-        StoreError::Access { .. } => read_only_immutable(path).unwrap_or(Err(error)),
+/// Opens the connection of a read-only store. Also returns the function that opens another one in the same mode.
+pub(super) fn read_only(path: &Path) -> Result<(Connection, Open), StoreError> {
+    let shared = read_only_shared(path).map(|connection| (connection, read_only_shared as Open));
+    let (connection, again) = shared.or_else(|error| match error {
+        StoreError::Access { .. } if may_be_immutable(path) => {
+            Ok((read_only_immutable(path)?, read_only_immutable as Open))
+        }
         error => Err(error),
     })?;
     match version(path, &connection)? {
         found if found < schema::latest_version() => {
             Err(StoreError::TooOld { path: path.into(), found, known: schema::latest_version() })
         }
-        _ => check(path, &connection).map(|()| connection),
+        _ => check(path, &connection).map(|()| (connection, again)),
     }
 }
 
@@ -154,21 +158,22 @@ fn read_only_shared(path: &Path) -> Result<Connection, StoreError> {
     version(path, &connection).map(|_| connection)
 }
 
+/// Returns `true` if the file is not in use, and has a path that fits into a URI.
+fn may_be_immutable(path: &Path) -> bool {
+    path.to_str().is_some() && !with_suffix(path, "-wal").metadata().is_ok_and(|log| log.len() > 0)
+}
+
 /// Opens a store in a directory that SQLite cannot write to. The file must not be in use.
-fn read_only_immutable(path: &Path) -> Option<Result<Connection, StoreError>> {
-    if with_suffix(path, "-wal").metadata().is_ok_and(|log| log.len() > 0) {
-        return None;
-    }
-    let uri = format!("file:{}?immutable=1", escape_for_uri(path)?);
+fn read_only_immutable(path: &Path) -> Result<Connection, StoreError> {
+    let uri = format!("file:{}?immutable=1", escape_for_uri(path));
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(uri, flags).and_then(set_up);
-    Some(connection.map_err(|error| StoreError::of(path, &error)))
+    connection.map_err(|error| StoreError::of(path, &error))
 }
 
 /// Escapes a path for a URI.
-fn escape_for_uri(path: &Path) -> Option<String> {
-    let path = path.to_str()?;
-    Some(path.replace('%', "%25").replace('?', "%3f").replace('#', "%23"))
+fn escape_for_uri(path: &Path) -> String {
+    path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
 }
 
 fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
@@ -189,6 +194,6 @@ mod tests {
 
     #[test]
     fn characters_with_a_meaning_in_uris_are_escaped() {
-        assert_eq!(escape_for_uri(Path::new("/a?b#c%d")).as_deref(), Some("/a%3fb%23c%25d"));
+        assert_eq!(escape_for_uri(Path::new("/a?b#c%d")), "/a%3fb%23c%25d");
     }
 }

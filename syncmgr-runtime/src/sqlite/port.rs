@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use rusqlite::Connection;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
@@ -44,9 +45,13 @@ impl StateStore for SqliteStore {
     }
 
     fn few_choices(&self, handler: HandlerId) -> SyncResult<Option<BTreeMap<ItemId, ItemState>>> {
-        let mut read = 0;
-        let view = self.view(Size::Lookup, Scope::Handler(handler), load::few_choices(handler, &mut read))?;
-        if read > load::FEW { Ok(None) } else { view.choices(handler).map(Some) }
+        // Queued choices may be many.
+        if self.parts.writer.as_ref().is_some_and(|writer| writer.has_choices_of(handler)) {
+            return Ok(None);
+        }
+        let read = |connection: &Connection| load::few_choices(connection, handler);
+        let choices = self.parts.reader.read(Size::Lookup, read)?;
+        Ok(Some(choices).filter(|choices| choices.len() <= load::FEW))
     }
 
     fn log(&self, handler: HandlerId) -> SyncResult<Vec<LogRecord>> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, PoisonError};
 
 use futures::channel::oneshot;
 use syncmgr_core::error::SyncResult;
+use syncmgr_core::id::HandlerId;
 use syncmgr_core::store::StateChange;
 use syncmgr_core::sync::Mutex;
 
@@ -164,6 +165,11 @@ impl Queue {
             number,
         });
         queued.filter(|write| !write.changes.is_empty()).collect()
+    }
+
+    /// Returns `true` if changes of the handler's choices are not yet stored or refused.
+    pub(super) fn has_choices_of(&self, handler: HandlerId) -> bool {
+        self.state.lock().touched.contains_key(&Key::Choices(handler))
     }
 
     /// Closes the queue: no more writes are appended.

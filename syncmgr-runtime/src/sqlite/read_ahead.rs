@@ -71,6 +71,7 @@ impl ReadAhead {
         let forget = &mut |key| match key {
             Key::Item(handler, item) => self.remove((handler, item)),
             Key::Handler(handler) => self.remove_all(handler),
+            Key::Choices(_) => {}
         };
         batch.iter().for_each(|write| write.touched(forget));
     }

@@ -12,6 +12,7 @@ use syncmgr_core::sync::Mutex;
 use super::SqliteStore;
 use super::error::StoreError;
 use super::load;
+use super::location::{FileId, file_id};
 use super::queue::{Queued, Scope};
 use super::read_ahead::Stored;
 use crate::memory::{Contents, MemoryStore};
@@ -19,7 +20,8 @@ use crate::memory::{Contents, MemoryStore};
 /// Reads committed data.
 pub(super) struct Reader {
     path: PathBuf,
-    /// For reads of one value, which wait for no read of many values.
+    file: FileId,
+    /// For reads of one value or a few, which wait for no read of many values.
     lookups: Mutex<Connection>,
     /// For reads of many values. Opened by the first of them.
     lists: Mutex<Option<Connection>>,
@@ -27,7 +29,7 @@ pub(super) struct Reader {
 }
 
 /// Opens a connection.
-type Open = fn(&Path) -> Result<Connection, StoreError>;
+pub(super) type Open = fn(&Path) -> Result<Connection, StoreError>;
 
 /// The size of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +41,19 @@ pub(super) enum Size {
 }
 
 impl Reader {
-    /// Creates a reader of the file `path` with connections from `open`.
-    pub(super) fn new(path: PathBuf, open: Open) -> Result<Self, StoreError> {
-        let lookups = Mutex::new(open(&path)?);
-        Ok(Self { path, lookups, lists: Mutex::default(), open })
+    /// Creates a reader of the file `path` with this connection and a later one from `open`.
+    pub(super) fn new(path: PathBuf, lookups: Connection, open: Open) -> Result<Self, StoreError> {
+        let file = file_id(&path).map_err(|error| StoreError::of_io(&path, &error))?;
+        Ok(Self { path, file, lookups: Mutex::new(lookups), lists: Mutex::default(), open })
+    }
+
+    /// Opens the second connection. Fails if the file is no longer the one of the first.
+    fn open_again(&self) -> Result<Connection, StoreError> {
+        let opened = (self.open)(&self.path);
+        match file_id(&self.path) {
+            Ok(file) if file == self.file => opened,
+            _ => Err(StoreError::Replaced { path: self.path.clone() }),
+        }
     }
 
     pub(super) fn read<T>(&self, size: Size, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> SyncResult<T> {
@@ -50,7 +61,7 @@ impl Reader {
             Size::Lookup => query(&self.lookups.lock()),
             Size::List => {
                 let mut lists = self.lists.lock();
-                let opened = lists.take().map_or_else(|| (self.open)(&self.path), Ok)?;
+                let opened = lists.take().map_or_else(|| self.open_again(), Ok)?;
                 query(lists.insert(opened))
             }
         };

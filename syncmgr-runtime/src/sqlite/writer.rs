@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use futures::channel::oneshot;
 use syncmgr_core::error::SyncResult;
+use syncmgr_core::id::HandlerId;
 use syncmgr_core::store::StateChange;
 use syncmgr_core::sync::Mutex;
 
@@ -55,6 +56,11 @@ impl Writer {
     /// Returns the changes that are not yet stored or refused, as far as they matter to a read.
     pub(super) fn queued(&self, scope: Scope) -> Vec<Queued> {
         self.queue.unsettled(scope)
+    }
+
+    /// Returns `true` if changes of the handler's choices are not yet stored or refused.
+    pub(super) fn has_choices_of(&self, handler: HandlerId) -> bool {
+        self.queue.has_choices_of(handler)
     }
 
     /// Returns `true` on the writing thread, which must not wait for itself.

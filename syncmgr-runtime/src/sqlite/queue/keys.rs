@@ -10,6 +10,8 @@ pub(in crate::sqlite) enum Key {
     Item(HandlerId, ItemId),
     /// Every item of a handler.
     Handler(HandlerId),
+    /// The choices of a handler.
+    Choices(HandlerId),
 }
 
 /// Estimates the cost of storing the changes: one for each statement and for each KiB of text.
@@ -36,15 +38,22 @@ pub(super) fn keys(changes: &[StateChange], touch: &mut impl FnMut(Key)) {
             StateChange::Committed { handler, item, .. }
             | StateChange::Retry { handler, item, .. }
             | StateChange::Reset { handler, item }
-            | StateChange::Answered { handler, item, .. }
-            | StateChange::ForgetItem { handler, item } => touch(Key::Item(*handler, *item)),
+            | StateChange::Answered { handler, item, .. } => touch(Key::Item(*handler, *item)),
+            StateChange::Choices { handler, .. } => touch(Key::Choices(*handler)),
+            StateChange::ForgetItem { handler, item } => {
+                touch(Key::Item(*handler, *item));
+                touch(Key::Choices(*handler));
+            }
             StateChange::Ended { handler, items, .. } => {
                 items.iter().for_each(|(item, _)| touch(Key::Item(*handler, *item)))
             }
             StateChange::Absent { handler, items, .. } => {
                 items.keys().for_each(|item| touch(Key::Item(*handler, *item)))
             }
-            StateChange::Forget { handler } => touch(Key::Handler(*handler)),
+            StateChange::Forget { handler } => {
+                touch(Key::Handler(*handler));
+                touch(Key::Choices(*handler));
+            }
             _ => {}
         }
     }
