@@ -18,7 +18,8 @@
 //! - [`retry`]: the retry state of an item;
 //! - [`resource`]: the retry state of a shared resource;
 //! - [`retry_queue`]: the items and resources that wait for a retry;
-//! - [`ledger`]: all retry states, and the sessions the scheduler starts.
+//! - [`ledger`]: all retry states, and the sessions the scheduler starts;
+//! - [`timetable`]: the schedules of all handlers, and their next firings.
 
 pub mod absence;
 pub mod attempt;
@@ -41,4 +42,5 @@ pub mod resource;
 pub mod retry;
 pub mod retry_queue;
 mod shared_values;
+pub mod timetable;
 pub mod verdict;

@@ -1,0 +1,1 @@
+//! The rules of schedules; each is a sentence in `SCHEDULES.md`.
