@@ -22,6 +22,7 @@ use crate::log::{LogEntry, Question};
 use crate::record::{Fence, ItemRecord};
 use crate::register::{RegisterFlags, Registration};
 use crate::retry::RetryState;
+use crate::schedule::Schedule;
 
 /// The persistent state of a manager: the record, name and choice of each item, settings, registrations, the log, answers,
 /// and the history of sessions.
@@ -159,6 +160,17 @@ pub trait StateStore: Send + Sync + 'static {
     /// # Errors
     /// Fails if the store cannot be read.
     fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemName>> {
+        let _ = handler;
+        Ok(BTreeMap::new())
+    }
+
+    /// Returns the schedules of a handler and its items, each with the time of its last firing.
+    ///
+    /// The default returns nothing: every schedule begins anew after a restart.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read.
+    fn firings(&self, handler: HandlerId) -> SyncResult<BTreeMap<Schedule, SystemTime>> {
         let _ = handler;
         Ok(BTreeMap::new())
     }

@@ -29,6 +29,7 @@ pub type Records = BTreeMap<ItemId, syncmgr_core::record::ItemRecord>;
 pub type ItemName = Option<syncmgr_core::store::ItemName>;
 pub type Names = BTreeMap<ItemId, syncmgr_core::store::ItemName>;
 pub type Disabled = BTreeMap<syncmgr_core::id::Subject, Arc<str>>;
+pub type Firings = BTreeMap<syncmgr_core::schedule::Schedule, SystemTime>;
 pub type RetryStates = BTreeMap<ItemId, RetryState>;
 pub type Known = BTreeMap<ItemId, Option<SystemTime>>;
 pub type Items = BTreeSet<ItemId>;
@@ -64,7 +65,7 @@ pub type Histogram = Option<syncmgr_core::store::Histogram>;
 macro_rules! reads_from {
     ($inner:tt) => {
         $crate::reads_from!($inner: handlers, choices, log, answer, record, retry_states, recorded_items, ended_since, resources);
-        $crate::reads_from!($inner: records, name, names, disabled, handler, choice, few_choices, log_entry, log_about, has_ended_since, medium);
+        $crate::reads_from!($inner: records, name, names, disabled, firings, handler, choice, few_choices, log_entry, log_about, has_ended_since, medium);
         $crate::reads_from!($inner: sessions, sessions_before, interrupted, last_session, histogram, acquire);
     };
     ($inner:tt: $($read:ident),+) => { $($crate::reads_from!(@$read $inner);)+ };
@@ -94,6 +95,7 @@ macro_rules! reads_from {
     (@name $inner:tt) => { $crate::reads_from!(@fn $inner name(handler: HandlerId, item: ItemId) -> ItemName); };
     (@names $inner:tt) => { $crate::reads_from!(@fn $inner names(handler: HandlerId) -> Names); };
     (@disabled $inner:tt) => { $crate::reads_from!(@fn $inner disabled(handler: HandlerId) -> Disabled); };
+    (@firings $inner:tt) => { $crate::reads_from!(@fn $inner firings(handler: HandlerId) -> Firings); };
     (@ended_since $inner:tt) => {
         $crate::reads_from!(@fn $inner ended_since(handler: HandlerId, session: SessionId) -> Items);
     };

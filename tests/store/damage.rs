@@ -46,7 +46,7 @@ fn a_store_of_the_first_version_is_upgraded_and_keeps_its_records() {
     let (_directory, path) = create_filled_store();
     tamper(
         &path,
-        "DROP INDEX sessions_smooth; DROP INDEX sessions_not_smooth; DROP INDEX items_absent; DROP VIEW names_shown; DROP VIEW disabled_shown; DROP TABLE names; DROP TABLE disabled",
+        "DROP INDEX sessions_smooth; DROP INDEX sessions_not_smooth; DROP INDEX items_absent; DROP VIEW names_shown; DROP VIEW disabled_shown; DROP VIEW firings_shown; DROP TABLE names; DROP TABLE disabled; DROP TABLE firings",
     );
     tamper(&path, "PRAGMA user_version = 1");
     assert!(matches!(SqliteStore::open_read_only(&path), Err(StoreError::TooOld { found: 1, known: 2, .. })));

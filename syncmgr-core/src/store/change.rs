@@ -6,6 +6,8 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
+use crate::schedule::Schedule;
+
 use super::{Histogram, ItemName, SessionEnd, SessionRecord};
 use crate::claim::Claim;
 use crate::id::{ErrorScope, HandlerId, ItemId, SessionId, Subject};
@@ -60,6 +62,13 @@ pub enum StateChange {
         subject: Subject,
         /// The reason; `None` enables it again.
         reason: Option<Arc<str>>,
+    },
+    /// Stores the last firings of schedules.
+    Fired {
+        /// The handler.
+        handler: HandlerId,
+        /// The schedules, each with the time of its last firing; `None` removes it.
+        firings: BTreeMap<Schedule, Option<SystemTime>>,
     },
     /// Stores the start of a session. Its number is the highest so far.
     SessionBegan(SessionRecord),

@@ -36,6 +36,7 @@ impl Contents {
                 forgotten.insert((*handler, Some(*item)));
                 None
             }
+            StateChange::Fired { handler, firings } => set_or_remove(&mut self.stored(handler).firings, firings),
             StateChange::Committed { handler, item, fence, .. }
                 if !forgotten.contains(&(*handler, None)) && !forgotten.contains(&(*handler, Some(*item))) =>
             {

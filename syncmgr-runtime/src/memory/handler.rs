@@ -10,6 +10,7 @@ use syncmgr_core::item::ItemState;
 use syncmgr_core::log::{LogEntry, Question};
 use syncmgr_core::plan::Side;
 use syncmgr_core::record::{Checkpoint, Fence, ItemEnd, ItemRecord};
+use syncmgr_core::schedule::Schedule;
 use syncmgr_core::store::{HandlerRecord, ItemName};
 use uuid::Uuid;
 
@@ -23,6 +24,8 @@ pub(crate) struct Stored {
     pub(crate) names: BTreeMap<ItemId, ItemName>,
     /// The reasons for which the handler or its items are disabled.
     pub(crate) disabled: BTreeMap<Subject, Arc<str>>,
+    /// The last firing of each schedule.
+    pub(crate) firings: BTreeMap<Schedule, SystemTime>,
     pub(crate) items: BTreeMap<ItemId, ItemRecord>,
     /// The latest session when the attempt began in which each item last ended.
     pub(crate) ended: BTreeMap<ItemId, SessionId>,

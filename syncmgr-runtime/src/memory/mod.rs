@@ -22,6 +22,7 @@ use syncmgr_core::item::ItemState;
 use syncmgr_core::log::Question;
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::retry::RetryState;
+use syncmgr_core::schedule::Schedule;
 use syncmgr_core::store::{
     HandlerRecord, Histogram, ItemName, LogRecord, ManagerSlot, SessionRecord, StateChange, StateStore, StoreInUse,
     StoreLease,
@@ -162,6 +163,10 @@ impl StateStore for MemoryStore {
 
     fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemName>> {
         Ok(self.of(handler, |stored| stored.names.clone()))
+    }
+
+    fn firings(&self, handler: HandlerId) -> SyncResult<BTreeMap<Schedule, SystemTime>> {
+        Ok(self.of(handler, |stored| stored.firings.clone()))
     }
 
     fn disabled(&self, handler: HandlerId) -> SyncResult<BTreeMap<Subject, Arc<str>>> {

@@ -184,7 +184,8 @@ impl Applier {
             | StateChange::Flags { .. }
             | StateChange::Choices { .. }
             | StateChange::Names { .. }
-            | StateChange::Disabled { .. } => self.change_handler(change),
+            | StateChange::Disabled { .. }
+            | StateChange::Fired { .. } => self.change_handler(change),
             StateChange::SessionBegan(_) | StateChange::SessionEnded { .. } | StateChange::Histogram { .. } => {
                 self.change_session(change)
             }

@@ -52,6 +52,7 @@ const RECORDS: &str = "SELECT item, session, attempt, outcome, last_attempt, las
 const NAME: &str =
     "SELECT item, name, checked FROM names WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2";
 const NAMES: &str = "SELECT item, name, checked FROM names WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
+const FIRINGS: &str = "SELECT schedule, fired FROM firings WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const DISABLED: &str = "SELECT item, reason FROM disabled WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const ENDED_SINCE: &str = "SELECT item, session, attempt, ended FROM items
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND ended >= ?2";
@@ -274,6 +275,16 @@ fn load_names(
         names.insert(rows::item(row)?, ItemName::new(row.get::<_, Arc<str>>(1)?, rows::state(row, 2)?));
         Ok(())
     })
+}
+
+pub(super) fn firings(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| {
+        let firings = &mut contents.stored(handler).firings;
+        each(connection, FIRINGS, [handler.guid()], |row| {
+            firings.extend(rows::firing(row)?);
+            Ok(())
+        })
+    }
 }
 
 pub(super) fn disabled(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {

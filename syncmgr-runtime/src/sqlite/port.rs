@@ -14,6 +14,7 @@ use syncmgr_core::item::ItemState;
 use syncmgr_core::log::Question;
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::retry::RetryState;
+use syncmgr_core::schedule::Schedule;
 use syncmgr_core::store::{
     Durability, HandlerRecord, Histogram, ItemName, LogRecord, Medium, SessionRecord, StateChange, StateStore,
     StoreInUse, StoreLease,
@@ -96,6 +97,10 @@ impl StateStore for SqliteStore {
 
     fn names(&self, handler: HandlerId) -> SyncResult<BTreeMap<ItemId, ItemName>> {
         self.view(Size::List, Scope::Handler(handler), load::names(handler))?.names(handler)
+    }
+
+    fn firings(&self, handler: HandlerId) -> SyncResult<BTreeMap<Schedule, SystemTime>> {
+        self.view(Size::Lookup, Scope::Handler(handler), load::firings(handler))?.firings(handler)
     }
 
     fn disabled(&self, handler: HandlerId) -> SyncResult<BTreeMap<Subject, Arc<str>>> {

@@ -13,6 +13,7 @@ use syncmgr_core::plan::Side;
 use syncmgr_core::record::{Checkpoint, Fence, ItemRecord};
 use syncmgr_core::register::{RegisterFlags, Registration};
 use syncmgr_core::retry::{RetryState, RetryStatus};
+use syncmgr_core::schedule::Schedule;
 use syncmgr_core::store::{HandlerRecord, LogRecord, SessionEnd, SessionRecord};
 
 use super::encode::{EnumName, Json, Time};
@@ -43,6 +44,12 @@ pub(super) fn item(row: &Row<'_>) -> Result<ItemId> {
 pub(super) fn subject(row: &Row<'_>) -> Result<Subject> {
     let item = item(row)?;
     Ok(if item.is_nil() { Subject::Handler } else { Subject::Item(item) })
+}
+
+/// `schedule, fired`. Returns `None` for a schedule that this program cannot read.
+pub(super) fn firing(row: &Row<'_>) -> Result<Option<(Schedule, SystemTime)>> {
+    let (schedule, fired) = (row.get::<_, String>(0)?, row.get::<_, Time>(1)?);
+    Ok(schedule.parse().ok().map(|schedule| (schedule, fired.0)))
 }
 
 /// `session, attempt, outcome, last_attempt, last_success, setback, failures, total, since, until, checkpoint,

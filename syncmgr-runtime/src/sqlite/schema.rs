@@ -13,7 +13,7 @@ pub(super) const APPLICATION: i32 = 0x7379_6e4d;
 pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// One query per table, which fails if the table or one of its columns is missing.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "SELECT name, value FROM meta",
     "SELECT key, id, description, registered, flags FROM handlers",
     "SELECT handler, place, item, session, attempt, ended, outcome, last_attempt, last_success, setback, failures, total, since, \
@@ -22,6 +22,7 @@ const TABLES: [&str; 11] = [
     "SELECT handler, item, checked FROM choices",
     "SELECT handler, item, name, checked FROM names",
     "SELECT handler, item, reason FROM disabled",
+    "SELECT handler, schedule, fired FROM firings",
     "SELECT handler, item, key, question, choice FROM answers",
     "SELECT entry, handler, manager, session, time, level, text, item, error, action FROM log",
     "SELECT name, setback, failures, total, since, until FROM resources",

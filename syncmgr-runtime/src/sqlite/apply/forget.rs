@@ -10,11 +10,12 @@ use uuid::Uuid;
 use super::{Applier, ApplyResult};
 use crate::sqlite::encode::Json;
 
-const OF_HANDLER: [&str; 7] = [
+const OF_HANDLER: [&str; 8] = [
     "DELETE FROM items WHERE handler = ?1",
     "DELETE FROM choices WHERE handler = ?1",
     "DELETE FROM names WHERE handler = ?1",
     "DELETE FROM disabled WHERE handler = ?1",
+    "DELETE FROM firings WHERE handler = ?1",
     "DELETE FROM answers WHERE handler = ?1",
     "DELETE FROM log WHERE handler = ?1",
     "DELETE FROM handlers WHERE key = ?1",

@@ -1,14 +1,17 @@
 //! Registrations, settings, choices and names.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use rusqlite::params;
 use syncmgr_core::id::{HandlerId, ItemId, Subject};
 use syncmgr_core::item::ItemState;
+use syncmgr_core::schedule::Schedule;
 use syncmgr_core::store::{ItemName, StateChange};
 use uuid::Uuid;
 
 use super::{Applier, ApplyResult, unknown_change};
+use crate::sqlite::encode::Time;
 
 const REGISTER: &str = "UPDATE handlers SET description = ?2, registered = ?3 WHERE key = ?1";
 const SET_FLAGS: &str = "UPDATE handlers SET flags = ?2 WHERE key = ?1";
@@ -18,6 +21,8 @@ const FORGET_CHOICE: &str = "DELETE FROM choices WHERE handler = ?1 AND item = ?
 const NAME: &str = "INSERT OR REPLACE INTO names (handler, item, name, checked) VALUES (?1, ?2, ?3, ?4)";
 const FORGET_NAME: &str = "DELETE FROM names WHERE handler = ?1 AND item = ?2";
 const DISABLE: &str = "INSERT OR REPLACE INTO disabled (handler, item, reason) VALUES (?1, ?2, ?3)";
+const SET_FIRING: &str = "INSERT OR REPLACE INTO firings (handler, schedule, fired) VALUES (?1, ?2, ?3)";
+const REMOVE_FIRING: &str = "DELETE FROM firings WHERE handler = ?1 AND schedule = ?2";
 const ENABLE: &str = "DELETE FROM disabled WHERE handler = ?1 AND item = ?2";
 
 impl Applier {
@@ -34,6 +39,7 @@ impl Applier {
             StateChange::Choices { handler, items } => self.choose(*handler, items),
             StateChange::Names { handler, items } => self.name_items(*handler, items),
             StateChange::Disabled { handler, subject, reason } => self.disable(*handler, *subject, reason.as_deref()),
+            StateChange::Fired { handler, firings } => self.set_firings(*handler, firings),
             _ => Err(unknown_change()),
         }
     }
@@ -58,6 +64,18 @@ impl Applier {
                     self.run(NAME, params![key, item.guid(), name, *state == ItemState::Checked])?
                 }
                 None => self.run(FORGET_NAME, params![key, item.guid()])?,
+            };
+        }
+        Ok(())
+    }
+
+    fn set_firings(&mut self, handler: HandlerId, firings: &BTreeMap<Schedule, Option<SystemTime>>) -> ApplyResult {
+        let key = self.key(handler)?;
+        for (schedule, fired) in firings {
+            let schedule = schedule.to_string();
+            match fired {
+                Some(fired) => self.run(SET_FIRING, params![key, schedule, Time(*fired)])?,
+                None => self.run(REMOVE_FIRING, params![key, schedule])?,
             };
         }
         Ok(())

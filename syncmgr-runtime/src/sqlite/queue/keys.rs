@@ -23,6 +23,7 @@ pub(super) fn cost(changes: &[StateChange]) -> usize {
         StateChange::Choices { items, .. } => items.len(),
         StateChange::Names { items, .. } => items.len(),
         StateChange::Absent { items, .. } => items.len(),
+        StateChange::Fired { firings, .. } => firings.len(),
         StateChange::Log { entries, .. } | StateChange::Logged { entries, .. } => {
             entries.iter().map(|entry| 1 + kib(&entry.text)).sum()
         }

@@ -55,6 +55,7 @@ fn handler_of(change: &StateChange) -> Option<HandlerId> {
         | StateChange::Choices { handler, .. }
         | StateChange::Names { handler, .. }
         | StateChange::Disabled { handler, .. }
+        | StateChange::Fired { handler, .. }
         | StateChange::Committed { handler, .. }
         | StateChange::Ended { handler, .. }
         | StateChange::Retry { handler, .. }

@@ -15,6 +15,14 @@ CREATE TABLE disabled (
   PRIMARY KEY (handler, item)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE firings (
+  -- The last firings of the schedules of handlers and their items.
+  handler INTEGER NOT NULL,
+  schedule TEXT NOT NULL,
+  fired INTEGER NOT NULL,        -- the time for which it was planned, in milliseconds since 1970
+  PRIMARY KEY (handler, schedule)
+) STRICT, WITHOUT ROWID;
+
 CREATE INDEX items_absent ON items (handler) WHERE absent_since IS NOT NULL;
 CREATE INDEX sessions_smooth ON sessions (session, manager) WHERE course = 'smooth';
 CREATE INDEX sessions_not_smooth ON sessions (session, manager) WHERE course <> 'smooth';
@@ -31,3 +39,9 @@ CREATE VIEW disabled_shown AS SELECT
   lower(substr(hex(disabled.item), 1, 8) || '-' || substr(hex(disabled.item), 9, 4) || '-' || substr(hex(disabled.item), 13, 4) || '-' || substr(hex(disabled.item), 17, 4) || '-' || substr(hex(disabled.item), 21)) AS item,
   disabled.reason
 FROM disabled JOIN handlers ON handlers.key = disabled.handler;
+
+CREATE VIEW firings_shown AS SELECT
+  lower(substr(hex(handlers.id), 1, 8) || '-' || substr(hex(handlers.id), 9, 4) || '-' || substr(hex(handlers.id), 13, 4) || '-' || substr(hex(handlers.id), 17, 4) || '-' || substr(hex(handlers.id), 21)) AS handler,
+  firings.schedule,
+  firings.fired
+FROM firings JOIN handlers ON handlers.key = firings.handler;
