@@ -10,6 +10,7 @@ use crate::id::HandlerId;
 use crate::item::Icon;
 pub use crate::limits::{Limits, StallPolicy};
 use crate::retry::RetryPolicy;
+use crate::schedule::Schedule;
 use crate::text::{MAX_NAME, bounded};
 
 /// The description of a handler: its id, name, flags and limits. `SYNCMGRHANDLERINFO` in Windows.
@@ -36,6 +37,7 @@ pub struct HandlerInfo {
     capabilities: Capabilities,
     state_version: u32,
     retry: Option<RetryPolicy>,
+    schedule: Option<Schedule>,
 }
 
 impl HandlerInfo {
@@ -51,6 +53,7 @@ impl HandlerInfo {
             capabilities: Capabilities::CANCELLABLE,
             state_version: 1,
             retry: None,
+            schedule: None,
         }
     }
 
@@ -98,6 +101,22 @@ impl HandlerInfo {
     pub const fn with_retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = Some(retry);
         self
+    }
+
+    /// Sets the schedule of the items that have none of their own. The handler has no schedule by default.
+    ///
+    /// A manager runs the items without a request whenever the schedule fires, with the trigger
+    /// [`Scheduled`](crate::trigger::Trigger::Scheduled), once its scheduler has started.
+    ///
+    /// ```
+    /// # use syncmgr_core::{id::HandlerId, info::HandlerInfo, schedule::Schedule};
+    /// # const MAIL: HandlerInfo = HandlerInfo::new(HandlerId::from_u128(7), "Mail");
+    /// let mail = MAIL.with_schedule(Schedule::cron("*/15 * * * *", "Europe/Berlin")?);
+    /// assert!(mail.schedule().is_some());
+    /// # Ok::<(), syncmgr_core::schedule::ScheduleError>(())
+    /// ```
+    pub fn with_schedule(self, schedule: impl Into<Option<Schedule>>) -> Self {
+        Self { schedule: schedule.into(), ..self }
     }
 
     /// Sets a name created at run time, truncated to [`MAX_NAME`].
@@ -173,6 +192,11 @@ impl HandlerInfo {
     /// Returns the handler's retry policy. `None` if the manager's policy applies.
     pub const fn retry(&self) -> Option<RetryPolicy> {
         self.retry
+    }
+
+    /// Returns the schedule of the items that have none of their own.
+    pub const fn schedule(&self) -> Option<&Schedule> {
+        self.schedule.as_ref()
     }
 
     /// Returns the icon. `None` if there is none.

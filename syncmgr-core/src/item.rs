@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::claim::Claim;
 use crate::hresult::UnknownCode;
 use crate::id::ItemId;
+use crate::schedule::Schedule;
 
 /// An item that a handler can synchronize: `SYNCMGRITEM`.
 ///
@@ -37,6 +38,7 @@ struct Rare {
     icon: Option<Icon>,
     last_update: Option<SystemTime>,
     claims: Vec<Claim>,
+    schedule: Option<Schedule>,
     /// The claims, once they were shared.
     shared_claims: OnceLock<Arc<[Claim]>>,
 }
@@ -50,8 +52,8 @@ impl Rare {
 
 impl PartialEq for Rare {
     fn eq(&self, other: &Self) -> bool {
-        let Self { icon, last_update, claims, shared_claims: _ } = self;
-        (icon, last_update, claims) == (&other.icon, &other.last_update, &other.claims)
+        let Self { icon, last_update, claims, schedule, shared_claims: _ } = self;
+        (icon, last_update, claims, schedule) == (&other.icon, &other.last_update, &other.claims, &other.schedule)
     }
 }
 
@@ -117,6 +119,20 @@ impl SyncItem {
         self
     }
 
+    /// Sets the schedule of the item, in place of that of its handler. Items with equal schedules run together.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use syncmgr_core::{item::SyncItem, schedule::Schedule};
+    /// let inbox = SyncItem::named("Inbox").with_schedule(Schedule::every(Duration::from_secs(300))?);
+    /// assert!(inbox.schedule().is_some());
+    /// # Ok::<(), syncmgr_core::schedule::ScheduleError>(())
+    /// ```
+    pub fn with_schedule(mut self, schedule: Schedule) -> Self {
+        self.rare_mut().schedule = Some(schedule);
+        self
+    }
+
     /// Returns the item's id.
     pub fn id(&self) -> ItemId {
         self.id
@@ -161,6 +177,11 @@ impl SyncItem {
     /// Returns the resources that the item needs while it runs, without those that its handler claims for all items.
     pub fn claims(&self) -> &[Claim] {
         self.rare.as_ref().map_or(&[], |rare| &rare.claims)
+    }
+
+    /// Returns the schedule of the item, if it has one of its own.
+    pub fn schedule(&self) -> Option<&Schedule> {
+        self.rare.as_ref()?.schedule.as_ref()
     }
 
     /// Returns a shared reference to [`claims`](Self::claims).

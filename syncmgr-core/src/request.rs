@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer, ser};
 
 use crate::id::{HandlerId, ItemId, SessionId};
 use crate::register::{RequestError, check_cookie};
+use crate::schedule::Schedule;
 use crate::text::{Escaped, MAX_COOKIE};
 use crate::time::{LAST_MILLI, from_millis, to_millis};
 use crate::trigger::{RunFlags, Trigger};
@@ -54,6 +55,9 @@ pub struct RunRequest {
     /// The items to run; `None` for the preferred items. An empty list is refused: it may come from a filter
     /// without matches, which does not mean all items.
     pub items: Option<Arc<BTreeSet<ItemId>>>,
+    /// The schedules that have fired: of the preferred items, only those with one of these schedules run. `None` for all of
+    /// them. An empty list is refused, and so are schedules together with items.
+    pub schedules: Option<Arc<BTreeSet<Schedule>>>,
     /// The trigger.
     pub trigger: Trigger,
     /// The modifier flags of the run.
@@ -75,12 +79,27 @@ impl RunRequest {
     /// Creates a manual request: the first attempt at the preferred items of `handler`.
     pub const fn new(handler: HandlerId) -> Self {
         let (trigger, flags) = (Trigger::Manual, RunFlags::empty());
-        Self { handler, items: None, trigger, flags, cookie: None, attempt: 1, session: None, deadline: None }
+        Self {
+            handler,
+            items: None,
+            schedules: None,
+            trigger,
+            flags,
+            cookie: None,
+            attempt: 1,
+            session: None,
+            deadline: None,
+        }
     }
 
     /// Sets the items.
     pub fn with_items(self, items: impl IntoIterator<Item = ItemId>) -> Self {
         Self { items: Some(Arc::new(items.into_iter().collect())), ..self }
+    }
+
+    /// Sets the schedules that have fired.
+    pub fn with_schedules(self, schedules: impl IntoIterator<Item = Schedule>) -> Self {
+        Self { schedules: Some(Arc::new(schedules.into_iter().collect())), ..self }
     }
 
     /// Sets the trigger.
@@ -145,6 +164,9 @@ impl RunRequest {
             return Err(RunRequestError::AttemptZero);
         }
         self.deadline.map_or(Ok(0), unix_millis)?;
+        if self.schedules.as_ref().is_some_and(|schedules| schedules.is_empty() || self.items.is_some()) {
+            return Err(RunRequestError::NoSchedules);
+        }
         self.items.as_deref().map_or(Ok(()), check_items)
     }
 }
@@ -196,6 +218,9 @@ pub enum RunRequestError {
         /// The version of the request.
         version: u64,
     },
+    /// The schedules are an empty list, or there are items too.
+    #[error("a request has either items or at least one schedule; leave one of the fields out")]
+    NoSchedules,
     /// The version does not define a field.
     #[error("version {} of a request has no field `{}`; leave it out", RunRequest::VERSION, Escaped(.name))]
     UnknownField {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{RunRequest, RunRequestError, from_unix_millis, unix_millis};
 use crate::id::{HandlerId, ItemId, SessionId};
+use crate::schedule::Schedule;
 use crate::text::{MAX_NAME, bounded};
 use crate::trigger::{RunFlags, Trigger};
 
@@ -29,6 +30,8 @@ struct Body {
     handler: HandlerId,
     #[serde(skip_serializing_if = "Option::is_none")]
     items: Option<BTreeSet<ItemId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedules: Option<BTreeSet<Schedule>>,
     trigger: Cow<'static, str>,
     flags: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,6 +62,7 @@ impl TryFrom<&RunRequest> for Envelope {
         let body = Body {
             handler: request.handler,
             items: request.items.as_deref().cloned(),
+            schedules: request.schedules.as_deref().cloned(),
             trigger: request.trigger.name().into(),
             flags: request.flags.bits(),
             cookie: request.cookie.as_deref().map(hexadecimal),
@@ -81,6 +85,7 @@ impl TryFrom<Envelope> for RunRequest {
         let request = Self {
             handler: body.handler,
             items: body.items.map(Arc::new),
+            schedules: body.schedules.map(Arc::new),
             trigger: trigger(&body.trigger)?,
             flags: RunFlags::from_bits_retain(body.flags),
             cookie: body.cookie.as_deref().map(bytes).transpose()?,

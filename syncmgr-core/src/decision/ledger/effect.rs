@@ -9,6 +9,7 @@ use crate::decision::retry::RequestedBy;
 use crate::id::{HandlerId, ItemId};
 use crate::log::LogEntry;
 use crate::request::RunRequest;
+use crate::schedule::Schedule;
 use crate::store::StateChange;
 use crate::trigger::Trigger;
 
@@ -39,6 +40,8 @@ pub struct Start {
     pub requested_by: RequestedBy,
     /// The handlers or items to run.
     pub targets: Targets,
+    /// The changes to store together with the start of the session.
+    pub changes: Vec<StateChange>,
 }
 
 /// The handlers or items that a session runs.
@@ -48,6 +51,8 @@ pub enum Targets {
     Handlers(BTreeSet<HandlerId>),
     /// These items.
     Items(BTreeMap<HandlerId, Arc<BTreeSet<ItemId>>>),
+    /// The preferred items of these handlers that have one of these schedules.
+    Schedules(BTreeMap<HandlerId, Arc<BTreeSet<Schedule>>>),
 }
 
 /// The reason for a session.
@@ -64,6 +69,8 @@ pub enum StartReason {
     Resumed,
     /// The environment now allows a run that it held.
     HoldLifted,
+    /// A schedule fired.
+    Scheduled,
 }
 
 impl Start {
@@ -74,7 +81,8 @@ impl Start {
 
     /// Creates the effect that starts a scheduled session.
     pub(super) fn scheduled(reason: StartReason, targets: Targets) -> Effect {
-        Effect::Start(Self { reason, trigger: Trigger::Scheduled, requested_by: RequestedBy::Automatic, targets })
+        let (trigger, requested_by) = (Trigger::Scheduled, RequestedBy::Automatic);
+        Effect::Start(Self { reason, trigger, requested_by, targets, changes: Vec::new() })
     }
 }
 
@@ -84,14 +92,16 @@ impl Targets {
         match self {
             Self::Handlers(handlers) => handlers.iter().copied().collect(),
             Self::Items(items) => items.keys().copied().collect(),
+            Self::Schedules(schedules) => schedules.keys().copied().collect(),
         }
     }
 
     /// Returns the targets of a request.
     pub(super) fn of(request: RunRequest) -> Self {
-        match request.items {
-            Some(items) => Self::Items(BTreeMap::from([(request.handler, items)])),
-            None => Self::Handlers(BTreeSet::from([request.handler])),
+        match (request.items, request.schedules) {
+            (Some(items), _) => Self::Items(BTreeMap::from([(request.handler, items)])),
+            (None, Some(schedules)) => Self::Schedules(BTreeMap::from([(request.handler, schedules)])),
+            (None, None) => Self::Handlers(BTreeSet::from([request.handler])),
         }
     }
 }

@@ -51,6 +51,11 @@ impl HeldRuns {
             run.requested_by = run.requested_by.max(earlier.requested_by);
             // A run with the reason `Resumed` runs only interrupted items, which would leave out other items of the merged request.
             run.reason = if earlier.reason == run.reason { run.reason } else { StartReason::Requested };
+            // Without schedules, a run covers those of any schedule.
+            run.request.schedules = run.request.schedules.zip(earlier.request.schedules).map(|(mut run, earlier)| {
+                Arc::make_mut(&mut run).extend(earlier.iter().cloned());
+                run
+            });
             let earlier = earlier.request.items.unwrap_or_default();
             run.request.items.iter_mut().for_each(|items| Arc::make_mut(items).extend(&*earlier));
         }
@@ -62,7 +67,22 @@ impl HeldRuns {
     pub(super) fn begins(&mut self, request: &RunRequest) {
         match &request.items {
             Some(items) => self.runs(request.handler, items.iter().copied()),
-            None => drop(self.0.remove(&(request.handler, Scope::Preferred))),
+            None => self.begins_preferred(request),
+        }
+    }
+
+    fn begins_preferred(&mut self, request: &RunRequest) {
+        let key = (request.handler, Scope::Preferred);
+        let held = self.0.get_mut(&key).and_then(|held| held.request.schedules.as_mut());
+        match (&request.schedules, held) {
+            (None, _) => drop(self.0.remove(&key)),
+            (Some(_), None) => {}
+            (Some(begins), Some(held)) => {
+                Arc::make_mut(held).retain(|schedule| !begins.contains(schedule));
+                if held.is_empty() {
+                    self.0.remove(&key);
+                }
+            }
         }
     }
 

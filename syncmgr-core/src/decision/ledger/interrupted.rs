@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::id::{HandlerId, ItemId, SessionId};
 use crate::request::RunRequest;
+use crate::schedule::Schedule;
 use crate::store::{SessionEnd, SessionOutcome, SessionRecord, StateChange};
 
 /// The time at which interrupted runs continue.
@@ -29,6 +30,8 @@ pub struct InterruptedRun {
     pub session: SessionId,
     /// The requested items; `None` for the preferred items.
     pub items: Option<Arc<BTreeSet<ItemId>>>,
+    /// The schedules that had fired; `None` if all preferred items were requested.
+    pub schedules: Option<Arc<BTreeSet<Schedule>>>,
 }
 
 /// The interrupted sessions. Each stays here until all its runs were resumed.
@@ -88,8 +91,8 @@ impl Interrupted {
     /// Returns the interrupted runs of a handler.
     pub(super) fn of(&self, handler: HandlerId) -> Vec<InterruptedRun> {
         let of_handler = |session: &Session| {
-            let items = session.left.get(&handler)?.items.clone();
-            Some(InterruptedRun { session: session.record.session, items })
+            let RunRequest { items, schedules, .. } = session.left.get(&handler)?.clone();
+            Some(InterruptedRun { session: session.record.session, items, schedules })
         };
         self.sessions.iter().filter_map(of_handler).collect()
     }
@@ -109,7 +112,9 @@ impl Interrupted {
         now: SystemTime,
     ) -> Vec<StateChange> {
         for session in self.sessions.iter_mut().filter(|session| done.contains(&session.record.session)) {
-            session.left.get_mut(&handler).into_iter().for_each(|run| run.items = Some(Arc::new(left.clone())));
+            if let Some(run) = session.left.get_mut(&handler) {
+                (run.items, run.schedules) = (Some(Arc::new(left.clone())), None);
+            }
             session.left.retain(|of, _| *of != handler || !left.is_empty());
         }
         self.resumed.remove(&handler);

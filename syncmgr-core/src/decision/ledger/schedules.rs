@@ -1,0 +1,150 @@
+//! Schedules: the runs that they start.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::{Effect, HANDLER_ITSELF, RetryLedger, Start, StartReason, Targets, writes};
+use crate::decision::environment_holds::holds;
+use crate::decision::hold::Hold;
+use crate::decision::retry::RequestedBy;
+use crate::decision::timetable::{FiringKind, FiringRecord, LastFiring, Timetable};
+use crate::environment::Environment;
+use crate::id::HandlerId;
+use crate::register::Generation;
+use crate::schedule::Schedule;
+use crate::store::StateChange;
+use crate::trigger::Trigger;
+
+/// The schedules of all handlers, and the firings whose runs have not started.
+#[derive(Clone, Debug)]
+pub(super) struct Schedules {
+    pub(super) timetable: Timetable,
+    /// A firing waits while its handler has an automatic run, and while the environment or the user holds it. It is stored
+    /// together with the start of its run, so that it is repeated if the process ends before.
+    fired: BTreeMap<HandlerId, BTreeMap<Schedule, Option<LastFiring>>>,
+}
+
+impl Schedules {
+    /// `seed` determines the jitter.
+    pub(super) const fn new(seed: u64) -> Self {
+        Self { timetable: Timetable::new(seed), fired: BTreeMap::new() }
+    }
+
+    pub(super) fn has_fired(&self) -> bool {
+        !self.fired.is_empty()
+    }
+
+    /// Returns the schedules of a handler that have fired and whose run has not started.
+    pub(super) fn fired(&self) -> impl Iterator<Item = (HandlerId, &Schedule)> {
+        self.fired.iter().flat_map(|(handler, schedules)| schedules.keys().map(|schedule| (*handler, schedule)))
+    }
+
+    pub(super) fn is_fired(&self, handler: HandlerId, schedule: &Schedule) -> bool {
+        self.fired.get(&handler).is_some_and(|schedules| schedules.contains_key(schedule))
+    }
+
+    pub(super) fn remove(&mut self, handler: HandlerId) {
+        self.timetable.remove(handler);
+        self.fired.remove(&handler);
+    }
+
+    /// Collects the firings that are due. Returns the changes to store at once.
+    fn fire(&mut self, now: SystemTime) -> Vec<StateChange> {
+        for firing in self.timetable.fire(now) {
+            if firing.kind != FiringKind::Skipped {
+                self.fired.entry(firing.handler).or_default().insert(firing.schedule, None);
+            }
+        }
+        self.unstored()
+    }
+
+    /// Returns the changes to store at once: those of schedules that have not fired.
+    fn unstored(&mut self) -> Vec<StateChange> {
+        let mut changes = BTreeMap::<_, BTreeMap<_, _>>::new();
+        for FiringRecord { handler, schedule, last } in self.timetable.take_unstored() {
+            match self.fired.get_mut(&handler).and_then(|fired| fired.get_mut(&schedule)) {
+                Some(fired) if last.is_some() => *fired = last,
+                _ => _ = changes.entry(handler).or_default().insert(schedule, last),
+            }
+        }
+        changes.into_iter().map(|(handler, firings)| StateChange::Fired { handler, firings }).collect()
+    }
+}
+
+impl RetryLedger {
+    /// Sets the seed of the jitter of schedules.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { schedules: Schedules::new(seed), ..self }
+    }
+
+    /// Sets the schedules of a handler and its items. `stored` has those that the store knows, and their last firings.
+    #[must_use = "perform the effects"]
+    pub fn set_schedules(
+        &mut self,
+        handler: HandlerId,
+        generation: Generation,
+        schedules: impl IntoIterator<Item = Schedule>,
+        stored: &BTreeMap<Schedule, LastFiring>,
+        now: SystemTime,
+    ) -> Vec<Effect> {
+        let known = self.handlers.get(&handler);
+        if known.is_none_or(|known| known.generation != generation || known.registered.is_none()) {
+            return Vec::new();
+        }
+        let schedules: BTreeSet<Schedule> = schedules.into_iter().collect();
+        if let Some(fired) = self.schedules.fired.get_mut(&handler) {
+            fired.retain(|schedule, _| schedules.contains(schedule));
+            if fired.is_empty() {
+                self.schedules.fired.remove(&handler);
+            }
+        }
+        let now = self.time(now);
+        self.schedules.timetable.set(handler, schedules, stored, now);
+        let mut effects = writes(self.schedules.unstored());
+        effects.extend(self.schedules.timetable.next().map(|_| Effect::Wake));
+        effects
+    }
+
+    /// Returns the schedules of a handler.
+    pub fn schedules_of(&self, handler: HandlerId) -> BTreeSet<Schedule> {
+        self.schedules.timetable.of(handler).cloned().collect()
+    }
+
+    /// Returns the time of the next firing of a schedule. A firing whose run has not started is due now.
+    pub(super) fn next_firing(&self, handler: HandlerId, schedule: &Schedule, now: SystemTime) -> Option<SystemTime> {
+        if self.schedules.is_fired(handler, schedule) {
+            return Some(now);
+        }
+        self.schedules.timetable.next_of(handler, schedule)
+    }
+
+    /// Starts the runs of the schedules that fire.
+    pub(super) fn start_fired(&mut self, environment: &Environment, now: SystemTime) -> Vec<Effect> {
+        let mut effects = writes(self.schedules.fire(now));
+        let handlers = self.schedules.fired.keys().copied();
+        let may_start = |handler: &HandlerId| self.hold_of_firing(*handler, environment).is_none();
+        let idle = handlers.filter(|handler| !self.retry_queue.is_running(*handler)).filter(may_start);
+        let (mut targets, mut changes) = (BTreeMap::new(), Vec::new());
+        for handler in idle.collect::<Vec<_>>() {
+            self.retry_queue.start(handler);
+            let fired = self.schedules.fired.remove(&handler).unwrap_or_default();
+            targets.insert(handler, Arc::new(fired.keys().cloned().collect()));
+            let firings: BTreeMap<_, _> =
+                fired.into_iter().filter_map(|(schedule, last)| Some((schedule, Some(last?)))).collect();
+            changes.extend((!firings.is_empty()).then_some(StateChange::Fired { handler, firings }));
+        }
+        if !targets.is_empty() {
+            effects.push(Start::scheduled(StartReason::Scheduled, Targets::Schedules(targets)).storing(changes));
+        }
+        effects
+    }
+
+    /// Returns the reason why a firing of this handler waits, if the environment or the user holds it.
+    pub(super) fn hold_of_firing(&self, handler: HandlerId, environment: &Environment) -> Option<Hold> {
+        let disabled = self.disabled.hold_of(handler, HANDLER_ITSELF);
+        let held = || holds(environment, self.capabilities(handler)?, Trigger::Scheduled, RequestedBy::Automatic);
+        disabled.or_else(held)
+    }
+}
