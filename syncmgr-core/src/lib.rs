@@ -48,6 +48,7 @@ pub mod record;
 
 pub mod environment;
 
+pub mod agenda;
 pub mod schedule;
 
 mod setting;

@@ -15,6 +15,7 @@ pub use self::change::StateChange;
 pub use self::history::{Histogram, SessionEnd, SessionOutcome, SessionRecord};
 pub use self::lease::{ManagerSlot, StoreInUse, StoreLease};
 use crate::claim::Claim;
+use crate::decision::timetable::LastFiring;
 use crate::error::SyncResult;
 use crate::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
 use crate::item::ItemState;
@@ -164,13 +165,13 @@ pub trait StateStore: Send + Sync + 'static {
         Ok(BTreeMap::new())
     }
 
-    /// Returns the schedules of a handler and its items, each with the time of its last firing.
+    /// Returns the schedules of a handler and its items, each with its last firing.
     ///
     /// The default returns nothing: every schedule begins anew after a restart.
     ///
     /// # Errors
     /// Fails if the store cannot be read.
-    fn firings(&self, handler: HandlerId) -> SyncResult<BTreeMap<Schedule, SystemTime>> {
+    fn firings(&self, handler: HandlerId) -> SyncResult<BTreeMap<Schedule, LastFiring>> {
         let _ = handler;
         Ok(BTreeMap::new())
     }

@@ -223,15 +223,16 @@ impl ManagerState {
 impl Host {
     pub(crate) fn new(ports: Ports, rules: Rules) -> Arc<Self> {
         let lease = ports.store.acquire();
+        let id = random_id(&*ports.randomness);
         let host = Arc::new(Self {
-            id: random_id(&*ports.randomness),
+            id,
             attention: Arc::new(Semaphore::new(1)), // R133
             admission: Arc::new(Admission::new(rules.max_concurrent_items, rules.capacities)),
             waits: Waits::default(),
             tracker: TaskTracker::new(),
             stop_latencies: LatencyHistogram::new(),
             session_durations: LatencyHistogram::new(),
-            scheduler: Scheduler::new(rules.resume, rules.reconnect_interval),
+            scheduler: Scheduler::new(rules.resume, rules.reconnect_interval, id.as_u64_pair().1),
             retry: rules.retry,
             guards: rules.guards,
             records: rules.records,

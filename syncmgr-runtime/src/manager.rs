@@ -1,6 +1,7 @@
 //! The manager: the entry point of an application.
 
 mod access;
+mod agenda;
 mod builder;
 mod disable;
 mod events;
@@ -27,6 +28,7 @@ use syncmgr_core::trigger::Trigger;
 use uuid::Uuid;
 
 pub use self::access::StoreAccessError;
+pub use self::agenda::AgendaChanges;
 pub use self::builder::SyncManagerBuilder;
 pub(crate) use self::handlers::call_info;
 pub use self::items::ItemStatus;

@@ -13,6 +13,7 @@ mod persistence;
 mod promised;
 mod retries;
 mod running;
+mod schedules;
 mod session;
 mod sharing;
 mod support;

@@ -14,7 +14,7 @@
 //!
 //! The methods are split into files by event: `attempts` (an item has ended), `selection` (an item or a run is about to start),
 //! `held`, `interrupted` and `answers` (other reasons to start a session), `suspects` (an item that may end its process begins),
-//! `disabled` (handlers and items that do not run), `tick` (time has passed, or the network is back).
+//! `disabled` (handlers and items that do not run), `schedules`, `tick` (time has passed, or the network is back).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -28,6 +28,7 @@ use crate::register::{Generation, RegisterFlags};
 use crate::retry::RetryState;
 use crate::store::{SessionRecord, StateChange};
 
+mod agenda;
 mod answers;
 mod attempts;
 mod disabled;
@@ -35,6 +36,7 @@ mod effect;
 mod held;
 mod interrupted;
 mod interval;
+mod schedules;
 mod selection;
 mod suspects;
 mod tick;
@@ -53,6 +55,7 @@ use self::disabled::Disabled;
 use self::held::HeldRuns;
 use self::interrupted::Interrupted;
 use self::interval::Interval;
+use self::schedules::Schedules;
 
 /// The id under which the retry state of the handler itself is stored. No item has this id.
 pub const HANDLER_ITSELF: ItemId = ItemId::from_u128(0);
@@ -86,6 +89,7 @@ pub struct RetryLedger {
     /// The items that may have ended an earlier process and have not run since. Not stored.
     suspects: BTreeSet<(HandlerId, ItemId)>,
     held: HeldRuns,
+    schedules: Schedules,
     interrupted: Interrupted,
     answers: Answers,
     disabled: Disabled,
@@ -131,6 +135,7 @@ impl RetryLedger {
             due_without_state: BTreeMap::new(),
             suspects: BTreeSet::new(),
             held: HeldRuns::default(),
+            schedules: Schedules::new(0),
             interrupted: Interrupted::new(resume),
             answers: Answers::default(),
             disabled: Disabled::default(),
@@ -218,6 +223,7 @@ impl RetryLedger {
         self.retry_queue.forget(handler);
         self.due_without_state.retain(|(of, _), _| *of != handler);
         self.held.remove(handler);
+        self.schedules.remove(handler);
         // The session that was to resume its runs may have been one of the held runs.
         self.interrupted.resume_again(handler);
     }

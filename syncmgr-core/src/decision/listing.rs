@@ -7,6 +7,7 @@ use super::choice::Preferences;
 use super::item_index::ItemIndex;
 use crate::id::{HandlerId, ItemId};
 use crate::item::{Completeness, ItemState, Items, SyncItem};
+use crate::schedule::Schedule;
 use crate::text::{Escaped, MAX_NAME, bounded};
 
 /// A checked listing: no nil id, no duplicate id, no name that is too long.
@@ -119,6 +120,20 @@ impl Listing {
             false => positions.into_iter().map(|position| self.items[position].clone()).collect(),
         };
         (items, unlisted)
+    }
+
+    /// Returns the schedules of the items. An item without one of its own has that of its handler, `own`.
+    pub fn schedules(&self, own: Option<&Schedule>) -> BTreeSet<Schedule> {
+        let mut schedules = BTreeSet::new();
+        let mut last = None;
+        for schedule in self.items.iter().filter_map(|item| item.schedule().or(own)) {
+            // Items that share a schedule are next to each other in most listings.
+            if last != Some(schedule) {
+                schedules.insert(schedule.clone());
+            }
+            last = Some(schedule);
+        }
+        schedules
     }
 
     /// Returns the items that run without a choice by the user: stored preferences win over default states.

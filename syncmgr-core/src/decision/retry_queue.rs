@@ -38,6 +38,8 @@ pub struct RetryQueue {
     starts: BTreeSet<(SystemTime, HandlerId)>,
     /// The handlers with an automatic run.
     running: BTreeSet<HandlerId>,
+    /// The number of changes.
+    version: u64,
 }
 
 /// The queue of one handler. Items that fail together have equal times, so times are counted instead of listed with their items.
@@ -96,6 +98,16 @@ impl RetryQueue {
         self.handlers.get(&handler)?.group
     }
 
+    /// Returns the times at which the next groups are due, in order, of handlers without an automatic run.
+    pub fn groups(&self) -> impl Iterator<Item = (SystemTime, HandlerId)> {
+        self.groups.iter().copied()
+    }
+
+    /// Returns the number of items of a handler that are due by `time`.
+    pub fn count_due(&self, handler: HandlerId, time: SystemTime) -> usize {
+        self.handlers.get(&handler).map_or(0, |queue| queue.times.0.range(..=time).map(|(_, count)| count).sum())
+    }
+
     /// Returns the items of a handler.
     pub fn items_of(&self, handler: HandlerId) -> impl Iterator<Item = ItemId> {
         self.handlers.get(&handler).into_iter().flat_map(|queue| queue.items.keys())
@@ -128,8 +140,14 @@ impl RetryQueue {
         taken
     }
 
+    /// Returns a number that is larger after each change.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
     /// Marks a handler as having an automatic run.
     pub fn start(&mut self, handler: HandlerId) {
+        self.version += 1;
         self.running.insert(handler);
         let group = self.next_of(handler);
         replace(&mut self.groups, handler, group, None);
@@ -137,7 +155,7 @@ impl RetryQueue {
 
     /// Marks the automatic run of a handler as over.
     pub fn finish(&mut self, handler: HandlerId) {
-        self.running.remove(&handler);
+        self.version += u64::from(self.running.remove(&handler));
         let group = self.next_of(handler);
         replace(&mut self.groups, handler, None, group);
     }
@@ -163,6 +181,7 @@ impl RetryQueue {
 
     /// Changes the queue of a handler and updates the time of its next group.
     fn change(&mut self, handler: HandlerId, change: impl FnOnce(&mut HandlerQueue)) {
+        self.version += 1;
         let queue = self.handlers.entry(handler).or_default();
         let (group, start) = (queue.group, queue.starts.last());
         change(queue);

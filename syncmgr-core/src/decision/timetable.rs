@@ -35,7 +35,7 @@ use crate::time::{from_millis, to_millis};
 /// assert_eq!(timetable.fire(due).len(), 1);
 /// # Ok::<(), syncmgr_core::schedule::ScheduleError>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Timetable {
     seed: u64,
     /// The latest time seen since the clock was set back. Milliseconds since 1970, like all times here.
@@ -148,6 +148,11 @@ impl Timetable {
     /// Returns the time of the next firing of a schedule.
     pub fn next_of(&self, handler: HandlerId, schedule: &Schedule) -> Option<SystemTime> {
         self.handlers.get(&handler)?.get(schedule)?.due().map(from_millis)
+    }
+
+    /// Returns the schedules of a handler.
+    pub fn of(&self, handler: HandlerId) -> impl Iterator<Item = &Schedule> {
+        self.handlers.get(&handler).into_iter().flat_map(BTreeMap::keys)
     }
 
     /// Returns the last firing of a schedule. `None` also for a single time that has not fired.

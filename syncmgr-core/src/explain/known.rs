@@ -8,6 +8,7 @@ use crate::id::{ErrorId, HandlerId, ItemId, SessionId};
 use crate::item::ItemState;
 use crate::record::ItemRecord;
 use crate::register::RegisterFlags;
+use crate::schedule::Schedule;
 
 /// The known state of a handler or an item: the input of [`explain`](super::explain).
 #[derive(Clone, Debug)]
@@ -37,7 +38,9 @@ pub struct Known {
     pub record: Option<ItemRecord>,
     /// The id of the log entry with an open question or remedy.
     pub question: Option<ErrorId>,
-    /// The next time of the schedule.
+    /// The schedule of the item; for a handler, of its items without one of their own.
+    pub schedule: Option<Schedule>,
+    /// The time of the next retry or firing of a schedule.
     pub due: Option<SystemTime>,
 }
 
@@ -82,6 +85,7 @@ impl Known {
             quarantined: false,
             record: None,
             question: None,
+            schedule: None,
             due: None,
         }
     }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::schedule::Schedule;
 
 /// A request with every field set.
 fn full_request() -> RunRequest {
@@ -185,20 +186,40 @@ fn null_reads_as_absent_and_hexadecimal_ignores_case() {
     assert_eq!(read, RunRequest { items: None, ..full_request() });
 }
 
+fn every(millis: u64) -> Schedule {
+    Schedule::every(Duration::from_millis(millis)).unwrap()
+}
+
+#[test]
+fn a_request_for_schedules_names_them_and_no_items() {
+    let request = RunRequest::new(HandlerId::from_u128(7)).with_schedules([every(60_000)]);
+    let written = serde_json::to_value(&request).unwrap();
+    assert_eq!(written["schedules"], json!(["every 1m"]));
+    assert_eq!(serde_json::from_value::<RunRequest>(written).unwrap(), request);
+    assert_eq!(request.with_items([ItemId::from_u128(1)]).check(), Err(RunRequestError::NoSchedules));
+    let empty = RunRequest::new(HandlerId::from_u128(7)).with_schedules([]);
+    assert_eq!(empty.check(), Err(RunRequestError::NoSchedules));
+}
+
 fn requests() -> impl Strategy<Value = RunRequest> {
     let items = proptest::option::of(proptest::collection::btree_set(1..u128::MAX, 1..20));
     let cookie = proptest::option::of(proptest::collection::vec(any::<u8>(), 0..40));
+    let schedules = proptest::option::of(proptest::collection::btree_set(1..1_000_000_000_u64, 1..4));
+    let items = (items, schedules).prop_map(|(items, schedules)| (schedules.filter(|_| items.is_none()), items));
     let optional = (items, cookie, proptest::option::of(any::<u64>()), proptest::option::of(0..=LAST_MILLI));
     let fixed = (1..u128::MAX, 1_u32..=6, 0_u32..4, 1..u32::MAX);
-    (fixed, optional).prop_map(|((handler, event, flags, attempt), (items, cookie, session, deadline))| RunRequest {
-        handler: HandlerId::from_u128(handler),
-        items: items.map(|items| Arc::new(items.into_iter().map(ItemId::from_u128).collect())),
-        trigger: Trigger::from_word(event),
-        flags: RunFlags::from_bits_retain(flags << 8),
-        cookie: cookie.map(Arc::from),
-        attempt,
-        session: session.map(SessionId),
-        deadline: deadline.map(|millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis)),
+    (fixed, optional).prop_map(|((handler, event, flags, attempt), ((schedules, items), cookie, session, deadline))| {
+        RunRequest {
+            handler: HandlerId::from_u128(handler),
+            items: items.map(|items| Arc::new(items.into_iter().map(ItemId::from_u128).collect())),
+            schedules: schedules.map(|schedules| Arc::new(schedules.into_iter().map(every).collect())),
+            trigger: Trigger::from_word(event),
+            flags: RunFlags::from_bits_retain(flags << 8),
+            cookie: cookie.map(Arc::from),
+            attempt,
+            session: session.map(SessionId),
+            deadline: deadline.map(|millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis)),
+        }
     })
 }
 

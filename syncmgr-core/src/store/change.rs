@@ -6,10 +6,9 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use crate::schedule::Schedule;
-
 use super::{Histogram, ItemName, SessionEnd, SessionRecord};
 use crate::claim::Claim;
+use crate::decision::timetable::LastFiring;
 use crate::id::{ErrorScope, HandlerId, ItemId, SessionId, Subject};
 use crate::item::ItemState;
 use crate::log::{LogEntry, Question};
@@ -17,6 +16,7 @@ use crate::plan::Side;
 use crate::record::{Checkpoint, Fence, ItemEnd};
 use crate::register::{RegisterFlags, Registration};
 use crate::retry::RetryState;
+use crate::schedule::Schedule;
 
 /// A change of the stored state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,8 +67,8 @@ pub enum StateChange {
     Fired {
         /// The handler.
         handler: HandlerId,
-        /// The schedules, each with the time of its last firing; `None` removes it.
-        firings: BTreeMap<Schedule, Option<SystemTime>>,
+        /// The schedules, each with its last firing; `None` removes it.
+        firings: BTreeMap<Schedule, Option<LastFiring>>,
     },
     /// Stores the start of a session. Its number is the highest so far.
     SessionBegan(SessionRecord),

@@ -17,6 +17,7 @@ use syncmgr_core::item::{Completeness, ItemState, SyncItem};
 use syncmgr_core::log::{Action, LogEntry, LogLevel};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::register::RegisterFlags;
+use syncmgr_core::schedule::Schedule;
 use syncmgr_core::store::{ItemName, LogRecord};
 
 use super::SyncManager;
@@ -40,6 +41,7 @@ pub(super) struct Facts {
     pub(super) runs: Vec<Arc<Run>>,
     registered: Option<RegisterFlags>,
     held: Vec<Held>,
+    schedule: Option<Schedule>,
     claims: Vec<Claim>,
     environment: Environment,
     log: BTreeMap<ItemId, LastEntries>,
@@ -81,6 +83,7 @@ impl Facts {
             runs,
             registered: registration.map(|registration| registration.flags),
             held,
+            schedule: info.as_ref().and_then(|info| info.schedule().cloned()),
             claims: info.map(|info| info.claims().to_vec()).unwrap_or_default(),
             environment: host.ports.environment.now(),
             handler,
@@ -162,7 +165,14 @@ impl ItemFacts {
         known.current = self.current(item, known.chosen);
         known.quarantined = self.quarantined.contains(&item);
         known.record = record;
+        known.schedule = self.schedule_of(item);
         self.of_handler.explain(known, item, listed.map_or(&[], |item| item.claims()))
+    }
+
+    /// Returns the item's schedule, or that of its handler.
+    fn schedule_of(&self, item: ItemId) -> Option<Schedule> {
+        let own = self.listed.get(&item).and_then(SyncItem::schedule);
+        own.or(self.of_handler.schedule.as_ref()).cloned()
     }
 
     /// Returns the stored choice for an item, or its default; `None` if neither is known.
@@ -182,7 +192,9 @@ impl ItemFacts {
             }
         }
         let is_unfinished = |(run, ended): &&(InterruptedRun, BTreeSet<ItemId>)| {
-            let chosen = chosen != Some(ItemState::Unchecked);
+            let schedule = self.schedule_of(item);
+            let has_fired = run.schedules.as_ref().is_none_or(|fired| schedule.is_some_and(|own| fired.contains(&own)));
+            let chosen = has_fired && chosen != Some(ItemState::Unchecked);
             run.items.as_ref().map_or(chosen, |items| items.contains(&item)) && !ended.contains(&item)
         };
         self.interrupted.iter().rev().find(is_unfinished).map(|(run, _)| Current::Interrupted(run.session))

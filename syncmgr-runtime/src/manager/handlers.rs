@@ -78,6 +78,8 @@ impl SyncManager {
         let stored_flags = stored_flags.map_err(unreadable)?;
         let retry_states = self.host().ports.store.retry_states(id).map_err(unreadable)?;
         let disabled = self.host().ports.store.disabled(id).map_err(unreadable)?;
+        let firings = self.host().ports.store.firings(id).map_err(unreadable)?;
+        let schedule = info.schedule().cloned();
         let now = self.host().now().wall;
         let written = {
             let mut state = self.host().manager_state();
@@ -97,8 +99,13 @@ impl SyncManager {
             let effects = {
                 let mut ledger = self.host().ledger();
                 ledger.load_disabled(id, if is_known { disabled } else { BTreeMap::new() });
-                let effects = ledger.register(id, generation, capabilities, retry_states, now);
-                effects.into_iter().chain(ledger.set_events(id, events)).collect()
+                let mut effects = ledger.register(id, generation, capabilities, retry_states, now);
+                effects.extend(ledger.set_events(id, events));
+                let firings = if is_known { firings } else { BTreeMap::new() };
+                // The items are not listed yet: their schedules are those that the store knows.
+                let schedules = firings.keys().cloned().chain(schedule);
+                effects.extend(ledger.set_schedules(id, generation, schedules, &firings, now));
+                effects
             };
             let mut changes = vec![StateChange::Registered { handler: id, registration }];
             changes.extend(self.host().perform(effects, &NoLog));

@@ -36,7 +36,6 @@ impl Contents {
                 forgotten.insert((*handler, Some(*item)));
                 None
             }
-            StateChange::Fired { handler, firings } => set_or_remove(&mut self.stored(handler).firings, firings),
             StateChange::Committed { handler, item, fence, .. }
                 if !forgotten.contains(&(*handler, None)) && !forgotten.contains(&(*handler, Some(*item))) =>
             {
@@ -81,6 +80,7 @@ impl Contents {
             StateChange::Disabled { handler, subject, reason } => {
                 set_or_remove(&mut self.stored(handler).disabled, [(subject, reason)]);
             }
+            StateChange::Fired { handler, firings } => set_or_remove(&mut self.stored(handler).firings, firings),
             StateChange::Committed { handler, item, fence, checkpoint, sides, consumed } => {
                 self.sessions.count(fence.session);
                 self.stored(handler).commit(item, fence, checkpoint, sides, &consumed);

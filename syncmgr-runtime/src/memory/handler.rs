@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use syncmgr_core::decision::timetable::LastFiring;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::id::{ErrorScope, ItemId, SessionId, Subject};
 use syncmgr_core::item::ItemState;
@@ -25,7 +26,7 @@ pub(crate) struct Stored {
     /// The reasons for which the handler or its items are disabled.
     pub(crate) disabled: BTreeMap<Subject, Arc<str>>,
     /// The last firing of each schedule.
-    pub(crate) firings: BTreeMap<Schedule, SystemTime>,
+    pub(crate) firings: BTreeMap<Schedule, LastFiring>,
     pub(crate) items: BTreeMap<ItemId, ItemRecord>,
     /// The latest session when the attempt began in which each item last ended.
     pub(crate) ended: BTreeMap<ItemId, SessionId>,

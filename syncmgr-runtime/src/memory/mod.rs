@@ -16,6 +16,7 @@ use std::time::SystemTime;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr_core::claim::Claim;
+use syncmgr_core::decision::timetable::LastFiring;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
 use syncmgr_core::item::ItemState;
@@ -165,7 +166,7 @@ impl StateStore for MemoryStore {
         Ok(self.of(handler, |stored| stored.names.clone()))
     }
 
-    fn firings(&self, handler: HandlerId) -> SyncResult<BTreeMap<Schedule, SystemTime>> {
+    fn firings(&self, handler: HandlerId) -> SyncResult<BTreeMap<Schedule, LastFiring>> {
         Ok(self.of(handler, |stored| stored.firings.clone()))
     }
 

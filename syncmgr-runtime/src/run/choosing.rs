@@ -9,8 +9,9 @@ use syncmgr_core::decision::listing::Listing;
 use syncmgr_core::decision::protocol::{Event, ItemSet, Step};
 use syncmgr_core::error::one_line;
 use syncmgr_core::id::ItemId;
-use syncmgr_core::item::SyncItem;
+use syncmgr_core::item::{Completeness, SyncItem};
 use syncmgr_core::log::{LogEntry, LogLevel};
+use syncmgr_core::schedule::Schedule;
 use syncmgr_core::store::StateChange;
 
 use super::Run;
@@ -25,7 +26,11 @@ impl Run {
         let items = match &self.scope.terms.choosing {
             // A run that only explains an entry does not choose.
             Choosing::Explain => Arc::default(),
-            Choosing::Unattended => self.preferred(&listing).await,
+            Choosing::Unattended => self.preferred(&listing, None).await,
+            Choosing::Scheduled(fired) => {
+                let fired = fired.get(&self.id.handler).cloned().unwrap_or_default();
+                self.preferred(&listing, Some(&fired)).await
+            }
             Choosing::Requested(given) => {
                 let mut requested = given.get(&self.id.handler).cloned().unwrap_or_default();
                 let more = self.take_along();
@@ -55,16 +60,31 @@ impl Run {
     }
 
     /// Returns the preferred items and the items that interrupted runs left unfinished. In a session that was started
-    /// to resume those runs, returns only the unfinished items.
-    async fn preferred(&self, listing: &Listing) -> Arc<[SyncItem]> {
+    /// to resume those runs, returns only the unfinished items. Of the preferred items, `fired` limits them to those with
+    /// one of these schedules; the run then takes along the items of its handler that are due.
+    async fn preferred(&self, listing: &Listing, fired: Option<&BTreeSet<Schedule>>) -> Arc<[SyncItem]> {
         let preferred = listing.select_preferred(self.id.handler, &self.lock().preferences);
+        let Some(fired) = fired else { return self.with_unfinished(listing, preferred).await };
+        let due = self.take_along();
+        let scheduled = |item: &SyncItem| self.has_schedule(item, fired) || due.contains(&item.id());
+        let scheduled = select(&preferred, scheduled);
+        self.with_unfinished(listing, scheduled).await
+    }
+
+    /// Returns `true` if the item has one of these schedules, or its handler has and the item has none.
+    fn has_schedule(&self, item: &SyncItem, schedules: &BTreeSet<Schedule>) -> bool {
+        item.schedule().or(self.info.schedule()).is_some_and(|schedule| schedules.contains(schedule))
+    }
+
+    async fn with_unfinished(&self, listing: &Listing, preferred: Arc<[SyncItem]>) -> Arc<[SyncItem]> {
         let interrupted = self.host().ledger().interrupted(self.id.handler);
         let resumes = self.scope.terms.reason == StartReason::Resumed;
         if interrupted.is_empty() {
             return if resumes { Arc::default() } else { preferred };
         }
         let sessions = interrupted.iter().map(|unfinished| unfinished.session).collect();
-        let unfinished = self.unfinished(&preferred, interrupted).await;
+        let all = listing.select_preferred(self.id.handler, &self.lock().preferences);
+        let unfinished = self.unfinished(&all, interrupted).await;
         {
             let mut state = self.lock();
             (state.resumed, state.unfinished) = (sessions, unfinished.clone());
@@ -80,8 +100,11 @@ impl Run {
         interrupted: Vec<InterruptedRun>,
     ) -> BTreeSet<ItemId> {
         let mut unfinished = BTreeSet::new();
-        for InterruptedRun { session, items, .. } in interrupted {
-            let requested = items.unwrap_or_else(|| Arc::new(preferred.iter().map(SyncItem::id).collect()));
+        for InterruptedRun { session, items, schedules, .. } in interrupted {
+            let was_requested =
+                |item: &&SyncItem| schedules.as_ref().is_none_or(|schedules| self.has_schedule(item, schedules));
+            let all = || preferred.iter().filter(was_requested).map(SyncItem::id).collect();
+            let requested = items.unwrap_or_else(|| Arc::new(all()));
             let handler = self.id.handler;
             let ended = self.host().read_many(move |store| store.ended_since(handler, session)).await;
             let ended = ended.unwrap_or_else(|error| {
@@ -151,8 +174,33 @@ impl Run {
         self.lock().preferences = preferences;
     }
 
+    /// Sets the schedules of the handler and its items. An incomplete listing removes none.
+    pub(super) fn set_schedules(&self, listing: &Listing) {
+        let mut schedules = listing.schedules(self.info.schedule());
+        // Kept also while no item has it, so that its last firing is.
+        schedules.extend(self.info.schedule().cloned());
+        let effects = self.decide(|ledger, now| {
+            let known = ledger.schedules_of(self.id.handler);
+            if listing.completeness() == Completeness::MissingItems {
+                schedules.extend(known.iter().cloned());
+            }
+            let none = BTreeMap::new();
+            let changes = schedules != known;
+            changes.then(|| ledger.set_schedules(self.id.handler, self.generation, schedules, &none, now))
+        });
+        self.apply(effects.unwrap_or_default());
+    }
+
     /// Stores a change, unless the handler was forgotten meanwhile.
     pub(crate) fn store(&self, change: StateChange) {
         self.store_all(vec![change]);
+    }
+}
+
+/// Returns the items for which `wanted` returns `true`.
+fn select(items: &Arc<[SyncItem]>, wanted: impl Fn(&SyncItem) -> bool) -> Arc<[SyncItem]> {
+    match items.iter().all(&wanted) {
+        true => items.clone(),
+        false => items.iter().filter(|item| wanted(item)).cloned().collect(),
     }
 }

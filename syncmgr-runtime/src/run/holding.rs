@@ -39,8 +39,12 @@ impl Run {
     /// Returns the request that repeats this run.
     fn request(&self) -> RunRequest {
         let mut request = RunRequest::new(self.id.handler).with_trigger(self.run_info.trigger);
-        if let Choosing::Requested(given) = &self.scope.terms.choosing {
-            request.items = Some(given.get(&self.id.handler).cloned().unwrap_or_default());
+        match &self.scope.terms.choosing {
+            Choosing::Requested(given) => {
+                request.items = Some(given.get(&self.id.handler).cloned().unwrap_or_default());
+            }
+            Choosing::Scheduled(fired) => request.schedules = fired.get(&self.id.handler).cloned(),
+            _ => {}
         }
         request
     }

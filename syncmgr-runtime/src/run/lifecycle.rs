@@ -161,6 +161,7 @@ impl Run {
         let (listing, recorded) = self.update_absence(listing).await;
         self.settle_unlisted(&listing);
         self.load_preferences(&listing).await;
+        self.set_schedules(&listing);
         self.remember(&listing, recorded).await;
         listing
     }

@@ -18,11 +18,13 @@ impl Launcher for Owner {
         let handlers = start.targets.handlers();
         let is_automatic = Start::is_automatic(start.reason, start.requested_by);
         let request = SessionRequest::new(self, start.trigger).scheduled(start.reason, start.requested_by);
+        let request = request.storing(start.changes);
         let request = match start.targets {
             Targets::Handlers(handlers) => request.handlers(handlers),
             Targets::Items(items) => {
                 items.into_iter().fold(request, |request, (handler, items)| request.shared_items(handler, items))
             }
+            Targets::Schedules(schedules) => request.schedules(schedules),
         };
         let session = request.start();
         if let Err(error) = &session {

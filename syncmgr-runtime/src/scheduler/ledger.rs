@@ -2,55 +2,77 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::MutexGuard;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use syncmgr_core::decision::ledger::RetryLedger;
 use syncmgr_core::sync::Mutex;
 
-/// A ledger, and the answer to a question about it that each item with claims asks.
+use crate::changes::Changes;
+
+/// A ledger, the answer to a question about it that each item with claims asks, and the changes of the agenda.
 pub(super) struct SharedLedger {
     ledger: Mutex<RetryLedger>,
     has_resources: AtomicBool,
+    /// The version of the agenda of which the observers know.
+    version: AtomicU64,
+    agenda: Changes,
 }
 
 impl SharedLedger {
     pub(super) fn new(ledger: RetryLedger) -> Self {
-        Self { has_resources: AtomicBool::new(ledger.has_resources()), ledger: Mutex::new(ledger) }
+        Self {
+            has_resources: AtomicBool::new(ledger.has_resources()),
+            version: AtomicU64::new(ledger.agenda_version()),
+            ledger: Mutex::new(ledger),
+            agenda: Changes::default(),
+        }
     }
 
     pub(super) fn lock(&self) -> LockedLedger<'_> {
-        LockedLedger { ledger: self.ledger.lock(), has_resources: &self.has_resources }
+        LockedLedger { ledger: Some(self.ledger.lock()), shared: self }
     }
 
     /// Returns `true` if there was a retry state of a resource when the lock was last released.
     pub(super) fn has_resources(&self) -> bool {
         self.has_resources.load(Ordering::Acquire)
     }
+
+    pub(super) fn agenda_changes(&self) -> Changes {
+        self.agenda.clone()
+    }
 }
 
 /// The ledger, until it is dropped.
 pub(crate) struct LockedLedger<'a> {
-    ledger: MutexGuard<'a, RetryLedger>,
-    has_resources: &'a AtomicBool,
+    /// `None` while it is dropped.
+    ledger: Option<MutexGuard<'a, RetryLedger>>,
+    shared: &'a SharedLedger,
 }
 
 impl Deref for LockedLedger<'_> {
     type Target = RetryLedger;
 
     fn deref(&self) -> &RetryLedger {
-        &self.ledger
+        self.ledger.as_deref().expect("it is locked until it is dropped")
     }
 }
 
 impl DerefMut for LockedLedger<'_> {
     fn deref_mut(&mut self) -> &mut RetryLedger {
-        &mut self.ledger
+        self.ledger.as_deref_mut().expect("it is locked until it is dropped")
     }
 }
 
 impl Drop for LockedLedger<'_> {
     fn drop(&mut self) {
-        self.has_resources.store(self.ledger.has_resources(), Ordering::Release);
+        let version = self.agenda_version();
+        self.shared.has_resources.store(self.has_resources(), Ordering::Release);
+        let known = self.shared.version.swap(version, Ordering::Relaxed);
+        drop(self.ledger.take());
+        // Outside the lock, because it wakes foreign wakers.
+        if known != version {
+            self.shared.agenda.notify();
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 
 use self::ledger::{LockedLedger, SharedLedger};
 use self::task::SchedulerTask;
+use crate::changes::Changes;
 use crate::host::Host;
 
 /// The retry ledger of a manager and the task that waits for its deadlines.
@@ -58,9 +59,15 @@ impl RunLog for NoLog {
 }
 
 impl Scheduler {
-    pub(crate) fn new(resume: Resume, reconnect_interval: Duration) -> Self {
-        let ledger = RetryLedger::new(resume).with_reconnect_interval(reconnect_interval);
+    /// `seed` determines the jitter of schedules.
+    pub(crate) fn new(resume: Resume, reconnect_interval: Duration, seed: u64) -> Self {
+        let ledger = RetryLedger::new(resume).with_reconnect_interval(reconnect_interval).with_seed(seed);
         Self { ledger: SharedLedger::new(ledger), wake: Notify::new(), task: Mutex::default() }
+    }
+
+    /// Returns the changes of the agenda.
+    fn agenda_changes(&self) -> Changes {
+        self.ledger.agenda_changes()
     }
 
     /// Returns `true` if a claim may be held back, because it has a retry state.
@@ -73,6 +80,10 @@ impl Host {
     /// Locks the retry ledger. [Perform](Self::perform) its decisions after the lock is released.
     pub(crate) fn ledger(&self) -> LockedLedger<'_> {
         self.scheduler.ledger.lock()
+    }
+
+    pub(crate) fn agenda_changes(&self) -> Changes {
+        self.scheduler.agenda_changes()
     }
 
     /// Passes an event to the ledger, with the current time.

@@ -94,8 +94,19 @@ impl Task {
 
     /// Resolves once something may be due.
     async fn deadline(&mut self) {
-        let (deadline, now) = self.host.decide(|ledger, now| (ledger.next_deadline(), ledger.time(now)));
-        let Some(deadline) = deadline else { return pending().await };
+        let (deadline, firing, clock, now) =
+            self.host.decide(|ledger, now| (ledger.next_deadline(), ledger.next_firing(), now, ledger.time(now)));
+        let wait = |until: SystemTime| later(Instant::now(), until.duration_since(clock).unwrap_or_default());
+        let firing = firing.map(wait);
+        let deadline = deadline.map(|deadline| self.wait_for(deadline, now));
+        match deadline.into_iter().chain(firing).min() {
+            Some(at) => sleep_until(at.min(Instant::now() + CLOCK_CHECK)).await,
+            None => pending().await,
+        }
+    }
+
+    /// Returns the instant at which a deadline of the ledger is reached.
+    fn wait_for(&mut self, deadline: SystemTime, now: SystemTime) -> Instant {
         let by_clock = later(Instant::now(), deadline.duration_since(now).unwrap_or_default());
         // A clock that was set forward makes the wait shorter; one that was set back does not make it longer.
         let at = match self.deadline {
@@ -103,6 +114,6 @@ impl Task {
             _ => by_clock,
         };
         self.deadline = Some((deadline, at));
-        sleep_until(at.min(Instant::now() + CLOCK_CHECK)).await;
+        at
     }
 }

@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 
 use super::Session;
 use super::lifecycle::SessionShared;
-use super::scope::{Choosing, RequestedItems, SessionTerms};
+use super::scope::{Choosing, FiredSchedules, RequestedItems, SessionTerms};
 use crate::host::{Host, Records, Registered};
 use crate::nesting::Call;
 use crate::owner::Owner;
@@ -51,6 +51,7 @@ pub struct SessionRequest {
     cookie: Option<Arc<[u8]>>,
     handlers: Option<BTreeSet<HandlerId>>,
     items: RequestedItems,
+    schedules: FiredSchedules,
     choosing: Choosing,
     priority: Option<Priority>,
     deadline: Option<SystemTime>,
@@ -69,6 +70,7 @@ impl SessionRequest {
             cookie: None,
             handlers: None,
             items: BTreeMap::new(),
+            schedules: BTreeMap::new(),
             choosing: Choosing::ByChooser,
             priority: None,
             deadline: None,
@@ -106,6 +108,12 @@ impl SessionRequest {
     /// Sets the items of a handler that has none yet.
     pub(crate) fn shared_items(mut self, handler: HandlerId, items: Arc<BTreeSet<ItemId>>) -> Self {
         self.items.insert(handler, items);
+        self
+    }
+
+    /// Sets the handlers, and the schedules of theirs that have fired.
+    pub(crate) fn schedules(mut self, schedules: FiredSchedules) -> Self {
+        self.schedules = schedules;
         self
     }
 
@@ -164,11 +172,12 @@ impl SessionRequest {
 
     /// Creates a request from its description.
     pub(crate) fn of(manager: Arc<Owner>, described: RunRequest) -> Self {
-        let RunRequest { handler, items, trigger, flags, cookie, deadline, .. } = described;
+        let RunRequest { handler, items, schedules, trigger, flags, cookie, deadline, .. } = described;
         let request = Self { flags, cookie, deadline, ..Self::new(manager, trigger) };
-        match items {
-            Some(items) => request.shared_items(handler, items),
-            None => request.handlers([handler]),
+        match (items, schedules) {
+            (Some(items), _) => request.shared_items(handler, items),
+            (None, Some(schedules)) => request.schedules(BTreeMap::from([(handler, schedules)])),
+            (None, None) => request.handlers([handler]),
         }
     }
 
@@ -193,6 +202,7 @@ impl SessionRequest {
         let describe = |Registered { info, .. }: Registered| {
             let mut described = RunRequest::new(info.id()).with_trigger(self.trigger).with_flags(self.flags);
             described.items = self.items.get(&info.id()).cloned();
+            described.schedules = self.schedules.get(&info.id()).cloned();
             (described.cookie, described.deadline) = (self.cookie.clone(), self.deadline);
             described
         };
@@ -321,6 +331,9 @@ impl SessionRequest {
         if !self.items.is_empty() {
             return Choosing::Requested(self.items.clone());
         }
+        if !self.schedules.is_empty() {
+            return Choosing::Scheduled(self.schedules.clone());
+        }
         let may_choose = self.flags.contains(RunFlags::MAY_BOTHER_USER) && self.host().ports.chooser.is_some();
         match self.choosing {
             Choosing::ByChooser if !may_choose => Choosing::Unattended,
@@ -332,11 +345,12 @@ impl SessionRequest {
         let state = self.host().manager_state();
         let wanted = match &self.handlers {
             Some(handlers) => handlers.clone(),
-            None if !self.items.is_empty() => BTreeSet::new(),
+            None if !self.items.is_empty() || !self.schedules.is_empty() => BTreeSet::new(),
             None => state.registry.created_by(self.trigger).into_iter().collect(),
         };
         let find = |handler| state.handlers.get(&handler).cloned().ok_or(RequestError::NotRegistered { handler });
-        wanted.union(&self.items.keys().copied().collect()).copied().map(find).collect()
+        let named = self.items.keys().chain(self.schedules.keys()).copied().collect();
+        wanted.union(&named).copied().map(find).collect()
     }
 }
 

@@ -11,6 +11,7 @@ use syncmgr_core::decision::ledger::StartReason;
 use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::schedule::Schedule;
 use syncmgr_core::sync::Mutex;
 use syncmgr_core::trigger::Trigger;
 
@@ -40,6 +41,9 @@ pub(crate) struct SessionTerms {
 /// The requested items of each handler.
 pub(crate) type RequestedItems = BTreeMap<HandlerId, Arc<BTreeSet<ItemId>>>;
 
+/// The schedules of each handler that have fired.
+pub(crate) type FiredSchedules = BTreeMap<HandlerId, Arc<BTreeSet<Schedule>>>;
+
 /// The way items are chosen.
 #[derive(Clone, Debug)]
 pub(crate) enum Choosing {
@@ -49,6 +53,8 @@ pub(crate) enum Choosing {
     Unattended,
     /// The requested items.
     Requested(RequestedItems),
+    /// By preference, among the items with these schedules.
+    Scheduled(FiredSchedules),
     /// No items: the session explains a log entry of an earlier session.
     Explain,
 }

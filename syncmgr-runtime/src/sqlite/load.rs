@@ -52,7 +52,8 @@ const RECORDS: &str = "SELECT item, session, attempt, outcome, last_attempt, las
 const NAME: &str =
     "SELECT item, name, checked FROM names WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2";
 const NAMES: &str = "SELECT item, name, checked FROM names WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
-const FIRINGS: &str = "SELECT schedule, fired FROM firings WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
+const FIRINGS: &str =
+    "SELECT schedule, fired, started FROM firings WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const DISABLED: &str = "SELECT item, reason FROM disabled WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const ENDED_SINCE: &str = "SELECT item, session, attempt, ended FROM items
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND ended >= ?2";

@@ -8,6 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use rusqlite::Connection;
 use syncmgr_core::claim::Claim;
+use syncmgr_core::decision::timetable::LastFiring;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
 use syncmgr_core::item::ItemState;
@@ -99,7 +100,7 @@ impl StateStore for SqliteStore {
         self.view(Size::List, Scope::Handler(handler), load::names(handler))?.names(handler)
     }
 
-    fn firings(&self, handler: HandlerId) -> SyncResult<BTreeMap<Schedule, SystemTime>> {
+    fn firings(&self, handler: HandlerId) -> SyncResult<BTreeMap<Schedule, LastFiring>> {
         self.view(Size::Lookup, Scope::Handler(handler), load::firings(handler))?.firings(handler)
     }
 

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
+use syncmgr_core::decision::timetable::LastFiring;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
 use syncmgr_core::item::ItemState;
@@ -46,10 +47,11 @@ pub(super) fn subject(row: &Row<'_>) -> Result<Subject> {
     Ok(if item.is_nil() { Subject::Handler } else { Subject::Item(item) })
 }
 
-/// `schedule, fired`. Returns `None` for a schedule that this program cannot read.
-pub(super) fn firing(row: &Row<'_>) -> Result<Option<(Schedule, SystemTime)>> {
+/// `schedule, fired, started`. Returns `None` for a schedule that this program cannot read.
+pub(super) fn firing(row: &Row<'_>) -> Result<Option<(Schedule, LastFiring)>> {
     let (schedule, fired) = (row.get::<_, String>(0)?, row.get::<_, Time>(1)?);
-    Ok(schedule.parse().ok().map(|schedule| (schedule, fired.0)))
+    let last = LastFiring { time: fired.0, started: time(row, 2)? };
+    Ok(schedule.parse().ok().map(|schedule| (schedule, last)))
 }
 
 /// `session, attempt, outcome, last_attempt, last_success, setback, failures, total, since, until, checkpoint,

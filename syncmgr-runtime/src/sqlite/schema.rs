@@ -22,7 +22,7 @@ const TABLES: [&str; 12] = [
     "SELECT handler, item, checked FROM choices",
     "SELECT handler, item, name, checked FROM names",
     "SELECT handler, item, reason FROM disabled",
-    "SELECT handler, schedule, fired FROM firings",
+    "SELECT handler, schedule, fired, started FROM firings",
     "SELECT handler, item, key, question, choice FROM answers",
     "SELECT entry, handler, manager, session, time, level, text, item, error, action FROM log",
     "SELECT name, setback, failures, total, since, until FROM resources",

@@ -81,8 +81,13 @@ impl Start {
 
     /// Creates the effect that starts a scheduled session.
     pub(super) fn scheduled(reason: StartReason, targets: Targets) -> Effect {
+        Self::scheduled_with(reason, targets, Vec::new())
+    }
+
+    /// Creates the effect that starts a scheduled session and stores these changes with its start.
+    pub(super) fn scheduled_with(reason: StartReason, targets: Targets, changes: Vec<StateChange>) -> Effect {
         let (trigger, requested_by) = (Trigger::Scheduled, RequestedBy::Automatic);
-        Effect::Start(Self { reason, trigger, requested_by, targets, changes: Vec::new() })
+        Effect::Start(Self { reason, trigger, requested_by, targets, changes })
     }
 }
 

@@ -40,14 +40,18 @@ enum Scope {
 /// The held runs of each handler: one for the preferred items, and one for given items, which may be others. Each starts once the
 /// environment allows it. The preferred items are first, so that given items among them do not run twice.
 #[derive(Clone, Debug, Default)]
-pub(super) struct HeldRuns(BTreeMap<(HandlerId, Scope), HeldRun>);
+pub(super) struct HeldRuns {
+    runs: BTreeMap<(HandlerId, Scope), HeldRun>,
+    /// The number of changes.
+    version: u64,
+}
 
 impl HeldRuns {
     /// Adds a held run. A run of the same handler with the same scope that already waits is merged into it.
     pub(super) fn add(&mut self, mut run: HeldRun) {
         let scope = if run.request.items.is_some() { Scope::Given } else { Scope::Preferred };
         let key = (run.request.handler, scope);
-        if let Some(earlier) = self.0.remove(&key) {
+        if let Some(earlier) = self.remove_one(&key) {
             run.requested_by = run.requested_by.max(earlier.requested_by);
             // A run with the reason `Resumed` runs only interrupted items, which would leave out other items of the merged request.
             run.reason = if earlier.reason == run.reason { run.reason } else { StartReason::Requested };
@@ -59,7 +63,19 @@ impl HeldRuns {
             let earlier = earlier.request.items.unwrap_or_default();
             run.request.items.iter_mut().for_each(|items| Arc::make_mut(items).extend(&*earlier));
         }
-        self.0.insert(key, run);
+        self.runs.insert(key, run);
+        self.version += 1;
+    }
+
+    fn remove_one(&mut self, key: &(HandlerId, Scope)) -> Option<HeldRun> {
+        let removed = self.runs.remove(key)?;
+        self.version += 1;
+        Some(removed)
+    }
+
+    /// Returns a number that is larger after each change.
+    pub(super) fn version(&self) -> u64 {
+        self.version
     }
 
     /// Removes from the held runs everything that this request covers. A request for the preferred items does not name them, so
@@ -73,14 +89,15 @@ impl HeldRuns {
 
     fn begins_preferred(&mut self, request: &RunRequest) {
         let key = (request.handler, Scope::Preferred);
-        let held = self.0.get_mut(&key).and_then(|held| held.request.schedules.as_mut());
+        let held = self.runs.get_mut(&key).and_then(|held| held.request.schedules.as_mut());
         match (&request.schedules, held) {
-            (None, _) => drop(self.0.remove(&key)),
+            (None, _) => drop(self.remove_one(&key)),
             (Some(_), None) => {}
             (Some(begins), Some(held)) => {
                 Arc::make_mut(held).retain(|schedule| !begins.contains(schedule));
+                self.version += 1;
                 if held.is_empty() {
-                    self.0.remove(&key);
+                    self.remove_one(&key);
                 }
             }
         }
@@ -89,35 +106,43 @@ impl HeldRuns {
     /// Removes items that run now from the held run for given items.
     pub(super) fn runs(&mut self, handler: HandlerId, running: impl IntoIterator<Item = ItemId>) {
         let key = (handler, Scope::Given);
-        let held = self.0.get_mut(&key).and_then(|held| held.request.items.as_mut());
+        let held = self.runs.get_mut(&key).and_then(|held| held.request.items.as_mut());
         let Some(held) = held else { return };
         let running: BTreeSet<_> = running.into_iter().collect();
         if !held.is_disjoint(&running) {
             Arc::make_mut(held).retain(|item| !running.contains(item));
+            self.version += 1;
         }
         if held.is_empty() {
-            self.0.remove(&key);
+            self.remove_one(&key);
         }
     }
 
     pub(super) fn remove(&mut self, handler: HandlerId) {
-        self.0.retain(|(of, _), _| *of != handler);
+        let count = self.runs.len();
+        self.runs.retain(|(of, _), _| *of != handler);
+        self.version += u64::from(self.runs.len() < count);
     }
 
     /// Returns the reason why the handler's next run waits, if one does.
     pub(super) fn hold_of(&self, handler: HandlerId) -> Option<&Hold> {
-        let mut of_handler = self.0.range((handler, Scope::Preferred)..=(handler, Scope::Given));
+        let mut of_handler = self.runs.range((handler, Scope::Preferred)..=(handler, Scope::Given));
         of_handler.next().map(|(_, held)| &held.hold)
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &HeldRun> {
+        self.runs.values()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.runs.is_empty()
     }
 
     /// Removes and returns the runs that may start.
     pub(super) fn take_lifted(&mut self, mut is_lifted: impl FnMut(&HeldRun) -> bool) -> Vec<HeldRun> {
-        let (lifted, held) = std::mem::take(&mut self.0).into_iter().partition(|(_, held)| is_lifted(held));
-        self.0 = held;
+        let (lifted, held) = std::mem::take(&mut self.runs).into_iter().partition(|(_, held)| is_lifted(held));
+        self.runs = held;
+        self.version += u64::from(!lifted.is_empty());
         BTreeMap::into_values(lifted).collect()
     }
 }

@@ -68,13 +68,16 @@ impl Interrupted {
 
     /// Returns the handlers whose interrupted runs the scheduler has to start. Returns each handler once.
     pub(super) fn take_to_resume(&mut self, is_registered: impl Fn(HandlerId) -> bool) -> BTreeSet<HandlerId> {
-        if !self.is_to_resume() {
-            return BTreeSet::new();
-        }
-        let of = self.sessions.iter().flat_map(|session| session.left.keys().copied());
-        let due: BTreeSet<_> = of.filter(|of| is_registered(*of) && !self.resumed.contains(of)).collect();
+        let mut due = self.to_resume();
+        due.retain(|of| is_registered(*of));
         self.resumed.extend(&due);
         due
+    }
+
+    /// Returns the handlers whose interrupted runs the scheduler has to start.
+    pub(super) fn to_resume(&self) -> BTreeSet<HandlerId> {
+        let of = self.sessions.iter().filter(|_| self.is_to_resume()).flat_map(|session| session.left.keys().copied());
+        of.filter(|of| !self.resumed.contains(of)).collect()
     }
 
     /// Returns the interrupted runs that were not resumed.

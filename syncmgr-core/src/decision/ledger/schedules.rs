@@ -10,6 +10,7 @@ use crate::decision::hold::Hold;
 use crate::decision::retry::RequestedBy;
 use crate::decision::timetable::{FiringKind, FiringRecord, LastFiring, Timetable};
 use crate::environment::Environment;
+use crate::explain::Known;
 use crate::id::HandlerId;
 use crate::register::Generation;
 use crate::schedule::Schedule;
@@ -23,21 +24,24 @@ pub(super) struct Schedules {
     /// A firing waits while its handler has an automatic run, and while the environment or the user holds it. It is stored
     /// together with the start of its run, so that it is repeated if the process ends before.
     fired: BTreeMap<HandlerId, BTreeMap<Schedule, Option<LastFiring>>>,
+    /// The number of changes.
+    version: u64,
 }
 
 impl Schedules {
     /// `seed` determines the jitter.
     pub(super) const fn new(seed: u64) -> Self {
-        Self { timetable: Timetable::new(seed), fired: BTreeMap::new() }
-    }
-
-    pub(super) fn has_fired(&self) -> bool {
-        !self.fired.is_empty()
+        Self { timetable: Timetable::new(seed), fired: BTreeMap::new(), version: 0 }
     }
 
     /// Returns the schedules of a handler that have fired and whose run has not started.
     pub(super) fn fired(&self) -> impl Iterator<Item = (HandlerId, &Schedule)> {
         self.fired.iter().flat_map(|(handler, schedules)| schedules.keys().map(|schedule| (*handler, schedule)))
+    }
+
+    /// Returns a number that is larger after each change.
+    pub(super) fn version(&self) -> u64 {
+        self.version
     }
 
     pub(super) fn is_fired(&self, handler: HandlerId, schedule: &Schedule) -> bool {
@@ -47,11 +51,13 @@ impl Schedules {
     pub(super) fn remove(&mut self, handler: HandlerId) {
         self.timetable.remove(handler);
         self.fired.remove(&handler);
+        self.version += 1;
     }
 
     /// Collects the firings that are due. Returns the changes to store at once.
     fn fire(&mut self, now: SystemTime) -> Vec<StateChange> {
         for firing in self.timetable.fire(now) {
+            self.version += 1;
             if firing.kind != FiringKind::Skipped {
                 self.fired.entry(firing.handler).or_default().insert(firing.schedule, None);
             }
@@ -100,8 +106,8 @@ impl RetryLedger {
                 self.schedules.fired.remove(&handler);
             }
         }
-        let now = self.time(now);
         self.schedules.timetable.set(handler, schedules, stored, now);
+        self.schedules.version += 1;
         let mut effects = writes(self.schedules.unstored());
         effects.extend(self.schedules.timetable.next().map(|_| Effect::Wake));
         effects
@@ -112,12 +118,30 @@ impl RetryLedger {
         self.schedules.timetable.of(handler).cloned().collect()
     }
 
-    /// Returns the time of the next firing of a schedule. A firing whose run has not started is due now.
-    pub(super) fn next_firing(&self, handler: HandlerId, schedule: &Schedule, now: SystemTime) -> Option<SystemTime> {
-        if self.schedules.is_fired(handler, schedule) {
-            return Some(now);
-        }
-        self.schedules.timetable.next_of(handler, schedule)
+    /// Returns `true` if a schedule will fire, or has fired and its run has not started.
+    pub(super) fn has_schedules(&self) -> bool {
+        self.schedules.timetable.next().is_some() || !self.schedules.fired.is_empty()
+    }
+
+    /// Returns the next firings of the item's schedule, or of all schedules of the handler. A firing whose run has not started
+    /// is due now.
+    pub(super) fn firings_of(&self, known: &Known, now: SystemTime) -> impl Iterator<Item = SystemTime> {
+        let handler = known.handler;
+        self.schedules_about(known).filter_map(move |schedule| match self.schedules.is_fired(handler, schedule) {
+            true => Some(now),
+            false => self.schedules.timetable.next_of(handler, schedule),
+        })
+    }
+
+    /// Returns `true` if the item's schedule, or one of the handler's, has fired and its run has not started.
+    pub(super) fn has_fired(&self, known: &Known) -> bool {
+        self.schedules_about(known).any(|schedule| self.schedules.is_fired(known.handler, schedule))
+    }
+
+    fn schedules_about(&self, known: &Known) -> impl Iterator<Item = &Schedule> {
+        let all = self.schedules.timetable.of(known.handler);
+        let (is_item, of_item) = (known.item.is_some(), known.schedule.clone());
+        all.filter(move |schedule| !is_item || of_item.as_ref() == Some(*schedule))
     }
 
     /// Starts the runs of the schedules that fire.
@@ -130,13 +154,14 @@ impl RetryLedger {
         for handler in idle.collect::<Vec<_>>() {
             self.retry_queue.start(handler);
             let fired = self.schedules.fired.remove(&handler).unwrap_or_default();
+            self.schedules.version += 1;
             targets.insert(handler, Arc::new(fired.keys().cloned().collect()));
             let firings: BTreeMap<_, _> =
                 fired.into_iter().filter_map(|(schedule, last)| Some((schedule, Some(last?)))).collect();
             changes.extend((!firings.is_empty()).then_some(StateChange::Fired { handler, firings }));
         }
         if !targets.is_empty() {
-            effects.push(Start::scheduled(StartReason::Scheduled, Targets::Schedules(targets)).storing(changes));
+            effects.push(Start::scheduled_with(StartReason::Scheduled, Targets::Schedules(targets), changes));
         }
         effects
     }

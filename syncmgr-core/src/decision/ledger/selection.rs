@@ -248,7 +248,8 @@ impl RetryLedger {
             None => self.retry_queue.next_of(handler),
         };
         // The environment and a backoff explain an idle handler only if it has due items.
-        let is_due = known.due.is_some();
+        let is_due = known.due.is_some() || self.has_fired(known);
+        known.due = known.due.into_iter().chain(self.firings_of(known, now)).min();
         let environment =
             holds(environment, capabilities, Trigger::Scheduled, RequestedBy::Automatic).filter(|_| is_due);
         known.other_holds.extend(self.held.hold_of(handler).cloned().or(environment));

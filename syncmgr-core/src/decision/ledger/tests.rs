@@ -27,6 +27,7 @@ mod attempting;
 mod disabling;
 mod holding;
 mod resuming;
+mod scheduling;
 mod selecting;
 mod suspecting;
 mod ticking;
@@ -114,7 +115,13 @@ fn handlers(of: &[HandlerId]) -> Targets {
 }
 
 fn start(reason: StartReason, targets: Targets) -> Effect {
-    Effect::Start(Start { reason, trigger: Trigger::Scheduled, requested_by: RequestedBy::Automatic, targets })
+    Effect::Start(Start {
+        reason,
+        trigger: Trigger::Scheduled,
+        requested_by: RequestedBy::Automatic,
+        targets,
+        changes: Vec::new(),
+    })
 }
 
 fn request(handler: HandlerId) -> RunRequest {

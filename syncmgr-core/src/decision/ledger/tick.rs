@@ -26,12 +26,16 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn tick(&mut self, waited_for: Option<SystemTime>, environment: &Environment, now: SystemTime) -> Vec<Effect> {
         self.reached = waited_for.map_or(self.reached, |deadline| deadline.max(self.reached));
+        // Schedules go by the clock alone, also if it was set back.
+        let clock = now;
         let now = self.time(now);
         let mut effects = Vec::new();
         // Held runs start first, because an automatic run takes along the due items of its handler.
         if self.environment_starts.is_ready(now) {
             effects.extend(self.start_after_environment(environment, now));
         }
+        // Schedules before retries: a run that a schedule starts takes along the due items of its handler.
+        effects.extend(self.start_fired(environment, clock));
         effects.extend(start_items(self.retry_queue.take_due(now)));
         effects.extend(self.resume());
         effects
@@ -43,9 +47,17 @@ impl RetryLedger {
         self.retry_queue.next().into_iter().chain(environment).min()
     }
 
+    /// Returns the time of the next firing of a schedule, by the clock. Call [`tick`](Self::tick) at this time too.
+    pub fn next_firing(&self) -> Option<SystemTime> {
+        self.schedules.timetable.next()
+    }
+
     /// Returns `true` if the scheduler may have to start a session.
     pub fn has_pending(&self) -> bool {
-        self.interrupted.is_to_resume() || self.next_deadline().is_some() || !self.held.is_empty()
+        self.interrupted.is_to_resume()
+            || self.next_deadline().is_some()
+            || !self.held.is_empty()
+            || self.has_schedules()
     }
 
     /// Handles a change of the environment. When the network is back, all backoffs end and the handlers that are registered for
@@ -235,7 +247,8 @@ impl RetryLedger {
 fn start_held(held: HeldRun) -> Effect {
     let HeldRun { request, requested_by, reason, .. } = held;
     let reason = if reason == StartReason::Resumed { reason } else { StartReason::HoldLifted };
-    Effect::Start(Start { reason, trigger: request.trigger, requested_by, targets: Targets::of(request) })
+    let (trigger, targets) = (request.trigger, Targets::of(request));
+    Effect::Start(Start { reason, trigger, requested_by, targets, changes: Vec::new() })
 }
 
 /// Starts due items. If a handler itself is due, because its run could not begin, its preferred items run.

@@ -1,9 +1,9 @@
 //! Registrations, settings, choices and names.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use rusqlite::params;
+use syncmgr_core::decision::timetable::LastFiring;
 use syncmgr_core::id::{HandlerId, ItemId, Subject};
 use syncmgr_core::item::ItemState;
 use syncmgr_core::schedule::Schedule;
@@ -21,7 +21,7 @@ const FORGET_CHOICE: &str = "DELETE FROM choices WHERE handler = ?1 AND item = ?
 const NAME: &str = "INSERT OR REPLACE INTO names (handler, item, name, checked) VALUES (?1, ?2, ?3, ?4)";
 const FORGET_NAME: &str = "DELETE FROM names WHERE handler = ?1 AND item = ?2";
 const DISABLE: &str = "INSERT OR REPLACE INTO disabled (handler, item, reason) VALUES (?1, ?2, ?3)";
-const SET_FIRING: &str = "INSERT OR REPLACE INTO firings (handler, schedule, fired) VALUES (?1, ?2, ?3)";
+const SET_FIRING: &str = "INSERT OR REPLACE INTO firings (handler, schedule, fired, started) VALUES (?1, ?2, ?3, ?4)";
 const REMOVE_FIRING: &str = "DELETE FROM firings WHERE handler = ?1 AND schedule = ?2";
 const ENABLE: &str = "DELETE FROM disabled WHERE handler = ?1 AND item = ?2";
 
@@ -69,12 +69,14 @@ impl Applier {
         Ok(())
     }
 
-    fn set_firings(&mut self, handler: HandlerId, firings: &BTreeMap<Schedule, Option<SystemTime>>) -> ApplyResult {
+    fn set_firings(&mut self, handler: HandlerId, firings: &BTreeMap<Schedule, Option<LastFiring>>) -> ApplyResult {
         let key = self.key(handler)?;
-        for (schedule, fired) in firings {
+        for (schedule, last) in firings {
             let schedule = schedule.to_string();
-            match fired {
-                Some(fired) => self.run(SET_FIRING, params![key, schedule, Time(*fired)])?,
+            match last {
+                Some(LastFiring { time, started }) => {
+                    self.run(SET_FIRING, params![key, schedule, Time(*time), started.map(Time)])?
+                }
                 None => self.run(REMOVE_FIRING, params![key, schedule])?,
             };
         }

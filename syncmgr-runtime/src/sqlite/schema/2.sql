@@ -19,7 +19,8 @@ CREATE TABLE firings (
   -- The last firings of the schedules of handlers and their items.
   handler INTEGER NOT NULL,
   schedule TEXT NOT NULL,
-  fired INTEGER NOT NULL,        -- the time for which it was planned, in milliseconds since 1970
+  fired INTEGER NOT NULL,        -- the time of the schedule, in milliseconds since 1970
+  started INTEGER,               -- the time at which the last run started, in milliseconds since 1970
   PRIMARY KEY (handler, schedule)
 ) STRICT, WITHOUT ROWID;
 
@@ -43,5 +44,6 @@ FROM disabled JOIN handlers ON handlers.key = disabled.handler;
 CREATE VIEW firings_shown AS SELECT
   lower(substr(hex(handlers.id), 1, 8) || '-' || substr(hex(handlers.id), 9, 4) || '-' || substr(hex(handlers.id), 13, 4) || '-' || substr(hex(handlers.id), 17, 4) || '-' || substr(hex(handlers.id), 21)) AS handler,
   firings.schedule,
-  firings.fired
+  firings.fired,
+  firings.started
 FROM firings JOIN handlers ON handlers.key = firings.handler;

@@ -110,7 +110,8 @@ fn a_disabled_item_of_a_resumed_run_is_resumed_once_enabled() {
     assert_eq!(ledger.finished(MAIL, &[SessionId(7)], &unfinished, at(50)), []);
     let _ = ledger.automatic_run_ended(MAIL);
     assert_eq!(ledger.tick(None, online(), at(50)), []);
-    let left = InterruptedRun { session: SessionId(7), items: Some(Arc::new(BTreeSet::from([INBOX]))) };
+    let left =
+        InterruptedRun { session: SessionId(7), items: Some(Arc::new(BTreeSet::from([INBOX]))), schedules: None };
     assert_eq!(ledger.interrupted(MAIL), [left]);
     let _ = ledger.enable(MAIL, Subject::Item(INBOX), at(50));
     assert_eq!(ledger.tick(None, online(), at(50)), [start(StartReason::Resumed, handlers(&[MAIL]))]);

@@ -5,7 +5,7 @@ fn lifted(ledger: &mut RetryLedger, environment: &Environment) -> Vec<Start> {
 }
 
 fn lift(reason: StartReason, requested_by: RequestedBy, targets: Targets) -> Start {
-    Start { reason, trigger: Trigger::Scheduled, requested_by, targets }
+    Start { reason, trigger: Trigger::Scheduled, requested_by, targets, changes: Vec::new() }
 }
 
 #[test]
@@ -30,8 +30,13 @@ fn a_held_run_keeps_its_trigger_its_items_and_its_origin() {
     let manual = RunRequest::new(MAIL).with_items([INBOX]).with_trigger(Trigger::Manual);
     let _ = ledger.begin(manual, (RequestedBy::User, StartReason::Resumed), NEEDS_NETWORK, offline(), at(0));
     let targets = items(MAIL, &[INBOX]);
-    let start =
-        Start { reason: StartReason::Resumed, trigger: Trigger::Manual, requested_by: RequestedBy::User, targets };
+    let start = Start {
+        reason: StartReason::Resumed,
+        trigger: Trigger::Manual,
+        requested_by: RequestedBy::User,
+        targets,
+        changes: Vec::new(),
+    };
     assert_eq!(lifted(&mut ledger, online()), [start]);
 }
 

@@ -20,7 +20,7 @@ fn interrupted(resume: Resume, sessions: Vec<SessionRecord>) -> RetryLedger {
 }
 
 fn unfinished(session: SessionId, items: Option<&[ItemId]>) -> InterruptedRun {
-    InterruptedRun { session, items: items.map(|items| Arc::new(items.iter().copied().collect())) }
+    InterruptedRun { session, items: items.map(|items| Arc::new(items.iter().copied().collect())), schedules: None }
 }
 
 #[test]

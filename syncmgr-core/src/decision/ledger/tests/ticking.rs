@@ -221,6 +221,7 @@ fn the_network_starts_a_run_of_the_handlers_that_are_registered_for_it() {
         trigger: Trigger::Connect,
         requested_by: RequestedBy::Automatic,
         targets: Targets::Handlers([MAIL].into()),
+        changes: Vec::new(),
     };
     let cleared = StateChange::Retry { handler: MAIL, item: INBOX, retry: None };
     assert_eq!(effects, [Effect::Write(cleared), Effect::Start(start)]);

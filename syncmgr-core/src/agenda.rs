@@ -1,0 +1,84 @@
+//! The agenda of a manager: what it will run without a request, when, and why.
+
+use std::fmt;
+
+use crate::decision::hold::Hold;
+use crate::decision::ledger::StartReason;
+use crate::explain::Next;
+use crate::id::HandlerId;
+use crate::schedule::Schedule;
+use crate::time::Utc;
+
+/// An entry of the agenda: a run that the manager will start without a request.
+///
+/// [`Display`](fmt::Display) prints it in one line, without the handler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AgendaEntry {
+    /// The handler.
+    pub handler: HandlerId,
+    /// The time or event at which the run starts.
+    pub next: Next,
+    /// The reason for the run.
+    pub reason: StartReason,
+    /// The items that run.
+    pub work: AgendaWork,
+    /// The hold that the run waits for, or would wait for if it started now.
+    pub hold: Option<Hold>,
+}
+
+/// The items of an entry of the agenda.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum AgendaWork {
+    /// The preferred items of the handler.
+    Preferred,
+    /// The preferred items with this schedule.
+    Scheduled(Schedule),
+    /// This many items.
+    Items(usize),
+}
+
+impl AgendaEntry {
+    /// Creates an entry that no hold delays.
+    pub const fn new(handler: HandlerId, next: Next, reason: StartReason, work: AgendaWork) -> Self {
+        Self { handler, next, reason, work, hold: None }
+    }
+
+    /// Sets or removes the hold.
+    pub fn with_hold(self, hold: impl Into<Option<Hold>>) -> Self {
+        Self { hold: hold.into(), ..self }
+    }
+}
+
+impl fmt::Display for AgendaEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.next {
+            Next::At { time } => write!(f, "{}: ", Utc(time))?,
+            Next::Now => write!(f, "now: ")?,
+            _ => write!(f, "later: ")?,
+        }
+        write!(f, "{}", self.work)?;
+        match self.reason {
+            StartReason::Requested | StartReason::Scheduled => {}
+            StartReason::Retry => write!(f, ", to retry")?,
+            StartReason::Resumed => write!(f, ", to finish an interrupted session")?,
+            StartReason::HoldLifted => write!(f, ", once nothing holds them")?,
+        }
+        match &self.hold {
+            Some(hold) => write!(f, " ({hold})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for AgendaWork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Preferred => f.write_str("the preferred items"),
+            Self::Scheduled(schedule) => write!(f, "items with the schedule \"{schedule}\""),
+            Self::Items(1) => f.write_str("1 item"),
+            Self::Items(count) => write!(f, "{count} items"),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The agenda, from the state that decides what starts.
+
+use std::time::SystemTime;
+
+use super::{HANDLER_ITSELF, HeldRun, RetryLedger, StartReason};
+use crate::agenda::{AgendaEntry, AgendaWork};
+use crate::environment::Environment;
+use crate::explain::{Next, next};
+use crate::id::HandlerId;
+use crate::schedule::Schedule;
+
+impl RetryLedger {
+    /// Returns the runs that start without a request, in the order of their starts.
+    ///
+    /// Of the items that wait for a retry, each handler has one entry, for those that are due next.
+    pub fn agenda(&self, environment: &Environment, now: SystemTime) -> Vec<AgendaEntry> {
+        let fired = self.schedules.fired().map(|(handler, schedule)| self.fired_entry(handler, schedule, environment));
+        let scheduled = self.schedules.timetable.agenda().filter(|(_, handler, schedule)| {
+            // A firing that waits and the next one become one run.
+            !self.schedules.is_fired(*handler, schedule)
+        });
+        let scheduled = scheduled.map(|(time, handler, schedule)| {
+            let work = AgendaWork::Scheduled(schedule.clone());
+            AgendaEntry::new(handler, Next::At { time }, StartReason::Scheduled, work)
+                .with_hold(self.hold_of_firing(handler, environment))
+        });
+        let held = self.held.iter().map(held_entry);
+        let mut entries: Vec<_> = fired.chain(scheduled).chain(held).chain(self.retries(now)).collect();
+        entries.extend(self.to_resume());
+        entries.iter_mut().for_each(|entry| entry.next = not_past(entry.next, now));
+        // Stable: entries with equal starts stay in the order of schedules, held runs, retries.
+        entries.sort_by_key(|entry| (entry.next, entry.handler));
+        entries
+    }
+
+    /// Returns a number that is larger after each change of the agenda, other than a change of the environment.
+    pub fn agenda_version(&self) -> u64 {
+        self.retry_queue.version() + self.held.version() + self.schedules.version()
+    }
+
+    fn fired_entry(&self, handler: HandlerId, schedule: &Schedule, environment: &Environment) -> AgendaEntry {
+        let hold = self.hold_of_firing(handler, environment);
+        let waits = if self.retry_queue.is_running(handler) { Next::WhenLifted } else { Next::Now };
+        let next = next(hold.as_slice(), None, waits);
+        AgendaEntry::new(handler, next, StartReason::Scheduled, AgendaWork::Scheduled(schedule.clone())).with_hold(hold)
+    }
+
+    fn retries(&self, now: SystemTime) -> impl Iterator<Item = AgendaEntry> {
+        self.retry_queue.groups().map(move |(time, handler)| {
+            let work = match self.retry_queue.due_of(handler, HANDLER_ITSELF) {
+                Some(due) if due <= time.max(now) => AgendaWork::Preferred,
+                _ => AgendaWork::Items(self.retry_queue.count_due(handler, time)),
+            };
+            AgendaEntry::new(handler, Next::At { time }, StartReason::Retry, work)
+        })
+    }
+
+    fn to_resume(&self) -> impl Iterator<Item = AgendaEntry> {
+        let of = self.interrupted.to_resume().into_iter().filter(|handler| self.capabilities(*handler).is_some());
+        of.map(|handler| {
+            let hold = self.disabled.hold_of(handler, HANDLER_ITSELF);
+            let next = next(hold.as_slice(), None, Next::Now);
+            AgendaEntry::new(handler, next, StartReason::Resumed, AgendaWork::Preferred).with_hold(hold)
+        })
+    }
+}
+
+fn held_entry(held: &HeldRun) -> AgendaEntry {
+    let work = match (&held.request.items, &held.request.schedules) {
+        (Some(items), _) => AgendaWork::Items(items.len()),
+        (None, Some(schedules)) if schedules.len() == 1 => {
+            schedules.first().cloned().map_or(AgendaWork::Preferred, AgendaWork::Scheduled)
+        }
+        _ => AgendaWork::Preferred,
+    };
+    let next = next(std::slice::from_ref(&held.hold), None, Next::Now);
+    AgendaEntry::new(held.request.handler, next, held.reason, work).with_hold(held.hold.clone())
+}
+
+/// A time in the past means as soon as possible.
+fn not_past(next: Next, now: SystemTime) -> Next {
+    if next <= (Next::At { time: now }) { Next::Now } else { next }
+}

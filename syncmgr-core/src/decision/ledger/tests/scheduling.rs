@@ -1,0 +1,98 @@
+use super::*;
+use crate::agenda::AgendaWork;
+use crate::decision::timetable::LastFiring;
+use crate::explain::Next;
+use crate::schedule::Schedule;
+
+const EVERY: u64 = 60;
+
+fn every(seconds: u64) -> Schedule {
+    Schedule::every(Duration::from_secs(seconds)).unwrap()
+}
+
+/// A ledger with a handler that runs every minute.
+fn scheduled() -> RetryLedger {
+    let mut ledger = with(&[]);
+    let effects = ledger.set_schedules(MAIL, Generation::FIRST, [every(EVERY)], &BTreeMap::new(), at(0));
+    assert_eq!(effects, [Effect::Write(fired(MAIL, at(0), None)), Effect::Wake]);
+    ledger
+}
+
+fn fired(handler: HandlerId, time: SystemTime, started: Option<SystemTime>) -> StateChange {
+    let last = Some(LastFiring { time, started });
+    StateChange::Fired { handler, firings: BTreeMap::from([(every(EVERY), last)]) }
+}
+
+fn tick(ledger: &mut RetryLedger, seconds: u64) -> Vec<Effect> {
+    ledger.tick(None, online(), at(seconds))
+}
+
+/// The start of a run for a firing at this time.
+fn start(seconds: u64) -> Effect {
+    Effect::Start(Start {
+        reason: StartReason::Scheduled,
+        trigger: Trigger::Scheduled,
+        requested_by: RequestedBy::Automatic,
+        targets: Targets::Schedules(BTreeMap::from([(MAIL, Arc::new([every(EVERY)].into()))])),
+        changes: vec![fired(MAIL, at(seconds), Some(at(seconds)))],
+    })
+}
+
+#[test]
+fn a_firing_is_stored_with_the_start_of_its_run() {
+    let mut ledger = scheduled();
+    assert_eq!(ledger.next_firing(), Some(at(60)));
+    assert_eq!(tick(&mut ledger, 59), []);
+    assert_eq!(tick(&mut ledger, 60), [start(60)]);
+}
+
+#[test]
+fn a_firing_waits_for_the_automatic_run_of_its_handler() {
+    let mut ledger = scheduled();
+    let _ = tick(&mut ledger, 60);
+    assert_eq!(tick(&mut ledger, 120), []);
+    assert_eq!(tick(&mut ledger, 180), []);
+    assert_eq!(ledger.automatic_run_ended(MAIL), [Effect::Wake]);
+    assert_eq!(tick(&mut ledger, 185), [start(180)]);
+}
+
+#[test]
+fn a_firing_of_another_registration_is_dropped() {
+    let mut ledger = scheduled();
+    ledger.unregister(MAIL);
+    assert_eq!((ledger.next_firing(), tick(&mut ledger, 60)), (None, vec![]));
+    let effects = ledger.set_schedules(MAIL, Generation::FIRST, [every(EVERY)], &BTreeMap::new(), at(0));
+    assert_eq!(effects, [], "the handler is not registered");
+}
+
+#[test]
+fn a_schedule_that_goes_away_is_removed_from_the_store_with_its_firing() {
+    let mut ledger = scheduled();
+    let _ = tick(&mut ledger, 60);
+    let _ = tick(&mut ledger, 120);
+    let effects = ledger.set_schedules(MAIL, Generation::FIRST, [], &BTreeMap::new(), at(130));
+    let removed = StateChange::Fired { handler: MAIL, firings: BTreeMap::from([(every(EVERY), None)]) };
+    assert_eq!(effects, [Effect::Write(removed)]);
+    let _ = ledger.automatic_run_ended(MAIL);
+    assert_eq!(tick(&mut ledger, 140), []);
+}
+
+#[test]
+fn the_agenda_changes_its_version_with_each_firing() {
+    let mut ledger = scheduled();
+    let versions = [59, 60, 61].map(|seconds| {
+        let _ = tick(&mut ledger, seconds);
+        ledger.agenda_version()
+    });
+    assert!(versions[0] < versions[1] && versions[1] == versions[2], "{versions:?}");
+}
+
+#[test]
+fn a_firing_that_waits_is_one_entry_of_the_agenda() {
+    let mut ledger = scheduled();
+    let _ = tick(&mut ledger, 60);
+    let _ = tick(&mut ledger, 120);
+    let agenda = ledger.agenda(online(), at(120));
+    let shown: Vec<_> = agenda.into_iter().map(|entry| (entry.next, entry.work)).collect();
+    assert_eq!(shown, [(Next::WhenLifted, AgendaWork::Scheduled(every(EVERY)))]);
+}
