@@ -131,3 +131,14 @@ pub(crate) fn texts(store: &dyn StateStore) -> Vec<String> {
 pub(crate) fn map<K: Ord, V>(pairs: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, V> {
     pairs.into_iter().collect()
 }
+
+/// Reads a schedule from its text.
+pub(crate) fn schedule(text: &str) -> syncmgr::schedule::Schedule {
+    text.parse().expect("the schedule is valid")
+}
+
+/// Stores that a schedule has fired.
+pub(crate) fn fired_change(text: &str) -> StateChange {
+    let last = syncmgr_core::decision::timetable::LastFiring { time: at(1), started: Some(at(2)) };
+    StateChange::Fired { handler: HANDLER, firings: map([(schedule(text), Some(last))]) }
+}

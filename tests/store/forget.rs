@@ -34,6 +34,7 @@ fn all_changes() -> Vec<StateChange> {
         end_change(1, both.map(|item| (item, item_end(Outcome::Failed)))),
         log(1, &both.map(|item| plain("about one").with_item(item))),
         add_log_change(1, &[plain("about none")]),
+        fired_change("every 1h"),
     ];
     for item in both {
         let answered = StateChange::Answered { handler: HANDLER, item, question: question(), choice: 0 };
@@ -44,9 +45,9 @@ fn all_changes() -> Vec<StateChange> {
     changes
 }
 
-/// Counts handlers, choices, answers of each item, retry statuses, known items, ended items, log entries, names and
-/// disabled items.
-fn counts(store: &dyn StateStore, handler: HandlerId) -> [usize; 10] {
+/// Counts handlers, choices, answers of each item, retry statuses, known items, ended items, log entries, names,
+/// disabled items and firings.
+fn counts(store: &dyn StateStore, handler: HandlerId) -> [usize; 11] {
     let count_answers =
         |item| usize::from(store.answer(handler, item, &question()).expect("the read succeeds").is_some());
     [
@@ -60,14 +61,15 @@ fn counts(store: &dyn StateStore, handler: HandlerId) -> [usize; 10] {
         store.log(handler).expect("the read succeeds").len(),
         store.names(handler).expect("the read succeeds").len(),
         store.disabled(handler).expect("the read succeeds").len(),
+        store.firings(handler).expect("the read succeeds").len(),
     ]
 }
 
 fn forgetting_a_handler_deletes_all_of_its_data(store: &dyn StateStore) {
     put(store, all_changes());
-    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2]);
+    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2, 1]);
     put(store, [StateChange::Forget { handler: HANDLER }]);
-    assert_eq!(counts(store, HANDLER), [0; 10]);
+    assert_eq!(counts(store, HANDLER), [0; 11]);
     assert_eq!(record(store, ITEM), None);
 }
 
@@ -81,7 +83,7 @@ fn a_forgotten_handler_is_removed_from_the_stored_requests(store: &dyn StateStor
 fn forgetting_a_handler_does_not_affect_other_handlers(store: &dyn StateStore) {
     put(store, all_changes());
     put(store, [StateChange::Forget { handler: OTHER }]);
-    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2]);
+    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2, 1]);
 }
 
 fn a_forgotten_handler_starts_with_empty_state(store: &dyn StateStore) {
@@ -94,7 +96,7 @@ fn a_forgotten_handler_starts_with_empty_state(store: &dyn StateStore) {
 fn forgetting_an_item_deletes_all_of_its_data(store: &dyn StateStore) {
     put(store, all_changes());
     put(store, [StateChange::ForgetItem { handler: HANDLER, item: ITEM }]);
-    assert_eq!(counts(store, HANDLER), [1, 1, 0, 1, 1, 1, 1, 2, 1, 1]);
+    assert_eq!(counts(store, HANDLER), [1, 1, 0, 1, 1, 1, 1, 2, 1, 1, 1]);
     assert_eq!(record(store, ITEM), None);
     assert!(record(store, NEXT).is_some());
 }
@@ -102,11 +104,11 @@ fn forgetting_an_item_deletes_all_of_its_data(store: &dyn StateStore) {
 fn forgetting_an_item_does_not_affect_other_handlers(store: &dyn StateStore) {
     put(store, all_changes());
     put(store, [StateChange::ForgetItem { handler: OTHER, item: ITEM }]);
-    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2]);
+    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2, 1]);
 }
 
 fn data_written_after_a_forget_in_the_same_write_is_stored(store: &dyn StateStore) {
     let again = [StateChange::Forget { handler: HANDLER }].into_iter().chain(all_changes());
     put(store, all_changes().into_iter().chain(again));
-    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2]);
+    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2, 1]);
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use syncmgr::item::ItemState;
 use syncmgr::request::{RegisterFlags, Registration};
+use syncmgr::schedule::Schedule;
 use syncmgr::store::{HandlerRecord, ItemName, StateChange, StateStore};
 use syncmgr::{HandlerId, ItemId, Subject};
+use syncmgr_core::decision::timetable::LastFiring;
 
 use crate::common::*;
 
@@ -17,6 +19,7 @@ cases! {
     choices_that_are_few_are_read_together_or_not_at_all,
     a_name_is_stored_until_it_is_removed,
     a_disabled_handler_or_item_stays_disabled_until_it_is_enabled,
+    the_last_firing_of_a_schedule_is_stored_until_it_is_removed,
 }
 
 fn handler_record(store: &dyn StateStore, handler: HandlerId) -> Option<HandlerRecord> {
@@ -112,4 +115,18 @@ fn a_disabled_handler_or_item_stays_disabled_until_it_is_enabled(store: &dyn Sta
     assert_eq!(store.disabled(OTHER).expect("the read succeeds"), map([]));
     put(store, [set(Subject::Handler, None)]);
     assert_eq!(store.disabled(HANDLER).expect("the read succeeds"), map([(Subject::Item(ITEM), "slow".into())]));
+}
+
+fn the_last_firing_of_a_schedule_is_stored_until_it_is_removed(store: &dyn StateStore) {
+    let (hourly, nightly) = (schedule("every 1h"), schedule("cron 30 2 * * * in Europe/Berlin; missed skip"));
+    let last = |second, started: Option<u64>| LastFiring { time: at(second), started: started.map(at) };
+    let fired =
+        |schedule: &Schedule, last| StateChange::Fired { handler: HANDLER, firings: map([(schedule.clone(), last)]) };
+    put(store, [fired(&hourly, Some(last(1, None))), fired(&nightly, Some(last(2, Some(3))))]);
+    put(store, [fired(&hourly, Some(last(4, Some(5))))]);
+    let stored = map([(hourly.clone(), last(4, Some(5))), (nightly.clone(), last(2, Some(3)))]);
+    assert_eq!(store.firings(HANDLER).expect("the read succeeds"), stored);
+    assert_eq!(store.firings(OTHER).expect("the read succeeds"), map([]));
+    put(store, [fired(&hourly, None)]);
+    assert_eq!(store.firings(HANDLER).expect("the read succeeds"), map([(nightly, last(2, Some(3)))]));
 }

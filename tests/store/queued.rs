@@ -90,6 +90,7 @@ fn every_write() -> Vec<Vec<StateChange>> {
         vec![name(ITEM, Some("Inbox")), name(NEXT, Some("Sent"))],
         vec![disable(Subject::Handler, Some("moves house")), disable(Subject::Item(ITEM), Some("too large"))],
         vec![name(ITEM, None), disable(Subject::Handler, None), disable(Subject::Item(NEXT), Some("private"))],
+        vec![fired_change("every 1h"), fired_change("every 2h")],
         vec![StateChange::ForgetItem { handler, item: NEXT }],
         vec![StateChange::Forget { handler }, commit_change(ITEM, fence(3, 0), "3")],
     ]
@@ -112,6 +113,7 @@ fn read_all(store: &dyn StateStore) -> String {
         store.records(HANDLER).map(BTreeMap::into_keys).map(Vec::from_iter),
         store.names(HANDLER),
         store.disabled(HANDLER),
+        store.firings(HANDLER),
     );
     let lists = (store.retry_states(HANDLER), store.recorded_items(HANDLER), store.ended_since(HANDLER, SessionId(2)));
     let manager = (store.resources(), store.sessions(), store.interrupted(), store.last_session());

@@ -31,6 +31,7 @@ fn every_change() -> Vec<StateChange> {
         StateChange::Choices { handler, items: map([(item, None)]) },
         StateChange::Names { handler, items: map([(item, None)]) },
         StateChange::Disabled { handler, subject: Subject::Handler, reason: None },
+        fired_change("every 1h"),
         StateChange::SessionBegan(SessionRecord::new(session, manager, Trigger::Manual, at(1), Vec::new())),
         StateChange::Answered { handler, item, question, choice: 0 },
         commit_change(item, fence(1, 0), "1"),
