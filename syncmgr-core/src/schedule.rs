@@ -3,6 +3,8 @@
 mod cron;
 mod day;
 mod error;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time_of_day;
 mod window;
@@ -133,6 +135,13 @@ impl Schedule {
             }
             _ => Err(ScheduleError::OutOfRange),
         }
+    }
+
+    /// Creates a schedule in a zone with the rules of a POSIX string.
+    #[cfg(test)]
+    pub(crate) fn cron_with_rules(expression: &str, zone: &str, posix: &str) -> Self {
+        let zone = Zone::new(zone, jiff::tz::TimeZone::posix(posix).unwrap());
+        Self::new(Timing::Cron(Box::new(CronTimes::new(expression, zone).unwrap())))
     }
 
     fn new(timing: Timing) -> Self {

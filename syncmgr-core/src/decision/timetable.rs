@@ -13,7 +13,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use self::entry::{Entry, Jitter, MINUTE};
+use self::entry::{Entry, Jitter};
 use crate::id::HandlerId;
 use crate::schedule::Schedule;
 use crate::time::{from_millis, to_millis};
@@ -38,7 +38,7 @@ use crate::time::{from_millis, to_millis};
 #[derive(Clone, Debug)]
 pub struct Timetable {
     seed: u64,
-    /// The latest time seen since the clock was set back. Milliseconds since 1970, like all times here.
+    /// The time of the last call. Milliseconds since 1970, like all times here.
     clock: i64,
     handlers: BTreeMap<HandlerId, BTreeMap<Schedule, Entry>>,
     /// The due times of all entries that have one.
@@ -167,7 +167,7 @@ impl Timetable {
 
     /// Returns what is due, in order, and computes the next firings. Cost: the firings.
     ///
-    /// If the clock was set back by more than a minute since the last call, the cost is that of all schedules, once.
+    /// If the clock was set back since the last call, each schedule is looked at once.
     pub fn fire(&mut self, now: SystemTime) -> Vec<Firing> {
         let now = to_millis(now);
         self.look_at_clock(now);
@@ -220,24 +220,25 @@ impl Timetable {
         }
     }
 
-    /// Adjusts all schedules to a clock that was set back.
+    /// Adjusts all schedules if the clock was set back.
     fn look_at_clock(&mut self, now: i64) {
-        let set_back = now < self.clock.saturating_sub(MINUTE);
-        self.clock = if set_back { now } else { self.clock.max(now) };
+        let set_back = now < self.clock;
+        self.clock = now;
         if set_back {
             self.adjust(now);
         }
     }
 
     fn adjust(&mut self, now: i64) {
-        self.queue.clear();
         for (&handler, entries) in &mut self.handlers {
             for (schedule, entry) in entries {
+                let before = entry.due();
                 if entry.adjust(schedule, Jitter::new(self.seed, handler), now) {
+                    before.map(|due| self.queue.remove(&(due, handler, schedule.clone())));
+                    self.queue.extend(entry.due().map(|due| (due, handler, schedule.clone())));
                     let last = entry.last();
                     self.unstored.push(FiringRecord { handler, schedule: schedule.clone(), last });
                 }
-                self.queue.extend(entry.due().map(|due| (due, handler, schedule.clone())));
             }
         }
     }

@@ -14,8 +14,9 @@ use super::zone::Zone;
 use super::{Day, ScheduleError, TimeOfDay};
 use crate::time::{from_millis, to_millis};
 
-/// The days that a search for the next change of a window covers. A week may lack a day of a window at a change of the zone.
-const SEARCHED: i32 = 15;
+/// The days that a search for the next change of a window covers. They contain the next two spans of a weekly window, even in a
+/// zone that skips one of its days.
+const SEARCHED: i32 = 22;
 
 /// A daily span of time in which background work is allowed.
 ///

@@ -6,7 +6,7 @@ use crate::schedule::{Missed, Schedule};
 use crate::time::{from_millis, to_millis};
 
 /// A minute in milliseconds: a firing that is late by at most this is on time, since the clock is looked at once a minute.
-pub(super) const MINUTE: i64 = 60_000;
+const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 /// The number of missed firings of a cron expression that are counted.
 const COUNTED: u32 = 1_000;
