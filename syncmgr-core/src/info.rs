@@ -9,6 +9,7 @@ use crate::claim::Claim;
 use crate::id::HandlerId;
 use crate::item::Icon;
 pub use crate::limits::{Limits, StallPolicy};
+use crate::local_change::Settle;
 use crate::retry::RetryPolicy;
 use crate::text::{MAX_NAME, bounded};
 
@@ -36,6 +37,7 @@ pub struct HandlerInfo {
     capabilities: Capabilities,
     state_version: u32,
     retry: Option<RetryPolicy>,
+    settle: Settle,
 }
 
 impl HandlerInfo {
@@ -51,6 +53,7 @@ impl HandlerInfo {
             capabilities: Capabilities::CANCELLABLE,
             state_version: 1,
             retry: None,
+            settle: Settle::DEFAULT,
         }
     }
 
@@ -97,6 +100,20 @@ impl HandlerInfo {
     /// ```
     pub const fn with_retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = Some(retry);
+        self
+    }
+
+    /// Sets the times after which local changes start a run.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use syncmgr_core::{id::HandlerId, info::HandlerInfo, local_change::Settle};
+    /// let videos = HandlerInfo::new(HandlerId::from_u128(9), "Videos")
+    ///     .with_settle(Settle::DEFAULT.with_quiet(Duration::from_secs(30)).with_max_wait(Duration::from_secs(3600)));
+    /// assert_eq!(videos.settle().quiet(), Duration::from_secs(30));
+    /// ```
+    pub const fn with_settle(mut self, settle: Settle) -> Self {
+        self.settle = settle;
         self
     }
 
@@ -173,6 +190,11 @@ impl HandlerInfo {
     /// Returns the handler's retry policy. `None` if the manager's policy applies.
     pub const fn retry(&self) -> Option<RetryPolicy> {
         self.retry
+    }
+
+    /// Returns the times after which local changes start a run.
+    pub const fn settle(&self) -> Settle {
+        self.settle
     }
 
     /// Returns the icon. `None` if there is none.

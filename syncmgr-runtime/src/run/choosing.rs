@@ -25,9 +25,14 @@ impl Run {
         let items = match &self.scope.terms.choosing {
             // A run that only explains an entry does not choose.
             Choosing::Explain => Arc::default(),
-            Choosing::Unattended => self.preferred(&listing).await,
+            Choosing::Unattended => {
+                let items = self.preferred(&listing).await;
+                self.looks_at(&items);
+                items
+            }
             Choosing::Requested(given) => {
-                let mut requested = given.get(&self.id.handler).cloned().unwrap_or_default();
+                let requested = given.get(&self.id.handler).cloned().unwrap_or_default();
+                let mut requested = self.chosen_changes(&listing, requested);
                 let more = self.take_along();
                 if !more.is_empty() {
                     Arc::make_mut(&mut requested).extend(more);

@@ -64,6 +64,8 @@ pub enum StartReason {
     Resumed,
     /// The environment now allows a run that it held.
     HoldLifted,
+    /// Something changed on this machine; see [`LocalChange`](crate::local_change::LocalChange).
+    LocalChange,
 }
 
 impl Start {
