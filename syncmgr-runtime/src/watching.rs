@@ -1,6 +1,5 @@
 //! The tasks that pass local changes to the retry ledger: one for the watched paths of a handler, one for its own stream.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -73,10 +72,10 @@ impl Host {
             return;
         }
         let mut watching = self.watching.0.lock();
-        let tasks = match watching.entry(handler) {
-            Entry::Occupied(known) if known.get().generation == generation => known.into_mut(),
-            entry => entry.insert_entry(self.first_watch(handler, generation, own, &runtime)).into_mut(),
-        };
+        if watching.get(&handler).is_none_or(|known| known.generation != generation) {
+            watching.insert(handler, self.first_watch(handler, generation, own, &runtime));
+        }
+        let Some(tasks) = watching.get_mut(&handler) else { return };
         let paths = match listing.completeness() {
             Completeness::Complete => watched_paths(listing),
             Completeness::MissingItems => merged(tasks.paths.clone(), watched_paths(listing)),

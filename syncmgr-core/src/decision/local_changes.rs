@@ -217,7 +217,9 @@ impl LocalChanges {
     pub fn release(&mut self, handler: HandlerId, due: SystemTime, is_released: impl Fn(ItemId) -> bool) {
         if self.handlers.get(&handler).is_some_and(|state| !state.waiting.is_empty()) {
             self.update(handler, |state| {
-                let released: BTreeSet<_> = state.waiting.extract_if(.., |item| is_released(*item)).collect();
+                let waiting = std::mem::take(&mut state.waiting);
+                let (released, waiting) = waiting.into_iter().partition::<BTreeSet<_>, _>(|item| is_released(*item));
+                state.waiting = waiting;
                 if !released.is_empty() {
                     state.add_fresh_at(Changed::Items(released), due);
                 }
