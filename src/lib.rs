@@ -479,6 +479,44 @@ pub mod environment {
     };
 }
 
+/// Local changes: files and other data on this machine whose changes start a run.
+///
+/// An item names the files and directories that it depends on with [`SyncItem::with_watch`], or its handler returns a stream of
+/// changes from [`SyncHandler::changes`]. The manager watches paths through a [`ChangeSource`](changes::ChangeSource). A changed
+/// item runs once the handler was quiet for the [quiet time](changes::Settle), and at the maximum wait while changes go on.
+///
+/// Changes are not stored, and a handler is watched from its first listing on: start a session after a restart.
+///
+/// ```
+/// use syncmgr::changes::ManualChanges;
+/// use syncmgr::prelude::*;
+/// # struct Notes;
+/// # #[sync_handler(id = "8a6f3b1e-27c4-4c0d-9b55-1f0e6a7d2c93", name = "Notes")]
+/// # impl SyncHandler for Notes {
+/// #     async fn items(&self) -> SyncResult<Items> {
+/// #         Ok([SyncItem::named("notes").with_watch("/home/ann/notes")].into_iter().collect())
+/// #     }
+/// #     async fn synchronize_item(&self, _: &ItemContext) -> SyncResult { Ok(()) }
+/// # }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> SyncResult {
+/// let changes = ManualChanges::new(); // a program uses a file watcher
+/// let manager = SyncManager::builder().change_source(changes.clone()).build();
+/// manager.register(Notes)?; // its item has `with_watch("/home/ann/notes")`
+/// assert!(manager.update_all()?.finish().await.is_success());
+/// changes.changed("/home/ann/notes/groceries"); // the item runs half a second later
+/// # manager.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+pub mod changes {
+    #[doc(inline)]
+    pub use syncmgr_core::local_change::{LocalChange, Settle};
+    #[doc(inline)]
+    pub use syncmgr_runtime::change_source::{ChangeSource, ManualChanges, Watch, WatchEvent, WatchProblem};
+}
+
 /// The original contract of the Windows Synchronization Manager: callbacks, result codes, calls and completions.
 ///
 /// Async handlers do not need this module. [`ClassicAdapter`](classic::ClassicAdapter) runs a callback-style handler in a manager,

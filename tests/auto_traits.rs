@@ -56,6 +56,14 @@ table! {
     dyn Interaction: Send + Sync;
     dyn SyncHandler: Send + Sync;
 
+    changes::LocalChange: Send + Sync + Unpin;
+    changes::ManualChanges: Send + Sync + Unpin;
+    changes::Settle: Send + Sync + Unpin;
+    changes::Watch: Send + Sync + Unpin;
+    changes::WatchEvent: Send + Sync + Unpin;
+    changes::WatchProblem: Send + Sync + Unpin;
+    dyn changes::ChangeSource: Send + Sync;
+
     choice::Chosen: Send + Sync + Unpin;
     choice::Offer: Send + Sync + Unpin;
     choice::OfferedItem: Send + Sync + Unpin;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -13,6 +14,7 @@ use crate::error::{Classify, SyncResult};
 use crate::id::{ErrorId, ItemId, Subject};
 use crate::info::HandlerInfo;
 use crate::item::{Items, SyncItem};
+use crate::local_change::LocalChange;
 use crate::status::Status;
 
 /// A provider of items to synchronize. You implement it; the host calls it.
@@ -303,6 +305,34 @@ pub trait SyncHandler: Send + Sync + 'static {
     async fn show_error(&self, run: &RunContext, error: ErrorId) -> SyncResult<Resolution> {
         let _ = (run, error);
         Ok(Resolution::Done)
+    }
+
+    /// Returns a stream of changes on this machine that only the handler can notice, such as those of a database. `None`, the
+    /// default, if there is none. For files, [`SyncItem::with_watch`] is enough.
+    ///
+    /// Called once per registration, after the first listing: a run that follows a listing looks at everything that changed before.
+    /// The host drops the stream when the handler is unregistered or the manager shuts down. A changed item runs once the
+    /// [quiet time](crate::local_change::Settle) is over.
+    ///
+    /// The run's own writes should not return as changes, or the items run a second time for nothing.
+    ///
+    /// ```
+    /// # use futures::stream::{self, BoxStream, StreamExt};
+    /// # use syncmgr_core::{id::ItemId, local_change::LocalChange};
+    /// # struct Mail;
+    /// # impl Mail {
+    /// #     fn drafts(&self) -> impl futures::Stream<Item = ()> + Send + 'static + use<> { stream::iter([()]) }
+    /// fn changes(&self) -> Option<BoxStream<'static, LocalChange>> {
+    ///     let drafts = ItemId::from_name("Drafts");
+    ///     Some(self.drafts().map(move |_saved| LocalChange::Item(drafts)).boxed())
+    /// }
+    /// # }
+    /// # let mut changes = Mail.changes().expect("mail has changes");
+    /// # let first = futures::executor::block_on(changes.next());
+    /// # assert_eq!(first, Some(LocalChange::Item(ItemId::from_name("Drafts"))));
+    /// ```
+    fn changes(&self) -> Option<BoxStream<'static, LocalChange>> {
+        None
     }
 
     /// Migrates the saved state of an item from an earlier version to the current one.

@@ -9,6 +9,7 @@ use crate::claim::Claim;
 use crate::id::HandlerId;
 use crate::item::Icon;
 pub use crate::limits::{Limits, StallPolicy};
+use crate::local_change::Settle;
 use crate::retry::RetryPolicy;
 use crate::schedule::Schedule;
 use crate::text::{MAX_NAME, bounded};
@@ -38,6 +39,7 @@ pub struct HandlerInfo {
     state_version: u32,
     retry: Option<RetryPolicy>,
     schedule: Option<Schedule>,
+    settle: Settle,
 }
 
 impl HandlerInfo {
@@ -54,6 +56,7 @@ impl HandlerInfo {
             state_version: 1,
             retry: None,
             schedule: None,
+            settle: Settle::DEFAULT,
         }
     }
 
@@ -117,6 +120,20 @@ impl HandlerInfo {
     /// ```
     pub fn with_schedule(self, schedule: impl Into<Option<Schedule>>) -> Self {
         Self { schedule: schedule.into(), ..self }
+    }
+
+    /// Sets the times after which local changes start a run.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use syncmgr_core::{id::HandlerId, info::HandlerInfo, local_change::Settle};
+    /// let videos = HandlerInfo::new(HandlerId::from_u128(9), "Videos")
+    ///     .with_settle(Settle::DEFAULT.with_quiet(Duration::from_secs(30)).with_max_wait(Duration::from_secs(3600)));
+    /// assert_eq!(videos.settle().quiet(), Duration::from_secs(30));
+    /// ```
+    pub const fn with_settle(mut self, settle: Settle) -> Self {
+        self.settle = settle;
+        self
     }
 
     /// Sets a name created at run time, truncated to [`MAX_NAME`].
@@ -197,6 +214,11 @@ impl HandlerInfo {
     /// Returns the schedule of the items that have none of their own.
     pub const fn schedule(&self) -> Option<&Schedule> {
         self.schedule.as_ref()
+    }
+
+    /// Returns the times after which local changes start a run.
+    pub const fn settle(&self) -> Settle {
+        self.settle
     }
 
     /// Returns the icon. `None` if there is none.

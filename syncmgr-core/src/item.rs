@@ -1,6 +1,7 @@
 //! Items, the units of selection, progress, skip and error: `SYNCMGRITEM` and `ISyncMgrEnumItems`.
 
 use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -39,6 +40,7 @@ struct Rare {
     last_update: Option<SystemTime>,
     claims: Vec<Claim>,
     schedule: Option<Schedule>,
+    watches: Vec<PathBuf>,
     /// The claims, once they were shared.
     shared_claims: OnceLock<Arc<[Claim]>>,
 }
@@ -52,8 +54,9 @@ impl Rare {
 
 impl PartialEq for Rare {
     fn eq(&self, other: &Self) -> bool {
-        let Self { icon, last_update, claims, schedule, shared_claims: _ } = self;
-        (icon, last_update, claims, schedule) == (&other.icon, &other.last_update, &other.claims, &other.schedule)
+        let Self { icon, last_update, claims, schedule, watches, shared_claims: _ } = self;
+        (icon, last_update, claims) == (&other.icon, &other.last_update, &other.claims)
+            && (schedule, watches) == (&other.schedule, &other.watches)
     }
 }
 
@@ -133,6 +136,23 @@ impl SyncItem {
         self
     }
 
+    /// Adds a file or directory whose changes the host watches, with everything below a directory. After a change, the item
+    /// runs. May be called several times, and several items may have the same path.
+    ///
+    /// The manager watches through its change source, from the first listing with the path on, until a complete listing lacks
+    /// the item. Without a source, nothing is watched. A relative path begins at the current directory of the process.
+    ///
+    /// ```
+    /// # use std::path::Path;
+    /// # use syncmgr_core::item::SyncItem;
+    /// let documents = SyncItem::named("Documents").with_watch("/home/ann/Documents");
+    /// assert_eq!(documents.watches(), [Path::new("/home/ann/Documents")]);
+    /// ```
+    pub fn with_watch(mut self, path: impl AsRef<Path>) -> Self {
+        self.rare_mut().watches.push(path.as_ref().to_owned());
+        self
+    }
+
     /// Returns the item's id.
     pub fn id(&self) -> ItemId {
         self.id
@@ -182,6 +202,11 @@ impl SyncItem {
     /// Returns the schedule of the item, if it has one of its own.
     pub fn schedule(&self) -> Option<&Schedule> {
         self.rare.as_ref()?.schedule.as_ref()
+    }
+
+    /// Returns the watched files and directories.
+    pub fn watches(&self) -> &[PathBuf] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.watches)
     }
 
     /// Returns a shared reference to [`claims`](Self::claims).
@@ -402,6 +427,14 @@ mod tests {
             .map(|(one, next)| one.claims().as_ptr() == next.claims().as_ptr())
             .collect();
         assert_eq!(shares, [true, false, true]);
+    }
+
+    #[test]
+    fn items_with_equal_claims_keep_their_own_watched_paths() {
+        let of = |name| SyncItem::named(name).with_claim("disk").with_watch(name);
+        let items: Items = [of("a"), of("b")].into_iter().collect();
+        let watches: Vec<_> = items.iter().flat_map(SyncItem::watches).collect();
+        assert_eq!(watches, [Path::new("a"), Path::new("b")]);
     }
 
     #[test]

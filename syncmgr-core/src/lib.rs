@@ -10,7 +10,8 @@
 //! Reading order:
 //!
 //! 1. The vocabulary: [`id`], [`hresult`], [`trigger`], [`capabilities`], [`info`], [`item`], [`status`], [`progress`],
-//!    [`log`], [`retry`], [`plan`], [`record`], [`environment`], [`schedule`].
+//!    [`log`], [`retry`], [`plan`], [`record`], [`environment`], [`schedule`],
+//!    [`local_change`].
 //! 2. The two styles of handler: [`handler`], [`classic`].
 //! 3. The parameters and results of a handler's methods: [`context`], [`error`], [`cancel`].
 //! 4. The decisions and their explanations: [`decision`], [`explain`](mod@explain).
@@ -35,6 +36,7 @@ pub mod capabilities;
 pub mod info;
 
 mod limits;
+pub mod local_change;
 
 pub mod item;
 

@@ -277,6 +277,12 @@ pub enum RequestError {
         /// The handler with the limit.
         handler: HandlerId,
     },
+    /// The quiet time or the maximum wait of local changes is zero, so every event would start a run.
+    #[error("handler {handler} has a quiet time or maximum wait of zero for local changes; set a longer one")]
+    NoTimeToSettle {
+        /// The handler with the times.
+        handler: HandlerId,
+    },
     /// The cookie is longer than [`MAX_COOKIE`].
     #[error("the cookie has {length} bytes, more than {MAX_COOKIE}; pass a reference to the data instead")]
     CookieTooLong {

@@ -3,7 +3,7 @@
 use syn::{Ident, Signature};
 
 /// Every method, in the order of the trait.
-const SIGNATURES: [&str; 11] = [
+const SIGNATURES: [&str; 12] = [
     "fn info(&self) -> HandlerInfo",
     "async fn initialize(&self, run: &RunContext) -> SyncResult<Participation>",
     "async fn items(&self) -> SyncResult<Items>",
@@ -13,6 +13,7 @@ const SIGNATURES: [&str; 11] = [
     "fn set_item_status(&self, run: &RunContext, subject: Subject, status: Status)",
     "async fn show_properties(&self, run: &RunContext, subject: Subject) -> SyncResult<PropertiesOutcome>",
     "async fn show_error(&self, run: &RunContext, error: ErrorId) -> SyncResult<Resolution>",
+    "fn changes(&self) -> Option<BoxStream<'static, LocalChange>>",
     "fn migrate(&self, item: ItemId, from: u32, state: serde_json::Value) -> SyncResult<serde_json::Value>",
     "fn item_object(&self, subject: Subject, interface: Uuid) -> Option<ItemObject>",
 ];

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::change_source::ChangeSource;
 use crate::chooser::Chooser;
 use crate::clock::{Clock, Now};
 use crate::environment::EnvironmentSource;
@@ -38,6 +39,7 @@ use crate::scheduler::{Launcher, Scheduler};
 use crate::secrets::Secrets;
 use crate::turns::Turns;
 use crate::watchdog::Watchdog;
+use crate::watching::Watching;
 
 /// The ports through which a manager uses its environment.
 pub(crate) struct Ports {
@@ -50,6 +52,7 @@ pub(crate) struct Ports {
     pub(crate) chooser: Option<Arc<dyn Chooser>>,
     pub(crate) watchdog: Option<Arc<dyn Watchdog>>,
     pub(crate) environment: Arc<dyn EnvironmentSource>,
+    pub(crate) change_source: Option<Arc<dyn ChangeSource>>,
 }
 
 /// The settings of a manager.
@@ -88,6 +91,7 @@ pub(crate) struct Host {
     /// The durations of sessions.
     pub(crate) session_durations: LatencyHistogram,
     pub(crate) scheduler: Scheduler,
+    pub(crate) watching: Watching,
     pub(crate) retry: RetryPolicy,
     pub(crate) guards: GuardPolicy,
     pub(crate) records: Records,
@@ -233,6 +237,7 @@ impl Host {
             stop_latencies: LatencyHistogram::new(),
             session_durations: LatencyHistogram::new(),
             scheduler: Scheduler::new(rules.resume, rules.reconnect_interval, id.as_u64_pair().1),
+            watching: Watching::default(),
             retry: rules.retry,
             guards: rules.guards,
             records: rules.records,

@@ -15,6 +15,7 @@ pub mod state {
 
 mod attempt;
 mod call;
+pub mod change_source;
 mod changes;
 pub mod chooser;
 pub mod clock;
@@ -44,5 +45,6 @@ mod tasks;
 pub mod trace;
 mod turns;
 pub mod watchdog;
+mod watching;
 
 pub use ending::{RunChange, RunEnding, RunFault};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use serde_json::Value;
 use syncmgr_core::capabilities::Capabilities;
 use syncmgr_core::context::{ItemContext, PrepareContext, RunContext, SynchronizeContext};
@@ -13,6 +14,7 @@ use syncmgr_core::handler::{ItemObject, Participation, PropertiesOutcome, Resolu
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
 use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::item::Items;
+use syncmgr_core::local_change::LocalChange;
 use syncmgr_core::status::Status;
 use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
@@ -213,6 +215,10 @@ impl SyncHandler for Observed {
 
     async fn show_error(&self, run: &RunContext, error: ErrorId) -> SyncResult<Resolution> {
         self.inner.show_error(run, error).await
+    }
+
+    fn changes(&self) -> Option<BoxStream<'static, LocalChange>> {
+        self.inner.changes()
     }
 
     fn migrate(&self, item: ItemId, from: u32, state: Value) -> SyncResult<Value> {

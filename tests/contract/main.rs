@@ -9,6 +9,7 @@ mod coverage;
 mod explanations;
 mod faults;
 mod guards;
+mod local_changes;
 mod persistence;
 mod promised;
 mod retries;

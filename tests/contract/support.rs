@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use syncmgr::changes::LocalChange;
 use syncmgr::classic::HResult;
 use syncmgr::handler::{PropertiesOutcome, Resolution};
 use syncmgr::log::ErrorId;
@@ -50,7 +52,11 @@ pub(crate) struct Scripted {
     item: Option<Async<ItemContext, ()>>,
     show_error: Option<AsyncWith<ErrorId, Resolution>>,
     show_properties: Option<AsyncWith<Subject, PropertiesOutcome>>,
+    changes: Option<Changes>,
 }
+
+/// A closure that returns the handler's own changes.
+type Changes = Arc<dyn Fn() -> BoxStream<'static, LocalChange> + Send + Sync>;
 
 impl Scripted {
     /// Creates a handler whose items have these names and all succeed.
@@ -67,6 +73,7 @@ impl Scripted {
             item: None,
             show_error: None,
             show_properties: None,
+            changes: None,
         }
     }
 
@@ -122,6 +129,14 @@ impl Scripted {
         act: impl for<'a> Fn(&'a ItemContext) -> BoxFuture<'a, SyncResult> + Send + Sync + 'static,
     ) -> Self {
         self.item = Some(Arc::new(act));
+        self
+    }
+
+    pub(crate) fn on_changes(
+        mut self,
+        act: impl Fn() -> BoxStream<'static, LocalChange> + Send + Sync + 'static,
+    ) -> Self {
+        self.changes = Some(Arc::new(act));
         self
     }
 
@@ -202,6 +217,10 @@ impl SyncHandler for Scripted {
             Some(act) => act(run, subject).await,
             None => Ok(PropertiesOutcome::Done),
         }
+    }
+
+    fn changes(&self) -> Option<BoxStream<'static, LocalChange>> {
+        self.changes.as_ref().map(|act| act())
     }
 
     async fn show_error(&self, run: &RunContext, error: ErrorId) -> SyncResult<Resolution> {

@@ -5,7 +5,8 @@
 //! ```text
 //! an attempt ends ──────────▶ retry states ──▶ due items ──┐
 //! the environment holds a run ────────────▶ held runs ─────┼─▶ tick ──▶ Effect::Start
-//! a process ended during a session ─▶ interrupted runs ────┘
+//! a process ended during a session ─▶ interrupted runs ────┤
+//! something changed on this machine ─▶ local changes ──────┘
 //! ```
 //!
 //! Every method receives an event and the time of day, and returns the resulting [`Effect`]s. The host performs them in order
@@ -13,12 +14,13 @@
 //! [`next_deadline`](RetryLedger::next_deadline) and after each [`Effect::Wake`].
 //!
 //! The methods are split into files by event: `attempts` (an item has ended), `selection` (an item or a run is about to start),
-//! `held`, `interrupted` and `answers` (other reasons to start a session), `suspects` (an item that may end its process begins),
+//! `held`, `interrupted`, `changes` and `answers` (other reasons to start a session), `suspects` (an item that may end its process begins),
 //! `disabled` (handlers and items that do not run), `schedules`, `tick` (time has passed, or the network is back).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
+use super::local_changes::LocalChanges;
 use super::retry_queue::RetryQueue;
 use super::shared_values::SharedValues;
 use crate::capabilities::Capabilities;
@@ -31,6 +33,7 @@ use crate::store::{SessionRecord, StateChange};
 mod agenda;
 mod answers;
 mod attempts;
+mod changes;
 mod disabled;
 mod effect;
 mod held;
@@ -93,6 +96,8 @@ pub struct RetryLedger {
     interrupted: Interrupted,
     answers: Answers,
     disabled: Disabled,
+    /// Not stored: a session after a restart looks at everything.
+    changes: LocalChanges,
     /// The least time between two starts that are caused by changes of the environment.
     environment_starts: Interval,
     /// Set once the network is back, until the end of the interval for which the reconnect waits.
@@ -139,6 +144,7 @@ impl RetryLedger {
             interrupted: Interrupted::new(resume),
             answers: Answers::default(),
             disabled: Disabled::default(),
+            changes: LocalChanges::default(),
             environment_starts: Interval::default(),
             reconnected: None,
             reached: SystemTime::UNIX_EPOCH,
@@ -222,6 +228,7 @@ impl RetryLedger {
     fn drop_starts(&mut self, handler: HandlerId) {
         self.retry_queue.forget(handler);
         self.due_without_state.retain(|(of, _), _| *of != handler);
+        self.changes.forget(handler);
         self.held.remove(handler);
         self.schedules.remove(handler);
         // The session that was to resume its runs may have been one of the held runs.
@@ -254,6 +261,7 @@ impl RetryLedger {
         self.due_without_state.remove(&(handler, item));
         self.suspects.remove(&(handler, item));
         self.disabled.set(handler, Subject::Item(item), None);
+        self.changes.forget_items(handler, [item]);
         self.clear(handler, item);
         self.interrupted.forget_item(handler, item);
         self.held.runs(handler, [item]);
@@ -263,12 +271,11 @@ impl RetryLedger {
     }
 
     /// Returns the effect for the end of an item's wait: without the item, the others that waited for it may be due earlier than
-    /// `before`.
+    /// `before`, and a change that waited for it may be due.
     fn wake_if_earlier(&self, handler: HandlerId, before: Option<SystemTime>) -> Option<Effect> {
-        self.retry_queue
-            .next_of(handler)
-            .filter(|next| before.is_some_and(|before| *next < before))
-            .map(|_| Effect::Wake)
+        let next = self.retry_queue.next_of(handler);
+        let is_earlier = next.is_some_and(|next| before.is_some_and(|before| next < before));
+        (is_earlier || self.changes.is_fresh(handler)).then_some(Effect::Wake)
     }
 
     /// Returns the time used for all waits: `now`, but never earlier than the latest deadline for which the scheduler has
@@ -282,14 +289,20 @@ impl RetryLedger {
         self.handlers.get(&handler)?.items.get(item)
     }
 
-    /// Returns `true` if there is no retry state of any resource, nor of any item of this handler, no such item is due, and
-    /// nothing of the handler is disabled.
+    /// Returns `true` if there is no retry state of any resource, nor of any item of this handler, no such item is due or has
+    /// changed, and nothing of the handler is disabled.
     pub fn is_clean(&self, handler: HandlerId) -> bool {
         let has_states = self.handlers.get(&handler).is_some_and(|handler| !handler.items.is_empty());
         let is_due = self.retry_queue.next_of(handler).is_some() || self.due_without_state_of(handler).next().is_some();
         let has_suspects =
             self.suspects.range((handler, HANDLER_ITSELF)..).next().is_some_and(|(of, _)| *of == handler);
-        self.resources.is_empty() && !has_states && !is_due && !has_suspects && self.disabled.is_empty(handler)
+        let is_unchanged = self.changes.is_empty(handler);
+        self.resources.is_empty()
+            && !has_states
+            && !is_due
+            && !has_suspects
+            && is_unchanged
+            && self.disabled.is_empty(handler)
     }
 
     /// Returns the items of a handler that are due although they have no retry state that says so.
@@ -306,8 +319,9 @@ impl RetryLedger {
         }
     }
 
-    /// Clears the retry state of an item.
+    /// Clears the retry state of an item. A change that waited for this is due.
     fn clear(&mut self, handler: HandlerId, item: ItemId) {
+        self.changes.release(handler, self.reached, |released| released == item);
         self.retry_queue.forget_item(handler, item);
         if let Some(Handler { items, .. }) = self.handlers.get_mut(&handler) {
             items.remove(item);

@@ -18,6 +18,7 @@
 //! - [`retry`]: the retry state of an item;
 //! - [`resource`]: the retry state of a shared resource;
 //! - [`retry_queue`]: the items and resources that wait for a retry;
+//! - [`local_changes`]: the local changes that no run has looked at;
 //! - [`ledger`]: all retry states, and the sessions the scheduler starts;
 //! - [`timetable`]: the schedules of all handlers, and their next firings.
 
@@ -34,6 +35,7 @@ pub mod host;
 pub mod item_index;
 pub mod ledger;
 pub mod listing;
+pub mod local_changes;
 pub mod merge;
 pub mod names;
 mod permit_queue;

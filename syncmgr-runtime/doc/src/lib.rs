@@ -26,6 +26,7 @@ pub use syncmgr_core::hresult::{CodeError, HResult};
 pub use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
 pub use syncmgr_core::info::HandlerInfo;
 pub use syncmgr_core::item::{ItemState, Items, SyncItem};
+pub use syncmgr_core::local_change::{LocalChange, Settle};
 pub use syncmgr_core::log::{LogEntry, LogLevel};
 pub use syncmgr_core::plan::Plan;
 pub use syncmgr_core::port::{
@@ -38,6 +39,7 @@ pub use syncmgr_core::retry::RetryPolicy;
 pub use syncmgr_core::status::Status;
 pub use syncmgr_core::store::SessionOutcome;
 pub use syncmgr_core::trigger::{RunFlags, Trigger};
+pub use syncmgr_runtime::change_source::{ChangeSource, ManualChanges, Watch, WatchEvent, WatchProblem};
 pub use syncmgr_runtime::chooser::{Chooser, Chosen};
 pub use syncmgr_runtime::clock::{Clock, Now, SystemClock};
 pub use syncmgr_runtime::environment::{EnvironmentSource, ManualEnvironment};

@@ -12,6 +12,7 @@ use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::store::StateStore;
 
 use super::SyncManager;
+use crate::change_source::ChangeSource;
 use crate::chooser::Chooser;
 use crate::clock::{Clock, SystemClock};
 use crate::environment::{EnvironmentSource, ManualEnvironment};
@@ -62,6 +63,7 @@ impl Default for SyncManagerBuilder {
             chooser: None,
             watchdog: None,
             environment: Arc::new(ManualEnvironment::default()),
+            change_source: None,
         };
         let rules = Rules {
             max_concurrent_items: 64,
@@ -170,6 +172,30 @@ impl SyncManagerBuilder {
     /// ```
     pub fn environment(mut self, environment: impl EnvironmentSource) -> Self {
         self.ports.environment = Arc::new(environment);
+        self
+    }
+
+    /// Sets the source of local changes, which watches the [paths](syncmgr_core::item::SyncItem::with_watch) of items. By default,
+    /// no path is watched.
+    ///
+    /// The manager watches a handler's paths from its first listing on. It does not know what changed before, such as while the
+    /// program did not run: start a session first, which looks at everything.
+    ///
+    /// ```
+    /// # use syncmgr_doc_examples::*;
+    /// # run(async {
+    /// let changes = ManualChanges::new(); // a program uses a file watcher
+    /// let manager = SyncManager::builder().change_source(changes.clone()).build();
+    /// manager.register(Mail)?;
+    /// assert!(manager.update_all()?.finish().await.is_success());
+    /// changes.changed("/var/mail/ann"); // runs the items that watch this path
+    /// # manager.shutdown().await;
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    pub fn change_source(mut self, source: impl ChangeSource) -> Self {
+        self.ports.change_source = Some(Arc::new(source));
         self
     }
 

@@ -74,6 +74,7 @@ impl SyncManager {
             let (changes, _) = split(ledger.forget(handler, claims, now));
             (host.queue_write(changes), host.secrets.begin_to_forget(handler), runs, removed)
         };
+        host.unwatch(handler);
         host.pass_writes();
         // Driven by a task, so that the secrets are deleted even if the caller stops waiting.
         if let (None, Ok(runtime)) = (secrets.clone().now_or_never(), Handle::try_current()) {

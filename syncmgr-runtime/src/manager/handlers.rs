@@ -36,8 +36,8 @@ impl SyncManager {
     /// See also: R1.
     ///
     /// # Errors
-    /// Returns an error, and registers nothing, if the id is nil or taken, if a limit of the handler is zero, or if the
-    /// store cannot be read.
+    /// Returns an error, and registers nothing, if the id is nil or taken, if a limit or a settle time of the handler is zero, or
+    /// if the store cannot be read.
     pub fn register(&self, handler: impl SyncHandler) -> Result<HandlerId, RequestError> {
         self.register_for(Arc::new(handler), RegisterFlags::empty())
     }
@@ -71,6 +71,10 @@ impl SyncManager {
         if info.limits().any_is_zero() {
             return Err(RequestError::NoTimeAllowed { handler: id });
         }
+        if info.settle().any_is_zero() {
+            return Err(RequestError::NoTimeToSettle { handler: id });
+        }
+        let settle = info.settle();
         let registration = Registration::new(flags).with_description(info.name().to_owned());
         let forgotten_before = self.host().manager_state().forgotten(id);
         let stored_flags = self.host().ports.store.handler(id).map(|stored| stored.and_then(|record| record.flags));
@@ -100,6 +104,7 @@ impl SyncManager {
                 let mut ledger = self.host().ledger();
                 ledger.load_disabled(id, if is_known { disabled } else { BTreeMap::new() });
                 let mut effects = ledger.register(id, generation, capabilities, retry_states, now);
+                ledger.set_settle(id, settle);
                 effects.extend(ledger.set_events(id, events));
                 let firings = if is_known { firings } else { BTreeMap::new() };
                 // The items are not listed yet: their schedules are those that the store knows.
@@ -180,6 +185,7 @@ impl SyncManager {
             drop(ledger);
             (runs, removed)
         };
+        self.host().unwatch(handler);
         if removed.is_some() {
             self.host().admission.remove_handler();
         }

@@ -26,13 +26,18 @@ impl Run {
         let items = match &self.scope.terms.choosing {
             // A run that only explains an entry does not choose.
             Choosing::Explain => Arc::default(),
-            Choosing::Unattended => self.preferred(&listing, None).await,
+            Choosing::Unattended => {
+                let items = self.preferred(&listing, None).await;
+                self.looks_at(&items);
+                items
+            }
             Choosing::Scheduled(fired) => {
                 let fired = fired.get(&self.id.handler).cloned().unwrap_or_default();
                 self.preferred(&listing, Some(&fired)).await
             }
             Choosing::Requested(given) => {
-                let mut requested = given.get(&self.id.handler).cloned().unwrap_or_default();
+                let requested = given.get(&self.id.handler).cloned().unwrap_or_default();
+                let mut requested = self.chosen_changes(&listing, requested);
                 let more = self.take_along();
                 if !more.is_empty() {
                     Arc::make_mut(&mut requested).extend(more);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures::future::{BoxFuture, pending};
 use syncmgr_core::cancel::CancelReason;
@@ -131,7 +131,7 @@ impl Run {
     async fn list(&self) -> Step {
         // R46 to R49.
         let attempt = self.attempt();
-        let limit = Some(attempt.limits().items_deadline());
+        let (limit, began) = (Some(attempt.limits().items_deadline()), self.host().now().wall);
         let (end, _) = drive_call(&attempt, limit, || self.handler.items(), || {}).await;
         self.log_fault("could not list its items", &end);
         self.record_failure_to_begin(&attempt, &end);
@@ -139,7 +139,7 @@ impl Run {
         if let CallEnd::Returned(items) = end {
             let listing = match self.known_listing(&items) {
                 Some(known) => self.list_again(known).await,
-                None => self.list_anew(items).await,
+                None => self.list_anew(items, began).await,
             };
             self.record_change(RunChange::Listed(listing.items().len()));
             self.lock().listing = listing;
@@ -147,8 +147,8 @@ impl Run {
         self.on(Event::Listed(code))
     }
 
-    /// Checks a listing and records its effects.
-    async fn list_anew(&self, items: Items) -> Listing {
+    /// Checks a listing that began at this time, and records its effects.
+    async fn list_anew(&self, items: Items, began: SystemTime) -> Listing {
         let (listing, faults) = Listing::check(items);
         for fault in faults {
             let entry = LogEntry::new(LogLevel::Warning, fault.to_string());
@@ -163,13 +163,15 @@ impl Run {
         self.load_preferences(&listing).await;
         self.set_schedules(&listing);
         self.remember(&listing, recorded).await;
+        self.watch(&listing, began);
         listing
     }
 
     /// Takes the listing of the run before, which has recorded its effects. The cost does not depend on the number of its items.
     async fn list_again(&self, known: Listing) -> Listing {
         self.record_begin(Verdict::plain(Outcome::Succeeded));
-        if !matches!(self.scope.terms.choosing, Choosing::Requested(_) | Choosing::Explain) {
+        let is_requested = matches!(self.scope.terms.choosing, Choosing::Requested(_) | Choosing::Explain);
+        if !is_requested || self.is_for_changes() {
             self.load_preferences(&known).await;
         }
         known
@@ -359,6 +361,7 @@ impl Run {
         // The run may have ended before it prepared.
         self.store_all(self.cleared_handler().into_iter().collect());
         self.postpone_missed();
+        self.postpone_changes();
         self.end_automatic();
         self.save_log();
         self.finish();

@@ -8,6 +8,7 @@ mod events;
 mod holding;
 pub(crate) mod lifecycle;
 mod link;
+mod local_changes;
 mod merge;
 mod naming;
 mod recording;

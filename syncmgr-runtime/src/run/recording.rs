@@ -115,7 +115,7 @@ impl Run {
         let clean = host.ledger().is_clean(self.id.handler);
         let exceptional = |ended: Candidate<'_>| match ended.outcome {
             Outcome::Succeeded | Outcome::Skipped | Outcome::Stopped => {
-                ended.used.is_some() || !clean && host.ledger().state_of(self.id.handler, ended.item).is_some()
+                ended.used.is_some() || !clean && self.is_known(ended.item)
             }
             _ => true,
         };
@@ -125,6 +125,12 @@ impl Run {
         let mut changes = self.changes(attempt, ended, log);
         changes.extend(self.clear_suspects(attempt, &stopped));
         Some((!changes.is_empty()).then(|| host.queue_write(changes)))
+    }
+
+    /// Returns `true` if the end of an item changes the ledger even if the item simply succeeded.
+    fn is_known(&self, item: ItemId) -> bool {
+        let ledger = self.host().ledger();
+        ledger.state_of(self.id.handler, item).is_some() || ledger.runs_for_change(self.id.handler, item)
     }
 
     /// Writes a change. Returns `None` if its handler or item was forgotten.

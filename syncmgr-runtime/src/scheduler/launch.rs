@@ -33,7 +33,8 @@ impl Launcher for Owner {
         // A run reports its own end. A handler that was unregistered meanwhile has no run.
         let runs = |handler| session.as_ref().is_ok_and(|session| session.run(handler).is_ok());
         for handler in handlers.into_iter().filter(|handler| is_automatic && !runs(*handler)) {
-            let effects = host.ledger().automatic_run_ended(handler);
+            let mut effects = host.decide(|ledger, now| ledger.postpone_changes(handler, &host.retry, now));
+            effects.extend(host.ledger().automatic_run_ended(handler));
             host.apply(effects);
         }
     }

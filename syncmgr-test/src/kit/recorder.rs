@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use serde_json::Value;
 use syncmgr_core::context::{ItemContext, PrepareContext, RunContext, SynchronizeContext};
 use syncmgr_core::error::{SyncResult, panic_text};
@@ -11,6 +12,7 @@ use syncmgr_core::handler::{ItemObject, Participation, PropertiesOutcome, Resolu
 use syncmgr_core::id::{ErrorId, ItemId, Subject};
 use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::item::Items;
+use syncmgr_core::local_change::LocalChange;
 use syncmgr_core::status::Status;
 use uuid::Uuid;
 
@@ -102,6 +104,10 @@ impl SyncHandler for RecordingHandler {
     async fn show_error(&self, run: &RunContext, error: ErrorId) -> SyncResult<Resolution> {
         let run = self.run(run, &Call::ShowError);
         monitored::call(&self.monitor, Call::ShowError, self.handler.show_error(&run, error)).await
+    }
+
+    fn changes(&self) -> Option<BoxStream<'static, LocalChange>> {
+        self.handler.changes()
     }
 
     fn migrate(&self, item: ItemId, from: u32, state: Value) -> SyncResult<Value> {

@@ -1,6 +1,8 @@
 //! Every method of the trait with its documented signature.
 #![deny(warnings)]
 
+use futures::stream::BoxStream;
+use syncmgr::changes::LocalChange;
 use syncmgr::handler::{PropertiesOutcome, Resolution};
 use syncmgr::item::ItemObject;
 use syncmgr::log::ErrorId;
@@ -45,6 +47,10 @@ impl SyncHandler for OfflinePages {
 
     async fn show_error(&self, _run: &RunContext, _error: ErrorId) -> SyncResult<Resolution> {
         Ok(Resolution::Done)
+    }
+
+    fn changes(&self) -> Option<BoxStream<'static, LocalChange>> {
+        None
     }
 
     fn migrate(&self, _item: ItemId, _from: u32, state: Value) -> SyncResult<Value> {

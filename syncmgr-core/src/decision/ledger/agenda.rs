@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use super::{HANDLER_ITSELF, HeldRun, RetryLedger, StartReason};
 use crate::agenda::{AgendaEntry, AgendaWork};
+use crate::decision::local_changes::Changed;
 use crate::environment::Environment;
 use crate::explain::{Next, next};
 use crate::id::HandlerId;
@@ -26,6 +27,7 @@ impl RetryLedger {
         });
         let held = self.held.iter().map(held_entry);
         let mut entries: Vec<_> = fired.chain(scheduled).chain(held).chain(self.retries(now)).collect();
+        entries.extend(self.changed(environment));
         entries.extend(self.to_resume());
         entries.iter_mut().for_each(|entry| entry.next = not_past(entry.next, now));
         // Stable: entries with equal starts stay in the order of schedules, held runs, retries.
@@ -35,7 +37,7 @@ impl RetryLedger {
 
     /// Returns a number that is larger after each change of the agenda, other than a change of the environment.
     pub fn agenda_version(&self) -> u64 {
-        self.retry_queue.version() + self.held.version() + self.schedules.version()
+        self.retry_queue.version() + self.held.version() + self.schedules.version() + self.changes.version()
     }
 
     fn fired_entry(&self, handler: HandlerId, schedule: &Schedule, environment: &Environment) -> AgendaEntry {
@@ -55,6 +57,20 @@ impl RetryLedger {
         })
     }
 
+    /// Returns the runs for local changes.
+    fn changed(&self, environment: &Environment) -> impl Iterator<Item = AgendaEntry> {
+        let fresh = self.changes.agenda().map(|(time, handler, changed)| {
+            let next = if self.retry_queue.is_running(handler) { Next::WhenLifted } else { Next::At { time } };
+            AgendaEntry::new(handler, next, StartReason::LocalChange, work_of(changed))
+        });
+        let held = self.changes.held().map(|(handler, changed)| {
+            let hold = self.hold_of_firing(handler, environment);
+            let next = next(hold.as_slice(), None, Next::WhenLifted);
+            AgendaEntry::new(handler, next, StartReason::LocalChange, work_of(changed)).with_hold(hold)
+        });
+        fresh.chain(held)
+    }
+
     fn to_resume(&self) -> impl Iterator<Item = AgendaEntry> {
         let of = self.interrupted.to_resume().into_iter().filter(|handler| self.capabilities(*handler).is_some());
         of.map(|handler| {
@@ -62,6 +78,13 @@ impl RetryLedger {
             let next = next(hold.as_slice(), None, Next::Now);
             AgendaEntry::new(handler, next, StartReason::Resumed, AgendaWork::Preferred).with_hold(hold)
         })
+    }
+}
+
+fn work_of(changed: &Changed) -> AgendaWork {
+    match changed {
+        Changed::Items(items) => AgendaWork::Items(items.len()),
+        Changed::Everything => AgendaWork::Preferred,
     }
 }
 

@@ -73,6 +73,7 @@ impl RetryLedger {
         let next = self.retry_queue.next_of(handler);
         self.clear(handler, item);
         self.suspects.remove(&(handler, item));
+        self.changes.forget_items(handler, [item]);
         self.answers.forget(handler, Some(item));
         self.disabled.set(handler, Subject::Item(item), None);
         let mut effects = writes([StateChange::ForgetItem { handler, item }]);

@@ -68,7 +68,7 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn ended(&mut self, attempted: &EndedAttempt<'_>) -> (Option<RetryState>, Vec<Effect>) {
         let attempted = &EndedAttempt { now: self.time(attempted.now), ..*attempted };
-        let EndedAttempt { handler, item, verdict, .. } = *attempted;
+        let EndedAttempt { handler, item, verdict, policy, now, .. } = *attempted;
         let mut effects = Vec::new();
         if verdict.outcome == Outcome::Succeeded && self.state_of(handler, item).is_some() {
             effects.push(Effect::RemoveQuestions(item));
@@ -79,6 +79,12 @@ impl RetryLedger {
             self.suspects.remove(&(handler, item));
         }
         let after = self.after(attempted, &mut effects);
+        let undone = matches!(verdict.outcome, Outcome::Skipped | Outcome::Stopped);
+        // The run has not looked at the change.
+        if self.changes.ended(handler, item) && undone && after.is_none() {
+            self.changes.add_at(handler, item, later(now, policy.cap));
+            effects.push(Effect::Wake);
+        }
         (after, effects)
     }
 

@@ -98,6 +98,7 @@ impl RetryLedger {
         let unstated: Vec<_> = unstated.map(|(_, item)| *item).collect();
         // The claims of these items hold them further if necessary.
         unstated.into_iter().for_each(|item| drop(self.postpone(handler, item, now, now)));
+        self.changes.release(handler, now, is_enabled);
         let mut effects = writes([StateChange::Disabled { handler, subject, reason: None }]);
         effects.extend(self.has_pending().then_some(Effect::Wake));
         effects

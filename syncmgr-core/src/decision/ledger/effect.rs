@@ -71,6 +71,8 @@ pub enum StartReason {
     HoldLifted,
     /// A schedule fired.
     Scheduled,
+    /// Something changed on this machine; see [`LocalChange`](crate::local_change::LocalChange).
+    LocalChange,
 }
 
 impl Start {

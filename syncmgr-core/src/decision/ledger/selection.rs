@@ -36,7 +36,10 @@ impl RetryLedger {
             return (Some(hold), Vec::new());
         }
         if let Some(hold) = holds(environment, capabilities, request.trigger, requested_by) {
-            self.held.add(HeldRun { request, hold: hold.clone(), requested_by, reason });
+            match reason {
+                StartReason::LocalChange => self.put_back_changes(handler),
+                _ => self.held.add(HeldRun { request, hold: hold.clone(), requested_by, reason }),
+            }
             // The environment may have changed since it was read.
             return (Some(hold), vec![Effect::Wake]);
         }
@@ -70,7 +73,10 @@ impl RetryLedger {
         self.retry_queue.forget_item(handler, item);
         effects.extend(self.wake_if_earlier(handler, next));
         self.due_without_state.remove(&(handler, item));
-        effects.extend(hold.as_ref().and_then(|hold| self.postpone_held(handler, item, claims, hold, now)));
+        match &hold {
+            Some(hold) => effects.extend(self.postpone_held(handler, item, claims, hold, now)),
+            None => self.changes.select(handler, item),
+        }
         (hold, effects)
     }
 
@@ -247,6 +253,7 @@ impl RetryLedger {
             }
             None => self.retry_queue.next_of(handler),
         };
+        known.due = known.due.into_iter().chain(self.changes.next_of(handler, known.item)).min();
         // The environment and a backoff explain an idle handler only if it has due items.
         let is_due = known.due.is_some() || self.has_fired(known);
         known.due = known.due.into_iter().chain(self.firings_of(known, now)).min();

@@ -24,6 +24,7 @@ use crate::trigger::Trigger;
 mod absence;
 mod answering;
 mod attempting;
+mod changing;
 mod disabling;
 mod holding;
 mod resuming;

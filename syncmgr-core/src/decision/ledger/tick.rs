@@ -20,7 +20,7 @@ use crate::store::StateChange;
 use crate::trigger::Trigger;
 
 impl RetryLedger {
-    /// Starts due items, interrupted runs, and held runs that the environment now allows.
+    /// Starts due items, changed items, interrupted runs, and held runs that the environment now allows.
     ///
     /// `waited_for` is the deadline for which the scheduler has waited, if any. It counts as reached, whatever the clock says.
     #[must_use = "perform the effects"]
@@ -37,6 +37,7 @@ impl RetryLedger {
         // Schedules before retries: a run that a schedule starts takes along the due items of its handler.
         effects.extend(self.start_fired(environment, clock));
         effects.extend(start_items(self.retry_queue.take_due(now)));
+        effects.extend(self.start_changed(environment, now));
         effects.extend(self.resume());
         effects
     }
@@ -44,7 +45,8 @@ impl RetryLedger {
     /// Returns the deadline for the next call of [`tick`](Self::tick).
     pub fn next_deadline(&self) -> Option<SystemTime> {
         let environment = self.environment_starts.next().filter(|_| self.waits_for_environment());
-        self.retry_queue.next().into_iter().chain(environment).min()
+        let changes = self.changes.next_of_free(|handler| !self.retry_queue.is_running(handler));
+        self.retry_queue.next().into_iter().chain(environment).chain(changes).min()
     }
 
     /// Returns the time of the next firing of a schedule, by the clock. Call [`tick`](Self::tick) at this time too.
@@ -54,10 +56,8 @@ impl RetryLedger {
 
     /// Returns `true` if the scheduler may have to start a session.
     pub fn has_pending(&self) -> bool {
-        self.interrupted.is_to_resume()
-            || self.next_deadline().is_some()
-            || !self.held.is_empty()
-            || self.has_schedules()
+        let has_more = !self.held.is_empty() || self.changes.any_is_fresh() || self.has_schedules();
+        self.interrupted.is_to_resume() || self.next_deadline().is_some() || has_more
     }
 
     /// Handles a change of the environment. When the network is back, all backoffs end and the handlers that are registered for
@@ -255,10 +255,19 @@ fn start_held(held: HeldRun) -> Effect {
 fn start_items(due: BTreeMap<HandlerId, BTreeSet<ItemId>>) -> Vec<Effect> {
     let (whole, items): (BTreeMap<_, _>, BTreeMap<_, _>) =
         due.into_iter().partition(|(_, items)| items.contains(&HANDLER_ITSELF));
+    start_targets(StartReason::Retry, items, whole.into_keys().collect())
+}
+
+/// Starts these items, and the preferred items of the handlers in `whole`.
+pub(super) fn start_targets(
+    reason: StartReason,
+    items: BTreeMap<HandlerId, BTreeSet<ItemId>>,
+    whole: BTreeSet<HandlerId>,
+) -> Vec<Effect> {
     let items = items.into_iter().map(|(handler, items)| (handler, Arc::new(items))).collect::<BTreeMap<_, _>>();
     let items = (!items.is_empty()).then_some(Targets::Items(items));
-    let whole = (!whole.is_empty()).then(|| Targets::Handlers(whole.into_keys().collect()));
-    items.into_iter().chain(whole).map(|targets| Start::scheduled(StartReason::Retry, targets)).collect()
+    let whole = (!whole.is_empty()).then_some(Targets::Handlers(whole));
+    items.into_iter().chain(whole).map(|targets| Start::scheduled(reason, targets)).collect()
 }
 
 fn backs_off(state: &RetryState) -> bool {

@@ -1,0 +1,180 @@
+//! The runs that local changes start.
+
+use std::time::Duration;
+
+use syncmgr::Trigger;
+use syncmgr::changes::LocalChange;
+use syncmgr::item::ItemState;
+use syncmgr::retry::StartReason;
+use tokio::time::sleep;
+
+use super::{after_first_session, builder_with_changes, seconds, watched, watching, watching_and};
+use crate::support::awaitable_host::within;
+use crate::support::id;
+use crate::support::steps::{Steps, assert_succeeds, nth, register_all, start_manual};
+use crate::support::test_clock::{DAY, HOUR, StartTimes, fail_until};
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_item_runs_once_its_handler_was_quiet() {
+    let began = StartTimes::new();
+    let (_manager, changes) = after_first_session(watching(&began, &["a", "b"])).await;
+    seconds(60).await;
+    changes.changed("/a/letter");
+    sleep(DAY).await;
+    assert_eq!((began.of("a"), began.of("b")), (vec![0, 65], vec![0]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_of_several_items_run_together_and_once() {
+    let began = StartTimes::new();
+    let handler = watching(&began, &["a", "b"]);
+    let (_manager, changes) = after_first_session(handler.clone()).await;
+    seconds(60).await;
+    for path in ["/a/1", "/b/1", "/a/2"] {
+        changes.changed(path);
+        seconds(2).await;
+    }
+    sleep(DAY).await;
+    assert_eq!((began.of("a"), began.of("b")), (vec![0, 69], vec![0, 69]));
+    assert_eq!(handler.transcript.of(&["prepare"]), ["prepare a b", "prepare a b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_written_without_pause_runs_at_the_maximum_wait() {
+    let began = StartTimes::new();
+    let (_manager, changes) = after_first_session(watching(&began, &["a"])).await;
+    seconds(60).await;
+    for _ in 0..80 {
+        changes.changed("/a/log");
+        seconds(1).await;
+    }
+    sleep(HOUR).await;
+    assert_eq!(began.of("a"), [0, 90, 121, 144]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_starts_an_unattended_session_with_its_reason() {
+    let (steps, (builder, changes)) = (Steps::default(), builder_with_changes());
+    let handler = steps.handler(1, &["a"]).items(|| Ok(watched(&["a"])));
+    let manager = register_all(builder.build(), [handler]);
+    let first = start_manual(&manager, 1);
+    steps.release(&["a"]).await;
+    assert_succeeds(first).await;
+    changes.changed("/a");
+    seconds(1).await;
+    let [session] = &manager.sessions()[..] else { panic!("expected one session: {:?}", manager.sessions()) };
+    assert_eq!((session.reason(), session.trigger()), (StartReason::LocalChange, Trigger::Scheduled));
+    steps.open("a");
+    assert_succeeds(session.clone()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_during_the_run_of_its_item_runs_the_item_again() {
+    let (steps, (builder, changes)) = (Steps::default(), builder_with_changes());
+    let manager = register_all(builder.build(), [steps.handler(1, &["a"]).items(|| Ok(watched(&["a"])))]);
+    let first = start_manual(&manager, 1);
+    steps.release(&["a"]).await;
+    assert_succeeds(first).await;
+    changes.changed("/a");
+    seconds(1).await;
+    assert_eq!(steps.running().await, "a");
+    changes.changed("/a"); // the run may have read this file already
+    seconds(60).await;
+    assert_eq!(steps.began(), "a a", "the item still runs");
+    steps.release(&["a"]).await;
+    seconds(1).await;
+    assert_eq!(steps.running().await, "a");
+    assert_eq!(steps.began(), "a a a");
+    steps.release(&["a"]).await;
+    seconds(60).await;
+    assert_eq!(steps.began(), "a a a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_during_a_requested_run_of_its_item_runs_the_item_again() {
+    let (steps, (builder, changes)) = (Steps::default(), builder_with_changes());
+    let manager = register_all(builder.build(), [steps.handler(1, &["a"]).items(|| Ok(watched(&["a"])))]);
+    let first = start_manual(&manager, 1);
+    assert_eq!(steps.running().await, "a");
+    changes.changed("/a");
+    seconds(60).await;
+    assert_eq!(steps.began(), "a", "one run of a handler at a time");
+    steps.release(&["a", "a"]).await;
+    assert_succeeds(first).await;
+    seconds(60).await;
+    assert_eq!(steps.began(), "a a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_requested_run_covers_the_changes_before_it() {
+    let began = StartTimes::new();
+    let (manager, changes) = after_first_session(watching(&began, &["a"])).await;
+    seconds(60).await;
+    changes.changed("/a/letter");
+    seconds(1).await;
+    assert_succeeds(start_manual(&manager, 1)).await;
+    sleep(DAY).await;
+    assert_eq!(began.of("a"), [0, 61]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_change_runs_all_chosen_items() {
+    let began = StartTimes::new();
+    let handler = watching(&began, &["a", "b"]).items(|| {
+        let unchecked =
+            watched(&["c"]).iter().map(|item| item.clone().with_state(ItemState::Unchecked)).collect::<Vec<_>>();
+        Ok(watched(&["a", "b"]).iter().cloned().chain(unchecked).collect())
+    });
+    let (_manager, changes) = after_first_session(handler).await;
+    seconds(60).await;
+    changes.report(nth(1), LocalChange::Unknown);
+    changes.changed("/a");
+    sleep(DAY).await;
+    assert_eq!((began.of("a"), began.of("b"), began.of("c")), (vec![0, 65], vec![0, 65], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_item_that_is_not_chosen_or_not_listed_does_not_run() {
+    let began = StartTimes::new();
+    let (manager, changes) = after_first_session(watching(&began, &["a", "b"])).await;
+    manager.choose(nth(1), [id("a")], ItemState::Unchecked).await.unwrap();
+    changes.changed("/a");
+    changes.report(nth(1), LocalChange::Item(id("unknown")));
+    sleep(DAY).await;
+    assert_eq!((began.of("a"), began.of("b")), (vec![0], vec![0]));
+    changes.changed("/a");
+    changes.changed("/b");
+    sleep(DAY).await;
+    assert_eq!((began.of("a").len(), began.of("b").len()), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_item_that_fails_is_retried() {
+    let began = StartTimes::new();
+    let handler = watching_and(&began, &["a"], |_, times| if times == 1 { Ok(()) } else { fail_until(times, 2) });
+    let (_manager, changes) = after_first_session(handler).await;
+    seconds(60).await;
+    changes.changed("/a");
+    sleep(DAY).await;
+    assert_eq!(began.of("a"), [0, 65, 95]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_item_that_the_user_stops_runs_again_after_a_wait() {
+    let (steps, (builder, changes)) = (Steps::default(), builder_with_changes());
+    let manager = register_all(builder.build(), [steps.handler(1, &["a"]).items(|| Ok(watched(&["a"])))]);
+    let first = start_manual(&manager, 1);
+    steps.release(&["a"]).await;
+    assert_succeeds(first).await;
+    changes.changed("/a");
+    seconds(1).await;
+    let session = manager.sessions().pop().unwrap();
+    session.stop();
+    within(session.finish()).await;
+    seconds(60).await;
+    assert_eq!(steps.running().await, "");
+    sleep(HOUR).await;
+    assert_eq!(steps.running().await, "a");
+    steps.open("a");
+    sleep(Duration::from_secs(1)).await;
+}
