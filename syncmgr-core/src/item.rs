@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::claim::Claim;
 use crate::hresult::UnknownCode;
 use crate::id::ItemId;
+use crate::requirements::{Requirement, Requirements};
 
 /// An item that a handler can synchronize: `SYNCMGRITEM`.
 ///
@@ -37,6 +38,7 @@ struct Rare {
     icon: Option<Icon>,
     last_update: Option<SystemTime>,
     claims: Vec<Claim>,
+    requirements: Requirements,
     /// The claims, once they were shared.
     shared_claims: OnceLock<Arc<[Claim]>>,
 }
@@ -50,8 +52,9 @@ impl Rare {
 
 impl PartialEq for Rare {
     fn eq(&self, other: &Self) -> bool {
-        let Self { icon, last_update, claims, shared_claims: _ } = self;
-        (icon, last_update, claims) == (&other.icon, &other.last_update, &other.claims)
+        let Self { icon, last_update, claims, requirements, shared_claims: _ } = self;
+        (icon, last_update, claims, requirements)
+            == (&other.icon, &other.last_update, &other.claims, &other.requirements)
     }
 }
 
@@ -117,6 +120,19 @@ impl SyncItem {
         self
     }
 
+    /// Requires a condition for automatic runs of the item, in addition to those of its handler and those required before.
+    ///
+    /// ```
+    /// # use syncmgr_core::{item::SyncItem, requirements::Requirement};
+    /// let videos = SyncItem::named("Videos").requires(Requirement::UnmeteredNetwork);
+    /// assert!(videos.requirements().contains(Requirement::UnmeteredNetwork));
+    /// ```
+    pub fn requires(mut self, requirement: Requirement) -> Self {
+        let rare = self.rare_mut();
+        rare.requirements = rare.requirements.clone().with(requirement);
+        self
+    }
+
     /// Returns the item's id.
     pub fn id(&self) -> ItemId {
         self.id
@@ -161,6 +177,11 @@ impl SyncItem {
     /// Returns the resources that the item needs while it runs, without those that its handler claims for all items.
     pub fn claims(&self) -> &[Claim] {
         self.rare.as_ref().map_or(&[], |rare| &rare.claims)
+    }
+
+    /// Returns the conditions that automatic runs of the item require, without those of its handler.
+    pub fn requirements(&self) -> &Requirements {
+        self.rare.as_ref().map_or(&Requirements::NONE, |rare| &rare.requirements)
     }
 
     /// Returns a shared reference to [`claims`](Self::claims).

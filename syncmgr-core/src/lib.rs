@@ -9,8 +9,8 @@
 //!
 //! Reading order:
 //!
-//! 1. The vocabulary: [`id`], [`hresult`], [`trigger`], [`capabilities`], [`info`], [`item`], [`status`], [`progress`],
-//!    [`log`], [`retry`], [`plan`], [`record`], [`environment`].
+//! 1. The vocabulary: [`id`], [`hresult`], [`trigger`], [`capabilities`], [`requirements`], [`info`], [`item`], [`status`],
+//!    [`progress`], [`log`], [`retry`], [`plan`], [`record`], [`environment`].
 //! 2. The two styles of handler: [`handler`], [`classic`].
 //! 3. The parameters and results of a handler's methods: [`context`], [`error`], [`cancel`].
 //! 4. The decisions and their explanations: [`decision`], [`explain`](mod@explain).
@@ -31,6 +31,8 @@ pub mod hresult;
 pub mod trigger;
 
 pub mod capabilities;
+
+pub mod requirements;
 
 pub mod info;
 

@@ -5,8 +5,9 @@ use std::time::SystemTime;
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::hold::Hold;
-use syncmgr_core::decision::ledger::{Effect, EndedAttempt, HANDLER_ITSELF, RetryLedger, StartReason};
+use syncmgr_core::decision::ledger::{Effect, EndedAttempt, HANDLER_ITSELF, HeldRun, RetryLedger, StartReason};
 use syncmgr_core::decision::listing::Listing;
+use syncmgr_core::decision::needs::Needs;
 use syncmgr_core::decision::retry::{AttemptProgress, ClearedBy, RequestedBy};
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::id::{ErrorScope, ItemId, Subject};
@@ -14,6 +15,7 @@ use syncmgr_core::item::{Completeness, SyncItem};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::record::ItemEnd;
 use syncmgr_core::request::RunRequest;
+use syncmgr_core::requirements::Requirements;
 use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::store::StateChange;
 
@@ -29,9 +31,9 @@ impl Run {
     pub(super) fn hold(&self) -> Option<Hold> {
         let SessionTerms { requested_by, reason, .. } = self.scope.terms;
         let environment = self.host().ports.environment.now();
-        let (request, capabilities) = (self.request(), self.info.capabilities());
+        let (request, needs) = (self.request(), Needs::from(&self.info));
         let (hold, effects) =
-            self.decide(|ledger, now| ledger.begin(request, (requested_by, reason), capabilities, &environment, now));
+            self.decide(|ledger, now| ledger.begin(request, (requested_by, reason), needs, &environment, now));
         self.apply(effects);
         hold
     }
@@ -47,11 +49,38 @@ impl Run {
 
     /// Returns the reason an item may not run now, if any. An item that may run leaves the retry queue.
     pub(super) fn hold_of(&self, item: &SyncItem) -> Option<Hold> {
+        if let Some(hold) = self.hold_of_requirements(item) {
+            return Some(hold);
+        }
         let (handler, requested_by) = (self.id.handler, self.requested_by(item.id()));
         let claims: Vec<&Claim> = self.claims_of(item).collect();
         let (hold, effects) = self.decide(|ledger, now| ledger.select(handler, item.id(), &claims, requested_by, now));
         self.apply(effects);
         hold
+    }
+
+    /// Returns the reason an item waits because its requirements are not met. The ledger starts it once they are.
+    fn hold_of_requirements(&self, item: &SyncItem) -> Option<Hold> {
+        if item.requirements().is_empty() {
+            return None;
+        }
+        let environment = self.host().ports.environment.now();
+        let run = self.held_run([item.id()], item.requirements());
+        let (hold, effects) = self.decide(|ledger, now| ledger.check_requirements(item.id(), run, &environment, now));
+        self.apply(effects);
+        if hold == Some(Hold::Contradictory) {
+            let text =
+                format!("left out: {} and the item require conditions that exclude each other", self.info.name());
+            self.log(LogEntry::new(LogLevel::Warning, text).with_item(item.id()));
+        }
+        hold
+    }
+
+    /// Returns a run that waits until these items may run, with the requirements of the items and of their handler.
+    fn held_run(&self, items: impl IntoIterator<Item = ItemId>, requirements: &Requirements) -> HeldRun {
+        let (request, reason) = (self.request().with_items(items), self.scope.terms.reason);
+        let requirements = self.info.requirements().and(requirements);
+        HeldRun::new(request, (self.lock().requested_by, reason)).with_requirements(requirements)
     }
 
     /// Returns the reason an item that was selected may not begin, if one of its claims is held back. The item is then due
