@@ -65,7 +65,7 @@ impl Run {
             return None;
         }
         let environment = self.host().ports.environment.now();
-        let run = self.held_run([item.id()], item.requirements());
+        let run = self.held_item(item);
         let (hold, effects) = self.decide(|ledger, now| ledger.check_requirements(item.id(), run, &environment, now));
         self.apply(effects);
         if hold == Some(Hold::Contradictory) {
@@ -76,11 +76,19 @@ impl Run {
         hold
     }
 
-    /// Returns a run that waits until these items may run, with the requirements of the items and of their handler.
-    fn held_run(&self, items: impl IntoIterator<Item = ItemId>, requirements: &Requirements) -> HeldRun {
-        let (request, reason) = (self.request().with_items(items), self.scope.terms.reason);
-        let requirements = self.info.requirements().and(requirements);
-        HeldRun::new(request, (self.lock().requested_by, reason)).with_requirements(requirements)
+    /// Returns a run of the item that waits for the requirements of the item and its handler.
+    pub(super) fn held_item(&self, item: &SyncItem) -> HeldRun {
+        self.held_run_of([item.id()], self.info.requirements().and(item.requirements()))
+    }
+
+    /// Returns a run of these items that waits for these requirements.
+    pub(super) fn held_run_of(&self, items: impl IntoIterator<Item = ItemId>, requirements: Requirements) -> HeldRun {
+        self.held_run().with_items(items).with_requirements(requirements)
+    }
+
+    /// Returns a run that repeats this one.
+    pub(super) fn held_run(&self) -> HeldRun {
+        HeldRun::new(self.request(), (self.lock().requested_by, self.scope.terms.reason))
     }
 
     /// Returns the reason an item that was selected may not begin, if one of its claims is held back. The item is then due

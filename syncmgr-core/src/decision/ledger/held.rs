@@ -32,6 +32,18 @@ impl HeldRun {
         Self { request, hold: Hold::Paused, requested_by, reason, requirements: Requirements::NONE }
     }
 
+    /// Sets the items.
+    #[must_use]
+    pub fn with_items(self, items: impl IntoIterator<Item = ItemId>) -> Self {
+        Self { request: self.request.with_items(items), ..self }
+    }
+
+    /// Sets the hold.
+    #[must_use]
+    pub fn with_hold(self, hold: Hold) -> Self {
+        Self { hold, ..self }
+    }
+
     /// Sets the requirements.
     #[must_use]
     pub fn with_requirements(self, requirements: Requirements) -> Self {

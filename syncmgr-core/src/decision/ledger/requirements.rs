@@ -3,11 +3,15 @@
 use std::time::SystemTime;
 
 use super::{Effect, HeldRun, RetryLedger};
+use crate::decision::environment_holds::{holds, stops_run};
 use crate::decision::hold::Hold;
-use crate::decision::needs::unmet;
+use crate::decision::needs::{Needs, unmet};
+use crate::decision::retry::RequestedBy;
 use crate::decision::surroundings::Surroundings;
 use crate::environment::Environment;
 use crate::id::ItemId;
+use crate::requirements::{ConditionPolicy, Requirements};
+use crate::trigger::Trigger;
 
 impl RetryLedger {
     /// Checks the requirements of an item that a run is about to select. Returns the reason if it may not run now. Such an item is
@@ -34,6 +38,35 @@ impl RetryLedger {
         }
         // The environment may have changed since it was read.
         (Some(hold), vec![Effect::Wake])
+    }
+
+    /// Returns the hold that stops an automatic run, because a condition has ended while it runs.
+    pub fn stops(
+        &self,
+        needs: Needs,
+        (trigger, policy): (Trigger, ConditionPolicy),
+        environment: &Environment,
+        now: SystemTime,
+    ) -> Option<Hold> {
+        let hold = holds(self.surroundings(environment, now), needs, trigger, RequestedBy::Automatic);
+        hold.filter(|hold| stops_run(hold, trigger, policy))
+    }
+
+    /// Returns the hold for the first of these requirements that is not met.
+    pub fn unmet(&self, requirements: &Requirements, environment: &Environment, now: SystemTime) -> Option<Hold> {
+        unmet(requirements, &self.surroundings(environment, now))
+    }
+
+    /// Sets aside a run that the end of a condition has stopped, or the rest of one: it starts once the conditions are met. A run
+    /// for a pending disconnect is not repeated.
+    #[must_use = "perform the effects"]
+    pub fn set_aside(&mut self, run: HeldRun) -> Vec<Effect> {
+        let is_registered = self.needs(run.request.handler).is_some();
+        if !is_registered || run.request.trigger == Trigger::PendingDisconnect {
+            return Vec::new();
+        }
+        self.held.add(run);
+        vec![Effect::Wake]
     }
 
     /// Returns the environment as it counts now.
