@@ -91,6 +91,7 @@ pub mod handler {
         capabilities::Capabilities,
         handler::{PropertiesOutcome, Resolution},
         info::{HandlerFlags, StallPolicy},
+        requirements::{ConditionPolicy, Requirement, Requirements},
     };
 }
 

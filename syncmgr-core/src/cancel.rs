@@ -30,12 +30,17 @@ pub enum CancelReason {
     Ended = 5,
     /// The item made no progress for too long, or the call missed its deadline.
     TimedOut = 6,
+    /// A condition of this automatic run has ended: a requirement is no longer met, the user is back, or the machine or the
+    /// network is about to go down. The rest of the work goes on once the conditions are met again.
+    ConditionEnded = 7,
+    /// A requirement of this item is no longer met. The item runs again once it is.
+    ItemConditionEnded = 8,
 }
 
 impl CancelReason {
     /// Returns `true` if this reason ends every item of the handler, not only one item.
     pub const fn is_stop(self) -> bool {
-        !matches!(self, Self::Skipped | Self::TimedOut)
+        !matches!(self, Self::Skipped | Self::TimedOut | Self::ItemConditionEnded)
     }
 
     fn from_code(code: u8) -> Option<Self> {
@@ -46,6 +51,8 @@ impl CancelReason {
             3 => Self::SessionStopped,
             4 => Self::ShuttingDown,
             6 => Self::TimedOut,
+            7 => Self::ConditionEnded,
+            8 => Self::ItemConditionEnded,
             _ => Self::Ended,
         })
     }
@@ -60,6 +67,8 @@ impl fmt::Display for CancelReason {
             Self::ShuttingDown => "the host is shutting down",
             Self::Ended => "already ended",
             Self::TimedOut => "timed out",
+            Self::ConditionEnded => "a condition of the run has ended",
+            Self::ItemConditionEnded => "a requirement of the item is no longer met",
         })
     }
 }
@@ -190,6 +199,27 @@ mod tests {
         let _ = cancel.cancel(CancelReason::Skipped);
         let _ = cancel.cancel(CancelReason::ShuttingDown);
         assert_eq!(cancel.reason(), Some(CancelReason::Skipped));
+    }
+
+    #[test]
+    fn every_reason_is_read_as_it_was_set() {
+        use CancelReason::{
+            ConditionEnded, Ended, HandlerStopped, ItemConditionEnded, SessionStopped, ShuttingDown, Skipped, TimedOut,
+        };
+        for (reason, is_stop) in [
+            (Skipped, false),
+            (HandlerStopped, true),
+            (SessionStopped, true),
+            (ShuttingDown, true),
+            (Ended, true),
+            (TimedOut, false),
+            (ConditionEnded, true),
+            (ItemConditionEnded, false),
+        ] {
+            let cancel = Cancel::default();
+            let _ = cancel.cancel(reason);
+            assert_eq!((cancel.reason(), reason.is_stop()), (Some(reason), is_stop));
+        }
     }
 
     #[test]

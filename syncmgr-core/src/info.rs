@@ -10,6 +10,8 @@ use crate::id::HandlerId;
 use crate::item::Icon;
 pub use crate::limits::{Limits, StallPolicy};
 use crate::local_change::Settle;
+pub use crate::requirements::ConditionPolicy;
+use crate::requirements::{Requirement, Requirements};
 use crate::retry::RetryPolicy;
 use crate::schedule::Schedule;
 use crate::text::{MAX_NAME, bounded};
@@ -36,6 +38,8 @@ pub struct HandlerInfo {
     icon: Option<Icon>,
     claims: Vec<Claim>,
     capabilities: Capabilities,
+    requirements: Requirements,
+    condition_policy: ConditionPolicy,
     state_version: u32,
     retry: Option<RetryPolicy>,
     schedule: Option<Schedule>,
@@ -53,6 +57,8 @@ impl HandlerInfo {
             icon: None,
             claims: Vec::new(),
             capabilities: Capabilities::CANCELLABLE,
+            requirements: Requirements::NONE,
+            condition_policy: ConditionPolicy::Finish,
             state_version: 1,
             retry: None,
             schedule: None,
@@ -69,6 +75,27 @@ impl HandlerInfo {
     /// Sets the capabilities, in place of the default ones.
     pub const fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = capabilities;
+        self
+    }
+
+    /// Requires a condition for automatic runs of the handler, in addition to those required before.
+    ///
+    /// ```
+    /// # use syncmgr_core::{id::HandlerId, info::HandlerInfo, requirements::Requirement};
+    /// const BACKUP: HandlerInfo = HandlerInfo::new(HandlerId::from_u128(8), "Backup")
+    ///     .requires(Requirement::UnmeteredNetwork)
+    ///     .requires(Requirement::Mains);
+    /// assert!(BACKUP.requirements().contains(Requirement::Mains));
+    /// ```
+    pub const fn requires(mut self, requirement: Requirement) -> Self {
+        self.requirements = self.requirements.with(requirement);
+        self
+    }
+
+    /// Sets what happens to an automatic run whose conditions end while it runs. By default it
+    /// [finishes](ConditionPolicy::Finish).
+    pub const fn with_condition_policy(mut self, policy: ConditionPolicy) -> Self {
+        self.condition_policy = policy;
         self
     }
 
@@ -189,6 +216,16 @@ impl HandlerInfo {
     /// Returns the capabilities.
     pub const fn capabilities(&self) -> Capabilities {
         self.capabilities
+    }
+
+    /// Returns the conditions that automatic runs of the handler require.
+    pub const fn requirements(&self) -> &Requirements {
+        &self.requirements
+    }
+
+    /// Returns what happens to an automatic run whose conditions end while it runs.
+    pub const fn condition_policy(&self) -> ConditionPolicy {
+        self.condition_policy
     }
 
     /// Returns the limits.

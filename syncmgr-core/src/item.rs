@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::claim::Claim;
 use crate::hresult::UnknownCode;
 use crate::id::ItemId;
+use crate::requirements::{Requirement, Requirements};
 use crate::schedule::Schedule;
 
 /// An item that a handler can synchronize: `SYNCMGRITEM`.
@@ -41,6 +42,7 @@ struct Rare {
     claims: Vec<Claim>,
     schedule: Option<Schedule>,
     watches: Vec<PathBuf>,
+    requirements: Requirements,
     /// The claims, once they were shared.
     shared_claims: OnceLock<Arc<[Claim]>>,
 }
@@ -54,9 +56,9 @@ impl Rare {
 
 impl PartialEq for Rare {
     fn eq(&self, other: &Self) -> bool {
-        let Self { icon, last_update, claims, schedule, watches, shared_claims: _ } = self;
+        let Self { icon, last_update, claims, schedule, watches, requirements, shared_claims: _ } = self;
         (icon, last_update, claims) == (&other.icon, &other.last_update, &other.claims)
-            && (schedule, watches) == (&other.schedule, &other.watches)
+            && (schedule, watches, requirements) == (&other.schedule, &other.watches, &other.requirements)
     }
 }
 
@@ -153,6 +155,19 @@ impl SyncItem {
         self
     }
 
+    /// Requires a condition for automatic runs of the item, in addition to those of its handler and those required before.
+    ///
+    /// ```
+    /// # use syncmgr_core::{item::SyncItem, requirements::Requirement};
+    /// let videos = SyncItem::named("Videos").requires(Requirement::UnmeteredNetwork);
+    /// assert!(videos.requirements().contains(Requirement::UnmeteredNetwork));
+    /// ```
+    pub fn requires(mut self, requirement: Requirement) -> Self {
+        let rare = self.rare_mut();
+        rare.requirements = rare.requirements.clone().with(requirement);
+        self
+    }
+
     /// Returns the item's id.
     pub fn id(&self) -> ItemId {
         self.id
@@ -207,6 +222,11 @@ impl SyncItem {
     /// Returns the watched files and directories.
     pub fn watches(&self) -> &[PathBuf] {
         self.rare.as_ref().map_or(&[], |rare| &rare.watches)
+    }
+
+    /// Returns the conditions that automatic runs of the item require, without those of its handler.
+    pub fn requirements(&self) -> &Requirements {
+        self.rare.as_ref().map_or(&Requirements::NONE, |rare| &rare.requirements)
     }
 
     /// Returns a shared reference to [`claims`](Self::claims).

@@ -9,8 +9,8 @@
 //!
 //! Reading order:
 //!
-//! 1. The vocabulary: [`id`], [`hresult`], [`trigger`], [`capabilities`], [`info`], [`item`], [`status`], [`progress`],
-//!    [`log`], [`retry`], [`plan`], [`record`], [`environment`], [`schedule`],
+//! 1. The vocabulary: [`id`], [`hresult`], [`trigger`], [`capabilities`], [`requirements`], [`info`], [`item`], [`status`],
+//!    [`progress`], [`log`], [`retry`], [`plan`], [`record`], [`environment`], [`schedule`],
 //!    [`local_change`].
 //! 2. The two styles of handler: [`handler`], [`classic`].
 //! 3. The parameters and results of a handler's methods: [`context`], [`error`], [`cancel`].
@@ -32,6 +32,8 @@ pub mod hresult;
 pub mod trigger;
 
 pub mod capabilities;
+
+pub mod requirements;
 
 pub mod info;
 

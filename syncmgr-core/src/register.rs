@@ -8,6 +8,7 @@ use bitflags::bitflags;
 
 use crate::hresult::HResult;
 use crate::id::HandlerId;
+use crate::requirements::{Requirement, Requirements};
 use crate::text::MAX_COOKIE;
 use crate::trigger::Trigger;
 
@@ -210,6 +211,15 @@ pub fn check_registration(id: HandlerId, flags: RegisterFlags) -> Result<(), Req
     }
 }
 
+/// Checks the requirements of a handler.
+///
+/// # Errors
+/// Fails if two requirements exclude each other.
+pub fn check_requirements(handler: HandlerId, requirements: &Requirements) -> Result<(), RequestError> {
+    let contradictory = |(first, second)| RequestError::Contradictory { handler, first, second };
+    requirements.contradiction().map_or(Ok(()), |pair| Err(contradictory(pair)))
+}
+
 /// Checks the length of a cookie.
 ///
 /// ```
@@ -282,6 +292,16 @@ pub enum RequestError {
     NoTimeToSettle {
         /// The handler with the times.
         handler: HandlerId,
+    },
+    /// The handler requires conditions that exclude each other, so no automatic run could start.
+    #[error("handler {handler} requires both {first} and {second}, which exclude each other; require one of them")]
+    Contradictory {
+        /// The handler.
+        handler: HandlerId,
+        /// A requirement.
+        first: Requirement,
+        /// A requirement that excludes the first.
+        second: Requirement,
     },
     /// The cookie is longer than [`MAX_COOKIE`].
     #[error("the cookie has {length} bytes, more than {MAX_COOKIE}; pass a reference to the data instead")]

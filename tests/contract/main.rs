@@ -5,6 +5,7 @@
 mod asking;
 mod cancellation;
 mod choosing;
+mod conditions;
 mod coverage;
 mod explanations;
 mod faults;

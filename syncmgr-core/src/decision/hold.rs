@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Claim;
+use crate::environment::EndingKind;
 use crate::id::{HandlerId, ItemId, SessionId};
 use crate::text::Escaped;
 use crate::time::Utc;
@@ -76,8 +77,23 @@ pub enum Hold {
     Offline,
     /// The network is metered. Ends when the network is no longer metered.
     Metered,
+    /// The network does not reach the internet. Ends when it does.
+    NoInternet,
     /// The power comes from a battery. Ends on mains power.
     OnBattery,
+    /// The battery is low. Ends when it is charged, or on mains power.
+    BatteryLow,
+    /// The user is active. Ends when the user is idle.
+    UserActive,
+    /// The user is idle or absent. Ends when the user is back.
+    UserIdle,
+    /// The network or the machine is about to go down. Ends when that is over.
+    Ending {
+        /// What is about to happen.
+        kind: EndingKind,
+    },
+    /// The item and its handler require conditions that exclude each other. Ends with a request for the item.
+    Contradictory,
     /// The plan of the item violates a guard rule. Ends with the answer to the question.
     Guarded,
     /// The item is not chosen. Ends when it is chosen.
@@ -111,12 +127,26 @@ impl fmt::Display for Hold {
             Self::UnreadableState => f.write_str("the saved state can no longer be read and has to be reset"),
             Self::Offline => f.write_str("waits for a network"),
             Self::Metered => f.write_str("waits for a network that is not metered"),
+            Self::NoInternet => f.write_str("waits for the internet"),
             Self::OnBattery => f.write_str("waits for mains power"),
+            Self::BatteryLow => f.write_str("waits until the battery is no longer low"),
+            Self::UserActive => f.write_str("waits until the user is idle"),
+            Self::UserIdle => f.write_str("waits until the user is back"),
+            Self::Ending { kind } => f.write_str(ending_text(*kind)),
+            Self::Contradictory => f.write_str("requires conditions that exclude each other"),
             Self::Guarded => f.write_str("waits for an answer: the plan violates a guard rule"),
             Self::Unchosen => f.write_str("not chosen"),
             Self::Disabled { reason } if reason.is_empty() => f.write_str("disabled"),
             Self::Disabled { reason } => write!(f, "disabled: {}", Escaped(reason)),
         }
+    }
+}
+
+fn ending_text(kind: EndingKind) -> &'static str {
+    match kind {
+        EndingKind::Disconnect => "waits because the network is about to go down",
+        EndingKind::Sleep => "waits because the machine is about to sleep",
+        EndingKind::Shutdown => "waits because the machine is about to shut down",
     }
 }
 

@@ -14,16 +14,17 @@
 //! [`next_deadline`](RetryLedger::next_deadline) and after each [`Effect::Wake`].
 //!
 //! The methods are split into files by event: `attempts` (an item has ended), `selection` (an item or a run is about to start),
-//! `held`, `interrupted`, `changes` and `answers` (other reasons to start a session), `suspects` (an item that may end its process begins),
-//! `disabled` (handlers and items that do not run), `schedules`, `tick` (time has passed, or the network is back).
+//! `requirements` (what an item requires is not met), `held`, `interrupted`, `changes` and `answers` (other reasons to start a session),
+//! `suspects` (an item that may end its process begins), `disabled` (handlers and items that do not run), `schedules`, `tick` (time has
+//! passed, or the network is back).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use super::local_changes::LocalChanges;
+use super::needs::Needs;
 use super::retry_queue::RetryQueue;
 use super::shared_values::SharedValues;
-use crate::capabilities::Capabilities;
 use crate::claim::Claim;
 use crate::id::{HandlerId, ItemId, SessionId, Subject};
 use crate::register::{Generation, RegisterFlags};
@@ -39,6 +40,7 @@ mod effect;
 mod held;
 mod interrupted;
 mod interval;
+mod requirements;
 mod schedules;
 mod selection;
 mod suspects;
@@ -121,7 +123,7 @@ struct Handler {
     items: SharedValues<RetryState>,
     generation: Generation,
     /// `None` if the handler was unregistered during one of its runs; none of its items is due then.
-    registered: Option<Capabilities>,
+    registered: Option<Needs>,
     /// The events at which the handler runs.
     events: RegisterFlags,
     /// The items with a retry state that the last complete listing lacked; none of them is due.
@@ -187,7 +189,7 @@ impl RetryLedger {
         &mut self,
         handler: HandlerId,
         generation: Generation,
-        capabilities: Capabilities,
+        needs: impl Into<Needs>,
         items: BTreeMap<ItemId, RetryState>,
         now: SystemTime,
     ) -> Vec<Effect> {
@@ -195,7 +197,7 @@ impl RetryLedger {
         let loaded = items.into_iter().map(|(item, state)| (item, begun_by(state, now)));
         let retired = self.handlers.remove(&handler).filter(|earlier| earlier.registered.is_none());
         let items = retired.map_or_else(|| loaded.collect(), |retired| retired.items);
-        let (registered, failed_to_begin) = (Some(capabilities), items.get(HANDLER_ITSELF).is_some());
+        let (registered, failed_to_begin) = (Some(needs.into()), items.get(HANDLER_ITSELF).is_some());
         self.handlers.insert(handler, Handler { items, generation, registered, failed_to_begin, ..Handler::default() });
         let mut effects = writes(self.ask_about_interrupted(handler, now));
         self.make_due(handler, now, |_| true);
@@ -330,7 +332,7 @@ impl RetryLedger {
 
     /// Sets the due time of an item, or clears it if the handler is not registered or the item is disabled.
     fn set_due(&mut self, handler: HandlerId, item: ItemId, state: &RetryState, now: SystemTime) {
-        let may_start = self.capabilities(handler).is_some() && self.disabled.hold_of(handler, item).is_none();
+        let may_start = self.needs(handler).is_some() && self.disabled.hold_of(handler, item).is_none();
         self.retry_queue.set(handler, item, Some(state).filter(|_| may_start), now);
     }
 
@@ -343,9 +345,9 @@ impl RetryLedger {
         states.iter().for_each(|(item, state)| self.set_due(handler, *item, state, now));
     }
 
-    /// Returns the capabilities of a registered handler.
-    fn capabilities(&self, handler: HandlerId) -> Option<Capabilities> {
-        self.handlers.get(&handler)?.registered
+    /// Returns the needs of a registered handler.
+    fn needs(&self, handler: HandlerId) -> Option<&Needs> {
+        self.handlers.get(&handler)?.registered.as_ref()
     }
 }
 

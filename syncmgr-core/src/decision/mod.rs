@@ -9,7 +9,8 @@
 //! - [`attempt`]: the items of one attempt;
 //! - [`host`]: the admission of runs, the permits of workers, and the claims of items;
 //! - [`hold`]: the reasons why an item or a run waits;
-//! - [`environment_holds`]: the holds that depend on the environment;
+//! - [`surroundings`], [`needs`], [`environment_holds`]: the environment as it counts now, what a run needs from it, and the
+//!   holds that follow;
 //! - [`guard`]: the guard rules for plans;
 //! - [`absence`]: the items that are missing from complete listings;
 //! - [`names`]: the names of items that a listing changes;
@@ -38,11 +39,13 @@ pub mod listing;
 pub mod local_changes;
 pub mod merge;
 pub mod names;
+pub mod needs;
 mod permit_queue;
 pub mod protocol;
 pub mod resource;
 pub mod retry;
 pub mod retry_queue;
 mod shared_values;
+pub mod surroundings;
 pub mod timetable;
 pub mod verdict;

@@ -366,9 +366,10 @@ mod tests {
 
     #[test]
     fn a_cancelled_item_is_skipped_or_stopped_and_a_timeout_is_a_failure() {
-        use CancelReason::{Ended, HandlerStopped, SessionStopped, ShuttingDown, Skipped, TimedOut};
-        let stopped = [HandlerStopped, SessionStopped, ShuttingDown, Ended].map(cancelled);
-        assert_eq!(stopped, [Outcome::Stopped; 4]);
+        use CancelReason::{ConditionEnded, Ended, HandlerStopped, ItemConditionEnded, SessionStopped};
+        use CancelReason::{ShuttingDown, Skipped, TimedOut};
+        let stops = [HandlerStopped, SessionStopped, ShuttingDown, Ended, ConditionEnded, ItemConditionEnded];
+        assert_eq!(stops.map(cancelled), [Outcome::Stopped; 6]);
         assert_eq!([Skipped, TimedOut].map(cancelled), [Outcome::Skipped, Outcome::Failed]);
     }
 

@@ -54,10 +54,16 @@ fn end_of(hold: &Hold, question: Option<ErrorId>) -> Next {
         Hold::Behind { .. } | Hold::NoFreeWorker | Hold::Claimed { .. } | Hold::Quarantined | Hold::Merged { .. } => {
             Next::WhenLifted
         }
-        Hold::Metered | Hold::OnBattery => Next::WhenLifted,
+        Hold::Metered
+        | Hold::NoInternet
+        | Hold::OnBattery
+        | Hold::BatteryLow
+        | Hold::UserActive
+        | Hold::UserIdle
+        | Hold::Ending { .. } => Next::WhenLifted,
         Hold::Offline => Next::WhenOnline,
         Hold::Paused => Next::WhenResumed,
-        Hold::Unchosen => Next::WhenRequested,
+        Hold::Unchosen | Hold::Contradictory => Next::WhenRequested,
         Hold::Disabled { .. } => Next::WhenEnabled,
         Hold::NeedsUser
         | Hold::Guarded

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::claim::Claim;
+use crate::environment::EndingKind;
 use crate::item::ItemState;
 use crate::record::{Fence, ItemRecord};
 use crate::register::RegisterFlags;
@@ -72,7 +73,13 @@ fn every_hold() -> Vec<Hold> {
         Hold::UnreadableState,
         Hold::Offline,
         Hold::Metered,
+        Hold::NoInternet,
         Hold::OnBattery,
+        Hold::BatteryLow,
+        Hold::UserActive,
+        Hold::UserIdle,
+        Hold::Ending { kind: EndingKind::Sleep },
+        Hold::Contradictory,
         Hold::Guarded,
         Hold::Unchosen,
         Hold::Disabled { reason: "on a journey".into() },

@@ -8,6 +8,7 @@ use futures::future::poll_fn;
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::decision::attempt::Skip;
+use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::verdict::{Verdict, verdict_of_unreported};
 use syncmgr_core::error::FailureClass;
 use syncmgr_core::foreign;
@@ -42,6 +43,20 @@ impl Attempt {
             self.release(index);
         }
         skip != Skip::TooLate
+    }
+
+    /// Cancels an item whose requirement is no longer met, or leaves it out if it has not begun.
+    pub(crate) fn end_condition(&self, item: ItemId, hold: Hold) {
+        let Some(index) = self.index_of(item) else { return };
+        let cell = self.lock().cell(index).cloned();
+        match cell {
+            Some(cell) => self.signal(&cell, CancelReason::ItemConditionEnded),
+            None => {
+                if self.change(|state| state.leave_out(index, hold)) {
+                    self.release(index);
+                }
+            }
+        }
     }
 
     /// Cancels one running item.

@@ -125,12 +125,21 @@ impl State {
         }
     }
 
-    /// Leaves out an item that has not begun. Returns `false` if it has begun or ended.
+    /// Leaves out an item that has not begun, because of a claim. Returns `false` if it has begun or ended.
     pub(super) fn hold_back(&mut self, index: usize, hold: Hold) -> bool {
+        self.end_waiting(index, hold, Outcome::Skipped)
+    }
+
+    /// Leaves out an item that has not begun, because its requirement is no longer met. Returns `false` if it has begun or ended.
+    pub(super) fn leave_out(&mut self, index: usize, hold: Hold) -> bool {
+        self.end_waiting(index, hold, Outcome::Stopped)
+    }
+
+    fn end_waiting(&mut self, index: usize, hold: Hold, outcome: Outcome) -> bool {
         let waits = matches!(self.items.phase(index), Some(Phase::Queued | Phase::Held));
         if waits {
             self.held_back.insert(index, hold);
-            self.items.end(index, Outcome::Skipped);
+            self.items.end(index, outcome);
         }
         waits
     }

@@ -75,7 +75,7 @@ impl SyncManager {
         let interrupted = self.host().ledger().interrupted(handler).pop();
         known.current = known.current.or(interrupted.map(|run| Current::Interrupted(run.session)));
         let facts = Facts::read(self, handler, Scope::One(HANDLER_ITSELF))?;
-        Ok(facts.explain(known, HANDLER_ITSELF, &[]))
+        Ok(facts.explain(known, HANDLER_ITSELF, None))
     }
 
     /// Returns the name of a handler: that of its info, or the stored one if it is not registered.

@@ -17,6 +17,7 @@ use syncmgr_core::item::{Completeness, ItemState, SyncItem};
 use syncmgr_core::log::{Action, LogEntry, LogLevel};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::register::RegisterFlags;
+use syncmgr_core::requirements::Requirements;
 use syncmgr_core::schedule::Schedule;
 use syncmgr_core::store::{ItemName, LogRecord};
 
@@ -100,13 +101,15 @@ impl Facts {
 
     /// Completes the input and derives the explanation of the handler or an item with these claims. `about` is the id of
     /// its log entries.
-    pub(super) fn explain(&self, mut known: Known, about: ItemId, claims: &[Claim]) -> Explanation {
+    pub(super) fn explain(&self, mut known: Known, about: ItemId, listed: Option<&SyncItem>) -> Explanation {
+        let (claims, requirements) =
+            listed.map_or((&[][..], &Requirements::NONE), |item| (item.claims(), item.requirements()));
         known.registered = self.registered;
         let of_item = |held: &&Held| held.item.is_none() || held.item == known.item;
         known.held = self.held.iter().filter(of_item).map(|held| held.hold.clone()).collect();
         let claims: Vec<&Claim> = self.claims.iter().chain(claims).collect();
         let now = self.host.decide(|ledger, now| {
-            ledger.describe(&mut known, &claims, &self.environment, now);
+            ledger.describe(&mut known, (&claims, requirements), &self.environment, now);
             ledger.time(now)
         });
         if let Some(entry) = self.log.get(&about).and_then(|last| last.question.as_ref()) {
@@ -166,7 +169,7 @@ impl ItemFacts {
         known.quarantined = self.quarantined.contains(&item);
         known.record = record;
         known.schedule = self.schedule_of(item);
-        self.of_handler.explain(known, item, listed.map_or(&[], |item| item.claims()))
+        self.of_handler.explain(known, item, listed)
     }
 
     /// Returns the item's schedule, or that of its handler.

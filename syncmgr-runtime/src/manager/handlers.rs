@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use syncmgr_core::decision::needs::Needs;
 use syncmgr_core::error::one_line;
 use syncmgr_core::foreign::{self, Foreign};
 use syncmgr_core::handler::{ItemObject, SyncHandler};
 use syncmgr_core::id::{HandlerId, Subject};
 use syncmgr_core::info::HandlerInfo;
-use syncmgr_core::register::{RegisterFlags, Registration, RequestError, check_registration};
+use syncmgr_core::register::{RegisterFlags, Registration, RequestError, check_registration, check_requirements};
 use syncmgr_core::store::StateChange;
 use uuid::Uuid;
 
@@ -36,8 +37,8 @@ impl SyncManager {
     /// See also: R1.
     ///
     /// # Errors
-    /// Returns an error, and registers nothing, if the id is nil or taken, if a limit or a settle time of the handler is zero, or
-    /// if the store cannot be read.
+    /// Returns an error, and registers nothing, if the id is nil or taken, if a limit or a settle time of the handler is zero, if
+    /// its requirements exclude each other, or if the store cannot be read.
     pub fn register(&self, handler: impl SyncHandler) -> Result<HandlerId, RequestError> {
         self.register_for(Arc::new(handler), RegisterFlags::empty())
     }
@@ -64,7 +65,7 @@ impl SyncManager {
     pub fn register_for(&self, handler: Arc<dyn SyncHandler>, flags: RegisterFlags) -> Result<HandlerId, RequestError> {
         let handler = Foreign::new(handler);
         let info = call_info(&**handler)?;
-        let (id, capabilities) = (info.id(), info.capabilities());
+        let (id, needs) = (info.id(), Needs::from(&info));
         if info.limits().items() == 0 {
             return Err(RequestError::NoItemsAllowed { handler: id });
         }
@@ -75,6 +76,7 @@ impl SyncManager {
             return Err(RequestError::NoTimeToSettle { handler: id });
         }
         let settle = info.settle();
+        check_requirements(id, info.requirements())?;
         let registration = Registration::new(flags).with_description(info.name().to_owned());
         let forgotten_before = self.host().manager_state().forgotten(id);
         let stored_flags = self.host().ports.store.handler(id).map(|stored| stored.and_then(|record| record.flags));
@@ -103,7 +105,7 @@ impl SyncManager {
             let effects = {
                 let mut ledger = self.host().ledger();
                 ledger.load_disabled(id, if is_known { disabled } else { BTreeMap::new() });
-                let mut effects = ledger.register(id, generation, capabilities, retry_states, now);
+                let mut effects = ledger.register(id, generation, needs, retry_states, now);
                 ledger.set_settle(id, settle);
                 effects.extend(ledger.set_events(id, events));
                 let firings = if is_known { firings } else { BTreeMap::new() };

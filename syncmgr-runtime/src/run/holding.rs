@@ -5,8 +5,9 @@ use std::time::SystemTime;
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::hold::Hold;
-use syncmgr_core::decision::ledger::{Effect, EndedAttempt, HANDLER_ITSELF, RetryLedger, StartReason};
+use syncmgr_core::decision::ledger::{Effect, EndedAttempt, HANDLER_ITSELF, HeldRun, RetryLedger, StartReason};
 use syncmgr_core::decision::listing::Listing;
+use syncmgr_core::decision::needs::Needs;
 use syncmgr_core::decision::retry::{AttemptProgress, ClearedBy, RequestedBy};
 use syncmgr_core::decision::verdict::{Outcome, Verdict};
 use syncmgr_core::id::{ErrorScope, ItemId, Subject};
@@ -14,6 +15,7 @@ use syncmgr_core::item::{Completeness, SyncItem};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::record::ItemEnd;
 use syncmgr_core::request::RunRequest;
+use syncmgr_core::requirements::Requirements;
 use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::store::StateChange;
 
@@ -29,9 +31,9 @@ impl Run {
     pub(super) fn hold(&self) -> Option<Hold> {
         let SessionTerms { requested_by, reason, .. } = self.scope.terms;
         let environment = self.host().ports.environment.now();
-        let (request, capabilities) = (self.request(), self.info.capabilities());
+        let (request, needs) = (self.request(), Needs::from(&self.info));
         let (hold, effects) =
-            self.decide(|ledger, now| ledger.begin(request, (requested_by, reason), capabilities, &environment, now));
+            self.decide(|ledger, now| ledger.begin(request, (requested_by, reason), needs, &environment, now));
         self.apply(effects);
         hold
     }
@@ -51,11 +53,46 @@ impl Run {
 
     /// Returns the reason an item may not run now, if any. An item that may run leaves the retry queue.
     pub(super) fn hold_of(&self, item: &SyncItem) -> Option<Hold> {
+        if let Some(hold) = self.hold_of_requirements(item) {
+            return Some(hold);
+        }
         let (handler, requested_by) = (self.id.handler, self.requested_by(item.id()));
         let claims: Vec<&Claim> = self.claims_of(item).collect();
         let (hold, effects) = self.decide(|ledger, now| ledger.select(handler, item.id(), &claims, requested_by, now));
         self.apply(effects);
         hold
+    }
+
+    /// Returns the reason an item waits because its requirements are not met. The ledger starts it once they are.
+    fn hold_of_requirements(&self, item: &SyncItem) -> Option<Hold> {
+        if item.requirements().is_empty() {
+            return None;
+        }
+        let environment = self.host().ports.environment.now();
+        let run = self.held_item(item);
+        let (hold, effects) = self.decide(|ledger, now| ledger.check_requirements(item.id(), run, &environment, now));
+        self.apply(effects);
+        if hold == Some(Hold::Contradictory) {
+            let text =
+                format!("left out: {} and the item require conditions that exclude each other", self.info.name());
+            self.log(LogEntry::new(LogLevel::Warning, text).with_item(item.id()));
+        }
+        hold
+    }
+
+    /// Returns a run of the item that waits for the requirements of the item and its handler.
+    pub(super) fn held_item(&self, item: &SyncItem) -> HeldRun {
+        self.held_run_of([item.id()], self.info.requirements().and(item.requirements()))
+    }
+
+    /// Returns a run of these items that waits for these requirements.
+    pub(super) fn held_run_of(&self, items: impl IntoIterator<Item = ItemId>, requirements: Requirements) -> HeldRun {
+        self.held_run().with_items(items).with_requirements(requirements)
+    }
+
+    /// Returns a run that repeats this one.
+    pub(super) fn held_run(&self) -> HeldRun {
+        HeldRun::new(self.request(), (self.lock().requested_by, self.scope.terms.reason))
     }
 
     /// Returns the reason an item that was selected may not begin, if one of its claims is held back. The item is then due

@@ -82,13 +82,16 @@ impl Run {
 
     /// Checks if the handler may begin, and counts it if it is a suspect.
     async fn may_begin(&self, attempt: &Attempt) -> bool {
+        self.watch_conditions();
         let mut hold = self.hold();
         // The environment may change, and the run be stopped, while the count is stored.
         if hold.is_none() && self.count_handler(attempt).await {
             hold = self.hold();
         }
         let may_begin = hold.is_none() && attempt.stopped().is_none();
-        self.lock().hold = hold;
+        if hold.is_some() {
+            self.lock().hold = hold;
+        }
         may_begin
     }
 
@@ -430,6 +433,9 @@ impl Run {
             state.ending.get_or_insert(ending);
             (first, std::mem::take(&mut state.resumed), state.unfinished.clone())
         };
+        if first {
+            self.set_aside();
+        }
         self.finish_resumed(&resumed, &unfinished);
         self.requeue_unstarted();
         self.attention.revoke_all();

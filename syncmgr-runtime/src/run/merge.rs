@@ -70,6 +70,7 @@ impl Run {
         let quarantined = self.host().admission.quarantined();
         let clean = self.host().ledger().is_clean(self.id.handler);
         let held = self.claims_of_callers();
+        let clean = clean && items.iter().all(|item| item.requirements().is_empty());
         if clean && merged.is_empty() && skipped.is_empty() && quarantined.is_empty() && held.is_empty() {
             return items;
         }

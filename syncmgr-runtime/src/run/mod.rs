@@ -4,6 +4,7 @@ mod absence;
 mod attempts;
 mod attention;
 mod choosing;
+mod conditions;
 mod events;
 mod holding;
 pub(crate) mod lifecycle;
@@ -244,6 +245,7 @@ impl Run {
         let (ending, attempt) = (state.ending, self.attempts.latest());
         drop(state);
         let has_stopped_items = || attempt.with_phases(|phases| phases.contains(&Phase::Ended(Outcome::Stopped)));
+        let shut_down = shut_down || self.was_stopped_by_shutdown();
         shut_down && (ending == Some(RunEnding::Stopped) || has_stopped_items())
     }
 
@@ -285,15 +287,25 @@ impl Run {
 
     /// Stops every item of the run.
     pub(crate) fn stop(&self, reason: CancelReason) {
-        let attempt = {
+        self.stop_and(reason, |_| {});
+    }
+
+    /// Stops every item of the run. Calls `change` and returns `true` if the run was not stopped before.
+    fn stop_and(&self, reason: CancelReason, change: impl FnOnce(&mut RunState)) -> bool {
+        let (attempt, is_first) = {
             let mut state = self.lock();
             if !matches!(state.protocol.on(Event::StopRequested), Step::Do(_)) {
-                return;
+                return false;
             }
-            state.stop.get_or_insert(reason);
-            self.attempts.latest()
+            let is_first = state.stop.is_none();
+            if is_first {
+                state.stop = Some(reason);
+                change(&mut state);
+            }
+            (self.attempts.latest(), is_first)
         };
         stop_in(&attempt, reason);
+        is_first
     }
 
     /// Pauses or resumes the run, as the session and the manager require.

@@ -217,7 +217,9 @@ impl Run {
             host.ledger().consume_answers(self.id.handler, item, &consumed);
         }
         let mut retry = None;
-        if !succeeded || !host.ledger().is_clean(self.id.handler) {
+        if self.is_set_aside(item, verdict.outcome) && !self.attempt().is_suspect(item) {
+            retry = host.ledger().state_of(self.id.handler, item).copied();
+        } else if !succeeded || !host.ledger().is_clean(self.id.handler) {
             let progress = if used.committed { AttemptProgress::Committed } else { AttemptProgress::None };
             let policy = self.retry_policy();
             let attempted = self.attempted(item, verdict, progress, &policy);

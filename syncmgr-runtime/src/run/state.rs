@@ -1,6 +1,6 @@
 //! The state behind the mutex of a run.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -49,7 +49,11 @@ pub(super) struct RunState {
     pub(super) not_shown: Option<(HResult, String)>,
     /// `true` once the run is released.
     pub(super) ended: bool,
-    /// The reason the handler may not run now, if any.
+    /// `true` once the run has checked that it may begin.
+    pub(super) has_begun: bool,
+    /// The running items whose requirements have ended, with the reasons.
+    pub(super) items_set_aside: BTreeMap<ItemId, Hold>,
+    /// The reason the handler may not run now, or that stopped it, if any.
     pub(super) hold: Option<Hold>,
     /// The origin of the request. At least `User` once the user has opened the results.
     pub(super) requested_by: RequestedBy,
@@ -122,6 +126,8 @@ impl RunState {
             times_idle: 0,
             not_shown: None,
             ended: false,
+            has_begun: false,
+            items_set_aside: BTreeMap::new(),
             hold: None,
             requested_by,
             automatic: Start::is_automatic(reason, requested_by),

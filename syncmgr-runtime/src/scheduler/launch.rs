@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::ledger::{Start, Targets};
+use syncmgr_core::environment::Environment;
 use syncmgr_core::id::SessionId;
 
 use super::Launcher;
@@ -37,6 +38,11 @@ impl Launcher for Owner {
             effects.extend(host.ledger().automatic_run_ended(handler));
             host.apply(effects);
         }
+    }
+
+    fn check_conditions(&self, environment: &Environment) {
+        let sessions = self.sessions.all();
+        sessions.iter().flat_map(|session| session.runs()).for_each(|run| run.check_conditions(environment));
     }
 
     fn claims_of_callers(&self, session: SessionId) -> Vec<Claim> {

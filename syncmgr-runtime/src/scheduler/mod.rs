@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::ledger::{Effect, Resume, RetryLedger, Start};
+use syncmgr_core::environment::Environment;
 use syncmgr_core::id::{ItemId, SessionId};
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::store::StateChange;
@@ -36,6 +37,8 @@ pub(crate) struct Scheduler {
 /// Starts scheduled sessions.
 pub(crate) trait Launcher: Send + Sync {
     fn launch(self: Arc<Self>, start: Start);
+    /// Stops the automatic runs whose conditions have ended.
+    fn check_conditions(&self, environment: &Environment);
     /// Returns the claims of the items that wait for a session.
     fn claims_of_callers(&self, session: SessionId) -> Vec<Claim>;
     /// Returns `true` if a call that waits for a session has the user's attention.
@@ -116,6 +119,13 @@ impl Host {
     pub(crate) fn apply(self: &Arc<Self>, effects: Vec<Effect>) {
         let changes = self.perform(effects, &NoLog);
         self.store_all(changes);
+    }
+
+    /// Stops the automatic runs whose conditions have ended.
+    fn check_conditions(&self) {
+        if let Some(launcher) = self.launcher() {
+            launcher.check_conditions(&self.ports.environment.now());
+        }
     }
 
     fn launch(&self, start: Start) {

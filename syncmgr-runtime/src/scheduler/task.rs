@@ -38,7 +38,7 @@ impl Host {
     }
 
     /// Wakes the scheduler. Also starts it, if the application has started it or a session before.
-    pub(super) fn wake_scheduler(self: &Arc<Self>) {
+    pub(crate) fn wake_scheduler(self: &Arc<Self>) {
         self.scheduler.wake.notify_one();
         self.run_scheduler(|task| task.is_needed = true);
     }
@@ -77,6 +77,7 @@ impl Task {
                     let effects = host.decide(|ledger, time| ledger.environment_changed(&environment, &now, time));
                     host.apply(effects);
                     environment = now;
+                    host.check_conditions();
                 }
                 () = host.scheduler.wake.notified() => {}
                 () = self.deadline() => {}

@@ -15,19 +15,21 @@ impl RetryLedger {
     ///
     /// Of the items that wait for a retry, each handler has one entry, for those that are due next.
     pub fn agenda(&self, environment: &Environment, now: SystemTime) -> Vec<AgendaEntry> {
-        let fired = self.schedules.fired().map(|(handler, schedule)| self.fired_entry(handler, schedule, environment));
+        let fired =
+            self.schedules.fired().map(|(handler, schedule)| self.fired_entry(handler, schedule, environment, now));
         let scheduled = self.schedules.timetable.agenda().filter(|(_, handler, schedule)| {
             // A firing that waits and the next one become one run.
             !self.schedules.is_fired(*handler, schedule)
         });
-        let scheduled = scheduled.map(|(time, handler, schedule)| {
-            let work = AgendaWork::Scheduled(schedule.clone());
-            AgendaEntry::new(handler, Next::At { time }, StartReason::Scheduled, work)
-                .with_hold(self.hold_of_firing(handler, environment))
-        });
+        let scheduled =
+            scheduled.map(|(time, handler, schedule)| {
+                let work = AgendaWork::Scheduled(schedule.clone());
+                AgendaEntry::new(handler, Next::At { time }, StartReason::Scheduled, work)
+                    .with_hold(self.hold_of_firing(handler, environment, now))
+            });
         let held = self.held.iter().map(held_entry);
         let mut entries: Vec<_> = fired.chain(scheduled).chain(held).chain(self.retries(now)).collect();
-        entries.extend(self.changed(environment));
+        entries.extend(self.changed(environment, now));
         entries.extend(self.to_resume());
         entries.iter_mut().for_each(|entry| entry.next = not_past(entry.next, now));
         // Stable: entries with equal starts stay in the order of schedules, held runs, retries.
@@ -40,8 +42,14 @@ impl RetryLedger {
         self.retry_queue.version() + self.held.version() + self.schedules.version() + self.changes.version()
     }
 
-    fn fired_entry(&self, handler: HandlerId, schedule: &Schedule, environment: &Environment) -> AgendaEntry {
-        let hold = self.hold_of_firing(handler, environment);
+    fn fired_entry(
+        &self,
+        handler: HandlerId,
+        schedule: &Schedule,
+        environment: &Environment,
+        now: SystemTime,
+    ) -> AgendaEntry {
+        let hold = self.hold_of_firing(handler, environment, now);
         let waits = if self.retry_queue.is_running(handler) { Next::WhenLifted } else { Next::Now };
         let next = next(hold.as_slice(), None, waits);
         AgendaEntry::new(handler, next, StartReason::Scheduled, AgendaWork::Scheduled(schedule.clone())).with_hold(hold)
@@ -58,13 +66,13 @@ impl RetryLedger {
     }
 
     /// Returns the runs for local changes.
-    fn changed(&self, environment: &Environment) -> impl Iterator<Item = AgendaEntry> {
+    fn changed(&self, environment: &Environment, now: SystemTime) -> impl Iterator<Item = AgendaEntry> {
         let fresh = self.changes.agenda().map(|(time, handler, changed)| {
             let next = if self.retry_queue.is_running(handler) { Next::WhenLifted } else { Next::At { time } };
             AgendaEntry::new(handler, next, StartReason::LocalChange, work_of(changed))
         });
-        let held = self.changes.held().map(|(handler, changed)| {
-            let hold = self.hold_of_firing(handler, environment);
+        let held = self.changes.held().map(move |(handler, changed)| {
+            let hold = self.hold_of_firing(handler, environment, now);
             let next = next(hold.as_slice(), None, Next::WhenLifted);
             AgendaEntry::new(handler, next, StartReason::LocalChange, work_of(changed)).with_hold(hold)
         });
@@ -72,7 +80,7 @@ impl RetryLedger {
     }
 
     fn to_resume(&self) -> impl Iterator<Item = AgendaEntry> {
-        let of = self.interrupted.to_resume().into_iter().filter(|handler| self.capabilities(*handler).is_some());
+        let of = self.interrupted.to_resume().into_iter().filter(|handler| self.needs(*handler).is_some());
         of.map(|handler| {
             let hold = self.disabled.hold_of(handler, HANDLER_ITSELF);
             let next = next(hold.as_slice(), None, Next::Now);

@@ -7,6 +7,7 @@ use super::tick::start_targets;
 use super::{Effect, HANDLER_ITSELF, RetryLedger, StartReason};
 use crate::decision::environment_holds::holds;
 use crate::decision::local_changes::Changed;
+use crate::decision::needs::Needs;
 use crate::decision::retry::{RequestedBy, may_run};
 use crate::environment::Environment;
 use crate::id::{HandlerId, ItemId};
@@ -25,7 +26,7 @@ impl RetryLedger {
     /// handler has no other automatic run.
     #[must_use = "perform the effect"]
     pub fn local_change(&mut self, handler: HandlerId, change: LocalChange, now: SystemTime) -> Option<Effect> {
-        self.capabilities(handler)?;
+        self.needs(handler)?;
         let (now, was_fresh) = (self.time(now), self.changes.is_fresh(handler));
         let before = self.changes.next_of(handler, None);
         self.changes.changed(handler, change, now);
@@ -59,12 +60,13 @@ impl RetryLedger {
 
     /// Returns `true` if an automatic run of this handler may start now.
     fn may_start(&self, handler: HandlerId, environment: &Environment, now: SystemTime) -> bool {
-        let is_held = |capabilities| {
-            holds(environment, capabilities, Trigger::Scheduled, RequestedBy::Automatic).is_some()
+        let is_held = |needs: &Needs| {
+            let surroundings = self.surroundings(environment, now);
+            holds(surroundings, needs.clone(), Trigger::Scheduled, RequestedBy::Automatic).is_some()
                 || self.disabled.hold_of(handler, HANDLER_ITSELF).is_some()
                 || !self.may_run_by_itself(handler, HANDLER_ITSELF, now)
         };
-        self.capabilities(handler).is_some_and(|capabilities| !is_held(capabilities))
+        self.needs(handler).is_some_and(|needs| !is_held(needs))
     }
 
     /// Takes the changes of a handler for a run. An item that backs off, waits for the user or is disabled keeps its change until

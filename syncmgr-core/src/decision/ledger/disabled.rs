@@ -106,7 +106,7 @@ impl RetryLedger {
 
     /// Returns everything that is disabled of the registered handlers, with the reasons.
     pub fn disabled(&self) -> Vec<Held> {
-        let registered = self.disabled.reasons.iter().filter(|(handler, _)| self.capabilities(**handler).is_some());
+        let registered = self.disabled.reasons.iter().filter(|(handler, _)| self.needs(**handler).is_some());
         let held = |handler: &HandlerId, (subject, reason): (&Subject, &Arc<str>)| {
             let held = Held::new(*handler, Hold::Disabled { reason: reason.clone() });
             subject.item().map_or(held.clone(), |item| held.with_item(item))

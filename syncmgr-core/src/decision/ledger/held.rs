@@ -8,6 +8,7 @@ use crate::decision::hold::Hold;
 use crate::decision::retry::RequestedBy;
 use crate::id::{HandlerId, ItemId};
 use crate::request::RunRequest;
+use crate::requirements::Requirements;
 
 /// A run that the environment holds.
 #[derive(Clone, Debug)]
@@ -21,9 +22,34 @@ pub struct HeldRun {
     pub requested_by: RequestedBy,
     /// The reason for its session.
     pub reason: StartReason,
+    /// What its items require, if the run waits for that.
+    pub requirements: Requirements,
 }
 
 impl HeldRun {
+    /// Creates a run with this origin. The decision that holds it sets the hold.
+    pub fn new(request: RunRequest, (requested_by, reason): (RequestedBy, StartReason)) -> Self {
+        Self { request, hold: Hold::Paused, requested_by, reason, requirements: Requirements::NONE }
+    }
+
+    /// Sets the items.
+    #[must_use]
+    pub fn with_items(self, items: impl IntoIterator<Item = ItemId>) -> Self {
+        Self { request: self.request.with_items(items), ..self }
+    }
+
+    /// Sets the hold.
+    #[must_use]
+    pub fn with_hold(self, hold: Hold) -> Self {
+        Self { hold, ..self }
+    }
+
+    /// Sets the requirements.
+    #[must_use]
+    pub fn with_requirements(self, requirements: Requirements) -> Self {
+        Self { requirements, ..self }
+    }
+
     /// Returns `true` if no caller waits for the run.
     pub(super) fn is_automatic(&self) -> bool {
         self.requested_by == RequestedBy::Automatic
@@ -31,14 +57,15 @@ impl HeldRun {
 }
 
 /// The items that a held run runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Scope {
     Preferred,
-    Given,
+    /// Given items, all with these requirements.
+    Given(Requirements),
 }
 
-/// The held runs of each handler: one for the preferred items, and one for given items, which may be others. Each starts once the
-/// environment allows it. The preferred items are first, so that given items among them do not run twice.
+/// The held runs of each handler: one for the preferred items, one for given items, which may be others, and one for each set of
+/// items that wait for the same requirements. Each starts once the environment allows it. The preferred items are first, so that given items among them do not run twice.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HeldRuns {
     runs: BTreeMap<(HandlerId, Scope), HeldRun>,
@@ -49,7 +76,10 @@ pub(super) struct HeldRuns {
 impl HeldRuns {
     /// Adds a held run. A run of the same handler with the same scope that already waits is merged into it.
     pub(super) fn add(&mut self, mut run: HeldRun) {
-        let scope = if run.request.items.is_some() { Scope::Given } else { Scope::Preferred };
+        let scope = match run.request.items {
+            Some(_) => Scope::Given(run.requirements.clone()),
+            None => Scope::Preferred,
+        };
         let key = (run.request.handler, scope);
         if let Some(earlier) = self.remove_one(&key) {
             run.requested_by = run.requested_by.max(earlier.requested_by);
@@ -60,8 +90,14 @@ impl HeldRuns {
                 Arc::make_mut(&mut run).extend(earlier.iter().cloned());
                 run
             });
-            let earlier = earlier.request.items.unwrap_or_default();
-            run.request.items.iter_mut().for_each(|items| Arc::make_mut(items).extend(&*earlier));
+            let mut earlier = earlier.request.items.unwrap_or_default();
+            if let Some(items) = &mut run.request.items {
+                // The smaller set is added to the larger one: items may be added one by one.
+                if items.len() < earlier.len() {
+                    std::mem::swap(items, &mut earlier);
+                }
+                Arc::make_mut(items).extend(&*earlier);
+            }
         }
         self.runs.insert(key, run);
         self.version += 1;
@@ -103,19 +139,21 @@ impl HeldRuns {
         }
     }
 
-    /// Removes items that run now from the held run for given items.
+    /// Removes items that run now from the held runs for given items.
     pub(super) fn runs(&mut self, handler: HandlerId, running: impl IntoIterator<Item = ItemId>) {
-        let key = (handler, Scope::Given);
-        let held = self.runs.get_mut(&key).and_then(|held| held.request.items.as_mut());
-        let Some(held) = held else { return };
+        let first = (handler, Scope::Given(Requirements::NONE));
+        let of_handler = self.runs.range_mut(first..).take_while(|((of, _), _)| *of == handler);
+        let mut given = of_handler.filter_map(|(_, held)| held.request.items.as_mut()).peekable();
+        if given.peek().is_none() {
+            return;
+        }
         let running: BTreeSet<_> = running.into_iter().collect();
-        if !held.is_disjoint(&running) {
+        for held in given.filter(|held| !held.is_disjoint(&running)) {
             Arc::make_mut(held).retain(|item| !running.contains(item));
             self.version += 1;
         }
-        if held.is_empty() {
-            self.remove_one(&key);
-        }
+        self.runs
+            .retain(|(of, _), held| *of != handler || held.request.items.as_ref().is_none_or(|held| !held.is_empty()));
     }
 
     pub(super) fn remove(&mut self, handler: HandlerId) {
@@ -126,8 +164,16 @@ impl HeldRuns {
 
     /// Returns the reason why the handler's next run waits, if one does.
     pub(super) fn hold_of(&self, handler: HandlerId) -> Option<&Hold> {
-        let mut of_handler = self.runs.range((handler, Scope::Preferred)..=(handler, Scope::Given));
-        of_handler.next().map(|(_, held)| &held.hold)
+        let last = (handler, Scope::Given(Requirements::NONE));
+        self.runs.range((handler, Scope::Preferred)..=last).next().map(|(_, held)| &held.hold)
+    }
+
+    /// Returns the reason why an item waits for its requirements, if it does.
+    pub(super) fn hold_of_item(&self, handler: HandlerId, item: ItemId) -> Option<&Hold> {
+        let of_handler = self.runs.range((handler, Scope::Preferred)..).take_while(|((of, _), _)| *of == handler);
+        let mut with_requirements = of_handler.filter(|(_, held)| !held.requirements.is_empty());
+        let waits = |held: &HeldRun| held.request.items.as_ref().is_some_and(|items| items.contains(&item));
+        with_requirements.find(|(_, held)| waits(held)).map(|(_, held)| &held.hold)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &HeldRun> {

@@ -148,7 +148,7 @@ impl RetryLedger {
     pub(super) fn start_fired(&mut self, environment: &Environment, now: SystemTime) -> Vec<Effect> {
         let mut effects = writes(self.schedules.fire(now));
         let handlers = self.schedules.fired.keys().copied();
-        let may_start = |handler: &HandlerId| self.hold_of_firing(*handler, environment).is_none();
+        let may_start = |handler: &HandlerId| self.hold_of_firing(*handler, environment, self.time(now)).is_none();
         let idle = handlers.filter(|handler| !self.retry_queue.is_running(*handler)).filter(may_start);
         let (mut targets, mut changes) = (BTreeMap::new(), Vec::new());
         for handler in idle.collect::<Vec<_>>() {
@@ -167,9 +167,17 @@ impl RetryLedger {
     }
 
     /// Returns the reason why a firing of this handler waits, if the environment or the user holds it.
-    pub(super) fn hold_of_firing(&self, handler: HandlerId, environment: &Environment) -> Option<Hold> {
+    pub(super) fn hold_of_firing(
+        &self,
+        handler: HandlerId,
+        environment: &Environment,
+        now: SystemTime,
+    ) -> Option<Hold> {
         let disabled = self.disabled.hold_of(handler, HANDLER_ITSELF);
-        let held = || holds(environment, self.capabilities(handler)?, Trigger::Scheduled, RequestedBy::Automatic);
+        let held = || {
+            let (surroundings, needs) = (self.surroundings(environment, now), self.needs(handler)?.clone());
+            holds(surroundings, needs, Trigger::Scheduled, RequestedBy::Automatic)
+        };
         disabled.or_else(held)
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use super::{Effect, HANDLER_ITSELF, Handler, HeldRun, RetryLedger, StartReason, writes};
-use crate::capabilities::Capabilities;
 use crate::claim::Claim;
 use crate::decision::environment_holds::holds;
 use crate::decision::hold::Hold;
+use crate::decision::needs::Needs;
 use crate::decision::resource;
 use crate::decision::retry::{RequestedBy, clear, may_run};
 use crate::environment::Environment;
@@ -15,6 +15,7 @@ use crate::explain::{Known, Listed};
 use crate::id::{HandlerId, ItemId};
 use crate::register::Generation;
 use crate::request::RunRequest;
+use crate::requirements::Requirements;
 use crate::retry::{RetryPolicy, RetryState, RetryStatus};
 use crate::store::StateChange;
 use crate::time::later;
@@ -27,7 +28,7 @@ impl RetryLedger {
         &mut self,
         request: RunRequest,
         (requested_by, reason): (RequestedBy, StartReason),
-        capabilities: Capabilities,
+        needs: impl Into<Needs>,
         environment: &Environment,
         now: SystemTime,
     ) -> (Option<Hold>, Vec<Effect>) {
@@ -35,10 +36,12 @@ impl RetryLedger {
         if let Some(hold) = self.disabled.hold_of(handler, HANDLER_ITSELF) {
             return (Some(hold), Vec::new());
         }
-        if let Some(hold) = holds(environment, capabilities, request.trigger, requested_by) {
+        let surroundings = self.surroundings(environment, now);
+        if let Some(hold) = holds(surroundings, needs, request.trigger, requested_by) {
+            let (requirements, held) = (Requirements::NONE, hold.clone());
             match reason {
                 StartReason::LocalChange => self.put_back_changes(handler),
-                _ => self.held.add(HeldRun { request, hold: hold.clone(), requested_by, reason }),
+                _ => self.held.add(HeldRun { request, hold: held, requested_by, reason, requirements }),
             }
             // The environment may have changed since it was read.
             return (Some(hold), vec![Effect::Wake]);
@@ -159,7 +162,10 @@ impl RetryLedger {
             return Vec::new();
         }
         let items = self.handlers.get(&handler).into_iter().flat_map(|handler| handler.items.keys());
-        let is_missed = |item: &ItemId| self.retry_queue.due_of(handler, *item).is_none() && lists(*item);
+        let waits = |item: ItemId| {
+            self.retry_queue.due_of(handler, item).is_some() || self.held.hold_of_item(handler, item).is_some()
+        };
+        let is_missed = |item: &ItemId| !waits(*item) && lists(*item);
         let missed: BTreeSet<_> = items.chain(self.due_without_state_of(handler)).filter(is_missed).collect();
         self.requeue(handler, missed, policy, now)
     }
@@ -239,14 +245,20 @@ impl RetryLedger {
         }
     }
 
-    /// Adds the ledger's data about a handler, or about one of its items with these claims, to `known`.
-    pub fn describe(&self, known: &mut Known, claims: &[&Claim], environment: &Environment, now: SystemTime) {
+    /// Adds the ledger's data about a handler, or about one of its items with these claims and requirements, to `known`.
+    pub fn describe(
+        &self,
+        known: &mut Known,
+        (claims, requirements): (&[&Claim], &Requirements),
+        environment: &Environment,
+        now: SystemTime,
+    ) {
         let (handler, about) = (known.handler, known.item.unwrap_or(HANDLER_ITSELF));
         if let Some(retry) = self.state_of(handler, about) {
             known.record.get_or_insert_default().retry = Some(*retry);
         }
         known.other_holds.extend(self.disabled.hold_of(handler, about));
-        let Some(capabilities) = self.capabilities(handler) else { return };
+        let Some(needs) = self.needs(handler) else { return };
         known.due = match known.item {
             Some(item) => {
                 self.retry_queue.due_of(handler, item).or_else(|| self.retry_queue.due_of(handler, HANDLER_ITSELF))
@@ -257,9 +269,12 @@ impl RetryLedger {
         // The environment and a backoff explain an idle handler only if it has due items.
         let is_due = known.due.is_some() || self.has_fired(known);
         known.due = known.due.into_iter().chain(self.firings_of(known, now)).min();
-        let environment =
-            holds(environment, capabilities, Trigger::Scheduled, RequestedBy::Automatic).filter(|_| is_due);
-        known.other_holds.extend(self.held.hold_of(handler).cloned().or(environment));
+        let (surroundings, needs) = (self.surroundings(environment, now), needs.with_requirements_of(requirements));
+        let by_item = known.item.and_then(|item| self.held.hold_of_item(handler, item));
+        let never = needs.requirements.contradiction().is_some();
+        let environment = holds(surroundings, needs, Trigger::Scheduled, RequestedBy::Automatic).filter(|_| is_due);
+        known.other_holds.extend(self.held.hold_of(handler).or(by_item).cloned().or(environment));
+        known.other_holds.extend(never.then_some(Hold::Contradictory));
         let held_back = known.item.and_then(|item| self.due_without_state.get(&(handler, item)));
         if known.listed == Listed::Unknown {
             let unlisted = known.item.is_some_and(|item| self.is_unlisted(handler, item));
@@ -280,7 +295,7 @@ impl RetryLedger {
     }
 
     /// Returns the reason why an item with these claims may not run now, if there is one.
-    fn hold(
+    pub(super) fn hold(
         &self,
         handler: HandlerId,
         item: ItemId,

@@ -15,6 +15,7 @@ use crate::environment::Environment;
 use crate::id::{HandlerId, ItemId, SessionId};
 use crate::register::{Generation, RegisterFlags};
 use crate::request::RunRequest;
+use crate::requirements::Requirements;
 use crate::retry::RetryState;
 use crate::store::StateChange;
 use crate::trigger::Trigger;
@@ -91,7 +92,7 @@ impl RetryLedger {
         }
         // Decided first, so that these runs take along the items whose backoffs end, and performed last, after the changes
         // of those items.
-        let lifted = self.start_lifted(environment);
+        let lifted = self.start_lifted(environment, now);
         let mut effects = reconnected.map(|failed| self.reconnect(&failed, now)).unwrap_or_default();
         effects.extend(lifted);
         if !effects.is_empty() {
@@ -111,6 +112,7 @@ impl RetryLedger {
                 hold: Hold::Offline,
                 requested_by: RequestedBy::Automatic,
                 reason: StartReason::HoldLifted,
+                requirements: Requirements::NONE,
             });
         }
     }
@@ -222,15 +224,16 @@ impl RetryLedger {
     }
 
     /// Starts the held runs that the environment now allows. A run whose handler no longer exists starts too, and fails.
-    fn start_lifted(&mut self, environment: &Environment) -> Vec<Effect> {
+    fn start_lifted(&mut self, environment: &Environment, now: SystemTime) -> Vec<Effect> {
+        let surroundings = self.surroundings(environment, now);
         let (handlers, disabled, retry_queue) = (&self.handlers, &self.disabled, &mut self.retry_queue);
         let is_allowed = |held: &HeldRun| {
             let handler = handlers.get(&held.request.handler);
-            let capabilities = handler.and_then(|handler| handler.registered);
+            let needs = handler.and_then(|handler| handler.registered.as_ref());
+            let needs = needs.map(|needs| needs.with_requirements_of(&held.requirements));
             disabled.allows(&held.request)
-                && capabilities.is_none_or(|capabilities| {
-                    holds(environment, capabilities, held.request.trigger, held.requested_by).is_none()
-                })
+                && needs
+                    .is_none_or(|needs| holds(surroundings, needs, held.request.trigger, held.requested_by).is_none())
         };
         let starts = |held: &HeldRun| {
             let waits = held.is_automatic() && retry_queue.is_running(held.request.handler);

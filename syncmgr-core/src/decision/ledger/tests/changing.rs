@@ -184,7 +184,7 @@ fn the_time_of_a_changed_item_is_its_next_run() {
     let due = |item: Option<ItemId>| {
         let mut known = Known::of(MAIL);
         known.item = item;
-        ledger.describe(&mut known, &[], &Environment::UNKNOWN, at(0));
+        ledger.describe(&mut known, (&[], &Requirements::NONE), &Environment::UNKNOWN, at(0));
         known.due
     };
     assert_eq!([due(None), due(Some(INBOX)), due(Some(DRAFTS))], [Some(at(1)), Some(at(1)), None]);

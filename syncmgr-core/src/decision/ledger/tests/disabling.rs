@@ -133,7 +133,7 @@ fn disabled_subjects_are_listed_and_described_until_forgotten() {
     let held = Held::new(MAIL, Hold::Disabled { reason: reason() }).with_item(INBOX);
     assert_eq!(ledger.disabled(), [held]);
     let mut known = Known::of(MAIL).with_item(INBOX);
-    ledger.describe(&mut known, &[], online(), at(50));
+    ledger.describe(&mut known, (&[], &Requirements::NONE), online(), at(50));
     assert_eq!(known.other_holds, Vec::from_iter(hold()));
     let _ = ledger.forget_item(MAIL, INBOX);
     assert_eq!(ledger.disabled(), []);

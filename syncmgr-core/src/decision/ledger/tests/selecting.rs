@@ -144,7 +144,7 @@ fn a_due_item_in_quarantine_is_due_again_after_the_first_wait() {
 fn a_description_has_the_retry_state_the_due_time_and_the_holds() {
     let mut ledger = with_account(&[(INBOX, backoff(0, 600))], backoff(0, 60));
     let describe = |ledger: &RetryLedger, mut known: Known| {
-        ledger.describe(&mut known, &[&account()], offline(), at(0));
+        ledger.describe(&mut known, (&[&account()], &Requirements::NONE), offline(), at(0));
         (known.record.and_then(|record| record.retry), known.due, known.other_holds)
     };
     let held = vec![Hold::Offline, backing_off(60)];
@@ -168,6 +168,6 @@ fn a_description_has_the_hold_of_a_held_run_although_nothing_is_due() {
     let mut ledger = ledger();
     assert_eq!(begin(&mut ledger, request(MAIL), offline()), Some(Hold::Offline));
     let mut known = Known::of(MAIL);
-    ledger.describe(&mut known, &[], online(), at(0));
+    ledger.describe(&mut known, (&[], &Requirements::NONE), online(), at(0));
     assert_eq!((known.other_holds, known.due), (vec![Hold::Offline], None));
 }

@@ -1,0 +1,76 @@
+//! The items of a run whose requirements are not met, and the runs that the end of a condition stops.
+
+use std::time::SystemTime;
+
+use super::{Effect, HeldRun, RetryLedger};
+use crate::decision::environment_holds::{holds, stops_run};
+use crate::decision::hold::Hold;
+use crate::decision::needs::{Needs, unmet};
+use crate::decision::retry::RequestedBy;
+use crate::decision::surroundings::Surroundings;
+use crate::environment::Environment;
+use crate::id::ItemId;
+use crate::requirements::{ConditionPolicy, Requirements};
+use crate::trigger::Trigger;
+
+impl RetryLedger {
+    /// Checks the requirements of an item that a run is about to select. Returns the reason if it may not run now. Such an item is
+    /// no longer due, and starts once its requirements are met.
+    ///
+    /// `run` describes the run, with the item as its only one, and the requirements of the handler and the item.
+    #[must_use = "perform the effects"]
+    pub fn check_requirements(
+        &mut self,
+        item: ItemId,
+        run: HeldRun,
+        environment: &Environment,
+        now: SystemTime,
+    ) -> (Option<Hold>, Vec<Effect>) {
+        let handler = run.request.handler;
+        let is_held_anyway = self.disabled.hold_of(handler, item).is_some()
+            || self.hold(handler, item, &[], run.requested_by, now).is_some();
+        let hold = unmet(&run.requirements, &self.surroundings(environment, now));
+        let Some(hold) = hold.filter(|_| run.is_automatic() && !is_held_anyway) else { return (None, Vec::new()) };
+        self.retry_queue.forget_item(handler, item);
+        self.due_without_state.remove(&(handler, item));
+        if hold != Hold::Contradictory {
+            self.held.add(HeldRun { hold: hold.clone(), ..run });
+        }
+        // The environment may have changed since it was read.
+        (Some(hold), vec![Effect::Wake])
+    }
+
+    /// Returns the hold that stops an automatic run, because a condition has ended while it runs.
+    pub fn stops(
+        &self,
+        needs: Needs,
+        (trigger, policy): (Trigger, ConditionPolicy),
+        environment: &Environment,
+        now: SystemTime,
+    ) -> Option<Hold> {
+        let hold = holds(self.surroundings(environment, now), needs, trigger, RequestedBy::Automatic);
+        hold.filter(|hold| stops_run(hold, trigger, policy))
+    }
+
+    /// Returns the hold for the first of these requirements that is not met.
+    pub fn unmet(&self, requirements: &Requirements, environment: &Environment, now: SystemTime) -> Option<Hold> {
+        unmet(requirements, &self.surroundings(environment, now))
+    }
+
+    /// Sets aside a run that the end of a condition has stopped, or the rest of one: it starts once the conditions are met. A run
+    /// for a pending disconnect is not repeated.
+    #[must_use = "perform the effects"]
+    pub fn set_aside(&mut self, run: HeldRun) -> Vec<Effect> {
+        let is_registered = self.needs(run.request.handler).is_some();
+        if !is_registered || run.request.trigger == Trigger::PendingDisconnect {
+            return Vec::new();
+        }
+        self.held.add(run);
+        vec![Effect::Wake]
+    }
+
+    /// Returns the environment as it counts now.
+    pub(super) fn surroundings<'a>(&self, environment: &'a Environment, _now: SystemTime) -> Surroundings<'a> {
+        Surroundings::from(environment)
+    }
+}
