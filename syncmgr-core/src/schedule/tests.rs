@@ -1,5 +1,6 @@
 //! Tests of schedules and windows.
 
+mod clock_changes;
 mod window;
 
 use super::*;
