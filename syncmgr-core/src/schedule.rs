@@ -3,6 +3,7 @@
 mod cron;
 mod day;
 mod error;
+mod fields;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -175,7 +176,7 @@ impl Schedule {
     }
 
     /// Returns the first firing later than `time`, without jitter. The firings of an interval count from `time`. Returns
-    /// `None` if there is none before the year 5000, or 10000 for an interval.
+    /// `None` if there is none before the year 10000.
     ///
     /// ```
     /// # use std::time::{Duration, SystemTime};
