@@ -35,8 +35,8 @@ const MAX_JITTER: u64 = 24 * 60 * 60 * 1_000;
 
 /// When a handler or an item runs by itself.
 ///
-/// A schedule is a cron expression in a time zone, a fixed interval, or a single time. It is cheap to clone: items of one
-/// schedule share its memory.
+/// A schedule is a cron expression in a time zone, a fixed interval, or a single time. It is cheap to clone and costs
+/// a few hundred bytes otherwise: make it once for all items that share it.
 ///
 /// The text form is stable; the last firing is stored under it. Two schedules are equal if their texts are equal. [`rules`]
 /// contains the text form and the rules.
