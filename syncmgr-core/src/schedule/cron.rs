@@ -3,13 +3,11 @@
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
-use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
-use croner::{CivilDateTime, Cron, CronDateTime, Resolution, Weekday};
-use jiff::civil::{DateTime, date};
-use jiff::{SignedDuration, Timestamp, ToSpan};
+use jiff::{Timestamp, ToSpan};
 
 use super::ScheduleError;
+use super::fields::Fields;
 use super::zone::Zone;
 
 /// A cron expression in a time zone. Two are equal if their texts are equal.
@@ -17,7 +15,7 @@ use super::zone::Zone;
 pub(super) struct CronTimes {
     expression: Box<str>,
     zone: Zone,
-    cron: Cron,
+    fields: Fields,
     kind: Kind,
 }
 
@@ -35,19 +33,17 @@ impl CronTimes {
     pub(super) fn new(expression: &str, zone: Zone) -> Result<Self, ScheduleError> {
         let text = canonical(expression);
         let refused = |reason: &dyn ToString| ScheduleError::expression(expression, reason.to_string());
-        let fields: Vec<_> = text.split(' ').collect();
-        let [minute, hour, ..] = fields[..] else { return Err(refused(&FIVE_FIELDS)) };
-        if fields.len() != 5 {
-            return Err(refused(&FIVE_FIELDS));
-        }
-        long_step(&fields).map_or(Ok(()), |reason| Err(refused(&reason)))?;
+        let texts: Vec<_> = text.split(' ').collect();
+        let [minute, hour, _, _, _] = texts[..] else { return Err(refused(&FIVE_FIELDS)) };
+        long_step(&texts).map_or(Ok(()), |reason| Err(refused(&reason)))?;
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let cron = parser.parse(&text).map_err(|error| refused(&error))?;
-        if !ever_fires(&cron) {
+        let fields = Fields::new(&cron.pattern);
+        if !fields.match_a_date() {
             return Err(ScheduleError::NeverFires { expression: text });
         }
         let kind = if minute.contains('*') || hour.contains('*') { Kind::Pattern } else { Kind::Fixed };
-        Ok(Self { expression: text.into(), zone, cron, kind })
+        Ok(Self { expression: text.into(), zone, fields, kind })
     }
 
     pub(super) fn expression(&self) -> &str {
@@ -69,7 +65,7 @@ impl CronTimes {
     fn fixed_after(&self, time: Timestamp) -> Option<Timestamp> {
         let mut local = self.zone.local(time);
         loop {
-            local = self.match_after(local)?;
+            local = self.fields.after(local)?;
             let instant = self.zone.first_instant(local)?;
             if instant > time {
                 return Some(instant);
@@ -82,20 +78,15 @@ impl CronTimes {
         let mut local = self.zone.local(time);
         loop {
             let change = self.zone.next_change(time);
-            let found = self.match_after(local).and_then(|found| self.zone.instant_as_at(time, found));
+            let found = self.fields.after(local).and_then(|found| self.zone.instant_as_at(time, found));
             match (found, change) {
                 (Some(found), Some(change)) if found >= change => {}
                 (Some(found), _) => return Some(found),
                 (None, _) => return None,
             }
             time = change?;
-            local = self.zone.local(time).checked_sub(1.second()).ok()?;
+            local = self.zone.local(time).checked_sub(1.nanosecond()).ok()?;
         }
-    }
-
-    /// Returns the first local time later than `local` that matches.
-    fn match_after(&self, local: DateTime) -> Option<DateTime> {
-        self.cron.find_next_occurrence(&Civil(local), false).ok().map(|found| found.0)
     }
 }
 
@@ -122,52 +113,6 @@ fn long_step(fields: &[&str]) -> Option<String> {
     let steps = parts.filter_map(|(part, length)| Some((part.split_once('/')?.1.parse().ok()?, length)));
     let mut long = steps.filter(|(step, length)| step >= length);
     long.next().map(|(step, length): (u32, u32)| format!("the step {step} must be less than {length}"))
-}
-
-/// Returns `true` if any date matches. The calendar of the last 50 years of the search has each leap day of the week.
-fn ever_fires(cron: &Cron) -> bool {
-    cron.find_next_occurrence(&Civil(date(4_950, 1, 1).at(0, 0, 0, 0)), true).is_ok()
-}
-
-/// A local time, for a search without a time zone.
-#[derive(Clone, Copy)]
-struct Civil(DateTime);
-
-impl CronDateTime for Civil {
-    fn to_civil(&self) -> CivilDateTime {
-        let number = |part: i8| u32::from(part.unsigned_abs());
-        let (date, time) = (self.0.date(), self.0.time());
-        CivilDateTime::from_ymd_hms_opt(
-            i32::from(date.year()),
-            number(date.month()),
-            number(date.day()),
-            number(time.hour()),
-            number(time.minute()),
-            number(time.second()),
-        )
-        .expect("jiff's dates and times are valid")
-    }
-
-    fn civil_weekday(&self) -> Weekday {
-        Weekday::from_days_from_sunday(u32::from(self.0.weekday().to_sunday_zero_offset().unsigned_abs()))
-    }
-
-    fn resolve_civil(&self, civil: CivilDateTime) -> Result<Resolution<Self>, CronError> {
-        let part = |number: u32| i8::try_from(number).map_err(|_| CronError::InvalidDate);
-        let year = i16::try_from(civil.year()).map_err(|_| CronError::InvalidDate)?;
-        let date = (part(civil.month())?, part(civil.day())?);
-        let time = (part(civil.hour())?, part(civil.minute())?, part(civil.second())?);
-        let local = DateTime::new(year, date.0, date.1, time.0, time.1, time.2, 0);
-        local.map(|local| Resolution::Single(Self(local))).map_err(|_| CronError::InvalidDate)
-    }
-
-    fn checked_add_seconds(&self, seconds: i64) -> Option<Self> {
-        self.0.checked_add(SignedDuration::from_secs(seconds)).ok().map(Self)
-    }
-
-    fn cmp_instant(&self, other: &Self) -> Ordering {
-        self.0.cmp(&other.0)
-    }
 }
 
 impl CronTimes {

@@ -31,8 +31,8 @@ pub(super) fn kinds() -> [Kind; 10] {
         fixed("15 12 L * *", |at| at.minute == 15 && at.hour == 12 && at.day.is_last),
         fixed("0 3 * * FRI#1", |at| at.minute == 0 && at.hour == 3 && at.day.weekday == 4 && at.day.day <= 7),
         fixed("45 23 31 * MON", |at| at.minute == 45 && at.hour == 23 && (at.day.day == 31 || at.day.weekday == 0)),
-        pattern("*/30 1-2 * * *", |at| at.minute % 30 == 0 && (1..=2).contains(&at.hour)),
-        pattern("5 */6 * * *", |at| at.minute == 5 && at.hour % 6 == 0),
+        pattern("*/30 0-3 * * *", |at| at.minute % 30 == 0 && at.hour <= 3),
+        pattern("5 */3 * * *", |at| at.minute == 5 && at.hour % 3 == 0),
         pattern("*/10 2 * * SUN", |at| at.minute % 10 == 0 && at.hour == 2 && at.day.weekday == 6),
     ]
 }

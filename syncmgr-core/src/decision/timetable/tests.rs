@@ -391,6 +391,30 @@ fn a_jitter_delays_each_firing_by_its_own_replayable_time() {
 }
 
 #[test]
+fn a_firing_does_not_start_before_its_jitter_because_earlier_ones_were_missed() {
+    let (start, now) = (utc("2026-01-01T00:00Z"), utc("2026-01-01T00:25Z"));
+    let [first, second] = ["2026-01-01T00:10Z", "2026-01-01T00:20Z"].map(utc);
+    let minutely = cron("*/10 * * * *", "UTC").with_jitter(HOUR / 6);
+    for schedule in [every(600).with_jitter(HOUR / 6), minutely] {
+        let mut counts = [0, 0];
+        for seed in 0..50 {
+            let next_after = |time| {
+                let mut timetable = Timetable::new(seed);
+                let last = LastFiring { time, started: None };
+                timetable.set(MAIL, [schedule.clone()], &BTreeMap::from([(schedule.clone(), last)]), now);
+                timetable
+            };
+            let second_is_due = next_after(first).next() <= Some(now);
+            let firings = next_after(start).fire(now);
+            let wanted = if second_is_due { (second, 1) } else { (first, 0) };
+            assert_eq!(firings.iter().map(|firing| (firing.time, firing.missed)).collect::<Vec<_>>(), [wanted]);
+            counts[usize::from(second_is_due)] += 1;
+        }
+        assert!(counts[0] > 5 && counts[1] > 5, "{counts:?}");
+    }
+}
+
+#[test]
 fn the_last_of_very_many_missed_firings_is_found() {
     let busy_hour = cron("* 2 1 1 *", NEW_YORK);
     let mut case = Case::new(busy_hour, "1970-01-01T00:00Z");
