@@ -33,6 +33,9 @@ use crate::time::{from_millis, round_up, to_millis};
 /// The longest jitter of a cron expression or a single time: a day, in milliseconds.
 const MAX_JITTER: u64 = 24 * 60 * 60 * 1_000;
 
+/// The length from which on an interval is refused: a thousand years, in milliseconds.
+const MAX_INTERVAL: u64 = 1_000 * 365 * 24 * 60 * 60 * 1_000;
+
 /// When a handler or an item runs by itself.
 ///
 /// A schedule is a cron expression in a time zone, a fixed interval, or a single time. It is cheap to clone and costs
@@ -114,10 +117,11 @@ impl Schedule {
     ///
     /// # Errors
     ///
-    /// Returns an error if the interval is less than a millisecond.
+    /// Returns an error if the interval is less than a millisecond, or longer than a thousand years.
     pub fn every(interval: Duration) -> Result<Self, ScheduleError> {
         match millis(interval) {
             0 => Err(ScheduleError::ZeroInterval),
+            MAX_INTERVAL.. => Err(ScheduleError::OutOfRange),
             interval => Ok(Self::new(Timing::Every(interval))),
         }
     }
@@ -165,9 +169,9 @@ impl Schedule {
     }
 
     /// Sets the minimum time between the starts of two firings, rounded down to a millisecond. A firing that comes due
-    /// earlier waits.
+    /// earlier waits. At most a thousand years.
     pub fn with_min_gap(self, gap: Duration) -> Self {
-        self.changed(|plan| plan.min_gap = millis(gap))
+        self.changed(|plan| plan.min_gap = millis(gap).min(MAX_INTERVAL))
     }
 
     fn changed(mut self, change: impl FnOnce(&mut Plan)) -> Self {

@@ -204,7 +204,7 @@ fn a_request_for_schedules_names_them_and_no_items() {
 fn requests() -> impl Strategy<Value = RunRequest> {
     let items = proptest::option::of(proptest::collection::btree_set(1..u128::MAX, 1..20));
     let cookie = proptest::option::of(proptest::collection::vec(any::<u8>(), 0..40));
-    let schedules = proptest::option::of(proptest::collection::btree_set(1..1_000_000_000_u64, 1..4));
+    let schedules = proptest::option::of(proptest::collection::btree_set(1..30_000_000_000_000_u64, 1..4));
     let items = (items, schedules).prop_map(|(items, schedules)| (schedules.filter(|_| items.is_none()), items));
     let optional = (items, cookie, proptest::option::of(any::<u64>()), proptest::option::of(0..=LAST_MILLI));
     let fixed = (1..u128::MAX, 1_u32..=6, 0_u32..4, 1..u32::MAX);

@@ -37,8 +37,8 @@ pub enum ScheduleError {
     /// The interval is less than a millisecond.
     #[error("an interval is at least one millisecond long")]
     ZeroInterval,
-    /// The time is not in the years 1 to 9999.
-    #[error("the time is not in the years 1 to 9999")]
+    /// The time is not in the years 1 to 9999, or the interval is longer than a thousand years.
+    #[error("the time is not in the years 1 to 9999, or the interval is longer than a thousand years")]
     OutOfRange,
     /// The window opens and closes at the same time of day.
     #[error("a window from {0} to {0} has no length; for a whole day write 00:00 to 24:00")]

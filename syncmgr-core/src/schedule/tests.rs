@@ -114,6 +114,7 @@ fn an_interval_is_at_least_a_millisecond() {
     assert_eq!(Schedule::every(Duration::from_micros(999)), Err(ScheduleError::ZeroInterval));
     assert!(Schedule::every(Duration::from_millis(1)).is_ok());
     assert_eq!("every 0s".parse::<Schedule>(), Err(ScheduleError::ZeroInterval));
+    assert_eq!(Schedule::every(Duration::MAX), Err(ScheduleError::OutOfRange));
 }
 
 #[test]
@@ -196,4 +197,10 @@ mod properties {
             prop_assert_eq!(walked, wanted);
         }
     }
+}
+
+#[test]
+fn the_longest_interval_and_gap_can_be_read_from_their_text() {
+    let longest = Schedule::every(Duration::from_secs(999 * 365 * 86_400)).unwrap().with_min_gap(Duration::MAX);
+    assert_eq!(longest.to_string().parse(), Ok(longest));
 }
