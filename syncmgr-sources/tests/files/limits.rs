@@ -20,7 +20,9 @@ fn run_again(mut command: Command, test: &str) {
     let directory = tempfile::tempdir().expect("a temporary directory can be created");
     let program = directory.path().join("program");
     let own = env::current_exe().expect("the program has a path");
-    fs::copy(own, &program).expect("the program can be copied");
+    // Copied by another process: while this one writes a program, no process can start that another thread has forked meanwhile.
+    let copied = Command::new("cp").arg(own).arg(&program).status().expect("`cp` is installed");
+    assert!(copied.success());
     set_mode(directory.path(), 0o755);
     let command = command.arg(&program).args(["--exact", test, "--nocapture"]).env(INSIDE, "1").current_dir("/");
     let output = command.output().expect("`setpriv` and `unshare` of util-linux are installed");
