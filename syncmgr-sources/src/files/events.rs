@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use notify::event::{CreateKind, EventKind, ModifyKind, RemoveKind, RenameMode};
+use notify::event::{CreateKind, EventKind, ModifyKind, RenameMode};
 use notify::{Event, EventHandler};
 use syncmgr_runtime::change_source::WatchProblem;
 
@@ -95,12 +95,11 @@ impl EventHandler for Events {
     }
 }
 
-/// Returns `true` if a directory may have appeared at this path. After a removal there may be another one already, whose watch the
-/// removal ends.
+/// Returns `true` if a directory may have appeared at this path.
 fn may_be_new_directory(kind: EventKind, path: &Path) -> bool {
     match kind {
         EventKind::Create(CreateKind::Folder) => true,
-        EventKind::Create(CreateKind::File) | EventKind::Remove(RemoveKind::File) => false,
+        EventKind::Create(CreateKind::File) | EventKind::Remove(_) => false,
         _ => path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()),
     }
 }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use futures::task::noop_waker;
-use notify::event::{AccessKind, AccessMode, DataChange, Flag, MetadataKind};
+use notify::event::{AccessKind, AccessMode, DataChange, Flag, MetadataKind, RemoveKind};
 use syncmgr_core::id::ItemId;
 use syncmgr_core::local_change::LocalChange;
 use syncmgr_runtime::change_source::WatchEvent;
