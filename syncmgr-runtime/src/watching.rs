@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
-use futures::StreamExt;
 use futures::future::poll_fn;
 use futures::stream::{BoxStream, Fuse};
+use futures::{FutureExt, StreamExt};
 use syncmgr_core::decision::listing::Listing;
 use syncmgr_core::foreign::{self, Foreign};
 use syncmgr_core::id::{HandlerId, ItemId};
@@ -18,8 +18,8 @@ use syncmgr_core::register::Generation;
 use syncmgr_core::sync::Mutex;
 use syncmgr_core::text::Escaped;
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
 use tokio::time::sleep;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::change_source::{Watch, WatchEvent, WatchProblem};
 use crate::host::Host;
@@ -37,20 +37,12 @@ type Paths = BTreeMap<PathBuf, BTreeSet<ItemId>>;
 #[derive(Default)]
 pub(crate) struct Watching(Mutex<BTreeMap<HandlerId, HandlerTasks>>);
 
-/// The tasks of a registration of a handler. They are aborted when this value is dropped.
+/// The tasks of a registration of a handler. They end when this value is dropped.
 struct HandlerTasks {
     generation: Generation,
     paths: Paths,
-    of_paths: Option<Aborts>,
-    _of_handler: Option<Aborts>,
-}
-
-struct Aborts(AbortHandle);
-
-impl Drop for Aborts {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    of_paths: Option<DropGuard>,
+    _of_handler: Option<DropGuard>,
 }
 
 impl Host {
@@ -76,10 +68,7 @@ impl Host {
             watching.insert(handler, self.first_watch(handler, generation, own, &runtime));
         }
         let Some(tasks) = watching.get_mut(&handler) else { return };
-        let paths = match listing.completeness() {
-            Completeness::Complete => watched_paths(listing),
-            Completeness::MissingItems => merged(tasks.paths.clone(), watched_paths(listing)),
-        };
+        let paths = tasks.paths_after(listing);
         if paths != tasks.paths {
             tasks.of_paths = self.watch_paths(handler, &paths, since, &runtime);
             tasks.paths = paths;
@@ -116,7 +105,7 @@ impl Host {
         paths: &Paths,
         since: SystemTime,
         runtime: &Handle,
-    ) -> Option<Aborts> {
+    ) -> Option<DropGuard> {
         let source = self.ports.change_source.clone().filter(|_| !paths.is_empty())?;
         let mut watch = Watch::new(handler, since);
         watch.paths = paths.clone();
@@ -128,10 +117,27 @@ impl Host {
         handler: HandlerId,
         open: impl FnOnce() -> BoxStream<'static, WatchEvent> + Send + 'static,
         runtime: &Handle,
-    ) -> Option<Aborts> {
-        let task = WatchTask { host: self.clone(), handler };
-        let is_open = !self.tracker.is_closed();
-        is_open.then(|| Aborts(self.tracker.spawn_on(task.run(Foreign::new(open)), runtime).abort_handle()))
+    ) -> Option<DropGuard> {
+        let end = self.closing.child_token();
+        let task = WatchTask { host: self.clone(), handler, end: end.clone() };
+        (!self.tracker.is_closed()).then(|| {
+            self.tracker.spawn_on(task.run(Foreign::new(open)), runtime);
+            end.drop_guard()
+        })
+    }
+}
+
+impl HandlerTasks {
+    /// Returns the paths to watch after this listing. Items that an incomplete listing lacks may still exist.
+    fn paths_after(&self, listing: &Listing) -> Paths {
+        let mut paths = match listing.completeness() {
+            Completeness::Complete => Paths::new(),
+            Completeness::MissingItems => self.paths.clone(),
+        };
+        for (path, items) in watched_paths(listing) {
+            paths.entry(path).or_default().extend(items);
+        }
+        paths
     }
 }
 
@@ -146,15 +152,12 @@ fn watched_paths(listing: &Listing) -> Paths {
     paths
 }
 
-fn merged(mut paths: Paths, more: Paths) -> Paths {
-    more.into_iter().for_each(|(path, items)| paths.entry(path).or_default().extend(items));
-    paths
-}
-
 /// A task that takes the events of a stream.
 struct WatchTask {
     host: Arc<Host>,
     handler: HandlerId,
+    /// Cancelled when the task is to end.
+    end: CancellationToken,
 }
 
 /// The events that a stream has returned together, without duplicates.
@@ -178,22 +181,24 @@ impl WatchTask {
             Ok(stream) => Foreign::new(stream.fuse()),
             Err(panic) => return self.report(&End::Panicked(panic)),
         };
-        let closing = self.host.closing.clone();
         loop {
             let batch = tokio::select! {
                 biased;
-                () = closing.cancelled() => return,
+                () = self.end.cancelled() => break,
                 batch = poll_fn(|cx| next_batch(&mut stream, cx)) => batch,
             };
-            let end = self.accept(batch);
-            if let Some(end) = end {
+            if let Some(end) = self.accept(batch) {
                 return self.report(&end);
             }
             tokio::select! {
                 biased;
-                () = closing.cancelled() => return,
+                () = self.end.cancelled() => break,
                 () = sleep(BATCH_INTERVAL) => {}
             }
+        }
+        // The last changes of a stream that another one replaces.
+        if let Some(batch) = poll_fn(|cx| next_batch(&mut stream, cx)).now_or_never() {
+            self.accept(batch);
         }
     }
 

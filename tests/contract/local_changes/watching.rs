@@ -1,13 +1,15 @@
 //! What is watched, and for how long.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use syncmgr::changes::ManualChanges;
-use syncmgr::{HandlerInfo, Items, SyncItem, SyncManager};
+use syncmgr::{HandlerInfo, Items, SyncItem, SyncManager, Trigger};
 use tokio::time::sleep;
 
 use super::{after_first_session, builder_with_changes, seconds, watched, watching};
+use crate::support::id;
 use crate::support::steps::{assert_succeeds, nth, register_all, start_manual, wait_until_idle};
 use crate::support::test_clock::{DAY, StartTimes};
 
@@ -16,8 +18,8 @@ fn with_listing() -> (SyncManager, ManualChanges, impl Fn(Items)) {
     let listing = Arc::new(Mutex::new(watched(&["a", "b"])));
     let listed = listing.clone();
     let (builder, changes) = builder_with_changes();
-    let handler = watching(&StartTimes::new(), &[]).items(move || Ok(listed.lock().unwrap().clone()));
-    let set = move |items| *listing.lock().unwrap() = items;
+    let handler = watching(&StartTimes::new(), &[]).items(move || Ok(listed.lock().expect("not poisoned").clone()));
+    let set = move |items| *listing.lock().expect("not poisoned") = items;
     (register_all(builder.build(), [handler]), changes, set)
 }
 
@@ -92,6 +94,29 @@ async fn a_change_before_an_unregistration_starts_nothing() {
     manager.unregister(nth(1));
     sleep(DAY).await;
     assert_eq!(began.of("a"), [0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_just_before_other_paths_are_watched_is_not_lost() {
+    let (began, (builder, changes)) = (StartTimes::new(), builder_with_changes());
+    let (listings, source) = (Arc::<AtomicU32>::default(), changes.clone());
+    let handler = watching(&began, &[]).items(move || match listings.fetch_add(1, Ordering::Relaxed) {
+        0 => Ok(watched(&["a", "b", "c"])),
+        1 => {
+            source.changed("/a"); // between two batches of the stream that the next one replaces
+            Ok(watched(&["a", "b", "c", "d"]))
+        }
+        _ => Ok(watched(&["a", "b", "c", "d"])),
+    });
+    let manager = register_all(builder.build(), [handler]);
+    assert_succeeds(start_manual(&manager, 1)).await;
+    changes.changed("/c");
+    wait_until_idle().await;
+    let only_b = manager.session(Trigger::Manual).items(nth(1), [id("b")]).start().unwrap();
+    assert_succeeds(only_b).await;
+    sleep(DAY).await;
+    let times = ["a", "b", "c"].map(|name| began.of(name).len());
+    assert_eq!(times, [2, 2, 2]);
 }
 
 #[tokio::test(start_paused = true)]
