@@ -1,5 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(any(feature = "network", feature = "networkmanager", feature = "logind", feature = "upower")),
+    allow(dead_code, unused_imports, reason = "what the sources have in common is unused without one")
+)]
 
 #[cfg(all(unix, feature = "dbus"))]
 mod bus;

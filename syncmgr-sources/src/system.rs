@@ -63,7 +63,6 @@ impl SystemEnvironment {
         started
     }
 
-    #[cfg_attr(not(feature = "network"), allow(dead_code, reason = "unused without a feature"))]
     fn with<S: EnvironmentSource>(mut self, source: S, readiness: fn(&S) -> Readiness) -> Self {
         self.readiness.push(readiness(&source));
         self.sources.push(Box::new(source));

@@ -1,5 +1,6 @@
 //! The portable source, with links of the test's own in a network namespace of its own.
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot start its programs has failed")]
 
 use std::process::{Command, Stdio};
 use std::time::Duration;

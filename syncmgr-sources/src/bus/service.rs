@@ -48,6 +48,6 @@ pub(crate) enum Interest {
     /// All signals of the object at this path.
     Object(&'static str),
     /// All signals of the objects below this path.
-    #[cfg_attr(not(feature = "networkmanager"), expect(dead_code, reason = "the others watch fixed objects"))]
+    #[cfg_attr(not(feature = "networkmanager"), allow(dead_code, reason = "the others watch fixed objects"))]
     Below(&'static str),
 }
