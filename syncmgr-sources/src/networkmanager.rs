@@ -23,7 +23,7 @@ const NO_PATH: &str = "/";
 ///
 /// It sets [`Environment::network`], [`Environment::connectivity`] and [`Environment::link`], and announces
 /// [`EndingKind::Disconnect`] while the primary connection is being deactivated and no other one takes its place.
-/// A network is metered if NetworkManager knows or guesses it.
+/// A network is metered if NetworkManager knows or guesses it. The reach is unknown if NetworkManager does not check it.
 #[derive(Debug)]
 pub struct NetworkManager {
     running: Running,
@@ -82,6 +82,8 @@ struct NetworkState {
 struct Answer {
     state: Option<State>,
     connectivity: Option<Connectivity>,
+    /// `false` if NetworkManager assumes that a network with a default route reaches the internet.
+    is_checked: Option<bool>,
     is_metered: Option<bool>,
     /// `None` if NetworkManager names none.
     primary: Option<OwnedObjectPath>,
@@ -102,7 +104,7 @@ struct ActiveConnection {
 enum State {
     Unknown,
     Down,
-    /// The last connection is being deactivated. Its link is still up.
+    /// A connection is being deactivated: the last one, whose link is still up, or one that was not up yet.
     Disconnecting,
     Up,
 }
@@ -134,9 +136,12 @@ impl Service for NetworkState {
             Some(path) => connection(daemon, path).await,
             None => ActiveConnection::default(),
         };
+        let is_enabled = daemon.read(MANAGER, "ConnectivityCheckEnabled", Some::<bool>).await;
+        let is_available = daemon.read(MANAGER, "ConnectivityCheckAvailable", Some::<bool>).await;
         Answer {
             state: daemon.read(MANAGER, "State", state).await,
             connectivity: daemon.read(MANAGER, "Connectivity", connectivity).await,
+            is_checked: is_enabled.zip(is_available).map(|(is_enabled, is_available)| is_enabled && is_available),
             is_metered: daemon.read(MANAGER, "Metered", metered).await,
             primary,
             connection,
@@ -144,17 +149,11 @@ impl Service for NetworkState {
     }
 
     fn answered(&mut self, answer: Answer, now: SystemTime) {
-        let is_up = matches!(answer.state, Some(State::Up | State::Disconnecting));
-        let connection = &answer.connection;
-        let link = connection.name.as_deref().map(|name| Link::new(name, connection.kind.unwrap_or_default()));
-        let ending = is_ending(&answer).then(|| self.environment.ending.unwrap_or_else(|| self.disconnect(now)));
-        self.environment = Environment::UNKNOWN
-            .with_network(network(&answer))
-            .with_connectivity(answer.connectivity.unwrap_or_default())
-            .with_link(link.filter(|_| is_up))
-            .with_ending(ending);
-        let last = self.primary.take().filter(|_| ending.is_some());
+        let is_ending = is_ending(&answer);
+        let last = self.primary.take().filter(|_| is_ending);
+        let current = describe(&answer);
         self.primary = answer.primary.or(last);
+        self.environment = if is_ending { self.ending(current, now) } else { current };
     }
 
     fn lost(&mut self) {
@@ -171,8 +170,13 @@ impl NetworkState {
         Self { budget, primary: None, environment: Environment::UNKNOWN }
     }
 
-    fn disconnect(&self, now: SystemTime) -> Ending {
-        Ending::new(EndingKind::Disconnect, later(now, self.budget))
+    /// Returns the environment with an announced end. NetworkManager reports no reach and no price at once, although the link
+    /// works until it is down, so the values from before stay.
+    fn ending(&self, current: Environment, now: SystemTime) -> Environment {
+        let is_known = self.environment.network.is_up();
+        let before = if is_known { self.environment.clone() } else { current.with_connectivity(Connectivity::Unknown) };
+        let ending = before.ending.unwrap_or_else(|| Ending::new(EndingKind::Disconnect, later(now, self.budget)));
+        before.with_ending(ending)
     }
 }
 
@@ -187,19 +191,36 @@ async fn connection(daemon: &Daemon<'_>, path: &OwnedObjectPath) -> ActiveConnec
     }
 }
 
+/// Returns what the answers say, without an announced end.
+fn describe(answer: &Answer) -> Environment {
+    let network = network(answer);
+    let kind = answer.connection.kind.unwrap_or_default();
+    let link = answer.connection.name.as_deref().map(|name| Link::new(name, kind));
+    let connectivity = match answer.connectivity {
+        Some(Connectivity::Full) if answer.is_checked == Some(false) => Connectivity::Unknown,
+        connectivity => connectivity.unwrap_or_default(),
+    };
+    let environment = Environment::UNKNOWN.with_network(network).with_connectivity(connectivity);
+    environment.with_link(link.filter(|_| network.is_up()))
+}
+
 fn network(answer: &Answer) -> Network {
     match answer.state {
         None | Some(State::Unknown) => Network::Unknown,
         Some(State::Down) => Network::Offline,
+        Some(State::Disconnecting) if !is_deactivating(answer) => Network::Offline,
         Some(State::Up | State::Disconnecting) if answer.is_metered == Some(true) => Network::Metered,
         Some(State::Up | State::Disconnecting) => Network::Online,
     }
 }
 
 fn is_ending(answer: &Answer) -> bool {
-    let is_up = matches!(answer.state, Some(State::Up | State::Disconnecting));
-    let deactivates = answer.connection.stage == Some(Stage::Deactivating);
-    answer.state == Some(State::Disconnecting) || is_up && deactivates
+    network(answer).is_up() && is_deactivating(answer)
+}
+
+/// Returns `true` if the primary connection is being deactivated.
+fn is_deactivating(answer: &Answer) -> bool {
+    answer.connection.stage == Some(Stage::Deactivating)
 }
 
 /// Converts an `NMState`.
@@ -305,6 +326,36 @@ mod tests {
         assert_eq!(ending, Some(Ending::new(EndingKind::Disconnect, deadline)));
         assert_eq!(after([up(), deactivating(), up()]).ending, None);
         assert_eq!(after([deactivating(), Answer { state: Some(State::Down), ..up() }]).ending, None);
+    }
+
+    #[test]
+    fn the_values_from_before_stay_while_a_connection_is_deactivated() {
+        let before = Answer { is_metered: Some(true), connectivity: Some(Connectivity::Full), ..up() };
+        let (state, connectivity) = (Some(State::Disconnecting), Some(Connectivity::None));
+        let reset = Answer { state, connectivity, ..deactivating() };
+        let environment = after([before, deactivating(), reset]);
+        assert_eq!((environment.network, environment.connectivity), (Network::Metered, Connectivity::Full));
+        assert_eq!(environment.link, Some(Link::new("Home", LinkKind::Wireless)));
+        let first = Answer { connectivity: Some(Connectivity::None), ..deactivating() };
+        assert_eq!(after([first]).connectivity, Connectivity::Unknown);
+    }
+
+    #[test]
+    fn an_attempt_to_connect_that_is_given_up_announces_nothing() {
+        let given_up = Answer { state: Some(State::Disconnecting), ..Answer::default() };
+        let environment = after([Answer { state: Some(State::Down), ..Answer::default() }, given_up]);
+        assert_eq!((environment.network, environment.ending), (Network::Offline, None));
+    }
+
+    #[test]
+    fn a_reach_that_is_not_checked_is_unknown() {
+        let reach = |connectivity, is_checked| {
+            after([Answer { connectivity: Some(connectivity), is_checked, ..up() }]).connectivity
+        };
+        assert_eq!(reach(Connectivity::Full, Some(false)), Connectivity::Unknown);
+        assert_eq!(reach(Connectivity::Full, Some(true)), Connectivity::Full);
+        assert_eq!(reach(Connectivity::Full, None), Connectivity::Full);
+        assert_eq!(reach(Connectivity::None, Some(false)), Connectivity::None);
     }
 
     #[test]

@@ -143,6 +143,18 @@ async fn a_system_that_refuses_the_lock_does_not_wait() {
 }
 
 #[tokio::test]
+async fn an_announcement_of_another_program_is_ignored() {
+    let Some(bus) = PrivateBus::start().await else { return };
+    let daemon = logind(&bus).await;
+    let source = source(&bus).await;
+    daemon.connection.emit_signal(None::<&str>, PATH, MANAGER, "PrepareForSleep", &true).await.unwrap();
+    // This arrives after the false announcement.
+    daemon.set(PATH, MANAGER, &[("IdleHint", true.into())]).await;
+    let idle = until(&source, |now| now.user == Presence::Absent).await;
+    assert_eq!(idle.ending, None);
+}
+
+#[tokio::test]
 async fn an_idle_user_is_absent_since_the_time_of_the_hint() {
     let Some(bus) = PrivateBus::start().await else { return };
     let daemon = logind(&bus).await;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use syncmgr_core::environment::{Connectivity, Ending, EndingKind, Environment, Link, LinkKind, Network};
 use syncmgr_runtime::environment::EnvironmentSource;
 use syncmgr_sources::NetworkManager;
@@ -10,7 +11,7 @@ use zbus::{ObjectPath, Variant};
 use crate::clock::{Noon, noon};
 use crate::log::Log;
 use crate::private_bus::{FakeDaemon, PrivateBus};
-use crate::until;
+use crate::{TOO_LONG, until};
 
 pub(crate) const NAME: &str = "org.freedesktop.NetworkManager";
 pub(crate) const PATH: &str = "/org/freedesktop/NetworkManager";
@@ -109,17 +110,29 @@ async fn a_connection_that_is_deactivated_is_announced_with_a_deadline() {
     let budget = Duration::from_secs(7);
     let source = NetworkManager::start_with(&bus.settings().with_clock(Noon).with_disconnect_budget(budget));
     source.ready().await;
+    let announced = online().with_ending(Ending::new(EndingKind::Disconnect, noon() + budget));
     daemon.set(CONNECTION, ACTIVE, &[("State", 3_u32.into())]).await;
-    let ending = until(&source, |now| now.ending.is_some()).await;
-    let announced = Ending::new(EndingKind::Disconnect, noon() + budget);
-    assert_eq!(ending, online().with_ending(announced));
-    // NetworkManager may name no primary connection before the link is down.
-    daemon.set(PATH, NAME, &[("PrimaryConnection", path("/")), ("Connectivity", 3_u32.into())]).await;
-    let limited = until(&source, |now| now.connectivity == Connectivity::Limited).await;
-    assert_eq!(limited.ending, Some(announced));
+    until(&source, |now| *now == announced).await;
+    // NetworkManager resets these before the link is down.
+    let mut changes = source.changes();
+    let reset = [("State", Variant::from(30_u32)), ("Connectivity", 1_u32.into()), ("PrimaryConnection", path("/"))];
+    daemon.set(PATH, NAME, &reset).await;
     daemon.set(PATH, NAME, &[("State", 20_u32.into())]).await;
-    let offline = until(&source, |now| now.network == Network::Offline).await;
-    assert_eq!(offline.ending, None);
+    let offline = tokio::time::timeout(TOO_LONG, changes.next()).await.unwrap().unwrap();
+    assert_eq!((offline.network, offline.ending), (Network::Offline, None));
+}
+
+#[tokio::test]
+async fn a_reach_that_is_not_checked_is_unknown() {
+    let Some(bus) = PrivateBus::start().await else { return };
+    let daemon = connected(&bus).await;
+    let unchecked = [("ConnectivityCheckEnabled", false.into()), ("ConnectivityCheckAvailable", true.into())];
+    daemon.add(PATH, NAME, &unchecked).await;
+    let source = NetworkManager::start_with(&bus.settings());
+    source.ready().await;
+    assert_eq!(source.now(), online().with_connectivity(Connectivity::Unknown));
+    daemon.set(PATH, NAME, &[("ConnectivityCheckEnabled", true.into())]).await;
+    until(&source, |now| *now == online()).await;
 }
 
 #[tokio::test]
