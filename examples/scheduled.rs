@@ -77,3 +77,8 @@ fn print_agenda(manager: &SyncManager, when: &str) {
         println!("  {entry}");
     }
 }
+
+#[test]
+fn home_passes_the_conformance_check() {
+    syncmgr_test::assert_conforms(|| Home);
+}

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::decision::hold::Hold;
 use crate::decision::ledger::StartReason;
 use crate::explain::Next;
@@ -11,8 +13,19 @@ use crate::time::Utc;
 
 /// An entry of the agenda: a run that the manager will start without a request.
 ///
-/// [`Display`](fmt::Display) prints it in one line, without the handler.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// [`Display`](fmt::Display) prints it in one line, without the handler. With serde it is a map with the field names below;
+/// `None` is left out.
+///
+/// ```
+/// # use std::time::SystemTime;
+/// # use syncmgr_core::{agenda::{AgendaEntry, AgendaWork}, decision::ledger::StartReason, explain::Next, id::HandlerId};
+/// let next = Next::At { time: SystemTime::UNIX_EPOCH };
+/// let entry = AgendaEntry::new(HandlerId::from_u128(7), next, StartReason::Retry, AgendaWork::Items(2));
+/// assert_eq!(entry.to_string(), "1970-01-01 00:00:00Z: 2 items, to retry");
+/// assert_eq!(serde_json::to_value(&entry)?["work"]["items"], 2);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AgendaEntry {
     /// The handler.
@@ -24,11 +37,13 @@ pub struct AgendaEntry {
     /// The items that run.
     pub work: AgendaWork,
     /// The hold that the run waits for, or would wait for if it started now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
 }
 
 /// The items of an entry of the agenda.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AgendaWork {
     /// The preferred items of the handler.

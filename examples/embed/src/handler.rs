@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use syncmgr::anyhow::anyhow;
 use syncmgr::prelude::*;
+use syncmgr::schedule::Schedule;
 
 /// The name of an item that fails halfway.
 pub const BROKEN: &str = "broken link";
@@ -17,12 +18,18 @@ pub struct Downloads {
     files: u32,
     steps: u64,
     pace: Duration,
+    schedule: Option<Schedule>,
 }
 
 impl Downloads {
     /// Creates a handler with `files` files. Each takes `steps` steps with a duration of `pace`.
     pub fn new(files: u32, steps: u64, pace: Duration) -> Self {
-        Self { files, steps, pace }
+        Self { files, steps, pace, schedule: None }
+    }
+
+    /// Sets the schedule of all items.
+    pub fn with_schedule(self, schedule: impl Into<Option<Schedule>>) -> Self {
+        Self { schedule: schedule.into(), ..self }
     }
 
     /// Downloads the first `steps` steps of an item.
@@ -37,6 +44,10 @@ impl Downloads {
 
 #[sync_handler(id = "6f1d3c02-8a5e-4b0c-9d27-51c4e0a7b9f3", name = "Downloads")]
 impl SyncHandler for Downloads {
+    fn info(&self) -> HandlerInfo {
+        Self::HANDLER.with_schedule(self.schedule.clone())
+    }
+
     async fn items(&self) -> SyncResult<Items> {
         let files = (1..=self.files).map(|number| format!("file {number}"));
         Ok(files.chain([BROKEN, LOCKED].map(String::from)).map(SyncItem::named).collect())

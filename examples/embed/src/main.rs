@@ -1,7 +1,7 @@
 //! Serves on 127.0.0.1 until Ctrl-C or SIGTERM, and starts sync sessions on request.
 //!
 //! ```text
-//! cargo run -p embed -- [--port N] [--files N] [--steps N] [--pace MS]
+//! cargo run -p embed -- [--port N] [--files N] [--steps N] [--pace MS] [--every N]
 //! ```
 //!
 //! The exit code is 0 if everything was stopped, 1 if a handler is still running, and 2 for invalid arguments.
@@ -17,6 +17,7 @@ use embed::handler::Downloads;
 use embed::server::Server;
 use syncmgr::anyhow::Context;
 use syncmgr::prelude::*;
+use syncmgr::schedule::Schedule;
 use tokio::runtime::Runtime;
 
 /// A web server with a sync manager: POST /sync/sessions starts a session.
@@ -38,6 +39,10 @@ struct Args {
     /// The duration of a step in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 100)]
     pace: u64,
+
+    /// Also download every N seconds
+    #[arg(long, value_name = "N")]
+    every: Option<u64>,
 }
 
 fn main() -> ExitCode {
@@ -66,7 +71,10 @@ async fn serve(args: Args) -> SyncResult<Vec<syncmgr::session::StillRunning>> {
     // Signals are handled before the address is printed, so that a reader of the address can end the program cleanly.
     let quit = quit::on_signal()?;
     let manager = SyncManager::new();
-    manager.register(Downloads::new(args.files, args.steps, Duration::from_millis(args.pace)))?;
+    let schedule = args.every.map(|seconds| Schedule::every(Duration::from_secs(seconds))).transpose()?;
+    let downloads = Downloads::new(args.files, args.steps, Duration::from_millis(args.pace));
+    manager.register(downloads.with_schedule(schedule))?;
+    manager.start_scheduler()?;
     let server =
         Server::bind(args.port, manager).await.with_context(|| format!("cannot listen on port {}", args.port))?;
     let mut out = io::stdout();

@@ -35,6 +35,7 @@ pub(crate) fn router(app: App) -> Router {
 /// Creates the routes of the sync API. All of them require the token, including the fallbacks.
 fn sync(app: &App) -> Router<App> {
     Router::new()
+        .route("/agenda", get(agenda))
         .route("/sessions", get(list).post(start))
         .route("/sessions/{session}", get(show))
         .route("/sessions/{session}/events", get(watch))
@@ -51,6 +52,13 @@ async fn start(State(app): State<App>, body: SessionBody) -> Result<impl IntoRes
     let path = format!("/sync/sessions/{}", session.id());
     let body = json!({ "session": session.id().0, "report": path, "events": format!("{path}/events") });
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, path)], Json(body)))
+}
+
+/// Lists what the manager runs next without a request.
+async fn agenda(State(app): State<App>) -> impl IntoResponse {
+    let entries: Vec<_> =
+        app.manager.agenda().into_iter().map(|entry| json!({ "text": entry.to_string(), "entry": entry })).collect();
+    Json(json!({ "agenda": entries }))
 }
 
 /// Lists the stored sessions, the latest first.

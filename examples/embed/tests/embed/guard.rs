@@ -16,6 +16,7 @@ fn sync_paths(server: &Running, session: &str) -> Vec<(Method, String)> {
         (Method::POST, format!("{session}/stop")),
         (Method::POST, format!("{session}/items/{}/{item}/skip", server.handler)),
         (Method::GET, format!("{session}/stop")),
+        (Method::GET, "/sync/agenda".to_owned()),
         (Method::GET, "/sync/nothing".to_owned()),
     ]
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot talk to its server has failed")]
 
+mod agenda;
 mod client;
 mod events;
 mod guard;
