@@ -61,6 +61,9 @@ pub(crate) struct Rules {
     pub(crate) records: Records,
     pub(crate) resume: Resume,
     pub(crate) reconnect_interval: Duration,
+    pub(crate) connect_delay: Duration,
+    pub(crate) idle_after: Duration,
+    pub(crate) ending_margin: Duration,
     pub(crate) choosing_deadline: Duration,
 }
 
@@ -222,7 +225,7 @@ impl ManagerState {
 
 impl Host {
     pub(crate) fn new(ports: Ports, rules: Rules) -> Arc<Self> {
-        let lease = ports.store.acquire();
+        let (lease, scheduler) = (ports.store.acquire(), Scheduler::new(&rules));
         let host = Arc::new(Self {
             id: random_id(&*ports.randomness),
             attention: Arc::new(Semaphore::new(1)), // R133
@@ -231,7 +234,7 @@ impl Host {
             tracker: TaskTracker::new(),
             stop_latencies: LatencyHistogram::new(),
             session_durations: LatencyHistogram::new(),
-            scheduler: Scheduler::new(rules.resume, rules.reconnect_interval),
+            scheduler,
             retry: rules.retry,
             guards: rules.guards,
             records: rules.records,

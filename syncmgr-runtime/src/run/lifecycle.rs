@@ -441,6 +441,7 @@ impl Run {
             self.record_change(RunChange::Ended(ending));
         }
         self.leave();
+        self.host().work_changed();
     }
 
     /// Marks the resumed sessions as finished, unless the manager ends before this run does.

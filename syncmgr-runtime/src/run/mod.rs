@@ -314,6 +314,7 @@ impl Run {
         while attempt.pause() != self.scope.pause() {
             attempt.set_pause(self.scope.pause());
         }
+        self.host().work_changed();
     }
 
     /// Sends a request to an idle run. The receiver fails if the run is over.

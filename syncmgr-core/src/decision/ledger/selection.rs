@@ -38,8 +38,10 @@ impl RetryLedger {
         }
         let surroundings = self.surroundings(environment, now);
         if let Some(hold) = holds(surroundings, needs, request.trigger, requested_by) {
-            let requirements = Requirements::NONE;
-            self.held.add(HeldRun { request, hold: hold.clone(), requested_by, reason, requirements });
+            // A run for what is about to end is not made up for afterwards.
+            if reason != StartReason::Ending {
+                self.held.add(HeldRun::new(request, (requested_by, reason)).with_hold(hold.clone()));
+            }
             // The environment may have changed since it was read.
             return (Some(hold), vec![Effect::Wake]);
         }
