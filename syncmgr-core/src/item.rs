@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::claim::Claim;
 use crate::hresult::UnknownCode;
 use crate::id::ItemId;
+use crate::importance::Importance;
 use crate::requirements::{Requirement, Requirements};
 
 /// An item that a handler can synchronize: `SYNCMGRITEM`.
@@ -39,6 +40,7 @@ struct Rare {
     last_update: Option<SystemTime>,
     claims: Vec<Claim>,
     requirements: Requirements,
+    importance: Importance,
     /// The claims, once they were shared.
     shared_claims: OnceLock<Arc<[Claim]>>,
 }
@@ -52,9 +54,9 @@ impl Rare {
 
 impl PartialEq for Rare {
     fn eq(&self, other: &Self) -> bool {
-        let Self { icon, last_update, claims, requirements, shared_claims: _ } = self;
-        (icon, last_update, claims, requirements)
-            == (&other.icon, &other.last_update, &other.claims, &other.requirements)
+        let Self { icon, last_update, claims, requirements, importance, shared_claims: _ } = self;
+        (icon, last_update, claims, requirements, importance)
+            == (&other.icon, &other.last_update, &other.claims, &other.requirements, &other.importance)
     }
 }
 
@@ -133,6 +135,17 @@ impl SyncItem {
         self
     }
 
+    /// Sets the importance, which orders the items of an automatic run. The default is normal.
+    ///
+    /// ```
+    /// # use syncmgr_core::{importance::Importance, item::SyncItem};
+    /// assert_eq!(SyncItem::named("Outbox").with_importance(Importance::High).importance(), Importance::High);
+    /// ```
+    pub fn with_importance(mut self, importance: Importance) -> Self {
+        self.rare_mut().importance = importance;
+        self
+    }
+
     /// Returns the item's id.
     pub fn id(&self) -> ItemId {
         self.id
@@ -182,6 +195,11 @@ impl SyncItem {
     /// Returns the conditions that automatic runs of the item require, without those of its handler.
     pub fn requirements(&self) -> &Requirements {
         self.rare.as_ref().map_or(&Requirements::NONE, |rare| &rare.requirements)
+    }
+
+    /// Returns the importance.
+    pub fn importance(&self) -> Importance {
+        self.rare.as_ref().map_or(Importance::Normal, |rare| rare.importance)
     }
 
     /// Returns a shared reference to [`claims`](Self::claims).

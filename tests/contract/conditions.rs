@@ -4,4 +4,5 @@ mod connect;
 mod ended;
 mod ending;
 mod idle;
+mod importance;
 mod requirements;

@@ -268,7 +268,7 @@ impl Run {
         let again = self.retry_items(items.unwrap_or_default());
         if !again.is_empty() && attempt.stopped().is_none() {
             let admission = &self.host().admission;
-            admission.request(std::slice::from_ref(self), self.scope.terms.priority);
+            admission.request(std::slice::from_ref(self));
             attempt.token().run_until_cancelled_owned(admission.wait(self.id, &self.started)).await;
             self.begin_turn();
         }

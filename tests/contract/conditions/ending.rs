@@ -1,6 +1,6 @@
 //! The network or the machine is about to go down.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::stream::BoxStream;
@@ -37,7 +37,7 @@ impl EnvironmentSource for System {
     }
 
     fn release(&self, ending: Ending) {
-        self.released.lock().unwrap().push((ending.kind, self.start.elapsed()));
+        self.released.lock().unwrap_or_else(PoisonError::into_inner).push((ending.kind, self.start.elapsed()));
     }
 }
 
@@ -63,7 +63,7 @@ impl System {
 
     /// The times at which the source let the system go on.
     fn released(&self) -> Vec<Duration> {
-        self.released.lock().unwrap().iter().map(|(_, time)| *time).collect()
+        self.released.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(_, time)| *time).collect()
     }
 }
 
@@ -91,7 +91,7 @@ async fn r010_an_announced_end_starts_the_handlers_registered_for_it() {
         sleep(SECOND).await;
         assert_eq!((began.of("a"), began.of("b")), (vec![1], vec![]));
         assert!(transcript.of(&["initialize"])[0].contains("PendingDisconnect"), "{:?}", transcript.lines());
-        assert_eq!(*system.released.lock().unwrap(), [(kind, SECOND)]);
+        assert_eq!(*system.released.lock().expect("not poisoned"), [(kind, SECOND)]);
     }
 }
 

@@ -123,14 +123,10 @@ impl RetryLedger {
         let wanted = registered.filter(|(_, handler)| handler.events.contains(RegisterFlags::PENDING_DISCONNECT));
         let enabled = wanted.filter(|(id, _)| self.disabled.hold_of(**id, HANDLER_ITSELF).is_none());
         let handlers: BTreeSet<_> = enabled.map(|(id, _)| *id).collect();
-        (!handlers.is_empty()).then(|| {
-            Effect::Start(Start {
-                reason: StartReason::Ending,
-                trigger: Trigger::PendingDisconnect,
-                requested_by: RequestedBy::Automatic,
-                targets: Targets::Handlers(handlers),
-            })
-        })
+        let (reason, requested_by) = (StartReason::Ending, RequestedBy::Automatic);
+        let any = !handlers.is_empty();
+        let targets = Targets::Handlers(handlers);
+        any.then_some(Effect::Start(Start { reason, trigger: Trigger::PendingDisconnect, requested_by, targets }))
     }
 }
 
