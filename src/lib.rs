@@ -90,6 +90,7 @@ pub mod handler {
     pub use syncmgr_core::{
         capabilities::Capabilities,
         handler::{PropertiesOutcome, Resolution},
+        importance::Importance,
         info::{HandlerFlags, StallPolicy},
         requirements::{ConditionPolicy, Requirement, Requirements},
     };

@@ -78,6 +78,7 @@ impl fmt::Display for AgendaEntry {
             StartReason::Requested | StartReason::Scheduled => {}
             StartReason::Retry => write!(f, ", to retry")?,
             StartReason::Resumed => write!(f, ", to finish an interrupted session")?,
+            StartReason::Ending => write!(f, ", before it goes down")?,
             StartReason::LocalChange => write!(f, ", which have changed")?,
             StartReason::HoldLifted => write!(f, ", once nothing holds them")?,
         }

@@ -7,6 +7,7 @@ use bitflags::bitflags;
 use crate::capabilities::Capabilities;
 use crate::claim::Claim;
 use crate::id::HandlerId;
+use crate::importance::Importance;
 use crate::item::Icon;
 pub use crate::limits::{Limits, StallPolicy};
 use crate::local_change::Settle;
@@ -40,6 +41,7 @@ pub struct HandlerInfo {
     capabilities: Capabilities,
     requirements: Requirements,
     condition_policy: ConditionPolicy,
+    importance: Importance,
     state_version: u32,
     retry: Option<RetryPolicy>,
     schedule: Option<Schedule>,
@@ -59,6 +61,7 @@ impl HandlerInfo {
             capabilities: Capabilities::CANCELLABLE,
             requirements: Requirements::NONE,
             condition_policy: ConditionPolicy::Finish,
+            importance: Importance::Normal,
             state_version: 1,
             retry: None,
             schedule: None,
@@ -96,6 +99,18 @@ impl HandlerInfo {
     /// [finishes](ConditionPolicy::Finish).
     pub const fn with_condition_policy(mut self, policy: ConditionPolicy) -> Self {
         self.condition_policy = policy;
+        self
+    }
+
+    /// Sets the importance, which orders automatic runs. The default is normal.
+    ///
+    /// ```
+    /// # use syncmgr_core::{id::HandlerId, importance::Importance, info::HandlerInfo};
+    /// let outbox = HandlerInfo::new(HandlerId::from_u128(9), "Outbox").with_importance(Importance::High);
+    /// assert!(outbox.importance() > Importance::Normal);
+    /// ```
+    pub const fn with_importance(mut self, importance: Importance) -> Self {
+        self.importance = importance;
         self
     }
 
@@ -226,6 +241,11 @@ impl HandlerInfo {
     /// Returns what happens to an automatic run whose conditions end while it runs.
     pub const fn condition_policy(&self) -> ConditionPolicy {
         self.condition_policy
+    }
+
+    /// Returns the importance.
+    pub const fn importance(&self) -> Importance {
+        self.importance
     }
 
     /// Returns the limits.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::claim::Claim;
 use crate::hresult::UnknownCode;
 use crate::id::ItemId;
+use crate::importance::Importance;
 use crate::requirements::{Requirement, Requirements};
 use crate::schedule::Schedule;
 
@@ -43,6 +44,7 @@ struct Rare {
     schedule: Option<Schedule>,
     watches: Vec<PathBuf>,
     requirements: Requirements,
+    importance: Importance,
     /// The claims, once they were shared.
     shared_claims: OnceLock<Arc<[Claim]>>,
 }
@@ -56,9 +58,10 @@ impl Rare {
 
 impl PartialEq for Rare {
     fn eq(&self, other: &Self) -> bool {
-        let Self { icon, last_update, claims, schedule, watches, requirements, shared_claims: _ } = self;
+        let Self { icon, last_update, claims, schedule, watches, requirements, importance, shared_claims: _ } = self;
         (icon, last_update, claims) == (&other.icon, &other.last_update, &other.claims)
-            && (schedule, watches, requirements) == (&other.schedule, &other.watches, &other.requirements)
+            && (schedule, watches) == (&other.schedule, &other.watches)
+            && (requirements, importance) == (&other.requirements, &other.importance)
     }
 }
 
@@ -168,6 +171,17 @@ impl SyncItem {
         self
     }
 
+    /// Sets the importance, which orders the items of an automatic run. The default is normal.
+    ///
+    /// ```
+    /// # use syncmgr_core::{importance::Importance, item::SyncItem};
+    /// assert_eq!(SyncItem::named("Outbox").with_importance(Importance::High).importance(), Importance::High);
+    /// ```
+    pub fn with_importance(mut self, importance: Importance) -> Self {
+        self.rare_mut().importance = importance;
+        self
+    }
+
     /// Returns the item's id.
     pub fn id(&self) -> ItemId {
         self.id
@@ -227,6 +241,11 @@ impl SyncItem {
     /// Returns the conditions that automatic runs of the item require, without those of its handler.
     pub fn requirements(&self) -> &Requirements {
         self.rare.as_ref().map_or(&Requirements::NONE, |rare| &rare.requirements)
+    }
+
+    /// Returns the importance.
+    pub fn importance(&self) -> Importance {
+        self.rare.as_ref().map_or(Importance::Normal, |rare| rare.importance)
     }
 
     /// Returns a shared reference to [`claims`](Self::claims).

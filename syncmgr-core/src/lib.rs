@@ -9,7 +9,7 @@
 //!
 //! Reading order:
 //!
-//! 1. The vocabulary: [`id`], [`hresult`], [`trigger`], [`capabilities`], [`requirements`], [`info`], [`item`], [`status`],
+//! 1. The vocabulary: [`id`], [`hresult`], [`trigger`], [`capabilities`], [`requirements`], [`importance`], [`info`], [`item`], [`status`],
 //!    [`progress`], [`log`], [`retry`], [`plan`], [`record`], [`environment`], [`schedule`],
 //!    [`local_change`].
 //! 2. The two styles of handler: [`handler`], [`classic`].
@@ -32,6 +32,8 @@ pub mod hresult;
 pub mod trigger;
 
 pub mod capabilities;
+
+pub mod importance;
 
 pub mod requirements;
 

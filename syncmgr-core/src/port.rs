@@ -138,7 +138,8 @@ pub struct RunInfo {
     pub flags: RunFlags,
     /// The bytes of the invocation. `None` unless the trigger is [`Trigger::Invoke`].
     pub cookie: Option<Arc<[u8]>>,
-    /// The selected items, in the handler's order. Empty before the selection.
+    /// The selected items, in the handler's order; in an automatic run, more important ones are first. Empty before the
+    /// selection.
     pub selection: Arc<[SyncItem]>,
     /// The number of the attempt in the run. 0 before the selection.
     pub attempt: u32,

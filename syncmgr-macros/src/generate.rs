@@ -62,6 +62,7 @@ fn info(declaration: &Declaration) -> TokenStream {
     let id = LitInt::new(&format!("0x{}", id.to_string().replace('-', "_")), Span::call_site());
     let flags = flags(declaration);
     let capabilities = capabilities(declaration);
+    let requirements = requirements(declaration);
     let limits = limits(declaration);
     let version = declaration.state_version.map(|version| {
         let version = number(version);
@@ -69,7 +70,7 @@ fn info(declaration: &Declaration) -> TokenStream {
     });
     let retry = retry(declaration);
     let new = quote!(#krate::HandlerInfo::new(#krate::HandlerId::from_u128(#id), #name));
-    quote!(#new #flags #capabilities #limits #version #retry)
+    quote!(#new #flags #capabilities #(#requirements)* #limits #version #retry)
 }
 
 fn flags(declaration: &Declaration) -> Option<TokenStream> {
@@ -83,6 +84,21 @@ fn capabilities(declaration: &Declaration) -> Option<TokenStream> {
     let ty = quote!(#krate::handler::Capabilities);
     let capabilities = union(&ty, declaration.capabilities.as_ref()?).unwrap_or_else(|| quote!(#ty::empty()));
     Some(quote!(.with_capabilities(#capabilities)))
+}
+
+/// Generates a call for each requirement.
+fn requirements(declaration: &Declaration) -> impl Iterator<Item = TokenStream> {
+    let krate = &declaration.krate;
+    declaration.requirements.iter().map(move |requirement| {
+        let requirement = format_ident!("{}", camel_case(requirement));
+        quote!(.requires(#krate::handler::Requirement::#requirement))
+    })
+}
+
+/// Returns `idle_user` as `IdleUser`.
+fn camel_case(words: &str) -> String {
+    let capitalized = |word: &str| word[..1].to_uppercase() + &word[1..];
+    words.split('_').map(capitalized).collect()
 }
 
 /// Generates the union of the constants of `ty` that these words name; `None` for an empty list.

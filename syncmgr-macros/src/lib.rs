@@ -36,6 +36,7 @@ use syn::Error;
 /// | `name` | string, at most 31 UTF-16 characters (rule R41) | required | the name that users see |
 /// | `flags(..)` | `has_properties`, `may_establish_connection`, `always_list`, `hidden` | none | the features of the handler and its visibility |
 /// | `capabilities(..)` | `cancellable`, `resumable`, `idempotent`, `needs_network`, `real_time`, `low_data` | `cancellable` | the guarantees of the handler; the list replaces the default, so add `cancellable` if it applies |
+/// | `requires(..)` | `unmetered_network`, `internet`, `mains`, `battery_not_low`, `idle_user`, `active_user` | none | the conditions that automatic runs require |
 /// | `limits(items = ..)` | whole number from 1 | `Limits::DEFAULT` | the maximum number of items that run at the same time |
 /// | `limits(soft_grace = ..)` | duration in quotes: `"250ms"`, `"5s"`, `"2min"`, `"1h"` | `Limits::DEFAULT` | the time until the future of a cancelled item is dropped |
 /// | `limits(hard_grace = ..)` | duration in quotes | `Limits::DEFAULT` | the time until a cancelled item is abandoned |

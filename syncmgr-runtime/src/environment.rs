@@ -42,7 +42,8 @@ pub trait EnvironmentSource: Send + Sync + 'static {
     /// Called once the manager has nothing left to do before what [`Environment::ending`] announced. A source that makes
     /// the system wait, for example with an inhibitor lock of systemd-logind, lets it go on. Must not block.
     ///
-    /// The default does nothing.
+    /// Called once for each value of `ending`, at its deadline at the latest, and only while the manager's scheduler runs
+    /// ([`start_scheduler`](crate::manager::SyncManager::start_scheduler)). The default does nothing.
     fn release(&self, ending: Ending) {
         let _ = ending;
     }

@@ -64,6 +64,9 @@ pub(crate) struct Rules {
     pub(crate) records: Records,
     pub(crate) resume: Resume,
     pub(crate) reconnect_interval: Duration,
+    pub(crate) connect_delay: Duration,
+    pub(crate) idle_after: Duration,
+    pub(crate) ending_margin: Duration,
     pub(crate) choosing_deadline: Duration,
 }
 
@@ -226,8 +229,8 @@ impl ManagerState {
 
 impl Host {
     pub(crate) fn new(ports: Ports, rules: Rules) -> Arc<Self> {
-        let lease = ports.store.acquire();
-        let id = random_id(&*ports.randomness);
+        let (lease, id) = (ports.store.acquire(), random_id(&*ports.randomness));
+        let scheduler = Scheduler::new(&rules, id.as_u64_pair().1);
         let host = Arc::new(Self {
             id,
             attention: Arc::new(Semaphore::new(1)), // R133
@@ -236,7 +239,7 @@ impl Host {
             tracker: TaskTracker::new(),
             stop_latencies: LatencyHistogram::new(),
             session_durations: LatencyHistogram::new(),
-            scheduler: Scheduler::new(rules.resume, rules.reconnect_interval, id.as_u64_pair().1),
+            scheduler,
             watching: Watching::default(),
             retry: rules.retry,
             guards: rules.guards,

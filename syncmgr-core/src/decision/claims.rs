@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::fair_queue::{FairQueue, Priority, Rank};
+use super::fair_queue::{FairQueue, Rank, Urgency};
 use super::host::RunId;
 use crate::claim::Claim;
 use crate::id::{HandlerId, ItemId};
@@ -72,13 +72,13 @@ impl Claims {
     }
 
     /// Returns `true` if the claims are granted now. Otherwise the item is queued.
-    pub(super) fn claim(&mut self, item: ItemOfRun, claims: ClaimSet, priority: Priority) -> bool {
+    pub(super) fn claim(&mut self, item: ItemOfRun, claims: ClaimSet, urgency: impl Into<Urgency>) -> bool {
         let is_unwanted = |claim| !self.wanted.contains_key(claim);
         if !self.held.contains_key(&item) && claims.iter().all(|claim| is_unwanted(claim) && self.is_free(claim)) {
             self.take(item, claims);
             return true;
         }
-        let rank = self.enqueue(item, claims, priority);
+        let rank = self.enqueue(item, claims, urgency.into());
         // No other item gets its claims now: an item whose claims were free already has them.
         self.grant([rank].into()).contains(&item)
     }
@@ -143,16 +143,17 @@ impl Claims {
         self.waiting.iter().filter_map(move |((item, claims), _)| Some((*item, first_taken(claims)?)))
     }
 
-    /// Changes the priority of the run's queued items. Returns the items that got their claims, because they are no longer behind
+    /// Changes the urgency of the run's queued items. Returns the items that got their claims, because they are no longer behind
     /// another item.
-    pub(super) fn reassign(&mut self, priority: Priority, run: RunId) -> Vec<ItemOfRun> {
+    pub(super) fn reassign(&mut self, urgency: impl Into<Urgency>, run: RunId) -> Vec<ItemOfRun> {
+        let urgency = urgency.into();
         let mut candidates = Candidates::new();
         for rank in self.ranks_of_run(run) {
-            if self.waiting.priority(rank) == Some(priority) {
+            if self.waiting.urgency(rank) == Some(urgency) {
                 continue;
             }
             let Some((item, claims)) = self.dequeue(rank, &mut candidates) else { continue };
-            candidates.insert(self.enqueue(item, claims, priority));
+            candidates.insert(self.enqueue(item, claims, urgency));
         }
         self.grant(candidates)
     }
@@ -185,8 +186,8 @@ impl Claims {
         self.wanted.get(claim)?.first().copied()
     }
 
-    fn enqueue(&mut self, item: ItemOfRun, claims: ClaimSet, priority: Priority) -> Rank {
-        let rank = self.waiting.push((item, claims.clone()), priority);
+    fn enqueue(&mut self, item: ItemOfRun, claims: ClaimSet, urgency: Urgency) -> Rank {
+        let rank = self.waiting.push((item, claims.clone()), urgency);
         self.queued.insert((item, rank));
         for claim in claims.iter() {
             self.wanted.entry(claim.clone()).or_default().insert(rank);
@@ -275,6 +276,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::decision::fair_queue::Priority;
     use crate::id::SessionId;
 
     fn item(number: u128) -> ItemOfRun {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::importance::Importance;
 use crate::trigger::Trigger;
 
 /// The number of times an entry may be overtaken.
@@ -33,19 +34,34 @@ impl Priority {
     }
 }
 
+/// The urgency of a run: its priority, and among runs of equal priority its importance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Urgency {
+    /// The priority.
+    pub priority: Priority,
+    /// The importance.
+    pub importance: Importance,
+}
+
+impl From<Priority> for Urgency {
+    fn from(priority: Priority) -> Self {
+        Self { priority, importance: Importance::Normal }
+    }
+}
+
 /// The position of an entry in its queue, which does not change. Entries with lower ranks are ahead.
 pub(super) type Rank = u128;
 
 /// The distance of two entries at the back. Each entry that overtakes halves the distance to the entry ahead of it, at most
-/// [`MAX_OVERTAKEN`] times for each priority.
+/// [`MAX_OVERTAKEN`] times for each urgency.
 const GAP: Rank = 1 << 64;
 
-/// A queue that is first in, first out within a priority. Entries of a higher priority overtake, up to the limit.
+/// A queue that is first in, first out within an urgency. Entries of a higher urgency overtake, up to the limit.
 #[derive(Clone, Debug)]
 pub(super) struct FairQueue<T> {
     entries: BTreeMap<Rank, Entry<T>>,
-    /// The number of entries with the priority [`Priority::Foreground`].
-    urgent: usize,
+    /// The number of entries of each urgency that has any.
+    urgencies: BTreeMap<Urgency, usize>,
     /// The rank of the entry that was last added at the back.
     last: Rank,
 }
@@ -53,19 +69,20 @@ pub(super) struct FairQueue<T> {
 #[derive(Clone, Debug)]
 struct Entry<T> {
     value: T,
-    priority: Priority,
+    urgency: Urgency,
     overtaken: u8,
 }
 
 impl<T> Default for FairQueue<T> {
     fn default() -> Self {
-        Self { entries: BTreeMap::new(), urgent: 0, last: 0 }
+        Self { entries: BTreeMap::new(), urgencies: BTreeMap::new(), last: 0 }
     }
 }
 
 impl<T> FairQueue<T> {
-    pub(super) fn push(&mut self, value: T, priority: Priority) -> Rank {
-        let may_pass = |entry: &Entry<T>| entry.priority < priority && entry.overtaken < MAX_OVERTAKEN;
+    pub(super) fn push(&mut self, value: T, urgency: impl Into<Urgency>) -> Rank {
+        let urgency = urgency.into();
+        let may_pass = |entry: &Entry<T>| entry.urgency < urgency && entry.overtaken < MAX_OVERTAKEN;
         let mut passed = None;
         for (rank, entry) in self.entries.iter_mut().rev().take_while(|(_, entry)| may_pass(entry)) {
             entry.overtaken += 1;
@@ -76,8 +93,8 @@ impl<T> FairQueue<T> {
             None => self.last + GAP,
         };
         self.last = self.last.max(rank);
-        self.entries.insert(rank, Entry { value, priority, overtaken: 0 });
-        self.urgent += usize::from(priority == Priority::Foreground);
+        self.entries.insert(rank, Entry { value, urgency, overtaken: 0 });
+        *self.urgencies.entry(urgency).or_default() += 1;
         rank
     }
 
@@ -88,21 +105,25 @@ impl<T> FairQueue<T> {
     }
 
     /// Removes and returns the first value for which `which` returns `true`.
-    pub(super) fn pop_first(&mut self, which: impl Fn(&T) -> bool) -> Option<(T, Priority)> {
+    pub(super) fn pop_first(&mut self, which: impl Fn(&T) -> bool) -> Option<(T, Urgency)> {
         let rank = self.entries.iter().find(|(_, entry)| which(&entry.value)).map(|(rank, _)| *rank)?;
-        self.take(rank).map(|entry| (entry.value, entry.priority))
+        self.take(rank).map(|entry| (entry.value, entry.urgency))
     }
 
     fn take(&mut self, rank: Rank) -> Option<Entry<T>> {
         let entry = self.entries.remove(&rank)?;
-        self.urgent -= usize::from(entry.priority == Priority::Foreground);
+        if let Some(count) = self.urgencies.get_mut(&entry.urgency) {
+            *count -= 1;
+            if *count == 0 {
+                self.urgencies.remove(&entry.urgency);
+            }
+        }
         Some(entry)
     }
 
-    /// Returns the highest priority of an entry.
-    pub(super) fn highest_priority(&self) -> Option<Priority> {
-        let highest = if self.urgent > 0 { Priority::Foreground } else { Priority::Background };
-        Some(highest).filter(|_| !self.entries.is_empty())
+    /// Returns the highest urgency of an entry.
+    pub(super) fn highest_urgency(&self) -> Option<Urgency> {
+        self.urgencies.last_key_value().map(|(urgency, _)| *urgency)
     }
 
     pub(super) fn get(&self, rank: Rank) -> Option<&T> {
@@ -113,16 +134,16 @@ impl<T> FairQueue<T> {
         self.entries.get_mut(&rank).map(|entry| &mut entry.value)
     }
 
-    pub(super) fn priority(&self, rank: Rank) -> Option<Priority> {
-        self.entries.get(&rank).map(|entry| entry.priority)
+    pub(super) fn urgency(&self, rank: Rank) -> Option<Urgency> {
+        self.entries.get(&rank).map(|entry| entry.urgency)
     }
 
     pub(super) fn remove(&mut self, rank: Rank) -> Option<T> {
         self.take(rank).map(|entry| entry.value)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&T, Priority)> {
-        self.entries.values().map(|entry| (&entry.value, entry.priority))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&T, Urgency)> {
+        self.entries.values().map(|entry| (&entry.value, entry.urgency))
     }
 }
 
@@ -156,19 +177,39 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_priority_is_that_of_the_most_urgent_entry_left() {
+    fn important_entries_overtake_others_of_their_priority_only() {
+        let of = |priority, importance| Urgency { priority, importance };
         let mut queue = FairQueue::default();
-        assert_eq!(queue.highest_priority(), None);
+        queue.push(1, of(Priority::Background, Importance::Low));
+        queue.push(2, Priority::Background);
+        queue.push(3, of(Priority::Foreground, Importance::Low));
+        queue.push(4, of(Priority::Background, Importance::High));
+        queue.push(5, Priority::Background);
+        assert_eq!(drain(queue), [3, 4, 2, 5, 1]);
+    }
+
+    #[test]
+    fn an_unimportant_entry_is_overtaken_a_limited_number_of_times() {
+        let mut queue = FairQueue::default();
+        queue.push(0, Urgency { priority: Priority::Background, importance: Importance::Low });
+        (1..=20).for_each(|entry| _ = queue.push(entry, Priority::Background));
+        assert_eq!(drain(queue).iter().position(|entry| *entry == 0), Some(usize::from(MAX_OVERTAKEN)));
+    }
+
+    #[test]
+    fn the_highest_urgency_is_that_of_the_most_urgent_entry_left() {
+        let mut queue = FairQueue::default();
+        assert_eq!(queue.highest_urgency(), None);
         queue.push(1, Priority::Background);
-        assert_eq!(queue.highest_priority(), Some(Priority::Background));
+        assert_eq!(queue.highest_urgency(), Some(Priority::Background.into()));
         let urgent = [2, 3].map(|entry| queue.push(entry, Priority::Foreground));
         queue.remove(urgent[0]);
         queue.remove(urgent[0]);
-        assert_eq!(queue.highest_priority(), Some(Priority::Foreground));
+        assert_eq!(queue.highest_urgency(), Some(Priority::Foreground.into()));
         queue.pop_first(|entry| *entry == 3);
-        assert_eq!(queue.highest_priority(), Some(Priority::Background));
+        assert_eq!(queue.highest_urgency(), Some(Priority::Background.into()));
         queue.pop_first(|_| true);
-        assert_eq!(queue.highest_priority(), None);
+        assert_eq!(queue.highest_urgency(), None);
     }
 
     proptest! {

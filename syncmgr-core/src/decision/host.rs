@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::claims::Claims;
 pub use super::claims::{ClaimSet, ItemOfRun};
 use super::fair_queue::FairQueue;
-pub use super::fair_queue::Priority;
+pub use super::fair_queue::{Priority, Urgency};
 use super::hold::{Held, Hold};
 use super::permit_queue::{PermitQueue, PermitRequest};
 use crate::claim::Claim;
@@ -41,7 +41,7 @@ pub struct HostState {
     /// The number of registered handlers.
     handlers: usize,
     permits: BTreeMap<RunId, usize>,
-    priorities: BTreeMap<RunId, RunPriority>,
+    urgencies: BTreeMap<RunId, RunUrgency>,
     current: BTreeMap<HandlerId, RunId>,
     /// The runs of each handler that wait for its active run.
     starts: BTreeMap<HandlerId, FairQueue<RunId>>,
@@ -56,11 +56,11 @@ pub struct HostState {
 /// The number of more urgent items that may begin before a run without a permit gets one.
 const MAX_PASSED_OVER: u8 = 8;
 
-/// The priority of a run: its own, and the effective one, which also counts the runs that wait for it.
+/// The urgency of a run: its own, and the effective one, which also counts the runs that wait for it.
 #[derive(Clone, Copy, Debug)]
-struct RunPriority {
-    own: Priority,
-    effective: Priority,
+struct RunUrgency {
+    own: Urgency,
+    effective: Urgency,
 }
 
 /// A permission for a run or an item.
@@ -82,7 +82,7 @@ impl HostState {
             free: limit.max(1),
             handlers: 0,
             permits: BTreeMap::new(),
-            priorities: BTreeMap::new(),
+            urgencies: BTreeMap::new(),
             current: BTreeMap::new(),
             starts: BTreeMap::new(),
             permit_requests: PermitQueue::default(),
@@ -119,14 +119,15 @@ impl HostState {
     }
 
     /// Requests the start of a run. While another run of its handler is active, the new run waits, and the active run inherits the
-    /// priority of the new run if that priority is higher.
+    /// urgency of the new run if that urgency is higher.
     #[must_use = "perform the grants"]
-    pub fn request(&mut self, run: RunId, priority: Priority) -> Vec<Grant> {
-        self.priorities.insert(run, RunPriority { own: priority, effective: priority });
-        self.starts.entry(run.handler).or_default().push(run, priority);
+    pub fn request(&mut self, run: RunId, urgency: impl Into<Urgency>) -> Vec<Grant> {
+        let urgency = urgency.into();
+        self.urgencies.insert(run, RunUrgency { own: urgency, effective: urgency });
+        self.starts.entry(run.handler).or_default().push(run, urgency);
         match self.start_next(run.handler) {
             Some(start) => vec![start],
-            None => self.raise_priority(run.handler, priority),
+            None => self.raise_urgency(run.handler, urgency),
         }
     }
 
@@ -134,7 +135,7 @@ impl HostState {
     #[must_use = "perform the grants"]
     pub fn leave(&mut self, run: RunId) -> Vec<Grant> {
         self.cancel_permit_request(run);
-        self.priorities.remove(&run);
+        self.urgencies.remove(&run);
         self.nested.remove(&run);
         if self.is_current(run) {
             self.current.remove(&run.handler);
@@ -143,7 +144,7 @@ impl HostState {
         }
         let mut grants = begin(self.claims.release_run(run));
         grants.extend(self.start_next(run.handler));
-        grants.extend(self.inherit_priority(run.handler));
+        grants.extend(self.inherit_urgency(run.handler));
         grants
     }
 
@@ -156,7 +157,7 @@ impl HostState {
     /// each. A run with a permit gets none of the permits that are [reserved](Self::add_handler) for other handlers.
     #[must_use = "perform the grants"]
     pub fn request_permits(&mut self, run: RunId, workers: usize) -> Vec<Grant> {
-        self.permit_requests.set(run, workers, self.priority(run));
+        self.permit_requests.set(run, workers, self.urgency(run));
         self.grant_permits()
     }
 
@@ -190,18 +191,18 @@ impl HostState {
     /// requests a new permit for `run`.
     ///
     /// A more urgent run gets permits until `run` has only one left. The more urgent run gets that last permit too if it has no permit
-    /// itself. Runs of equal priority share the permits, and take turns if there are too few. A less urgent run without a permit gets
+    /// itself. Runs of equal urgency share the permits, and take turns if there are too few. A less urgent run without a permit gets
     /// one if `run` has several, or after several items of `run`.
     #[must_use = "perform the grant"]
     pub fn yield_permit(&mut self, run: RunId) -> Option<Grant> {
-        let (other, priority) = self
+        let (other, urgency) = self
             .permit_requests
             .iter()
             .find(|(request, _)| request.run != run)
-            .map(|(request, priority)| (request.run, priority))?;
+            .map(|(request, urgency)| (request.run, urgency))?;
         let (mine, theirs) = (self.permits_of(run), self.permits_of(other));
         let is_lent = mine == 1 && self.lent.contains(&run);
-        let gives = match priority.cmp(&self.priority(run)) {
+        let gives = match urgency.cmp(&self.urgency(run)) {
             Ordering::Greater => theirs == 0 || mine > 1,
             Ordering::Equal => theirs == 0 || mine > theirs + 1,
             Ordering::Less => theirs == 0 && (mine > 1 || self.has_waited_enough(other)),
@@ -217,7 +218,7 @@ impl HostState {
 
     /// Returns `true` if an item may begin now. Otherwise it waits for its claims and receives a grant later.
     pub fn claim(&mut self, item: ItemOfRun, claims: ClaimSet) -> bool {
-        self.claims.claim(item, claims, self.priority(item.run))
+        self.claims.claim(item, claims, self.urgency(item.run))
     }
 
     /// Releases the claims of an item that has ended, or cancels its wait.
@@ -282,24 +283,24 @@ impl HostState {
         Some(Grant::Start(run))
     }
 
-    /// Raises the effective priority of a handler's active run to that of a run that waits for it.
-    fn raise_priority(&mut self, handler: HandlerId, waiting: Priority) -> Vec<Grant> {
+    /// Raises the effective urgency of a handler's active run to that of a run that waits for it.
+    fn raise_urgency(&mut self, handler: HandlerId, waiting: Urgency) -> Vec<Grant> {
         let Some(current) = self.current.get(&handler).copied() else { return Vec::new() };
-        let effective = self.priority(current).max(waiting);
+        let effective = self.urgency(current).max(waiting);
         self.set_effective(current, effective)
     }
 
-    /// Sets the effective priority of a handler's active run: the highest of its own and those of the runs that wait for it.
-    fn inherit_priority(&mut self, handler: HandlerId) -> Vec<Grant> {
+    /// Sets the effective urgency of a handler's active run: the highest of its own and those of the runs that wait for it.
+    fn inherit_urgency(&mut self, handler: HandlerId) -> Vec<Grant> {
         let Some(current) = self.current.get(&handler).copied() else { return Vec::new() };
-        let waiting = self.starts.get(&handler).and_then(FairQueue::highest_priority);
-        let Some(RunPriority { own, .. }) = self.priorities.get(&current).copied() else { return Vec::new() };
+        let waiting = self.starts.get(&handler).and_then(FairQueue::highest_urgency);
+        let Some(RunUrgency { own, .. }) = self.urgencies.get(&current).copied() else { return Vec::new() };
         self.set_effective(current, waiting.map_or(own, |waiting| waiting.max(own)))
     }
 
-    fn set_effective(&mut self, current: RunId, effective: Priority) -> Vec<Grant> {
-        let Some(priority) = self.priorities.get_mut(&current) else { return Vec::new() };
-        if std::mem::replace(&mut priority.effective, effective) == effective {
+    fn set_effective(&mut self, current: RunId, effective: Urgency) -> Vec<Grant> {
+        let Some(urgency) = self.urgencies.get_mut(&current) else { return Vec::new() };
+        if std::mem::replace(&mut urgency.effective, effective) == effective {
             return Vec::new();
         }
         self.permit_requests.reassign(effective, current);
@@ -313,8 +314,8 @@ impl HostState {
         request.passed_over > MAX_PASSED_OVER
     }
 
-    fn priority(&self, run: RunId) -> Priority {
-        self.priorities.get(&run).map_or(Priority::Background, |priority| priority.effective)
+    fn urgency(&self, run: RunId) -> Urgency {
+        self.urgencies.get(&run).map_or(Priority::Background.into(), |urgency| urgency.effective)
     }
 
     fn permits_of(&self, run: RunId) -> usize {
@@ -323,7 +324,7 @@ impl HostState {
 
     fn add_permit_request(&mut self, run: RunId, workers: usize) {
         let before = self.permit_requests.get_mut(run).map_or(0, |request| request.workers);
-        self.permit_requests.set(run, before + workers, self.priority(run));
+        self.permit_requests.set(run, before + workers, self.urgency(run));
     }
 
     /// Gives a waiting run one permit.
@@ -343,7 +344,7 @@ impl HostState {
     }
 
     /// Removes and returns the first request that a free permit may serve.
-    fn next_permit_request(&mut self) -> Option<(PermitRequest, Priority)> {
+    fn next_permit_request(&mut self) -> Option<(PermitRequest, Urgency)> {
         if self.free == 0 {
             return None;
         }
@@ -362,12 +363,12 @@ impl HostState {
             return Vec::new();
         }
         let mut granted: BTreeMap<RunId, usize> = BTreeMap::new();
-        while let Some((request, priority)) = self.next_permit_request() {
+        while let Some((request, urgency)) = self.next_permit_request() {
             let PermitRequest { run, workers, .. } = request;
             self.free -= 1;
             *self.permits.entry(run).or_default() += 1;
             *granted.entry(run).or_default() += 1;
-            self.permit_requests.set(run, workers - 1, priority);
+            self.permit_requests.set(run, workers - 1, urgency);
         }
         for run in self.starving_nested() {
             self.lend(run);

@@ -14,9 +14,9 @@
 //! [`next_deadline`](RetryLedger::next_deadline) and after each [`Effect::Wake`].
 //!
 //! The methods are split into files by event: `attempts` (an item has ended), `selection` (an item or a run is about to start),
-//! `requirements` (what an item requires is not met), `held`, `interrupted`, `changes` and `answers` (other reasons to start a session),
-//! `suspects` (an item that may end its process begins), `disabled` (handlers and items that do not run), `schedules`, `tick` (time has
-//! passed, or the network is back).
+//! `requirements` (a condition is not met or ends), `held`, `interrupted`, `changes` and `answers` (other reasons to start a session),
+//! `suspects` (an item that may end its process begins), `disabled` (handlers and items that do not run), `schedules`, `idle` and
+//! `endings` (the user is idle, the machine goes down), `tick` (time has passed, or the network is back).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -37,7 +37,9 @@ mod attempts;
 mod changes;
 mod disabled;
 mod effect;
+mod endings;
 mod held;
+mod idle;
 mod interrupted;
 mod interval;
 mod requirements;
@@ -51,13 +53,16 @@ mod tests;
 
 pub use self::attempts::{ATTENTION, EndedAttempt};
 pub use self::effect::{Effect, Start, StartReason, Targets};
+pub use self::endings::Work;
 pub use self::held::HeldRun;
 pub use self::interrupted::{InterruptedRun, Resume};
 pub use self::suspects::Suspect;
 
 use self::answers::Answers;
 use self::disabled::Disabled;
+use self::endings::Endings;
 use self::held::HeldRuns;
+use self::idle::Idle;
 use self::interrupted::Interrupted;
 use self::interval::Interval;
 use self::schedules::Schedules;
@@ -102,7 +107,11 @@ pub struct RetryLedger {
     changes: LocalChanges,
     /// The least time between two starts that are caused by changes of the environment.
     environment_starts: Interval,
-    /// Set once the network is back, until the end of the interval for which the reconnect waits.
+    /// The time for which the network has to be up before it counts as back.
+    connect_delay: Interval,
+    idle: Idle,
+    endings: Endings,
+    /// Set once the network is back, until the end of the delay and the interval for which the reconnect waits.
     reconnected: Option<FailedSince>,
     /// The latest deadline for which the scheduler has waited.
     reached: SystemTime,
@@ -148,6 +157,9 @@ impl RetryLedger {
             disabled: Disabled::default(),
             changes: LocalChanges::default(),
             environment_starts: Interval::default(),
+            connect_delay: Interval::default(),
+            idle: Idle::default(),
+            endings: Endings::default(),
             reconnected: None,
             reached: SystemTime::UNIX_EPOCH,
             last_session: SessionId::default(),
@@ -158,6 +170,12 @@ impl RetryLedger {
     #[must_use]
     pub fn with_reconnect_interval(self, interval: Duration) -> Self {
         Self { environment_starts: Interval::new(interval), ..self }
+    }
+
+    /// Sets the time for which the network has to be up without a break before it counts as back. The default is zero.
+    #[must_use]
+    pub fn with_connect_delay(self, delay: Duration) -> Self {
+        Self { connect_delay: Interval::new(delay), ..self }
     }
 
     /// Loads the data stored by earlier processes: the retry states of resources, and the sessions that have not ended.
@@ -205,11 +223,11 @@ impl RetryLedger {
         effects
     }
 
-    /// Sets the events at which a registered handler runs. A run at [`RegisterFlags::CONNECT`] is started by the ledger.
+    /// Sets the events at which a registered handler runs. These runs are started by the ledger.
     #[must_use = "perform the effects"]
     pub fn set_events(&mut self, handler: HandlerId, events: RegisterFlags) -> Option<Effect> {
         self.handlers.get_mut(&handler)?.events = events;
-        events.contains(RegisterFlags::CONNECT).then_some(Effect::Wake)
+        (!events.is_empty()).then_some(Effect::Wake)
     }
 
     /// Unregisters a handler that has no active run.

@@ -1,5 +1,6 @@
 //! A checked listing of a handler.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -9,6 +10,22 @@ use crate::id::{HandlerId, ItemId};
 use crate::item::{Completeness, ItemState, Items, SyncItem};
 use crate::schedule::Schedule;
 use crate::text::{Escaped, MAX_NAME, bounded};
+
+/// Returns the items with the more important ones first, and otherwise in the same order.
+///
+/// ```
+/// # use syncmgr_core::{decision::listing::by_importance, importance::Importance, item::SyncItem};
+/// let items = [SyncItem::named("Inbox"), SyncItem::named("Outbox").with_importance(Importance::High)];
+/// assert_eq!(by_importance(items.into_iter().collect())[0].name(), "Outbox");
+/// ```
+pub fn by_importance(items: Arc<[SyncItem]>) -> Arc<[SyncItem]> {
+    if items.is_sorted_by_key(|item| Reverse(item.importance())) {
+        return items;
+    }
+    let mut sorted = items.to_vec();
+    sorted.sort_by_key(|item| Reverse(item.importance()));
+    sorted.into()
+}
 
 /// A checked listing: no nil id, no duplicate id, no name that is too long.
 ///

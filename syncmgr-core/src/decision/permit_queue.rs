@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::fair_queue::{FairQueue, Priority, Rank};
+use super::fair_queue::{FairQueue, Rank, Urgency};
 use super::host::RunId;
 
 /// The runs that wait for permits, with at most one request for each.
@@ -31,7 +31,7 @@ impl PermitQueue {
         self.ranks.contains_key(&run)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&PermitRequest, Priority)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&PermitRequest, Urgency)> {
         self.requests.iter()
     }
 
@@ -40,14 +40,14 @@ impl PermitQueue {
     }
 
     /// Sets the number of permits that a run waits for. The run keeps its place, if it has one.
-    pub(super) fn set(&mut self, run: RunId, workers: usize, priority: Priority) {
+    pub(super) fn set(&mut self, run: RunId, workers: usize, urgency: impl Into<Urgency>) {
         if workers == 0 {
             self.remove(run);
         } else if let Some(request) = self.get_mut(run) {
             request.workers = workers;
         } else {
             let request = PermitRequest { run, workers, passed_over: 0 };
-            self.ranks.insert(run, self.requests.push(request, priority));
+            self.ranks.insert(run, self.requests.push(request, urgency));
         }
     }
 
@@ -67,19 +67,20 @@ impl PermitQueue {
     }
 
     /// Removes and returns the first request for which `which` returns `true`.
-    pub(super) fn pop_first(&mut self, which: impl Fn(&PermitRequest) -> bool) -> Option<(PermitRequest, Priority)> {
-        let (request, priority) = self.requests.pop_first(which)?;
+    pub(super) fn pop_first(&mut self, which: impl Fn(&PermitRequest) -> bool) -> Option<(PermitRequest, Urgency)> {
+        let (request, urgency) = self.requests.pop_first(which)?;
         self.ranks.remove(&request.run);
-        Some((request, priority))
+        Some((request, urgency))
     }
 
-    /// Changes the priority of a run's request.
-    pub(super) fn reassign(&mut self, priority: Priority, run: RunId) {
+    /// Changes the urgency of a run's request.
+    pub(super) fn reassign(&mut self, urgency: impl Into<Urgency>, run: RunId) {
+        let urgency = urgency.into();
         let Some(rank) = self.ranks.get(&run).copied() else { return };
-        if self.requests.priority(rank) != Some(priority)
+        if self.requests.urgency(rank) != Some(urgency)
             && let Some(request) = self.requests.remove(rank)
         {
-            self.ranks.insert(run, self.requests.push(request, priority));
+            self.ranks.insert(run, self.requests.push(request, urgency));
         }
     }
 }
@@ -87,6 +88,7 @@ impl PermitQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision::fair_queue::Priority;
     use crate::id::{HandlerId, SessionId};
 
     fn run(number: u8) -> RunId {

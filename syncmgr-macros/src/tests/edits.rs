@@ -6,7 +6,7 @@ use super::{ID, tokens};
 use crate::expand::expand;
 
 const ATTRIBUTE: &str = r#"
-    name = "Pages", flags(hidden, always_list), capabilities(resumable, real_time), claims("a"),
+    name = "Pages", flags(hidden, always_list), capabilities(resumable, real_time), claims("a"), requires(mains),
     limits(items = 4, soft_grace = "1s", stall = "0s", when_stalled = report), state_version = 2,
     retry(initial = "1s", factor = 2, cap = "1h", jitter = 10, budget = 10, partial_budget = 50), crate = a::b"#;
 

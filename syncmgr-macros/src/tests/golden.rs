@@ -27,6 +27,11 @@ fn an_empty_list_of_capabilities_declares_none() {
 }
 
 #[test]
+fn requirements_are_added_one_by_one() {
+    assert_snapshot!(expansion(&attribute("requires(unmetered_network, battery_not_low, idle_user)"), &handler("")));
+}
+
+#[test]
 fn given_limits_replace_the_defaults_and_others_stay() {
     let limits = r#"limits(items = 4, soft_grace = "250ms", hard_grace = "2min")"#;
     assert_snapshot!(expansion(&attribute(limits), &handler("")));

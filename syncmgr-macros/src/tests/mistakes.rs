@@ -128,6 +128,11 @@ fn a_value_of_the_wrong_kind_is_reported_with_an_example() {
             "resumable",
             "a capability has no value: write `resumable`, or leave it out",
         ),
+        (
+            "requires(idle_user, active_user)",
+            "requires",
+            "`idle_user` and `active_user` exclude each other: no automatic run could start",
+        ),
         ("capabilities(8)", "8", "expected a capability, as in `capabilities(cancellable, resumable)`"),
         ("limits", "limits", "expected a list, as in `limits(items = 4)`"),
         (r#"limits(items = "4")"#, r#""4""#, "expected a whole number, as in `items = 4`"),

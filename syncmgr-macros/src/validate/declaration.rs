@@ -1,4 +1,4 @@
-//! Validates the attribute: id, name, flags, capabilities, limits, state version, retry rules, and the path of the
+//! Validates the attribute: id, name, flags, capabilities, requirements, limits, state version, retry rules, and the path of the
 //! facade.
 
 use proc_macro2::{Span, TokenStream};
@@ -21,14 +21,19 @@ pub(crate) struct Declaration {
     pub(crate) flags: Vec<&'static str>,
     /// All capabilities, replacing the default ones; `None` if the attribute does not list any.
     pub(crate) capabilities: Option<Vec<&'static str>>,
+    /// The requirements of automatic runs.
+    pub(crate) requirements: Vec<&'static str>,
     pub(crate) limits: Limits,
     pub(crate) state_version: Option<u32>,
     /// The handler's retry rules; `None` leaves them to the manager.
     pub(crate) retry: Option<Retry>,
 }
 
-const KEYS: [&str; 8] = ["id", "name", "flags", "capabilities", "limits", "state_version", "retry", "crate"];
+const KEYS: [&str; 9] =
+    ["id", "name", "flags", "capabilities", "requires", "limits", "state_version", "retry", "crate"];
 const FLAGS: [&str; 4] = ["has_properties", "may_establish_connection", "always_list", "hidden"];
+const REQUIREMENTS: [&str; 6] =
+    ["unmetered_network", "internet", "mains", "battery_not_low", "idle_user", "active_user"];
 const CAPABILITIES: [&str; 6] = ["cancellable", "resumable", "idempotent", "needs_network", "real_time", "low_data"];
 
 /// The advice for each missing key.
@@ -72,6 +77,7 @@ fn defaults() -> Declaration {
         name: LitStr::new("unnamed", Span::call_site()),
         flags: Vec::new(),
         capabilities: None,
+        requirements: Vec::new(),
         limits: Limits::default(),
         state_version: None,
         retry: None,
@@ -85,6 +91,7 @@ impl Declaration {
             "name" => self.name = name(entry, mistakes).unwrap_or_else(|| self.name.clone()),
             "flags" => self.flags = flags(entry, mistakes).unwrap_or_default(),
             "capabilities" => self.capabilities = capabilities(entry, mistakes),
+            "requires" => self.requirements = requirements(entry, mistakes).unwrap_or_default(),
             "limits" => self.limits = limits(entry, mistakes),
             "state_version" => self.state_version = state_version(entry, mistakes),
             "retry" => self.retry = retry(entry, mistakes),
@@ -145,6 +152,18 @@ fn flags(entry: &Entry, mistakes: &mut Mistakes) -> Option<Vec<&'static str>> {
 
 fn capabilities(entry: &Entry, mistakes: &mut Mistakes) -> Option<Vec<&'static str>> {
     words(entry, "capability", &CAPABILITIES, "capabilities(cancellable, resumable)", mistakes)
+}
+
+fn requirements(entry: &Entry, mistakes: &mut Mistakes) -> Option<Vec<&'static str>> {
+    let requirements = words(entry, "requirement", &REQUIREMENTS, "requires(mains, idle_user)", mistakes)?;
+    let excludes = |user| requirements.contains(&user);
+    if excludes("idle_user") && excludes("active_user") {
+        let text =
+            "`idle_user` and `active_user` exclude each other: no automatic run could start\nrequire one of them";
+        mistakes.at(&entry.key, text);
+        return None;
+    }
+    Some(requirements)
 }
 
 fn state_version(entry: &Entry, mistakes: &mut Mistakes) -> Option<u32> {

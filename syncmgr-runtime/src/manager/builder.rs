@@ -24,6 +24,12 @@ use crate::watchdog::Watchdog;
 /// The default of [`SyncManagerBuilder::reconnect_interval`].
 const RECONNECT_INTERVAL: Duration = Duration::from_secs(5);
 
+/// The default of [`SyncManagerBuilder::idle_after`].
+const IDLE_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// The default of [`SyncManagerBuilder::ending_margin`].
+const ENDING_MARGIN: Duration = Duration::from_millis(500);
+
 /// The default of [`SyncManagerBuilder::choosing_deadline`].
 const CHOOSING_DEADLINE: Duration = Duration::from_secs(10 * 60);
 
@@ -73,6 +79,9 @@ impl Default for SyncManagerBuilder {
             records: Records::Exceptions,
             resume: Resume::default(),
             reconnect_interval: RECONNECT_INTERVAL,
+            connect_delay: Duration::ZERO,
+            idle_after: IDLE_AFTER,
+            ending_margin: ENDING_MARGIN,
             choosing_deadline: CHOOSING_DEADLINE,
         };
         Self { ports, rules }
@@ -286,6 +295,64 @@ impl SyncManagerBuilder {
     /// ```
     pub fn reconnect_interval(mut self, interval: Duration) -> Self {
         self.rules.reconnect_interval = interval;
+        self
+    }
+
+    /// Sets the connect delay: the time for which the network has to be up, without a break and over the same link, before
+    /// the handlers that are registered for [`CONNECT`](syncmgr_core::register::RegisterFlags::CONNECT) start and transient
+    /// backoffs end.
+    ///
+    /// The default is zero, because most sources report a network only once it can be used, and then every second of waiting
+    /// is lost. Set a delay if the network comes up several times before it stays up. The
+    /// [reconnect interval](Self::reconnect_interval) does something else: it limits how often such starts follow each other,
+    /// and does not delay the first one. Runs that wait for a network start at once in any case.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use syncmgr_doc_examples::*;
+    /// let train = SyncManager::builder().connect_delay(Duration::from_secs(10)).build();
+    /// # let _ = train;
+    /// ```
+    ///
+    /// See also: R9.
+    pub fn connect_delay(mut self, delay: Duration) -> Self {
+        self.rules.connect_delay = delay;
+        self
+    }
+
+    /// Sets the time for which the user has to be idle before an idle period begins. The default is 5 min. If it is only
+    /// known that the user is absent, the period begins at once.
+    ///
+    /// In each period, the handlers that are registered for [`IDLE`](syncmgr_core::register::RegisterFlags::IDLE) run once.
+    /// When the user returns, these runs stop; what is left goes on in the next period.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use syncmgr_doc_examples::*;
+    /// let patient = SyncManager::builder().idle_after(Duration::from_secs(20 * 60)).build();
+    /// # let _ = patient;
+    /// ```
+    ///
+    /// See also: R11.
+    pub fn idle_after(mut self, delay: Duration) -> Self {
+        self.rules.idle_after = delay;
+        self
+    }
+
+    /// Sets the time before the deadline of an [announced end](syncmgr_core::environment::Environment::ending) at which all
+    /// work is stopped. The default is 500 ms. The handlers' graces
+    /// ([`Limits`](syncmgr_core::info::Limits)) run within this time.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use syncmgr_doc_examples::*;
+    /// let slow_disk = SyncManager::builder().ending_margin(Duration::from_secs(2)).build();
+    /// # let _ = slow_disk;
+    /// ```
+    ///
+    /// See also: R10.
+    pub fn ending_margin(mut self, margin: Duration) -> Self {
+        self.rules.ending_margin = margin;
         self
     }
 

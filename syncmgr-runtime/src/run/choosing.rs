@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use syncmgr_core::decision::choice::{Offer, Preferences};
 use syncmgr_core::decision::ledger::{InterruptedRun, StartReason};
-use syncmgr_core::decision::listing::Listing;
+use syncmgr_core::decision::listing::{Listing, by_importance};
 use syncmgr_core::decision::protocol::{Event, ItemSet, Step};
+use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::error::one_line;
 use syncmgr_core::id::ItemId;
 use syncmgr_core::item::{Completeness, SyncItem};
@@ -151,6 +152,8 @@ impl Run {
     /// Sets the items of the next attempt, without the ones that this run leaves out.
     pub(super) fn set_next_items(&self, items: Arc<[SyncItem]>) -> ItemSet {
         let items = self.runnable(items);
+        let is_automatic = self.lock().requested_by == RequestedBy::Automatic;
+        let items = if is_automatic { by_importance(items) } else { items };
         // The items that were left out keep waiting for the environment.
         self.decide(|ledger, _| ledger.runs(self.id.handler, items.iter().map(SyncItem::id)));
         let any = if items.is_empty() { ItemSet::Empty } else { ItemSet::NonEmpty };

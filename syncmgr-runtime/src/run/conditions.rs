@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use syncmgr_core::cancel::CancelReason;
-use syncmgr_core::decision::attempt::Phase;
+use syncmgr_core::capabilities::Capabilities;
+use syncmgr_core::decision::attempt::{Pause, Phase};
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::ledger::HeldRun;
 use syncmgr_core::decision::needs::Needs;
@@ -19,6 +20,7 @@ use syncmgr_core::trigger::Trigger;
 
 use super::Run;
 use crate::attempt::Attempt;
+use crate::session::scope::Choosing;
 
 impl Run {
     /// Notes that the run has begun. From now on, a change of the environment may stop it.
@@ -53,6 +55,27 @@ impl Run {
         if self.stop_and(CancelReason::ConditionEnded, |state| state.hold = Some(hold.clone())) {
             self.log(LogEntry::new(LogLevel::Information, format!("stopped: {hold}")));
         }
+    }
+
+    /// Returns `true` if this end stops the run at its deadline: not if only the network goes down and the run does not need it,
+    /// or was requested.
+    pub(crate) fn is_stopped_by(&self, kind: EndingKind) -> bool {
+        let is_automatic = self.lock().requested_by == RequestedBy::Automatic;
+        self.is_work_before(kind) && (kind != EndingKind::Disconnect || is_automatic)
+    }
+
+    /// Returns `true` if the run has work to do before this end. A paused run and one that waits for the user's choice have none.
+    pub(crate) fn is_work_before(&self, kind: EndingKind) -> bool {
+        let attempt = self.attempt();
+        let is_over = {
+            let state = self.lock();
+            state.ending.is_some() || state.ended
+        };
+        let needs_network = self.info.capabilities().contains(Capabilities::NEEDS_NETWORK)
+            || self.run_info.trigger == Trigger::PendingDisconnect;
+        let is_choosing = matches!(self.scope.terms.choosing, Choosing::ByChooser) && attempt.selection().is_empty();
+        let is_waiting = is_choosing || attempt.pause() == Pause::Paused && !attempt.is_running();
+        !is_over && !is_waiting && (kind != EndingKind::Disconnect || needs_network)
     }
 
     /// Stops the items whose requirements are no longer met.

@@ -271,7 +271,7 @@ impl Run {
         let again = self.retry_items(items.unwrap_or_default());
         if !again.is_empty() && attempt.stopped().is_none() {
             let admission = &self.host().admission;
-            admission.request(std::slice::from_ref(self), self.scope.terms.priority);
+            admission.request(std::slice::from_ref(self));
             attempt.token().run_until_cancelled_owned(admission.wait(self.id, &self.started)).await;
             self.begin_turn();
         }
@@ -445,6 +445,7 @@ impl Run {
             self.record_change(RunChange::Ended(ending));
         }
         self.leave();
+        self.host().work_changed();
     }
 
     /// Marks the resumed sessions as finished, unless the manager ends before this run does.

@@ -25,14 +25,16 @@ use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::attempt::Phase;
 use syncmgr_core::decision::hold::Hold;
-use syncmgr_core::decision::host::RunId;
+use syncmgr_core::decision::host::{Priority, RunId, Urgency};
 use syncmgr_core::decision::listing::Listing;
 use syncmgr_core::decision::protocol::{Event, Step};
+use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::foreign::Foreign;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::hresult::HResult;
 use syncmgr_core::id::{ItemId, Subject};
+use syncmgr_core::importance::Importance;
 use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::item::SyncItem;
 use syncmgr_core::log::LogEntry;
@@ -51,7 +53,7 @@ use crate::attempt::Attempt;
 use crate::ending::{RunChange, RunEnding};
 use crate::host::{Host, Registered};
 use crate::scheduler::admission::Admitted;
-use crate::session::scope::SessionScope;
+use crate::session::scope::{Choosing, SessionScope, SessionTerms};
 use crate::turns::Turns;
 use crate::watchdog::WatchedRun;
 
@@ -315,6 +317,7 @@ impl Run {
         while attempt.pause() != self.scope.pause() {
             attempt.set_pause(self.scope.pause());
         }
+        self.host().work_changed();
     }
 
     /// Sends a request to an idle run. The receiver fails if the run is over.
@@ -398,6 +401,16 @@ impl Drop for Run {
 impl Admitted for Run {
     fn id(&self) -> RunId {
         self.id
+    }
+
+    fn urgency(&self) -> Urgency {
+        let SessionTerms { priority, requested_by, choosing, .. } = &self.scope.terms;
+        // Sessions in which the user chooses have the same urgency, because they would wait for each other if they overtook each
+        // other at some handlers only.
+        let is_requested = *requested_by != RequestedBy::Automatic || matches!(choosing, Choosing::ByChooser);
+        let comes_first = is_requested && *priority == Priority::Foreground;
+        let importance = if comes_first { Importance::High } else { self.info.importance() };
+        Urgency { priority: *priority, importance }
     }
 
     fn start(&self) {

@@ -180,9 +180,10 @@ impl Run {
         ended
     }
 
-    /// Separates the items that were stopped because the manager ends: for them, the store keeps what it would keep after a kill.
+    /// Separates the items that were stopped because the manager or the machine ends: for them, the store keeps what it would keep after a kill.
     fn split_unfinished(&self, ended: Vec<ItemEnded>) -> (Vec<ItemEnded>, Vec<ItemId>) {
-        if self.lock().stop != Some(CancelReason::ShuttingDown) {
+        let shuts_down = self.lock().stop == Some(CancelReason::ShuttingDown) || self.was_stopped_by_shutdown();
+        if !shuts_down {
             return (ended, Vec::new());
         }
         let (stopped, ended): (Vec<_>, Vec<_>) =

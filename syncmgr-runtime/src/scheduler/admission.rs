@@ -8,7 +8,7 @@ use futures::task::{ArcWake, waker};
 use syncmgr_core::cell::ItemCell;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::decision::hold::Held;
-use syncmgr_core::decision::host::{ClaimSet, Grant, HostState, ItemOfRun, Priority, RunId};
+use syncmgr_core::decision::host::{ClaimSet, Grant, HostState, ItemOfRun, RunId, Urgency};
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::sync::Mutex;
 use tokio::sync::Notify;
@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 /// A run as seen by admission.
 pub(crate) trait Admitted: Send + Sync {
     fn id(&self) -> RunId;
+    fn urgency(&self) -> Urgency;
     /// Starts the run.
     fn start(&self);
     /// Grants this many more workers. Returns `false` if the run has no use for them.
@@ -56,15 +57,15 @@ impl Admission {
     }
 
     /// Queues all runs of a session under one lock: sessions that wait for each other's handlers would otherwise deadlock.
-    pub(crate) fn request<R: Admitted + 'static>(&self, runs: &[Arc<R>], priority: Priority) {
+    pub(crate) fn request<R: Admitted + 'static>(&self, runs: &[Arc<R>]) {
         let grants = {
             let mut inner = self.inner.lock();
             let mut grants = Vec::new();
             for run in runs {
-                let id = run.id();
+                let (id, urgency) = (run.id(), run.urgency());
                 let run: Weak<dyn Admitted> = Arc::<R>::downgrade(run);
                 inner.runs.insert(id, run);
-                grants.extend(inner.host.request(id, priority));
+                grants.extend(inner.host.request(id, urgency));
             }
             grants
         };

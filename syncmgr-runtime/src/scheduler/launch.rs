@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use syncmgr_core::claim::Claim;
-use syncmgr_core::decision::ledger::{Start, Targets};
-use syncmgr_core::environment::Environment;
+use syncmgr_core::decision::hold::Hold;
+use syncmgr_core::decision::host::Priority;
+use syncmgr_core::decision::ledger::{Start, Targets, Work};
+use syncmgr_core::environment::{EndingKind, Environment};
 use syncmgr_core::id::SessionId;
+use syncmgr_core::trigger::Trigger;
 
 use super::Launcher;
 use crate::manager::Caller;
@@ -19,7 +22,7 @@ impl Launcher for Owner {
         let handlers = start.targets.handlers();
         let is_automatic = Start::is_automatic(start.reason, start.requested_by);
         let request = SessionRequest::new(self, start.trigger).scheduled(start.reason, start.requested_by);
-        let request = request.storing(start.changes);
+        let request = request.priority(background_or_urgent(start.trigger)).storing(start.changes);
         let request = match start.targets {
             Targets::Handlers(handlers) => request.handlers(handlers),
             Targets::Items(items) => {
@@ -45,6 +48,19 @@ impl Launcher for Owner {
         sessions.iter().flat_map(|session| session.runs()).for_each(|run| run.check_conditions(environment));
     }
 
+    fn stop_runs(&self, hold: &Hold) {
+        let Hold::Ending { kind } = *hold else { return };
+        let sessions = self.sessions.all();
+        let runs = sessions.iter().flat_map(|session| session.runs());
+        runs.filter(|run| run.is_stopped_by(kind)).for_each(|run| run.stop_for(hold));
+    }
+
+    fn work_before(&self, kind: EndingKind) -> Work {
+        let sessions = self.sessions.all();
+        let is_busy = sessions.iter().flat_map(|session| session.runs()).any(|run| run.is_work_before(kind));
+        if is_busy { Work::Busy } else { Work::Done }
+    }
+
     fn claims_of_callers(&self, session: SessionId) -> Vec<Claim> {
         self.callers_of(session).iter().flat_map(Caller::claims).collect()
     }
@@ -52,4 +68,9 @@ impl Launcher for Owner {
     fn callers_have_attention(&self, session: SessionId) -> bool {
         self.callers_of(session).iter().any(Caller::has_attention)
     }
+}
+
+/// Returns the priority of a scheduled session: there is little time before a disconnect.
+fn background_or_urgent(trigger: Trigger) -> Priority {
+    if trigger == Trigger::PendingDisconnect { Priority::Foreground } else { Priority::Background }
 }

@@ -10,11 +10,13 @@ mod ledger;
 mod task;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use syncmgr_core::claim::Claim;
-use syncmgr_core::decision::ledger::{Effect, Resume, RetryLedger, Start};
-use syncmgr_core::environment::Environment;
+use syncmgr_core::decision::hold::Hold;
+use syncmgr_core::decision::ledger::{Effect, RetryLedger, Start, Work};
+use syncmgr_core::environment::{EndingKind, Environment};
+use syncmgr_core::foreign;
 use syncmgr_core::id::{ItemId, SessionId};
 use syncmgr_core::log::LogEntry;
 use syncmgr_core::store::StateChange;
@@ -24,7 +26,7 @@ use tokio::sync::Notify;
 use self::ledger::{LockedLedger, SharedLedger};
 use self::task::SchedulerTask;
 use crate::changes::Changes;
-use crate::host::Host;
+use crate::host::{Host, Rules};
 
 /// The retry ledger of a manager and the task that waits for its deadlines.
 pub(crate) struct Scheduler {
@@ -39,6 +41,10 @@ pub(crate) trait Launcher: Send + Sync {
     fn launch(self: Arc<Self>, start: Start);
     /// Stops the automatic runs whose conditions have ended.
     fn check_conditions(&self, environment: &Environment);
+    /// Stops every run for this reason, unless only the network goes down and the run does not need it, or was requested.
+    fn stop_runs(&self, hold: &Hold);
+    /// Returns the work that is left before this end.
+    fn work_before(&self, kind: EndingKind) -> Work;
     /// Returns the claims of the items that wait for a session.
     fn claims_of_callers(&self, session: SessionId) -> Vec<Claim>;
     /// Returns `true` if a call that waits for a session has the user's attention.
@@ -63,8 +69,13 @@ impl RunLog for NoLog {
 
 impl Scheduler {
     /// `seed` determines the jitter of schedules.
-    pub(crate) fn new(resume: Resume, reconnect_interval: Duration, seed: u64) -> Self {
-        let ledger = RetryLedger::new(resume).with_reconnect_interval(reconnect_interval).with_seed(seed);
+    pub(crate) fn new(rules: &Rules, seed: u64) -> Self {
+        let ledger = RetryLedger::new(rules.resume)
+            .with_reconnect_interval(rules.reconnect_interval)
+            .with_connect_delay(rules.connect_delay)
+            .with_idle_delay(rules.idle_after)
+            .with_ending_margin(rules.ending_margin)
+            .with_seed(seed);
         Self { ledger: SharedLedger::new(ledger), wake: Notify::new(), task: Mutex::default() }
     }
 
@@ -110,6 +121,13 @@ impl Host {
                     self.store_all(std::mem::take(&mut changes));
                     self.launch(start);
                 }
+                Effect::CheckRuns => self.check_conditions(),
+                Effect::StopRuns(hold) => self.launcher().into_iter().for_each(|launcher| launcher.stop_runs(&hold)),
+                Effect::Release(ending) => {
+                    if let Err(error) = foreign::call(|| self.ports.environment.release(ending)) {
+                        tracing::error!(manager = %self.id, %error, "the environment panicked");
+                    }
+                }
             }
         }
         changes
@@ -125,6 +143,22 @@ impl Host {
     fn check_conditions(&self) {
         if let Some(launcher) = self.launcher() {
             launcher.check_conditions(&self.ports.environment.now());
+        }
+    }
+
+    /// Lets the system go on if nothing is left to do before what is about to end.
+    fn release_if_done(self: &Arc<Self>) {
+        let kind = self.ports.environment.now().ending.map(|ending| ending.kind);
+        let Some(kind) = kind.filter(|_| self.ledger().is_ending()) else { return };
+        let work = self.launcher().map_or(Work::Done, |launcher| launcher.work_before(kind));
+        let effects = self.decide(|ledger, now| ledger.release(work, now));
+        self.apply(effects.into_iter().collect());
+    }
+
+    /// Notes that a run was paused, resumed or has ended: the system may wait for it.
+    pub(crate) fn work_changed(self: &Arc<Self>) {
+        if self.ledger().is_ending() {
+            self.wake_scheduler();
         }
     }
 

@@ -91,6 +91,7 @@ impl Task {
         let environment = self.host.ports.environment.now();
         let effects = self.host.decide(|ledger, now| ledger.tick(elapsed, &environment, now));
         self.host.apply(effects);
+        self.host.release_if_done();
     }
 
     /// Resolves once something may be due.

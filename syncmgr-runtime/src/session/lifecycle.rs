@@ -1,5 +1,6 @@
 //! A session: one trigger, one or more handler runs.
 
+use std::cmp::Reverse;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard, OnceLock};
@@ -20,6 +21,7 @@ use crate::host::Host;
 use crate::meter;
 use crate::run::lifecycle::RunTask;
 use crate::run::{IdleRequest, Run};
+use crate::scheduler::admission::Admitted;
 use crate::tasks::Tasks;
 use crate::trace;
 
@@ -123,8 +125,11 @@ impl SessionShared {
         }
         self.stop_forgotten(&runs);
         runs.iter().for_each(|run| run.observe_turns());
-        self.host.admission.request(&runs, self.terms.priority);
+        self.host.admission.request(&runs);
         let mut tasks = Vec::new();
+        // Important handlers are prepared first.
+        let mut runs = runs;
+        runs.sort_by_key(|run| Reverse(run.urgency()));
         for run in runs {
             tasks.push(self.tasks.spawn(Box::pin(RunTask(run).drive())));
         }

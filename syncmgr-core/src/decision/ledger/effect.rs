@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::decision::hold::Hold;
 use crate::decision::retry::RequestedBy;
+use crate::environment::Ending;
 use crate::id::{HandlerId, ItemId};
 use crate::log::LogEntry;
 use crate::request::RunRequest;
@@ -26,6 +28,13 @@ pub enum Effect {
     Wake,
     /// Start a session that no caller requested.
     Start(Start),
+    /// Stop the automatic runs that [`stops`](super::RetryLedger::stops) names, because a condition has ended.
+    CheckRuns,
+    /// Stop every run for this reason, because what was announced is about to happen. If only the network goes down, this applies
+    /// to the automatic runs that need it. The rest of each run goes on later.
+    StopRuns(Hold),
+    /// Let the system go on: nothing is left to do before this end.
+    Release(Ending),
 }
 
 /// A session to start.
@@ -67,18 +76,22 @@ pub enum StartReason {
     Retry,
     /// An earlier session was interrupted.
     Resumed,
-    /// The environment now allows a run that it held.
+    /// The environment now allows a run that it held, or an event for which the handler is registered has occurred.
     HoldLifted,
     /// A schedule fired.
     Scheduled,
     /// Something changed on this machine; see [`LocalChange`](crate::local_change::LocalChange).
     LocalChange,
+    /// The network or the machine is about to go down.
+    Ending,
 }
 
 impl Start {
-    /// Returns `true` if this is an automatic run, which no caller requested. A handler has one automatic run at a time.
+    /// Returns `true` if this is an automatic run, which no caller requested. A handler has one automatic run at a time, and
+    /// besides it one for what is about to end.
     pub const fn is_automatic(reason: StartReason, requested_by: RequestedBy) -> bool {
-        !matches!(reason, StartReason::Requested) && matches!(requested_by, RequestedBy::Automatic)
+        !matches!(reason, StartReason::Requested | StartReason::Ending)
+            && matches!(requested_by, RequestedBy::Automatic)
     }
 
     /// Creates the effect that starts a scheduled session.

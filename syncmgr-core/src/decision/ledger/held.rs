@@ -9,6 +9,7 @@ use crate::decision::retry::RequestedBy;
 use crate::id::{HandlerId, ItemId};
 use crate::request::RunRequest;
 use crate::requirements::Requirements;
+use crate::trigger::Trigger;
 
 /// A run that the environment holds.
 #[derive(Clone, Debug)]
@@ -56,16 +57,37 @@ impl HeldRun {
     }
 }
 
-/// The items that a held run runs.
+/// The items that a held run runs, and when. Runs with equal scopes are merged.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Scope {
-    Preferred,
+    Preferred(When),
     /// Given items, all with these requirements.
-    Given(Requirements),
+    Given(When, Requirements),
+}
+
+/// The time at which a held run may start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum When {
+    Anytime,
+    /// While the user is idle.
+    Idle,
+}
+
+impl Scope {
+    const FIRST: Self = Self::Preferred(When::Anytime);
+
+    fn of(run: &HeldRun) -> Self {
+        let when = if run.request.trigger == Trigger::Idle { When::Idle } else { When::Anytime };
+        match run.request.items {
+            Some(_) => Self::Given(when, run.requirements.clone()),
+            None => Self::Preferred(when),
+        }
+    }
 }
 
 /// The held runs of each handler: one for the preferred items, one for given items, which may be others, and one for each set of
-/// items that wait for the same requirements. Each starts once the environment allows it. The preferred items are first, so that given items among them do not run twice.
+/// items that wait for the same requirements; each of them once more for an idle user. Each starts once the environment allows it.
+/// The preferred items are first, so that given items among them do not run twice.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HeldRuns {
     runs: BTreeMap<(HandlerId, Scope), HeldRun>,
@@ -76,11 +98,7 @@ pub(super) struct HeldRuns {
 impl HeldRuns {
     /// Adds a held run. A run of the same handler with the same scope that already waits is merged into it.
     pub(super) fn add(&mut self, mut run: HeldRun) {
-        let scope = match run.request.items {
-            Some(_) => Scope::Given(run.requirements.clone()),
-            None => Scope::Preferred,
-        };
-        let key = (run.request.handler, scope);
+        let key = (run.request.handler, Scope::of(&run));
         if let Some(earlier) = self.remove_one(&key) {
             run.requested_by = run.requested_by.max(earlier.requested_by);
             // A run with the reason `Resumed` runs only interrupted items, which would leave out other items of the merged request.
@@ -115,16 +133,16 @@ impl HeldRuns {
     }
 
     /// Removes from the held runs everything that this request covers. A request for the preferred items does not name them, so
-    /// it covers only a held run for the preferred items.
+    /// it covers only held runs for the preferred items.
     pub(super) fn begins(&mut self, request: &RunRequest) {
         match &request.items {
             Some(items) => self.runs(request.handler, items.iter().copied()),
-            None => self.begins_preferred(request),
+            None => [When::Anytime, When::Idle].into_iter().for_each(|when| self.begins_preferred(request, when)),
         }
     }
 
-    fn begins_preferred(&mut self, request: &RunRequest) {
-        let key = (request.handler, Scope::Preferred);
+    fn begins_preferred(&mut self, request: &RunRequest, when: When) {
+        let key = (request.handler, Scope::Preferred(when));
         let held = self.runs.get_mut(&key).and_then(|held| held.request.schedules.as_mut());
         match (&request.schedules, held) {
             (None, _) => drop(self.remove_one(&key)),
@@ -141,19 +159,18 @@ impl HeldRuns {
 
     /// Removes items that run now from the held runs for given items.
     pub(super) fn runs(&mut self, handler: HandlerId, running: impl IntoIterator<Item = ItemId>) {
-        let first = (handler, Scope::Given(Requirements::NONE));
-        let of_handler = self.runs.range_mut(first..).take_while(|((of, _), _)| *of == handler);
-        let mut given = of_handler.filter_map(|(_, held)| held.request.items.as_mut()).peekable();
-        if given.peek().is_none() {
+        if self.of(handler).all(|held| held.request.items.is_none()) {
             return;
         }
         let running: BTreeSet<_> = running.into_iter().collect();
+        let of_handler = self.runs.range_mut((handler, Scope::FIRST)..).take_while(|((of, _), _)| *of == handler);
+        let given = of_handler.filter_map(|(_, held)| held.request.items.as_mut());
         for held in given.filter(|held| !held.is_disjoint(&running)) {
             Arc::make_mut(held).retain(|item| !running.contains(item));
             self.version += 1;
         }
-        self.runs
-            .retain(|(of, _), held| *of != handler || held.request.items.as_ref().is_none_or(|held| !held.is_empty()));
+        let is_empty = |held: &HeldRun| held.request.items.as_ref().is_some_and(|items| items.is_empty());
+        self.runs.retain(|(of, _), held| *of != handler || !is_empty(held));
     }
 
     pub(super) fn remove(&mut self, handler: HandlerId) {
@@ -164,16 +181,13 @@ impl HeldRuns {
 
     /// Returns the reason why the handler's next run waits, if one does.
     pub(super) fn hold_of(&self, handler: HandlerId) -> Option<&Hold> {
-        let last = (handler, Scope::Given(Requirements::NONE));
-        self.runs.range((handler, Scope::Preferred)..=last).next().map(|(_, held)| &held.hold)
+        self.of(handler).find(|held| held.requirements.is_empty()).map(|held| &held.hold)
     }
 
     /// Returns the reason why an item waits for its requirements, if it does.
     pub(super) fn hold_of_item(&self, handler: HandlerId, item: ItemId) -> Option<&Hold> {
-        let of_handler = self.runs.range((handler, Scope::Preferred)..).take_while(|((of, _), _)| *of == handler);
-        let mut with_requirements = of_handler.filter(|(_, held)| !held.requirements.is_empty());
-        let waits = |held: &HeldRun| held.request.items.as_ref().is_some_and(|items| items.contains(&item));
-        with_requirements.find(|(_, held)| waits(held)).map(|(_, held)| &held.hold)
+        let waits = |held: &&HeldRun| held.request.items.as_ref().is_some_and(|items| items.contains(&item));
+        self.of(handler).filter(|held| !held.requirements.is_empty()).find(waits).map(|held| &held.hold)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &HeldRun> {
@@ -184,11 +198,28 @@ impl HeldRuns {
         self.runs.is_empty()
     }
 
-    /// Removes and returns the runs that may start.
+    /// Removes and returns the runs that may start. A run for the preferred items also covers the one for an idle user.
     pub(super) fn take_lifted(&mut self, mut is_lifted: impl FnMut(&HeldRun) -> bool) -> Vec<HeldRun> {
-        let (lifted, held) = std::mem::take(&mut self.runs).into_iter().partition(|(_, held)| is_lifted(held));
-        self.runs = held;
+        let (mut lifted, mut preferred) = (Vec::new(), None);
+        for ((handler, scope), held) in std::mem::take(&mut self.runs) {
+            if scope == Scope::Preferred(When::Idle) && preferred == Some(handler) {
+                continue;
+            }
+            if is_lifted(&held) {
+                let covers_all = scope == Scope::FIRST && held.request.schedules.is_none();
+                preferred = if covers_all { Some(handler) } else { preferred };
+                lifted.push(held);
+            } else {
+                self.runs.insert((handler, scope), held);
+            }
+        }
         self.version += u64::from(!lifted.is_empty());
-        BTreeMap::into_values(lifted).collect()
+        lifted
+    }
+
+    /// Returns the held runs of a handler.
+    fn of(&self, handler: HandlerId) -> impl Iterator<Item = &HeldRun> {
+        let from = self.runs.range((handler, Scope::FIRST)..);
+        from.take_while(move |((of, _), _)| *of == handler).map(|(_, held)| held)
     }
 }

@@ -2,12 +2,11 @@
 
 use std::time::SystemTime;
 
-use super::{Effect, HeldRun, RetryLedger};
+use super::{Effect, HeldRun, RetryLedger, StartReason};
 use crate::decision::environment_holds::{holds, stops_run};
 use crate::decision::hold::Hold;
 use crate::decision::needs::{Needs, unmet};
 use crate::decision::retry::RequestedBy;
-use crate::decision::surroundings::Surroundings;
 use crate::environment::Environment;
 use crate::id::ItemId;
 use crate::requirements::{ConditionPolicy, Requirements};
@@ -33,7 +32,7 @@ impl RetryLedger {
         let Some(hold) = hold.filter(|_| run.is_automatic() && !is_held_anyway) else { return (None, Vec::new()) };
         self.retry_queue.forget_item(handler, item);
         self.due_without_state.remove(&(handler, item));
-        if hold != Hold::Contradictory {
+        if hold != Hold::Contradictory && run.reason != StartReason::Ending {
             self.held.add(HeldRun { hold: hold.clone(), ..run });
         }
         // The environment may have changed since it was read.
@@ -67,10 +66,5 @@ impl RetryLedger {
         }
         self.held.add(run);
         vec![Effect::Wake]
-    }
-
-    /// Returns the environment as it counts now.
-    pub(super) fn surroundings<'a>(&self, environment: &'a Environment, _now: SystemTime) -> Surroundings<'a> {
-        Surroundings::from(environment)
     }
 }

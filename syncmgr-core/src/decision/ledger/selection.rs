@@ -38,10 +38,11 @@ impl RetryLedger {
         }
         let surroundings = self.surroundings(environment, now);
         if let Some(hold) = holds(surroundings, needs, request.trigger, requested_by) {
-            let (requirements, held) = (Requirements::NONE, hold.clone());
             match reason {
                 StartReason::LocalChange => self.put_back_changes(handler),
-                _ => self.held.add(HeldRun { request, hold: held, requested_by, reason, requirements }),
+                // A run for what is about to end is not made up for afterwards.
+                StartReason::Ending => {}
+                _ => self.held.add(HeldRun::new(request, (requested_by, reason)).with_hold(hold.clone())),
             }
             // The environment may have changed since it was read.
             return (Some(hold), vec![Effect::Wake]);

@@ -8,20 +8,20 @@ use super::{
     Effect, FailedSince, HANDLER_ITSELF, HeldRun, InterruptedRun, RetryLedger, Start, StartReason, Targets, writes,
 };
 use crate::claim::Claim;
-use crate::decision::environment_holds::{holds, reconnected};
+use crate::decision::environment_holds::{holds, is_connected, reconnected};
 use crate::decision::hold::Hold;
 use crate::decision::retry::{ClearedBy, RequestedBy, clear};
 use crate::environment::Environment;
 use crate::id::{HandlerId, ItemId, SessionId};
 use crate::register::{Generation, RegisterFlags};
 use crate::request::RunRequest;
-use crate::requirements::Requirements;
 use crate::retry::RetryState;
 use crate::store::StateChange;
 use crate::trigger::Trigger;
 
 impl RetryLedger {
-    /// Starts due items, changed items, interrupted runs, and held runs that the environment now allows.
+    /// Starts due items, schedules that fire, changed items, interrupted runs, held runs that the environment now allows, and the runs
+    /// for an idle user and for what is about to end. Nothing else starts while the machine is about to go down.
     ///
     /// `waited_for` is the deadline for which the scheduler has waited, if any. It counts as reached, whatever the clock says.
     #[must_use = "perform the effects"]
@@ -30,7 +30,14 @@ impl RetryLedger {
         // Schedules go by the clock alone, also if it was set back.
         let clock = now;
         let now = self.time(now);
-        let mut effects = Vec::new();
+        let mut effects = self.follow_ending(environment, now);
+        if self.idle.begins(environment, now) {
+            self.request_runs(RegisterFlags::IDLE, Trigger::Idle, &Hold::UserActive);
+            effects.push(Effect::CheckRuns);
+        }
+        if self.endings.suspends_starts() {
+            return effects;
+        }
         // Held runs start first, because an automatic run takes along the due items of its handler.
         if self.environment_starts.is_ready(now) {
             effects.extend(self.start_after_environment(environment, now));
@@ -45,14 +52,19 @@ impl RetryLedger {
 
     /// Returns the deadline for the next call of [`tick`](Self::tick).
     pub fn next_deadline(&self) -> Option<SystemTime> {
+        if self.endings.suspends_starts() {
+            return self.endings.next();
+        }
         let environment = self.environment_starts.next().filter(|_| self.waits_for_environment());
+        let connect = self.connect_delay.next().filter(|_| self.reconnected.is_some());
+        let events = connect.into_iter().chain(self.idle.next()).chain(self.endings.next());
         let changes = self.changes.next_of_free(|handler| !self.retry_queue.is_running(handler));
-        self.retry_queue.next().into_iter().chain(environment).chain(changes).min()
+        self.retry_queue.next().into_iter().chain(environment).chain(events).chain(changes).min()
     }
 
     /// Returns the time of the next firing of a schedule, by the clock. Call [`tick`](Self::tick) at this time too.
     pub fn next_firing(&self) -> Option<SystemTime> {
-        self.schedules.timetable.next()
+        self.schedules.timetable.next().filter(|_| !self.endings.suspends_starts())
     }
 
     /// Returns `true` if the scheduler may have to start a session.
@@ -62,7 +74,8 @@ impl RetryLedger {
     }
 
     /// Handles a change of the environment. When the network is back, all backoffs end and the handlers that are registered for
-    /// the event run: at once, or after the [reconnect interval](Self::with_reconnect_interval) if one is in progress.
+    /// the event run: after the [connect delay](Self::with_connect_delay), and not before the end of the
+    /// [reconnect interval](Self::with_reconnect_interval) if one is in progress.
     ///
     /// See also: R9.
     #[must_use = "perform the effects"]
@@ -72,13 +85,16 @@ impl RetryLedger {
         environment: &Environment,
         now: SystemTime,
     ) -> Vec<Effect> {
+        let now = self.time(now);
         if !reconnected(before, environment) {
+            self.check_connection(before, environment, now);
             return Vec::new();
         }
-        let now = self.time(now);
         self.reconnected = Some(FailedSince::default());
-        // The next tick reconnects, or waits for the end of the interval.
-        if !self.environment_starts.is_ready(now) {
+        self.connect_delay.start_interval(now);
+        // The next tick reconnects, or waits for the end of the delay or the interval.
+        if self.endings.suspends_starts() || !self.connect_delay.is_ready(now) || !self.environment_starts.is_ready(now)
+        {
             return vec![Effect::Wake];
         }
         self.start_after_environment(environment, now)
@@ -86,9 +102,11 @@ impl RetryLedger {
 
     /// Starts what the environment now allows. Nothing more starts for this reason until the interval has passed.
     fn start_after_environment(&mut self, environment: &Environment, now: SystemTime) -> Vec<Effect> {
-        let reconnected = self.reconnected.take().filter(|_| environment.network.is_up());
+        let is_stable = self.connect_delay.is_ready(now);
+        let reconnected = if is_stable { self.reconnected.take() } else { None };
+        let reconnected = reconnected.filter(|_| is_connected(environment));
         if reconnected.is_some() {
-            self.request_connect_runs();
+            self.request_runs(RegisterFlags::CONNECT, Trigger::Connect, &Hold::Offline);
         }
         // Decided first, so that these runs take along the items whose backoffs end, and performed last, after the changes
         // of those items.
@@ -101,19 +119,27 @@ impl RetryLedger {
         effects
     }
 
-    /// Adds a run of each handler that runs when the network comes up. It starts once the environment allows it and the handler
-    /// has no other automatic run.
-    fn request_connect_runs(&mut self) {
+    /// Begins the connect delay again if another link carries the traffic, and drops it if the connection is lost.
+    fn check_connection(&mut self, before: &Environment, environment: &Environment, now: SystemTime) {
+        if self.reconnected.is_none() || self.connect_delay.is_ready(now) {
+            return;
+        }
+        if !is_connected(environment) {
+            self.reconnected = None;
+        } else if before.link != environment.link {
+            self.connect_delay.start_interval(now);
+        }
+    }
+
+    /// Adds a run of each handler that runs at this event. It starts once the environment allows it and the handler has no other
+    /// automatic run.
+    fn request_runs(&mut self, event: RegisterFlags, trigger: Trigger, hold: &Hold) {
         let registered = self.handlers.iter().filter(|(_, handler)| handler.registered.is_some());
-        let connect = registered.filter(|(_, handler)| handler.events.contains(RegisterFlags::CONNECT));
-        for (handler, _) in connect {
-            self.held.add(HeldRun {
-                request: RunRequest::new(*handler).with_trigger(Trigger::Connect),
-                hold: Hold::Offline,
-                requested_by: RequestedBy::Automatic,
-                reason: StartReason::HoldLifted,
-                requirements: Requirements::NONE,
-            });
+        let wanted = registered.filter(|(_, handler)| handler.events.contains(event));
+        for (handler, _) in wanted {
+            let request = RunRequest::new(*handler).with_trigger(trigger);
+            let run = HeldRun::new(request, (RequestedBy::Automatic, StartReason::HoldLifted));
+            self.held.add(run.with_hold(hold.clone()));
         }
     }
 
