@@ -108,11 +108,12 @@ impl Run {
         attempt.end_condition(item, hold);
     }
 
-    /// Returns `true` if the end of a condition stopped this item. Its retry state does not change.
+    /// Returns `true` if the end of a condition stopped this item, and it goes on once the condition is met. Its retry state does
+    /// not change.
     pub(super) fn is_set_aside(&self, item: ItemId, outcome: Outcome) -> bool {
         let state = self.lock();
         let stopped = state.stop == Some(CancelReason::ConditionEnded) || state.items_set_aside.contains_key(&item);
-        outcome == Outcome::Stopped && stopped
+        outcome == Outcome::Stopped && stopped && self.run_info.trigger != Trigger::PendingDisconnect
     }
 
     /// Lets what the end of a condition has stopped go on once the conditions are met.
