@@ -8,6 +8,7 @@ use syncmgr_core::decision::attempt::{Pause, Phase};
 use syncmgr_core::decision::hold::Hold;
 use syncmgr_core::decision::ledger::HeldRun;
 use syncmgr_core::decision::needs::Needs;
+use syncmgr_core::decision::protocol::Event;
 use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::environment::{EndingKind, Environment};
@@ -34,6 +35,13 @@ impl Run {
         if may_stop && is_automatic {
             // Changes are followed by the scheduler.
             self.host().wake_scheduler();
+        }
+    }
+
+    /// Checks the conditions of items that were just selected: they may have ended while the selection waited for the store.
+    pub(super) fn check_selected(&self) {
+        if self.info.condition_policy() == ConditionPolicy::Stop {
+            self.check_conditions(&self.host().ports.environment.now());
         }
     }
 
@@ -94,7 +102,11 @@ impl Run {
             hold.clone()
         };
         let ended: Vec<_> = attempt.selection().iter().filter_map(|item| Some((item.id(), unmet(item)?))).collect();
+        let any = !ended.is_empty();
         ended.into_iter().for_each(|(item, hold)| self.stop_item(&attempt, item, hold));
+        if any && attempt.is_done() {
+            self.on(Event::NoItemsLeft);
+        }
     }
 
     fn stop_item(&self, attempt: &Attempt, item: ItemId, hold: Hold) {
@@ -108,11 +120,12 @@ impl Run {
         attempt.end_condition(item, hold);
     }
 
-    /// Returns `true` if the end of a condition stopped this item. Its retry state does not change.
+    /// Returns `true` if the end of a condition stopped this item, and it goes on once the condition is met. Its retry state does
+    /// not change.
     pub(super) fn is_set_aside(&self, item: ItemId, outcome: Outcome) -> bool {
         let state = self.lock();
         let stopped = state.stop == Some(CancelReason::ConditionEnded) || state.items_set_aside.contains_key(&item);
-        outcome == Outcome::Stopped && stopped
+        outcome == Outcome::Stopped && stopped && self.run_info.trigger != Trigger::PendingDisconnect
     }
 
     /// Lets what the end of a condition has stopped go on once the conditions are met.

@@ -202,6 +202,7 @@ impl Run {
         // R82 to R92.
         self.lock().ending = None;
         let attempt = self.select().await;
+        self.check_selected();
         self.record_change(RunChange::Preparing);
         let context = attempt.prepare_context();
         let limit = Some(attempt.limits().prepare_deadline());

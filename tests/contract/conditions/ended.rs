@@ -162,6 +162,27 @@ async fn ended(session: Session) -> syncmgr::Report {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_without_items_left_after_preparing_does_not_synchronize() {
+    let (began, environment) = (StartTimes::new(), on_mains());
+    let handler = began
+        .handler(1, &[], |_, _| Ok(()))
+        .info(|info| info.with_condition_policy(ConditionPolicy::Stop))
+        .items(|| Ok([waiting()].into_iter().collect()))
+        .on_prepare(|_| sleep(MINUTE).map(Ok).boxed());
+    let transcript = handler.transcript.clone();
+    let manager = manager(&environment, handler);
+    let session = start_background(&manager, 1);
+    wait_until_idle().await;
+    environment.set_power(Power::Battery);
+    let report = ended(session).await;
+    assert_eq!(outcome(&report, id("c")), Outcome::Stopped);
+    assert!(transcript.of(&["synchronize"]).is_empty(), "{:?}", transcript.lines());
+    environment.set_power(Power::Mains);
+    sleep(2 * MINUTE).await;
+    assert_eq!(began.of("c"), [120]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_that_is_stopped_while_it_prepares_is_repeated_as_a_whole() {
     let (began, environment) = (StartTimes::new(), on_mains());
     let handler = began.handler(1, &["a", "b"], |_, _| Ok(())).info(stopping).on_prepare(|run| {

@@ -3,17 +3,18 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::stream::BoxStream;
 use syncmgr::environment::{Clock, Ending, EndingKind, Environment, EnvironmentSource, ManualEnvironment};
 use syncmgr::request::RegisterFlags;
 use syncmgr::store::MemoryStore;
-use syncmgr::{Hold, Outcome, SyncManager, SyncManagerBuilder, Trigger};
+use syncmgr::{HandlerInfo, Hold, Outcome, SyncManager, SyncManagerBuilder, Trigger};
 use tokio::time::{Instant, sleep};
 
 use crate::retries::environment::{NEEDS, assert_held, needing};
 use crate::support::awaitable_host::within;
-use crate::support::steps::{Steps, assert_succeeds, outcome, start_background, start_manual};
-use crate::support::test_clock::{HOUR, MINUTE, StartTimes, TestClock, builder_with_clock};
+use crate::support::steps::{Steps, assert_succeeds, nth, outcome, start_background, start_manual};
+use crate::support::test_clock::{HOUR, MINUTE, StartTimes, TestClock, builder_with_clock, transient_failure};
 use crate::support::{Scripted, id};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -204,6 +205,34 @@ async fn work_that_a_shutdown_of_the_machine_stops_goes_on_after_a_restart() {
     let _restarted = start(store.after_crash());
     assert_eq!(steps.running().await, "b");
     assert_eq!(steps.began(), "a b b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_an_ending_stops_in_the_run_for_it_is_due_again_later() {
+    let (began, system) = (StartTimes::new(), System::new());
+    let times = began.clone();
+    let handler = Scripted::new(&["a"]).info(|_| HandlerInfo::new(nth(1), "Hangs once")).on_item(move |item| {
+        let times = times.note(item.name());
+        async move {
+            match times {
+                1 => transient_failure(),
+                2 => std::future::pending().await,
+                _ => Ok(()),
+            }
+        }
+        .boxed()
+    });
+    let manager = manager(&system, vec![(handler, ENDING)]);
+    within(start_manual(&manager, 1).finish()).await;
+    sleep(29 * SECOND).await;
+    system.announce(EndingKind::Sleep);
+    sleep(6 * SECOND).await;
+    assert_eq!(began.of("a"), [0], "it has become due meanwhile");
+    system.announce(EndingKind::Sleep); // with a later deadline
+    sleep(MINUTE).await;
+    system.withdraw();
+    sleep(2 * HOUR).await;
+    assert_eq!(began.of("a"), [0, 35, 3_644], "an hour after it was stopped");
 }
 
 #[tokio::test(start_paused = true)]
