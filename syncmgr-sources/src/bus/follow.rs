@@ -128,6 +128,7 @@ impl<S: Service> Follower<S> {
                     biased;
                     answer = &mut answer, if !is_answered => {
                         (is_answered, is_known) = (true, true);
+                        is_stale |= daemon.was_late();
                         self.service.answered(answer, self.clock.now().wall);
                         self.publish();
                         continue;
