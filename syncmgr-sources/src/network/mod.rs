@@ -20,8 +20,8 @@ use tracing::{info, warn};
 use self::changes::{Change, Changes, Error};
 use crate::running::{Publisher, Readiness, Running};
 
-/// The time between a change and the look at the interfaces. One event of the network often consists of many changes.
-const SETTLING: Duration = Duration::from_millis(100);
+/// The shortest time between two looks at the interfaces. One event of the network often consists of many changes.
+const GAP: Duration = Duration::from_millis(100);
 /// The waits between attempts to watch the network.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -98,7 +98,7 @@ async fn follow(publisher: Publisher) {
 async fn follow_changes(mut changes: Changes, publisher: &Publisher) -> Error {
     publisher.publish(interfaces::environment().await);
     loop {
-        let change = match changes.next(SETTLING).await {
+        let change = match changes.next().await {
             Ok(change) => change,
             Err(error) => return error,
         };
@@ -108,5 +108,6 @@ async fn follow_changes(mut changes: Changes, publisher: &Publisher) -> Error {
             #[cfg(any(not(target_os = "linux"), syncmgr_other_place))]
             Change::Wake => publisher.publish_again(environment),
         }
+        sleep(GAP).await;
     }
 }

@@ -1,7 +1,5 @@
 //! Changes of the network on systems other than Linux.
 
-use std::time::Duration;
-
 use n0_watcher::{Direct, Watcher};
 use netwatch::netmon::{Monitor, State};
 
@@ -30,8 +28,7 @@ impl Changes {
         Ok(Self { state, known, _monitor: monitor })
     }
 
-    /// Waits for a change. The monitor itself waits until the network has settled.
-    pub(super) async fn next(&mut self, _settling: Duration) -> Result<Change, Error> {
+    pub(super) async fn next(&mut self) -> Result<Change, Error> {
         let new = self.state.updated().await?;
         let woke = new.last_unsuspend != self.known.last_unsuspend;
         self.known = new;

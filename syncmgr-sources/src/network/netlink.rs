@@ -3,7 +3,6 @@
 //! The monitor of `netwatch` does not notice a cable that is pulled out, and looks at its clock every 15 s.
 
 use std::io;
-use std::time::Duration;
 
 use futures::FutureExt;
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -33,10 +32,9 @@ impl Changes {
         Ok(Self { socket })
     }
 
-    /// Waits for a change, and takes all that arrive soon after it.
-    pub(super) async fn next(&mut self, settling: Duration) -> io::Result<Change> {
+    /// Waits for a change, and takes all that have arrived by then.
+    pub(super) async fn next(&mut self) -> io::Result<Change> {
         self.receive().await?;
-        tokio::time::sleep(settling).await;
         while let Some(received) = self.receive().now_or_never() {
             received?;
         }
