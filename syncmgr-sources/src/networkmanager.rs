@@ -15,6 +15,7 @@ use crate::running::{Readiness, Running};
 const MANAGER: Object<'_> =
     Object { path: "/org/freedesktop/NetworkManager", interface: "org.freedesktop.NetworkManager" };
 const CONNECTIONS: &str = "/org/freedesktop/NetworkManager/ActiveConnection";
+const DEVICE: &str = "org.freedesktop.NetworkManager.Device";
 const CONNECTION: &str = "org.freedesktop.NetworkManager.Connection.Active";
 /// The object path that means *none*.
 const NO_PATH: &str = "/";
@@ -23,7 +24,8 @@ const NO_PATH: &str = "/";
 ///
 /// It sets [`Environment::network`], [`Environment::connectivity`] and [`Environment::link`], and announces
 /// [`EndingKind::Disconnect`] while the primary connection is being deactivated and no other one takes its place.
-/// A network is metered if NetworkManager knows or guesses it. The reach is unknown if NetworkManager does not check it.
+/// If NetworkManager is disconnected but leaves a link to another program, these values are unknown, because the network may
+/// be up over that link. A network is metered if NetworkManager knows or guesses it. The reach is unknown if NetworkManager does not check it.
 #[derive(Debug)]
 pub struct NetworkManager {
     running: Running,
@@ -85,6 +87,8 @@ struct Answer {
     /// `false` if NetworkManager assumes that a network with a default route reaches the internet.
     is_checked: Option<bool>,
     is_metered: Option<bool>,
+    /// `true` if NetworkManager leaves a link to others, so that the network may be up although it says that it is down.
+    leaves_links: bool,
     /// `None` if NetworkManager names none.
     primary: Option<OwnedObjectPath>,
     /// The primary connection, or the one that was it before.
@@ -138,11 +142,13 @@ impl Service for NetworkState {
         };
         let is_enabled = daemon.read(MANAGER, "ConnectivityCheckEnabled", Some::<bool>).await;
         let is_available = daemon.read(MANAGER, "ConnectivityCheckAvailable", Some::<bool>).await;
+        let state = daemon.read(MANAGER, "State", state).await;
         Answer {
-            state: daemon.read(MANAGER, "State", state).await,
+            state,
             connectivity: daemon.read(MANAGER, "Connectivity", connectivity).await,
             is_checked: is_enabled.zip(is_available).map(|(is_enabled, is_available)| is_enabled && is_available),
             is_metered: daemon.read(MANAGER, "Metered", metered).await,
+            leaves_links: state == Some(State::Down) && leaves_links(daemon).await,
             primary,
             connection,
         }
@@ -191,8 +197,24 @@ async fn connection(daemon: &Daemon<'_>, path: &OwnedObjectPath) -> ActiveConnec
     }
 }
 
+/// Returns `true` if a link other than the loopback is not managed.
+async fn leaves_links(daemon: &Daemon<'_>) -> bool {
+    let devices = daemon.read(MANAGER, "Devices", Some::<Vec<OwnedObjectPath>>).await;
+    for path in devices.unwrap_or_default() {
+        let device = Object { path: path.as_str(), interface: DEVICE };
+        let is_left = daemon.read(device, "Managed", Some::<bool>).await == Some(false);
+        if is_left && daemon.read(device, "Interface", Some::<String>).await.is_some_and(|name| name != "lo") {
+            return true;
+        }
+    }
+    false
+}
+
 /// Returns what the answers say, without an announced end.
 fn describe(answer: &Answer) -> Environment {
+    if answer.leaves_links {
+        return Environment::UNKNOWN;
+    }
     let network = network(answer);
     let kind = answer.connection.kind.unwrap_or_default();
     let link = answer.connection.name.as_deref().map(|name| Link::new(name, kind));
@@ -317,6 +339,12 @@ mod tests {
     fn a_network_that_is_down_has_no_link() {
         let environment = after([Answer { state: Some(State::Down), ..up() }]);
         assert_eq!(environment, Environment::UNKNOWN.with_network(Network::Offline));
+    }
+
+    #[test]
+    fn a_link_that_is_left_to_others_makes_the_network_unknown() {
+        let down = Answer { state: Some(State::Down), ..Answer::default() };
+        assert_eq!(after([Answer { leaves_links: true, ..down }]), Environment::UNKNOWN);
     }
 
     #[test]

@@ -6,9 +6,6 @@ use std::time::Duration;
 use zbus::connection::Builder;
 use zbus::{Address, Connection};
 
-/// The time after which a call of a daemon that does not answer fails.
-const ANSWER: Duration = Duration::from_secs(25);
-
 /// A message bus, and the waits between attempts to connect to it.
 #[derive(Clone, Debug)]
 pub struct Bus {
@@ -16,6 +13,7 @@ pub struct Bus {
     address: Option<Address>,
     first_wait: Duration,
     longest_wait: Duration,
+    answer_limit: Duration,
 }
 
 /// An address that is not a D-Bus address.
@@ -32,7 +30,12 @@ pub struct BusAddressError {
 impl Bus {
     /// The system bus: the address in `DBUS_SYSTEM_BUS_ADDRESS`, or else `/var/run/dbus/system_bus_socket`.
     pub const fn system() -> Self {
-        Self { address: None, first_wait: Duration::from_millis(500), longest_wait: Duration::from_secs(60) }
+        Self {
+            address: None,
+            first_wait: Duration::from_millis(500),
+            longest_wait: Duration::from_secs(60),
+            answer_limit: Duration::from_secs(25),
+        }
     }
 
     /// The bus at this D-Bus address.
@@ -59,6 +62,13 @@ impl Bus {
         Self { first_wait: first, longest_wait: longest, ..self }
     }
 
+    /// Sets the time that a daemon has for an answer, 25 s by default. The value that was asked for is unknown after that,
+    /// and the daemon is asked again.
+    #[must_use]
+    pub fn with_answer_limit(self, limit: Duration) -> Self {
+        Self { answer_limit: limit, ..self }
+    }
+
     /// Returns the wait before the second attempt.
     pub(super) fn first_wait(&self) -> Duration {
         self.first_wait.min(self.longest_wait)
@@ -75,6 +85,6 @@ impl Bus {
             Some(address) => Builder::address(address.clone()),
             None => Builder::system(),
         };
-        builder.method_timeout(ANSWER).build().await
+        builder.method_timeout(self.answer_limit).build().await
     }
 }

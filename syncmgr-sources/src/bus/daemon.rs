@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tracing::{debug, warn};
@@ -15,6 +16,8 @@ pub(crate) struct Daemon<'a> {
     name: UniqueName<'static>,
     /// What has been reported about this daemon, so that each oddity is reported once.
     reported: Mutex<BTreeSet<String>>,
+    /// `true` once the daemon did not answer in time.
+    is_late: AtomicBool,
 }
 
 /// An interface of an object.
@@ -26,7 +29,7 @@ pub(crate) struct Object<'a> {
 
 impl<'a> Daemon<'a> {
     pub(super) fn new(connection: &'a Connection, service: &'static str, name: UniqueName<'static>) -> Self {
-        Self { connection, service, name, reported: Mutex::default() }
+        Self { connection, service, name, reported: Mutex::default(), is_late: AtomicBool::new(false) }
     }
 
     /// Calls a method.
@@ -39,7 +42,16 @@ impl<'a> Daemon<'a> {
         B: serde::Serialize + DynamicType + Sync,
     {
         let (path, interface) = (object.path, Some(object.interface));
-        self.connection.call_method(Some(&self.name), path, interface, method, body).await
+        let reply = self.connection.call_method(Some(&self.name), path, interface, method, body).await;
+        if reply.as_ref().is_err_and(is_timeout) {
+            self.is_late.store(true, Ordering::Relaxed);
+        }
+        reply
+    }
+
+    /// Returns `true` if the daemon did not answer in time since this was asked for the last time.
+    pub(super) fn was_late(&self) -> bool {
+        self.is_late.swap(false, Ordering::Relaxed)
     }
 
     /// Reads a property without a cache. `None` if the daemon does not have it, or if its value makes no sense to
@@ -112,7 +124,11 @@ fn is_missing(error: &zbus::Error) -> bool {
                 | fdo::Error::Disconnected(_)
         ),
         zbus::Error::MethodError(name, ..) => name.ends_with(".UnknownProperty"),
-        zbus::Error::InputOutput(error) => error.kind() != std::io::ErrorKind::TimedOut,
+        zbus::Error::InputOutput(_) => !is_timeout(error),
         _ => false,
     }
+}
+
+pub(crate) fn is_timeout(error: &zbus::Error) -> bool {
+    matches!(error, zbus::Error::InputOutput(error) if error.kind() == std::io::ErrorKind::TimedOut)
 }

@@ -1,10 +1,11 @@
 //! The life of a daemon's source: it follows the bus and the daemon on it, whatever happens to them.
 
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
 
 use futures::stream::{self, BoxStream};
-use futures::{FutureExt, StreamExt};
+use futures::{Stream, StreamExt};
 use syncmgr_runtime::clock::Clock;
 use tracing::{info, warn};
 use zbus::names::{BusName, UniqueName};
@@ -20,7 +21,7 @@ const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
 /// Follows the daemon until the task ends.
 pub(crate) async fn follow<S: Service>(service: S, bus: Bus, clock: Arc<dyn Clock>, publisher: Publisher) {
-    let mut follower = Follower { service, clock, publisher };
+    let mut follower = Follower { service, clock, publisher, is_known: false };
     let mut wait = bus.first_wait();
     let mut is_lost = false;
     loop {
@@ -65,6 +66,8 @@ struct Follower<S> {
     service: S,
     clock: Arc<dyn Clock>,
     publisher: Publisher,
+    /// `true` once the daemon has answered. Nothing is published before, because the source counts as ready then.
+    is_known: bool,
 }
 
 impl<S: Service> Follower<S> {
@@ -112,39 +115,57 @@ impl<S: Service> Follower<S> {
         owners: &mut Events,
     ) -> Result<Owner, End> {
         self.service.lost();
+        self.is_known = false;
         let signals = signals::<S>(connection, &owner).await?;
         let daemon = Daemon::new(connection, S::NAME, owner);
         let mut events = stream::select(owners, signals);
-        // Nothing is published before the first answer, because the source counts as ready then.
-        let mut is_known = false;
         loop {
-            let mut is_stale = false;
-            let question = self.service.question();
-            let mut answer = pin!(S::ask(&daemon, question).fuse());
-            let mut is_answered = false;
-            // The signals are read even while the daemon answers, because zbus reads no answer while a queue is full.
-            while !is_answered || !is_stale {
-                let event = tokio::select! {
-                    biased;
-                    answer = &mut answer, if !is_answered => {
-                        (is_answered, is_known) = (true, true);
-                        self.service.answered(answer, self.clock.now().wall);
-                        self.publish();
-                        continue;
-                    }
-                    event = events.next() => event.ok_or(End::Lost)?,
-                };
-                match event {
-                    Event::Owner(owner) => return Ok(owner),
+            if let ControlFlow::Break(owner) = self.ask(&daemon, &mut events).await? {
+                return Ok(owner);
+            }
+        }
+    }
+
+    /// Asks the daemon once, and waits until the answer is stale. Breaks with the next owner once the daemon loses its name.
+    async fn ask(
+        &mut self,
+        daemon: &Daemon<'_>,
+        events: &mut (impl Stream<Item = Event> + Unpin),
+    ) -> Result<ControlFlow<Owner>, End> {
+        let question = self.service.question();
+        let mut answer = pin!(S::ask(daemon, question));
+        let (mut is_answered, mut is_stale) = (false, false);
+        // The signals are read even while the daemon answers, because zbus reads no answer while a queue is full.
+        while !is_answered || !is_stale {
+            tokio::select! {
+                biased;
+                answer = &mut answer, if !is_answered => {
+                    is_answered = true;
+                    is_stale |= daemon.was_late();
+                    self.answered(answer);
+                }
+                event = events.next() => match event.ok_or(End::Lost)? {
+                    Event::Owner(owner) => return Ok(ControlFlow::Break(owner)),
                     Event::Signal(signal) => {
                         is_stale = true;
-                        self.service.signalled(&signal, self.clock.now().wall);
-                        if is_known {
-                            self.publish();
-                        }
+                        self.signalled(&signal);
                     }
-                }
+                },
             }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn answered(&mut self, answer: S::Answer) {
+        self.service.answered(answer, self.clock.now().wall);
+        self.is_known = true;
+        self.publish();
+    }
+
+    fn signalled(&mut self, signal: &Message) {
+        self.service.signalled(signal, self.clock.now().wall);
+        if self.is_known {
+            self.publish();
         }
     }
 

@@ -9,7 +9,7 @@ use syncmgr_core::time::later;
 use zbus::Message;
 
 use super::lock::Lock;
-use crate::bus::{Daemon, Interest, Object, Service};
+use crate::bus::{Daemon, Interest, Object, Service, is_timeout};
 
 const MANAGER: Object<'_> = Object { path: "/org/freedesktop/login1", interface: "org.freedesktop.login1.Manager" };
 /// The reason that `systemd-inhibit --list` prints.
@@ -36,11 +36,20 @@ pub(super) struct Question {
     who: Option<Arc<str>>,
 }
 
+/// The answer to the request for a lock.
+#[derive(Debug, Default)]
+enum Locking {
+    /// There was no request, or no answer in time.
+    #[default]
+    Unanswered,
+    Refused,
+    Granted(OwnedFd),
+}
+
 /// The answers of systemd-logind.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
-    /// A new lock.
-    lock: Option<OwnedFd>,
+    lock: Locking,
     max_delay: Option<Duration>,
     is_sleeping: Option<bool>,
     is_shutting_down: Option<bool>,
@@ -111,7 +120,7 @@ impl Service for LoginState {
         Answer {
             lock: match question.who {
                 Some(who) => inhibit(daemon, &who).await,
-                None => None,
+                None => Locking::Unanswered,
             },
             max_delay,
             is_sleeping: daemon.read(MANAGER, "PreparingForSleep", Some::<bool>).await,
@@ -123,9 +132,10 @@ impl Service for LoginState {
 
     fn answered(&mut self, mut answer: Answer, now: SystemTime) {
         self.max_delay = answer.max_delay.unwrap_or_default();
-        let is_refused = self.is_locking && answer.lock.is_none();
+        let lock = std::mem::take(&mut answer.lock);
+        let is_refused = matches!(lock, Locking::Refused);
         self.is_locking = false;
-        if let Some(lock) = answer.lock.take() {
+        if let Locking::Granted(lock) = lock {
             self.lock.hold(lock);
         }
         if !self.is_known {
@@ -162,15 +172,14 @@ impl Service for LoginState {
     }
 }
 
-/// Takes an inhibitor lock. `None` if the system refuses it.
-async fn inhibit(daemon: &Daemon<'_>, who: &str) -> Option<OwnedFd> {
+/// Takes an inhibitor lock.
+async fn inhibit(daemon: &Daemon<'_>, who: &str) -> Locking {
     let reply = daemon.call(MANAGER, "Inhibit", &("sleep:shutdown", who, WHY, "delay")).await;
-    let lock = reply.and_then(|reply| reply.body().deserialize::<zbus::OwnedFd>());
-    match lock {
-        Ok(lock) => Some(lock.into()),
+    match reply.and_then(|reply| reply.body().deserialize::<zbus::OwnedFd>()) {
+        Ok(lock) => Locking::Granted(lock.into()),
         Err(error) => {
             daemon.report(format!("no inhibitor lock, so the system will not wait: {error}"));
-            None
+            if is_timeout(&error) { Locking::Unanswered } else { Locking::Refused }
         }
     }
 }
@@ -208,7 +217,7 @@ mod tests {
     /// Returns an answer with a lock, and the daemon's end of the lock.
     fn locked() -> (Answer, PipeReader) {
         let (theirs, ours) = std::io::pipe().unwrap();
-        (Answer { lock: Some(ours.into()), max_delay: Some(MAX_DELAY), ..Answer::default() }, theirs)
+        (Answer { lock: Locking::Granted(ours.into()), max_delay: Some(MAX_DELAY), ..Answer::default() }, theirs)
     }
 
     /// Returns `true` once the lock is closed. Reading would block while it is held, so the descriptor does not block.
@@ -271,7 +280,7 @@ mod tests {
     fn a_lock_that_arrives_after_its_release_is_closed_at_once() {
         let mut state = state();
         let (answer, _) = locked();
-        state.answered(Answer { lock: None, ..answer }, at(0));
+        state.answered(Answer { lock: Locking::Unanswered, ..answer }, at(0));
         let (answer, mut theirs) = locked();
         assert!(state.question().who.is_some());
         state.announce(EndingKind::Sleep, true, at(10));
@@ -285,7 +294,7 @@ mod tests {
     fn without_a_lock_the_system_does_not_wait() {
         let mut state = state();
         state.question();
-        state.answered(Answer { max_delay: Some(MAX_DELAY), ..Answer::default() }, at(0));
+        state.answered(Answer { lock: Locking::Refused, max_delay: Some(MAX_DELAY), ..Answer::default() }, at(0));
         state.announce(EndingKind::Sleep, true, at(10));
         assert_eq!(state.environment().ending, Some(Ending::new(EndingKind::Sleep, at(10))));
     }
@@ -295,6 +304,8 @@ mod tests {
         let mut state = state();
         assert!(state.question().who.is_some());
         state.answered(Answer::default(), at(0));
+        assert!(state.question().who.is_some(), "there was no answer");
+        state.answered(Answer { lock: Locking::Refused, ..Answer::default() }, at(0));
         assert!(state.question().who.is_none());
         state.announce(EndingKind::Sleep, true, at(10));
         state.announce(EndingKind::Sleep, false, at(20));

@@ -1,5 +1,8 @@
 //! Daemons and buses that are missing, appear, restart and go away.
 
+use std::time::Duration;
+
+use rustix::process::Signal;
 use syncmgr_core::environment::{Environment, Network, Power, Presence};
 use syncmgr_runtime::environment::EnvironmentSource;
 use syncmgr_sources::{Logind, NetworkManager, SystemEnvironment, UPower};
@@ -98,6 +101,23 @@ async fn a_flood_of_signals_loses_no_change() {
     call.await.unwrap();
     daemon.set(upower::PATH, upower::NAME, &[("OnBattery", true.into())]).await;
     until(&source, |now| now.power == Power::Battery).await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_hangs_is_unknown_until_it_answers() {
+    let log = Log::record();
+    let Some(bus) = PrivateBus::start().await else { return };
+    let daemon = bus.daemon("logind", logind::NAME).await;
+    daemon.signal(Signal::STOP);
+    let mut settings = bus.settings();
+    settings.bus = settings.bus.with_answer_limit(Duration::from_millis(100));
+    let source = Logind::start_with(&settings);
+    source.ready().await;
+    assert_eq!(source.now(), Environment::UNKNOWN);
+    assert_eq!(log.with("IdleHint cannot be read").len(), 1, "{:?}", log.with(""));
+    daemon.signal(Signal::CONT);
+    until(&source, |now| now.user == Presence::Present).await;
+    daemon.until_inhibitors(1).await;
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ const MANAGER: &str = "org.freedesktop.login1.Manager";
 const MAX_DELAY: Duration = Duration::from_secs(5);
 
 /// An inhibitor lock that the daemon has granted: the operations, the program, the reason and the mode.
-type Inhibitor = (String, String, String, String, u32, u32);
+pub(crate) type Inhibitor = (String, String, String, String, u32, u32);
 
 async fn logind(bus: &PrivateBus) -> FakeDaemon {
     let daemon = bus.daemon("logind", NAME).await;
@@ -44,7 +44,7 @@ impl FakeDaemon {
     }
 
     /// Waits until the daemon holds this many locks. The daemon sends no signal about them.
-    async fn until_inhibitors(&self, count: usize) -> Vec<Inhibitor> {
+    pub(crate) async fn until_inhibitors(&self, count: usize) -> Vec<Inhibitor> {
         let poll = async {
             loop {
                 let inhibitors = self.inhibitors().await;

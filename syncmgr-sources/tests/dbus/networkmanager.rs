@@ -104,6 +104,24 @@ async fn a_network_that_goes_down_and_comes_back_is_followed() {
 }
 
 #[tokio::test]
+async fn a_disconnected_daemon_that_leaves_a_link_to_others_knows_nothing() {
+    const DEVICE: &str = "org.freedesktop.NetworkManager.Device";
+    let Some(bus) = PrivateBus::start().await else { return };
+    let daemon = connected(&bus).await;
+    let added = daemon.mock("/org/freedesktop", "AddEthernetDevice", &("eth0", "eth0", 30_i32)).await;
+    let device: String = added.body().deserialize().unwrap();
+    let source = NetworkManager::start_with(&bus.settings());
+    source.ready().await;
+    daemon.set(PATH, NAME, &[("State", 20_u32.into())]).await;
+    until(&source, |now| now.network == Network::Offline).await;
+    daemon.set(&device, DEVICE, &[("Managed", false.into())]).await;
+    daemon.set(PATH, NAME, &[("Connectivity", 0_u32.into())]).await;
+    until(&source, |now| *now == Environment::UNKNOWN).await;
+    daemon.set(PATH, NAME, &[("State", 70_u32.into()), ("Connectivity", 4_u32.into())]).await;
+    until(&source, |now| *now == online()).await;
+}
+
+#[tokio::test]
 async fn a_connection_that_is_deactivated_is_announced_with_a_deadline() {
     let Some(bus) = PrivateBus::start().await else { return };
     let daemon = connected(&bus).await;

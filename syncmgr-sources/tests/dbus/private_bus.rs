@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use futures::StreamExt;
+use rustix::process::{Pid, Signal, kill_process};
 use syncmgr_sources::{Bus, Settings};
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
@@ -144,6 +145,12 @@ impl FakeDaemon {
     /// Emits a signal with one argument.
     pub(crate) async fn emit(&self, path: &str, interface: &str, signal: &str, signature: &str, value: Variant<'_>) {
         self.mock(path, "EmitSignal", &(interface, signal, signature, vec![value])).await;
+    }
+
+    /// Sends a signal of the operating system to the process.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = self.process.id().and_then(|id| Pid::from_raw(id.try_into().unwrap()));
+        kill_process(id.unwrap(), signal).unwrap();
     }
 
     pub(crate) async fn kill(mut self) {
