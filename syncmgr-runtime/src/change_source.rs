@@ -256,6 +256,6 @@ mod tests {
     #[test]
     fn a_problem_is_one_line_with_its_path() {
         let problem = WatchProblem::new("permission\ndenied").with_path("/a");
-        assert_eq!(problem.to_string(), "/a: permission\\ndenied");
+        assert_eq!(problem.to_string(), "/a: permission\\u{a}denied");
     }
 }

@@ -49,6 +49,11 @@ async fn a_directory_above_that_is_replaced_is_noticed() {
     files.until("a").await;
     make(&files.path("above/x/a"));
     assert_watched(&mut files, "a", "above/x/a").await;
+    // The directories above it are watched again too.
+    fs::remove_dir_all(files.path("above/x/a")).unwrap();
+    files.until("a").await;
+    make(&files.path("above/x/a"));
+    assert_watched(&mut files, "a", "above/x/a").await;
 }
 
 #[tokio::test]

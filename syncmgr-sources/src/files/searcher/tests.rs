@@ -81,3 +81,30 @@ fn a_source_that_fails_reports_every_item_and_ends() {
     let events = [next(&shared), next(&shared), next(&shared)];
     assert_eq!(events, [Some(WatchEvent::Problem(WatchProblem::new("the fault"))), Some(changed), None]);
 }
+
+/// The change time of a path.
+fn changed_at(path: &Path) -> SystemTime {
+    let metadata = path.metadata().expect("the path exists");
+    UNIX_EPOCH + Duration::new(metadata.ctime().unsigned_abs(), u32::try_from(metadata.ctime_nsec()).unwrap_or(0))
+}
+
+#[test]
+fn what_changed_since_the_listing_marks_its_item_and_nothing_else_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let (root, letter) = (directory.path().join("a"), directory.path().join("a/n/m/letter"));
+    fs::create_dir_all(root.join("n/m")).unwrap();
+    fs::write(&letter, "").unwrap();
+    // The clock of the file system is coarse.
+    while changed_at(&letter) <= changed_at(&root.join("n")) {
+        fs::write(&letter, "").unwrap();
+    }
+    let marked_since = |since| {
+        let paths = BTreeMap::from([(root.clone(), BTreeSet::from([ItemId::from_u128(1)]))]);
+        let shared = Arc::new(Shared::new(Roots::new(paths)));
+        let watcher = watcher(&shared).unwrap();
+        Searcher { shared: shared.clone(), watcher, limit: Limit::NotReached }.search_everything(Some(since));
+        shared.waiting()
+    };
+    assert_eq!(marked_since(changed_at(&letter)), 1);
+    assert_eq!(marked_since(changed_at(&letter) + Duration::from_nanos(1)), 0);
+}
