@@ -16,8 +16,8 @@ fn with_listing() -> (SyncManager, ManualChanges, impl Fn(Items)) {
     let listing = Arc::new(Mutex::new(watched(&["a", "b"])));
     let listed = listing.clone();
     let (builder, changes) = builder_with_changes();
-    let handler = watching(&StartTimes::new(), &[]).items(move || Ok(listed.lock().unwrap().clone()));
-    let set = move |items| *listing.lock().unwrap() = items;
+    let handler = watching(&StartTimes::new(), &[]).items(move || Ok(listed.lock().expect("not poisoned").clone()));
+    let set = move |items| *listing.lock().expect("not poisoned") = items;
     (register_all(builder.build(), [handler]), changes, set)
 }
 
