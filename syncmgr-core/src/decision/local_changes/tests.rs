@@ -47,7 +47,7 @@ fn a_file_that_is_written_without_pause_is_due_at_the_maximum_wait() {
 fn a_handler_has_its_own_times() {
     let mut changes = LocalChanges::default();
     changes.set_settle(MAIL, Settle::DEFAULT.with_quiet(Duration::from_secs(2)));
-    [FILES, MAIL].map(|handler| changes.changed(handler, LocalChange::Item(LETTER), at(0)));
+    [FILES, MAIL].into_iter().for_each(|handler| changes.changed(handler, LocalChange::Item(LETTER), at(0)));
     assert_eq!((changes.next_of(FILES, None), changes.next_of(MAIL, None)), (Some(at(500)), Some(at(2_000))));
     assert_eq!(changes.next_of_free(|handler| handler != FILES), Some(at(2_000)));
 }
