@@ -1,6 +1,7 @@
 //! Items, the units of selection, progress, skip and error: `SYNCMGRITEM` and `ISyncMgrEnumItems`.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
@@ -412,18 +413,40 @@ impl From<Vec<SyncItem>> for Items {
     }
 }
 
-/// Lets each item share its rare fields with the item before it, if they are equal: the claims often are.
+/// Lets items share their rare fields if they are equal.
 fn sharing(items: impl IntoIterator<Item = SyncItem>) -> impl Iterator<Item = SyncItem> {
-    let mut last: Option<Arc<Rare>> = None;
+    let mut sharing = Sharing::default();
     items.into_iter().map(move |mut item| {
-        if let Some(rare) = &mut item.rare {
-            match &last {
-                Some(last) if last.is_identical(rare) => *rare = last.clone(),
-                _ => last = Some(rare.clone()),
-            }
-        }
+        item.rare.iter_mut().for_each(|rare| sharing.share(rare));
         item
     })
+}
+
+/// The rare fields that the next item may share: those of the item before it, because its claims are often the same, and those of
+/// the last item with the same schedule.
+#[derive(Default)]
+struct Sharing {
+    last: Option<Arc<Rare>>,
+    /// Only for look-ups.
+    scheduled: HashMap<Schedule, Arc<Rare>>,
+}
+
+impl Sharing {
+    fn share(&mut self, rare: &mut Arc<Rare>) {
+        if let Some(known) = self.last.as_ref().filter(|known| known.is_identical(rare)) {
+            *rare = known.clone();
+            return;
+        }
+        if let Some(schedule) = rare.schedule.clone() {
+            let known = self.scheduled.entry(schedule).or_insert_with(|| rare.clone());
+            if known.is_identical(rare) {
+                *rare = known.clone();
+            } else {
+                *known = rare.clone();
+            }
+        }
+        self.last = Some(rare.clone());
+    }
 }
 
 impl<'a> IntoIterator for &'a Items {
@@ -452,6 +475,17 @@ mod tests {
     #[test]
     fn a_plain_item_is_at_most_48_bytes() {
         assert!(size_of::<SyncItem>() <= 48, "{}", size_of::<SyncItem>());
+    }
+
+    #[test]
+    fn items_with_equal_schedules_share_them_if_all_else_is_equal_too() {
+        let every = |minutes: u64| Schedule::every(std::time::Duration::from_secs(60 * minutes)).unwrap();
+        let of = |minutes| SyncItem::named("inbox").with_schedule(every(minutes));
+        let items: Items = [of(1), of(2), of(1), of(2).with_claim("server"), of(2)].into_iter().collect();
+        let rare: Vec<_> = items.iter().map(|item| item.rare.as_ref().unwrap()).collect();
+        assert!(Arc::ptr_eq(rare[0], rare[2]));
+        assert!(items.iter().zip([1, 2, 1, 2, 2]).all(|(item, minutes)| item.schedule() == Some(&every(minutes))));
+        assert_eq!(items.iter().map(|item| item.claims().len()).collect::<Vec<_>>(), [0, 0, 0, 1, 0]);
     }
 
     #[test]

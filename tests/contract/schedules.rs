@@ -2,6 +2,7 @@
 
 mod agenda;
 mod firing;
+mod idle;
 mod restart;
 mod waiting;
 

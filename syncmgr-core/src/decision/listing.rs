@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::choice::Preferences;
 use super::item_index::ItemIndex;
+use super::schedule_index::ScheduleIndex;
 use crate::id::{HandlerId, ItemId};
 use crate::item::{Completeness, ItemState, Items, SyncItem};
 use crate::schedule::Schedule;
@@ -40,6 +41,8 @@ pub struct Listing {
     completeness: Completeness,
     /// Shared by all clones.
     index: Arc<ItemIndex>,
+    /// Shared by all clones.
+    by_schedule: Arc<ScheduleIndex>,
 }
 
 impl PartialEq for Listing {
@@ -51,7 +54,12 @@ impl PartialEq for Listing {
 impl Listing {
     /// Creates the listing of a handler that has listed nothing yet.
     pub fn empty() -> Self {
-        Self { items: Arc::default(), completeness: Completeness::Complete, index: Arc::default() }
+        Self {
+            items: Arc::default(),
+            completeness: Completeness::Complete,
+            index: Arc::default(),
+            by_schedule: Arc::default(),
+        }
     }
 
     /// Checks the items that a handler listed. Items with a nil or duplicate id are left out and reported; names that are too long are
@@ -65,7 +73,7 @@ impl Listing {
         if may_be_invalid(&items) {
             items = valid_items(&items, &mut faults).into();
         }
-        (Self { items, completeness, index: Arc::default() }, faults)
+        (Self { items, completeness, index: Arc::default(), by_schedule: Arc::default() }, faults)
     }
 
     /// Returns the completeness of the listing.
@@ -102,7 +110,8 @@ impl Listing {
     ///
     /// See also: R71.
     pub fn remove(&mut self, id: ItemId) {
-        (self.items, self.index) = (self.select(|item| item.id() != id), Arc::default());
+        self.items = self.select(|item| item.id() != id);
+        (self.index, self.by_schedule) = (Arc::default(), Arc::default());
     }
 
     /// Returns the items for which `wanted` returns `true`, in the handler's order.
@@ -151,6 +160,42 @@ impl Listing {
             last = Some(schedule);
         }
         schedules
+    }
+
+    /// Returns the items for which `wanted` returns `true`, of those with one of these schedules, or with one of these ids, in the
+    /// handler's order. An item without a schedule of its own has that of its handler, `own`. Cost: the items with these
+    /// schedules and ids.
+    ///
+    /// ```
+    /// # use std::collections::BTreeSet;
+    /// # use std::time::Duration;
+    /// # use syncmgr_core::{decision::listing::Listing, item::SyncItem, schedule::Schedule};
+    /// let often = Schedule::every(Duration::from_secs(900))?;
+    /// let items = [SyncItem::named("Inbox").with_schedule(often.clone()), SyncItem::named("Spam")];
+    /// let (listing, _) = Listing::check(items.into_iter().collect());
+    /// let fired = listing.select_scheduled(&BTreeSet::from([often]), None, &BTreeSet::new(), |_| true);
+    /// assert_eq!(fired.len(), 1);
+    /// # Ok::<(), syncmgr_core::schedule::ScheduleError>(())
+    /// ```
+    pub fn select_scheduled(
+        &self,
+        schedules: &BTreeSet<Schedule>,
+        own: Option<&Schedule>,
+        ids: &BTreeSet<ItemId>,
+        wanted: impl Fn(&SyncItem) -> bool,
+    ) -> Arc<[SyncItem]> {
+        let unscheduled = own.filter(|own| schedules.contains(own)).map(|_| None);
+        let fired = schedules.iter().map(Some).chain(unscheduled);
+        let scheduled = fired.flat_map(|schedule| self.by_schedule.positions(&self.items, schedule));
+        let given = ids.iter().filter_map(|id| self.index.position(&self.items, *id));
+        let mut positions: Vec<usize> = scheduled.chain(given).collect();
+        positions.retain(|position| wanted(&self.items[*position]));
+        positions.sort_unstable();
+        positions.dedup();
+        match positions.len() == self.items.len() {
+            true => self.items.clone(),
+            false => positions.into_iter().map(|position| self.items[position].clone()).collect(),
+        }
     }
 
     /// Returns the items that run without a choice by the user: stored preferences win over default states.
@@ -276,6 +321,8 @@ impl ListingFault {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn listing(items: impl IntoIterator<Item = SyncItem>) -> Listing {
@@ -307,6 +354,39 @@ mod tests {
         let (listing, faults) = Listing::check(items.into_iter().collect());
         assert_eq!(listing.items().len(), 1);
         assert!(matches!(&faults[..], [ListingFault::NilId { .. }, ListingFault::Duplicate { .. }]), "{faults:?}");
+    }
+
+    #[test]
+    fn scheduled_and_due_items_are_selected_once_in_the_order_of_the_list() {
+        let every = |seconds| Schedule::every(Duration::from_secs(seconds)).unwrap();
+        let own = every(1);
+        let item = |name: &str, seconds| SyncItem::named(name).with_schedule(every(seconds));
+        let items = [item("a", 2), SyncItem::named("b"), item("c", 3), item("d", 2), item("e", 1), item("f", 2)];
+        let listing = listing(items);
+        let due = BTreeSet::from(["c", "d"].map(ItemId::from_name));
+        let selected = |schedules: &[u64], due: &BTreeSet<ItemId>| {
+            let schedules = schedules.iter().copied().map(every).collect();
+            let items = listing.select_scheduled(&schedules, Some(&own), due, |item| item.name() != "f");
+            items.iter().map(|item| item.name().to_owned()).collect::<String>()
+        };
+        assert_eq!(selected(&[2], &due), "acd");
+        assert_eq!(selected(&[1], &BTreeSet::new()), "be");
+        assert_eq!(selected(&[4], &BTreeSet::new()), "");
+        assert_eq!(selected(&[1, 2, 3], &due), "abcde");
+    }
+
+    #[test]
+    fn a_removed_item_is_not_selected_by_its_schedule() {
+        let often = Schedule::every(Duration::from_secs(1)).unwrap();
+        let mut listing = listing(["a", "b"].map(|name| SyncItem::named(name).with_schedule(often.clone())));
+        let fired = BTreeSet::from([often]);
+        let names = |listing: &Listing| {
+            let items = listing.select_scheduled(&fired, None, &BTreeSet::new(), |_| true);
+            items.iter().map(|item| item.name().to_owned()).collect::<String>()
+        };
+        assert_eq!(names(&listing), "ab");
+        listing.remove(ItemId::from_name("a"));
+        assert_eq!(names(&listing), "b");
     }
 
     #[test]

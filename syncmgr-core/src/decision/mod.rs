@@ -45,6 +45,7 @@ pub mod protocol;
 pub mod resource;
 pub mod retry;
 pub mod retry_queue;
+mod schedule_index;
 mod shared_values;
 pub mod surroundings;
 pub mod timetable;

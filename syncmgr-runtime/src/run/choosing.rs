@@ -10,7 +10,7 @@ use syncmgr_core::decision::protocol::{Event, ItemSet, Step};
 use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::error::one_line;
 use syncmgr_core::id::ItemId;
-use syncmgr_core::item::{Completeness, SyncItem};
+use syncmgr_core::item::{Completeness, ItemState, SyncItem};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::schedule::Schedule;
 use syncmgr_core::store::StateChange;
@@ -69,12 +69,18 @@ impl Run {
     /// to resume those runs, returns only the unfinished items. Of the preferred items, `fired` limits them to those with
     /// one of these schedules; the run then takes along the items of its handler that are due.
     async fn preferred(&self, listing: &Listing, fired: Option<&BTreeSet<Schedule>>) -> Arc<[SyncItem]> {
-        let preferred = listing.select_preferred(self.id.handler, &self.lock().preferences);
-        let Some(fired) = fired else { return self.with_unfinished(listing, preferred).await };
+        let preferred = match fired {
+            None => listing.select_preferred(self.id.handler, &self.lock().preferences),
+            Some(fired) => self.scheduled(listing, fired),
+        };
+        self.with_unfinished(listing, preferred).await
+    }
+
+    fn scheduled(&self, listing: &Listing, fired: &BTreeSet<Schedule>) -> Arc<[SyncItem]> {
         let due = self.take_along();
-        let scheduled = |item: &SyncItem| self.has_schedule(item, fired) || due.contains(&item.id());
-        let scheduled = select(&preferred, scheduled);
-        self.with_unfinished(listing, scheduled).await
+        let state = self.lock();
+        let is_chosen = |item: &SyncItem| state.preferences.state(self.id.handler, item) == ItemState::Checked;
+        listing.select_scheduled(fired, self.info.schedule(), &due, is_chosen)
     }
 
     /// Returns `true` if the item has one of these schedules, or its handler has and the item has none.
@@ -202,13 +208,5 @@ impl Run {
     /// Stores a change, unless the handler was forgotten meanwhile.
     pub(crate) fn store(&self, change: StateChange) {
         self.store_all(vec![change]);
-    }
-}
-
-/// Returns the items for which `wanted` returns `true`.
-fn select(items: &Arc<[SyncItem]>, wanted: impl Fn(&SyncItem) -> bool) -> Arc<[SyncItem]> {
-    match items.iter().all(&wanted) {
-        true => items.clone(),
-        false => items.iter().filter(|item| wanted(item)).cloned().collect(),
     }
 }
