@@ -69,8 +69,8 @@ impl Run {
             return None;
         }
         let environment = self.host().ports.environment.now();
-        let run = self.held_item(item);
-        let (hold, effects) = self.decide(|ledger, now| ledger.check_requirements(item.id(), run, &environment, now));
+        let (run, origin) = (self.held_item(item), (item.id(), self.requested_by(item.id())));
+        let (hold, effects) = self.decide(|ledger, now| ledger.check_requirements(origin, run, &environment, now));
         self.apply(effects);
         if hold == Some(Hold::Contradictory) {
             let text =

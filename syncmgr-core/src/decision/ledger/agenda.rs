@@ -8,6 +8,7 @@ use crate::decision::local_changes::Changed;
 use crate::environment::Environment;
 use crate::explain::{Next, next};
 use crate::id::HandlerId;
+use crate::register::RegisterFlags;
 use crate::schedule::Schedule;
 
 impl RetryLedger {
@@ -31,6 +32,7 @@ impl RetryLedger {
         let mut entries: Vec<_> = fired.chain(scheduled).chain(held).chain(self.retries(now)).collect();
         entries.extend(self.changed(environment, now));
         entries.extend(self.to_resume());
+        entries.extend(self.to_connect(now));
         entries.iter_mut().for_each(|entry| entry.next = not_past(entry.next, now));
         // Stable: entries with equal starts stay in the order of schedules, held runs, retries.
         entries.sort_by_key(|entry| (entry.next, entry.handler));
@@ -79,10 +81,22 @@ impl RetryLedger {
         fresh.chain(held)
     }
 
+    /// Returns the runs of the handlers that run when the network comes up, while the reconnect waits for the end of the interval.
+    fn to_connect(&self, now: SystemTime) -> impl Iterator<Item = AgendaEntry> {
+        let time = self.environment_starts.next().unwrap_or(now);
+        let handlers = self.handlers.iter().filter(|_| self.reconnected.is_some());
+        let connect = handlers
+            .filter(|(_, handler)| handler.registered.is_some() && handler.events.contains(RegisterFlags::CONNECT));
+        connect.map(move |(handler, _)| {
+            AgendaEntry::new(*handler, Next::At { time }, StartReason::HoldLifted, AgendaWork::Preferred)
+        })
+    }
+
     fn to_resume(&self) -> impl Iterator<Item = AgendaEntry> {
         let of = self.interrupted.to_resume().into_iter().filter(|handler| self.needs(*handler).is_some());
         of.map(|handler| {
-            let hold = self.disabled.hold_of(handler, HANDLER_ITSELF);
+            let requests = self.interrupted.requests().filter(|request| request.handler == handler);
+            let hold = self.disabled.hold_of_all(requests);
             let next = next(hold.as_slice(), None, Next::Now);
             AgendaEntry::new(handler, next, StartReason::Resumed, AgendaWork::Preferred).with_hold(hold)
         })

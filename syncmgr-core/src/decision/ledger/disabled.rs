@@ -63,6 +63,16 @@ impl Disabled {
         let items = request.items.as_ref();
         is_enabled(HANDLER_ITSELF) && items.is_none_or(|items| items.iter().copied().any(is_enabled))
     }
+
+    /// Returns the hold of the last of these requests if none of them may run an item.
+    pub(super) fn hold_of_all<'a>(&self, requests: impl Iterator<Item = &'a RunRequest>) -> Option<Hold> {
+        let hold_of_one = |request: &RunRequest| {
+            let items = request.items.iter().flat_map(|items| items.iter().copied());
+            let mut subjects = std::iter::once(HANDLER_ITSELF).chain(items);
+            subjects.find_map(|item| self.hold_of(request.handler, item)).filter(|_| !self.allows(request))
+        };
+        requests.map(hold_of_one).reduce(|one, other| one.and(other)).flatten()
+    }
 }
 
 impl RetryLedger {

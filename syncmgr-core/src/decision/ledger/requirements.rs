@@ -16,18 +16,19 @@ impl RetryLedger {
     /// Checks the requirements of an item that a run is about to select. Returns the reason if it may not run now. Such an item is
     /// no longer due, and starts once its requirements are met.
     ///
-    /// `run` describes the run, with the item as its only one, and the requirements of the handler and the item.
+    /// `run` describes the run, with the item as its only one, and the requirements of the handler and the item. `requested_by` is
+    /// the origin of the request for the item: that of an interrupted item overrules its wait, and no requirement.
     #[must_use = "perform the effects"]
     pub fn check_requirements(
         &mut self,
-        item: ItemId,
+        (item, requested_by): (ItemId, RequestedBy),
         run: HeldRun,
         environment: &Environment,
         now: SystemTime,
     ) -> (Option<Hold>, Vec<Effect>) {
         let handler = run.request.handler;
         let is_held_anyway = self.disabled.hold_of(handler, item).is_some()
-            || self.hold(handler, item, &[], run.requested_by, now).is_some();
+            || self.hold(handler, item, &[], requested_by, now).is_some();
         let hold = unmet(&run.requirements, &self.surroundings(environment, now));
         let Some(hold) = hold.filter(|_| run.is_automatic() && !is_held_anyway) else { return (None, Vec::new()) };
         self.retry_queue.forget_item(handler, item);

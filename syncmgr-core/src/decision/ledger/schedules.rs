@@ -15,6 +15,7 @@ use crate::id::HandlerId;
 use crate::register::Generation;
 use crate::schedule::Schedule;
 use crate::store::StateChange;
+use crate::time::later;
 use crate::trigger::Trigger;
 
 /// The schedules of all handlers, and the firings whose runs have not started.
@@ -123,13 +124,17 @@ impl RetryLedger {
         self.schedules.timetable.next().is_some() || !self.schedules.fired.is_empty()
     }
 
-    /// Returns the next firings of the item's schedule, or of all schedules of the handler. A firing whose run has not started
-    /// is due now.
-    pub(super) fn firings_of(&self, known: &Known, now: SystemTime) -> impl Iterator<Item = SystemTime> {
-        let handler = known.handler;
+    /// Returns the next firings of the item's schedule, or of all schedules of the handler, in the ledger's time. A firing whose
+    /// run has not started is due now.
+    pub(super) fn firings_of(&self, known: &Known, clock: SystemTime) -> impl Iterator<Item = SystemTime> {
+        let (handler, now) = (known.handler, self.time(clock));
         self.schedules_about(known).filter_map(move |schedule| match self.schedules.is_fired(handler, schedule) {
             true => Some(now),
-            false => self.schedules.timetable.next_of(handler, schedule),
+            // Firings go by the clock, which may have been set back.
+            false => {
+                let next = self.schedules.timetable.next_of(handler, schedule)?;
+                Some(later(now, next.duration_since(clock).unwrap_or_default()))
+            }
         })
     }
 

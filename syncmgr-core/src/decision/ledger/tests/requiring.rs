@@ -11,7 +11,7 @@ fn run_of(item: ItemId, requirement: Requirement) -> HeldRun {
 }
 
 fn check(ledger: &mut RetryLedger, item: ItemId, requirement: Requirement, environment: &Environment) -> Option<Hold> {
-    ledger.check_requirements(item, run_of(item, requirement), environment, at(0)).0
+    ledger.check_requirements((item, RequestedBy::Automatic), run_of(item, requirement), environment, at(0)).0
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn an_item_that_runs_on_request_no_longer_waits_for_its_requirement() {
     let mut ledger = ledger();
     let _ = check(&mut ledger, INBOX, Requirement::Mains, &on(Power::Battery));
     let requested = HeldRun { requested_by: RequestedBy::User, ..run_of(INBOX, Requirement::Mains) };
-    assert_eq!(ledger.check_requirements(INBOX, requested, &on(Power::Battery), at(0)).0, None);
+    assert_eq!(ledger.check_requirements((INBOX, RequestedBy::User), requested, &on(Power::Battery), at(0)).0, None);
     ledger.runs(MAIL, [INBOX]);
     assert!(!ledger.has_pending());
 }
@@ -54,7 +54,8 @@ fn a_due_item_waits_for_its_requirement_and_not_for_the_retry_queue() {
     let backs_off = Hold::BackingOff { until: at(30), failures: 1 };
     assert_eq!(check(&mut ledger, INBOX, Requirement::Mains, &battery), None, "{backs_off} comes first");
     let _ = ledger.tick(None, &battery, at(30));
-    let (hold, _) = ledger.check_requirements(INBOX, run_of(INBOX, Requirement::Mains), &battery, at(30));
+    let (hold, _) =
+        ledger.check_requirements((INBOX, RequestedBy::Automatic), run_of(INBOX, Requirement::Mains), &battery, at(30));
     assert_eq!(hold, Some(Hold::OnBattery));
     let lists = |_| true;
     assert_eq!(ledger.postpone_missed(MAIL, StartReason::Retry, &POLICY, lists, at(30)), []);
@@ -68,7 +69,7 @@ fn an_item_with_contradictory_requirements_never_starts_by_itself() {
     let mut ledger = ledger();
     let mut run = run_of(INBOX, Requirement::IdleUser);
     run.requirements = run.requirements.with(Requirement::ActiveUser);
-    let (hold, _) = ledger.check_requirements(INBOX, run, &Environment::UNKNOWN, at(0));
+    let (hold, _) = ledger.check_requirements((INBOX, RequestedBy::Automatic), run, &Environment::UNKNOWN, at(0));
     assert_eq!((hold, ledger.has_pending()), (Some(Hold::Contradictory), false));
 }
 
@@ -100,4 +101,13 @@ fn a_handler_whose_requirement_is_not_met_starts_once_it_is() {
     assert_eq!(hold, Some(Hold::OnBattery));
     assert_eq!(started(&ledger.tick(None, &on(Power::Battery), at(1))), []);
     assert_eq!(started(&ledger.tick(None, &on(Power::Mains), at(1))).len(), 1);
+}
+
+#[test]
+fn an_interrupted_item_waits_for_its_requirement() {
+    let mut ledger = with(&[(INBOX, RetryState::new(RetryStatus::Interrupted, at(0), Some(at(30))))]);
+    let origin = (INBOX, RequestedBy::User);
+    let run = run_of(INBOX, Requirement::Mains);
+    let (hold, _) = ledger.check_requirements(origin, run, &on(Power::Battery), at(0));
+    assert_eq!(hold, Some(Hold::OnBattery), "it continues at once, but not on battery");
 }

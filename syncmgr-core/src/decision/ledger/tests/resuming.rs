@@ -1,4 +1,5 @@
 use super::*;
+use crate::explain::Next;
 
 const FIRST: SessionId = SessionId(7);
 const SECOND: SessionId = SessionId(8);
@@ -105,4 +106,17 @@ fn a_handler_can_be_resumed_again_after_a_run_has_finished() {
     assert_eq!(ledger.tick(None, online(), at(50)), [], "its run is active");
     assert_eq!(ledger.automatic_run_ended(MAIL), [Effect::Wake]);
     assert_eq!(started(&ledger.tick(None, online(), at(50))).len(), 1);
+}
+
+#[test]
+fn the_agenda_says_that_an_interrupted_run_waits_for_its_disabled_items() {
+    let mut ledger = interrupted(Resume::Immediately, vec![record(FIRST, vec![request(MAIL).with_items([INBOX])])]);
+    let shown = |ledger: &RetryLedger| {
+        let entry = ledger.agenda(online(), at(50)).remove(0);
+        (entry.next, entry.hold)
+    };
+    assert_eq!(shown(&ledger), (Next::Now, None));
+    let _ = ledger.disable(MAIL, Subject::Item(INBOX), "full".into());
+    assert_eq!(shown(&ledger), (Next::WhenEnabled, Some(Hold::Disabled { reason: "full".into() })));
+    assert_eq!(ledger.tick(None, online(), at(50)), []);
 }

@@ -96,3 +96,12 @@ fn a_firing_that_waits_is_one_entry_of_the_agenda() {
     let shown: Vec<_> = agenda.into_iter().map(|entry| (entry.next, entry.work)).collect();
     assert_eq!(shown, [(Next::WhenLifted, AgendaWork::Scheduled(every(EVERY)))]);
 }
+
+#[test]
+fn a_clock_that_was_set_back_makes_no_firing_look_due() {
+    let mut ledger = scheduled();
+    let _ = ledger.tick(Some(at(100)), online(), at(0));
+    let mut known = Known::of(MAIL);
+    ledger.describe(&mut known, (&[], &Requirements::NONE), online(), at(10));
+    assert_eq!((ledger.time(at(10)), known.due), (at(100), Some(at(150))), "50 seconds are left");
+}

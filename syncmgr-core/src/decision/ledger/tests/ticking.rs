@@ -267,3 +267,16 @@ fn a_listing_of_an_earlier_registration_settles_nothing() {
     assert_eq!(ledger.listed(MAIL, Generation::FIRST.next(), at(0), |_| false), []);
     assert_eq!(ledger.next_deadline(), Some(at(30)));
 }
+
+#[test]
+fn the_agenda_has_the_runs_of_a_delayed_reconnect() {
+    let mut ledger = ledger().with_reconnect_interval(Duration::from_secs(5));
+    let _ = ledger.set_events(MAIL, RegisterFlags::CONNECT);
+    assert_eq!(ledger.environment_changed(offline(), online(), at(1)).len(), 1);
+    let _ = ledger.automatic_run_ended(MAIL);
+    assert_eq!(ledger.agenda(online(), at(2)), []);
+    let _ = ledger.environment_changed(offline(), online(), at(2));
+    let agenda = ledger.agenda(online(), at(2));
+    let shown: Vec<_> = agenda.iter().map(|entry| (entry.handler, entry.next)).collect();
+    assert_eq!(shown, [(MAIL, crate::explain::Next::At { time: at(6) })]);
+}
