@@ -278,7 +278,7 @@ pub mod schedule {
     #[doc(inline)]
     pub use syncmgr_core::{
         agenda::{AgendaEntry, AgendaWork},
-        schedule::{Day, Missed, Schedule, ScheduleError, TimeOfDay, Window, rules},
+        schedule::{Missed, Schedule, ScheduleError, rules},
     };
     #[doc(inline)]
     pub use syncmgr_runtime::manager::AgendaChanges;

@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use syncmgr_core::foreign;
 use syncmgr_core::sync::Mutex;
 
-/// The source of a change. Clones are the same source.
-#[derive(Clone, Default)]
+/// The source of a change.
+#[derive(Default)]
 pub(crate) struct Changes(Arc<Mutex<State>>);
 
 #[derive(Default)]

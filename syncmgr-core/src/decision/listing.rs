@@ -162,7 +162,7 @@ impl Listing {
         schedules
     }
 
-    /// Returns the items for which `wanted` returns `true`, of those with one of these schedules, or with one of these ids, in the
+    /// Returns the items for which `wanted` returns `true`, of those with one of these schedules, and the items with these ids, in the
     /// handler's order. An item without a schedule of its own has that of its handler, `own`. Cost: the items with these
     /// schedules and ids.
     ///
@@ -187,9 +187,9 @@ impl Listing {
         let unscheduled = own.filter(|own| schedules.contains(own)).map(|_| None);
         let fired = schedules.iter().map(Some).chain(unscheduled);
         let scheduled = fired.flat_map(|schedule| self.by_schedule.positions(&self.items, schedule));
+        let scheduled = scheduled.filter(|position| wanted(&self.items[*position]));
         let given = ids.iter().filter_map(|id| self.index.position(&self.items, *id));
         let mut positions: Vec<usize> = scheduled.chain(given).collect();
-        positions.retain(|position| wanted(&self.items[*position]));
         positions.sort_unstable();
         positions.dedup();
         match positions.len() == self.items.len() {

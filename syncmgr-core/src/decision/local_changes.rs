@@ -40,7 +40,7 @@ pub struct LocalChanges {
     handlers: BTreeMap<HandlerId, Handler>,
     /// The times at which the fresh changes of each handler are due. A handler that is held is left out.
     due: BTreeSet<(SystemTime, HandlerId)>,
-    /// The number of times that the fresh changes of a handler came, went or were held.
+    /// The number of times that the fresh changes of a handler came or went.
     version: u64,
 }
 
@@ -121,7 +121,7 @@ impl LocalChanges {
         held.filter_map(|(handler, state)| Some((*handler, &state.fresh.as_ref()?.changed)))
     }
 
-    /// Returns a number that is larger once the fresh changes of a handler have come, gone or been held.
+    /// Returns a number that is larger once the fresh changes of a handler have come or gone.
     pub fn version(&self) -> u64 {
         self.version
     }
@@ -286,13 +286,13 @@ impl LocalChanges {
     /// Changes the state of a handler, and the time at which it is due.
     fn update<T>(&mut self, handler: HandlerId, update: impl FnOnce(&mut Handler) -> T) -> T {
         let state = self.handlers.entry(handler).or_default();
-        let before = state.due();
+        let (before, was_fresh) = (state.due(), state.fresh.is_some());
         let updated = update(state);
-        let after = state.due();
+        let (after, is_fresh) = (state.due(), state.fresh.is_some());
         if state.is_empty() {
             self.handlers.remove(&handler);
         }
-        self.version += u64::from(before.is_some() != after.is_some());
+        self.version += u64::from(was_fresh != is_fresh);
         if before != after {
             before.into_iter().for_each(|due| _ = self.due.remove(&(due, handler)));
             self.due.extend(after.map(|due| (due, handler)));

@@ -1,6 +1,7 @@
 //! The agenda of a manager.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::{FutureExt, Stream};
@@ -8,11 +9,12 @@ use syncmgr_core::agenda::AgendaEntry;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::SyncManager;
-use crate::changes::{Changes, NextChange};
+use crate::changes::NextChange;
+use crate::scheduler::AgendaObservers;
 
 impl SyncManager {
-    /// Returns what the manager will run without a request, in the order of the starts: firings of schedules, retries, runs
-    /// that something holds, and interrupted sessions that are resumed.
+    /// Returns what the manager will run without a request, in the order of the starts: firings of schedules, retries, local
+    /// changes, runs that something holds, and interrupted sessions that are resumed.
     ///
     /// Each schedule has one entry, for its next firing, and so has each handler with items that wait for a retry. The
     /// scheduler has to [run](Self::start_scheduler).
@@ -51,24 +53,26 @@ impl SyncManager {
         self.host().decide(|ledger, now| ledger.agenda(&environment, now))
     }
 
-    /// Returns a stream that yields whenever the [agenda](Self::agenda) may have changed since it last yielded. Several changes may
-    /// become one. The stream does not keep the manager alive, and ends once the manager is shut down or dropped.
+    /// Returns a stream that yields when an entry of the [agenda](Self::agenda) has come or gone, or the environment has changed,
+    /// which may hold entries. Several changes may become one. The scheduler has to [run](Self::start_scheduler). The stream
+    /// does not keep the manager alive, and ends once the manager is shut down or dropped.
     pub fn agenda_changes(&self) -> AgendaChanges {
-        AgendaChanges::new(self.host().agenda_changes(), self.host().closing.clone())
+        AgendaChanges::new(self.host().agenda_observers().clone(), self.host().closing.clone())
     }
 }
 
 /// The changes of a manager's agenda.
 #[must_use = "the stream yields nothing unless it is polled"]
 pub struct AgendaChanges {
-    changes: Changes,
+    observers: Arc<AgendaObservers>,
     next: NextChange,
     closing: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl AgendaChanges {
-    fn new(changes: Changes, closing: CancellationToken) -> Self {
-        Self { next: changes.next(), changes, closing: Box::pin(closing.cancelled_owned()) }
+    fn new(observers: Arc<AgendaObservers>, closing: CancellationToken) -> Self {
+        observers.add();
+        Self { next: observers.changes.next(), observers, closing: Box::pin(closing.cancelled_owned()) }
     }
 
     /// Resolves at the next change; `false` once the manager is shut down. Cancel safe.
@@ -82,10 +86,16 @@ impl Stream for AgendaChanges {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<()>> {
         if self.next.poll_unpin(cx).is_ready() {
-            self.next = self.changes.next();
+            self.next = self.observers.changes.next();
             return Poll::Ready(Some(()));
         }
         self.closing.as_mut().poll(cx).map(|()| None)
+    }
+}
+
+impl Drop for AgendaChanges {
+    fn drop(&mut self) {
+        self.observers.remove();
     }
 }
 

@@ -1,21 +1,42 @@
 //! The retry ledger of a manager, locked.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::MutexGuard;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, MutexGuard};
 
 use syncmgr_core::decision::ledger::RetryLedger;
 use syncmgr_core::sync::Mutex;
+use tokio::sync::Notify;
 
 use crate::changes::Changes;
 
-/// A ledger, the answer to a question about it that each item with claims asks, and the changes of the agenda.
+/// A ledger, the answer to a question about it that each item with claims asks, and the version of the agenda.
 pub(super) struct SharedLedger {
     ledger: Mutex<RetryLedger>,
     has_resources: AtomicBool,
-    /// The version of the agenda of which the observers know.
+    /// The version of the agenda when the lock was last released.
     version: AtomicU64,
-    agenda: Changes,
+    observers: Arc<AgendaObservers>,
+}
+
+/// The observers of the agenda.
+#[derive(Default)]
+pub(crate) struct AgendaObservers {
+    count: AtomicUsize,
+    pub(crate) changes: Changes,
+    /// Wakes the scheduler's task, which notifies the observers: it holds no lock.
+    pub(super) wake: Notify,
+}
+
+impl AgendaObservers {
+    /// Adds an observer, until [`remove`](Self::remove).
+    pub(crate) fn add(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn remove(&self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl SharedLedger {
@@ -24,12 +45,12 @@ impl SharedLedger {
             has_resources: AtomicBool::new(ledger.has_resources()),
             version: AtomicU64::new(ledger.agenda_version()),
             ledger: Mutex::new(ledger),
-            agenda: Changes::default(),
+            observers: Arc::default(),
         }
     }
 
     pub(super) fn lock(&self) -> LockedLedger<'_> {
-        LockedLedger { ledger: Some(self.ledger.lock()), shared: self }
+        LockedLedger { ledger: self.ledger.lock(), shared: self }
     }
 
     /// Returns `true` if there was a retry state of a resource when the lock was last released.
@@ -37,15 +58,19 @@ impl SharedLedger {
         self.has_resources.load(Ordering::Acquire)
     }
 
-    pub(super) fn agenda_changes(&self) -> Changes {
-        self.agenda.clone()
+    pub(super) fn observers(&self) -> &Arc<AgendaObservers> {
+        &self.observers
+    }
+
+    /// Returns the version of the agenda when the lock was last released.
+    pub(super) fn agenda_version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 }
 
 /// The ledger, until it is dropped.
 pub(crate) struct LockedLedger<'a> {
-    /// `None` while it is dropped.
-    ledger: Option<MutexGuard<'a, RetryLedger>>,
+    ledger: MutexGuard<'a, RetryLedger>,
     shared: &'a SharedLedger,
 }
 
@@ -53,25 +78,23 @@ impl Deref for LockedLedger<'_> {
     type Target = RetryLedger;
 
     fn deref(&self) -> &RetryLedger {
-        self.ledger.as_deref().expect("it is locked until it is dropped")
+        &self.ledger
     }
 }
 
 impl DerefMut for LockedLedger<'_> {
     fn deref_mut(&mut self) -> &mut RetryLedger {
-        self.ledger.as_deref_mut().expect("it is locked until it is dropped")
+        &mut self.ledger
     }
 }
 
 impl Drop for LockedLedger<'_> {
     fn drop(&mut self) {
-        let version = self.agenda_version();
         self.shared.has_resources.store(self.has_resources(), Ordering::Release);
-        let known = self.shared.version.swap(version, Ordering::Relaxed);
-        drop(self.ledger.take());
-        // Outside the lock, because it wakes foreign wakers.
-        if known != version {
-            self.shared.agenda.notify();
+        let version = self.agenda_version();
+        let changes = self.shared.version.swap(version, Ordering::AcqRel) != version;
+        if changes && self.shared.observers.count.load(Ordering::Relaxed) > 0 {
+            self.shared.observers.wake.notify_one();
         }
     }
 }

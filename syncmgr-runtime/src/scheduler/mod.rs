@@ -23,9 +23,9 @@ use syncmgr_core::store::StateChange;
 use syncmgr_core::sync::Mutex;
 use tokio::sync::Notify;
 
+pub(crate) use self::ledger::AgendaObservers;
 use self::ledger::{LockedLedger, SharedLedger};
 use self::task::SchedulerTask;
-use crate::changes::Changes;
 use crate::host::{Host, Rules};
 
 /// The retry ledger of a manager and the task that waits for its deadlines.
@@ -79,11 +79,6 @@ impl Scheduler {
         Self { ledger: SharedLedger::new(ledger), wake: Notify::new(), task: Mutex::default() }
     }
 
-    /// Returns the changes of the agenda.
-    fn agenda_changes(&self) -> Changes {
-        self.ledger.agenda_changes()
-    }
-
     /// Returns `true` if a claim may be held back, because it has a retry state.
     pub(crate) fn has_resources(&self) -> bool {
         self.ledger.has_resources()
@@ -96,8 +91,8 @@ impl Host {
         self.scheduler.ledger.lock()
     }
 
-    pub(crate) fn agenda_changes(&self) -> Changes {
-        self.scheduler.agenda_changes()
+    pub(crate) fn agenda_observers(&self) -> &Arc<AgendaObservers> {
+        self.scheduler.ledger.observers()
     }
 
     /// Passes an event to the ledger, with the current time.

@@ -52,7 +52,7 @@ impl Host {
             return;
         }
         let Ok(runtime) = Handle::try_current() else { return };
-        let waiting = Task { host: self.clone(), deadline: None };
+        let waiting = Task { host: self.clone(), deadline: None, agenda: self.scheduler.ledger.agenda_version() };
         task.running = Some(self.tracker.spawn_on(waiting.run(), &runtime).abort_handle());
     }
 }
@@ -61,6 +61,8 @@ struct Task {
     host: Arc<Host>,
     /// The awaited deadline, as time of day and as an instant of the runtime's clock.
     deadline: Option<(SystemTime, Instant)>,
+    /// The version of the agenda of which the observers know.
+    agenda: u64,
 }
 
 impl Task {
@@ -70,6 +72,7 @@ impl Task {
         let mut environment = host.ports.environment.now();
         loop {
             self.tick();
+            self.tell_agenda();
             tokio::select! {
                 biased;
                 () = host.closing.cancelled() => return,
@@ -78,10 +81,21 @@ impl Task {
                     host.apply(effects);
                     environment = now;
                     host.check_conditions();
+                    // What holds the entries of the agenda may have changed.
+                    host.agenda_observers().changes.notify();
                 }
                 () = host.scheduler.wake.notified() => {}
+                () = host.agenda_observers().wake.notified() => {}
                 () = self.deadline() => {}
             }
+        }
+    }
+
+    /// Tells the observers of the agenda if it has changed.
+    fn tell_agenda(&mut self) {
+        let version = self.host.scheduler.ledger.agenda_version();
+        if std::mem::replace(&mut self.agenda, version) != version {
+            self.host.agenda_observers().changes.notify();
         }
     }
 

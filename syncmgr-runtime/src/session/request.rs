@@ -58,6 +58,7 @@ pub struct SessionRequest {
     reason: StartReason,
     requested_by: Option<RequestedBy>,
     changes: Vec<StateChange>,
+    with_start: Vec<StateChange>,
 }
 
 impl SessionRequest {
@@ -77,6 +78,7 @@ impl SessionRequest {
             reason: StartReason::Requested,
             requested_by: None,
             changes: Vec::new(),
+            with_start: Vec::new(),
         }
     }
 
@@ -248,6 +250,12 @@ impl SessionRequest {
         self
     }
 
+    /// Stores these changes atomically with the start of the session, and not at all if the session cannot be started.
+    pub(crate) fn storing_with_start(mut self, changes: Vec<StateChange>) -> Self {
+        self.with_start = changes;
+        self
+    }
+
     /// Starts the session on the current tokio runtime, which needs its time driver enabled. Returns immediately.
     ///
     /// A handler may start a session inside one of its calls and wait for it, but not one that needs its own handler or a
@@ -259,9 +267,13 @@ impl SessionRequest {
     /// # Errors
     /// Returns a [`StartError`]. In that case, no handler was called.
     pub fn start(mut self) -> Result<Session, StartError> {
-        let (host, changes) = (self.host().clone(), std::mem::take(&mut self.changes));
+        let (host, mut changes) = (self.host().clone(), std::mem::take(&mut self.changes));
+        let with_start = std::mem::take(&mut self.with_start);
         match self.open() {
-            Ok(opened) => Ok(opened.begin(changes)),
+            Ok(opened) => {
+                changes.extend(with_start);
+                Ok(opened.begin(changes))
+            }
             Err(error) => {
                 host.store_all(changes);
                 Err(error)

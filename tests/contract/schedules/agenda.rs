@@ -77,6 +77,7 @@ async fn a_change_of_the_agenda_is_announced() {
     wait_until_idle().await;
     while changes.next().now_or_never().is_some() {}
     manager.unregister(nth(1));
+    wait_until_idle().await;
     assert_eq!(changes.next().now_or_never(), Some(true));
     manager.shutdown().await;
     while changes.next().await {}

@@ -116,6 +116,15 @@ impl Targets {
         }
     }
 
+    /// Leaves out the handlers for which `stays` returns `false`.
+    pub fn retain(&mut self, mut stays: impl FnMut(HandlerId) -> bool) {
+        match self {
+            Self::Handlers(handlers) => handlers.retain(|handler| stays(*handler)),
+            Self::Items(items) => items.retain(|handler, _| stays(*handler)),
+            Self::Schedules(schedules) => schedules.retain(|handler, _| stays(*handler)),
+        }
+    }
+
     /// Returns the targets of a request.
     pub(super) fn of(request: RunRequest) -> Self {
         match (request.items, request.schedules) {

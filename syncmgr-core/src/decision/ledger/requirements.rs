@@ -33,6 +33,7 @@ impl RetryLedger {
         let Some(hold) = hold.filter(|_| run.is_automatic() && !is_held_anyway) else { return (None, Vec::new()) };
         self.retry_queue.forget_item(handler, item);
         self.due_without_state.remove(&(handler, item));
+        self.changes.forget_items(handler, [item]);
         if hold != Hold::Contradictory && run.reason != StartReason::Ending {
             self.held.add(HeldRun { hold: hold.clone(), ..run });
         }

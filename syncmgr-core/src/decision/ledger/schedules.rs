@@ -55,6 +55,16 @@ impl Schedules {
         self.version += 1;
     }
 
+    /// Takes the firings of a handler for a run. Also returns the change to store with its start.
+    fn take_fired(&mut self, handler: HandlerId) -> (BTreeSet<Schedule>, Option<StateChange>) {
+        let fired = self.fired.remove(&handler).unwrap_or_default();
+        self.version += 1;
+        let schedules = fired.keys().cloned().collect();
+        let firings: BTreeMap<_, _> =
+            fired.into_iter().filter_map(|(schedule, last)| Some((schedule, Some(last?)))).collect();
+        (schedules, (!firings.is_empty()).then_some(StateChange::Fired { handler, firings }))
+    }
+
     /// Collects the firings that are due. Returns the changes to store at once.
     fn fire(&mut self, now: SystemTime) -> Vec<StateChange> {
         for firing in self.timetable.fire(now) {
@@ -155,19 +165,25 @@ impl RetryLedger {
         let handlers = self.schedules.fired.keys().copied();
         let may_start = |handler: &HandlerId| self.hold_of_firing(*handler, environment, self.time(now)).is_none();
         let idle = handlers.filter(|handler| !self.retry_queue.is_running(*handler)).filter(may_start);
-        let (mut targets, mut changes) = (BTreeMap::new(), Vec::new());
+        let (mut targets, mut whole) = (BTreeMap::new(), BTreeSet::new());
+        let (mut changes, mut changes_of_whole) = (Vec::new(), Vec::new());
         for handler in idle.collect::<Vec<_>>() {
             self.retry_queue.start(handler);
-            let fired = self.schedules.fired.remove(&handler).unwrap_or_default();
-            self.schedules.version += 1;
-            targets.insert(handler, Arc::new(fired.keys().cloned().collect()));
-            let firings: BTreeMap<_, _> =
-                fired.into_iter().filter_map(|(schedule, last)| Some((schedule, Some(last?)))).collect();
-            changes.extend((!firings.is_empty()).then_some(StateChange::Fired { handler, firings }));
+            let (fired, change) = self.schedules.take_fired(handler);
+            // A handler whose last run could not begin runs all that the run would have run.
+            let (now, due) = (self.time(now), self.retry_queue.due_of(handler, HANDLER_ITSELF));
+            if due.is_some_and(|due| due <= now) {
+                let _ = self.retry_queue.take_due_of(handler, now);
+                whole.insert(handler);
+                changes_of_whole.extend(change);
+            } else {
+                targets.insert(handler, Arc::new(fired));
+                changes.extend(change);
+            }
         }
-        if !targets.is_empty() {
-            effects.push(Start::scheduled_with(StartReason::Scheduled, Targets::Schedules(targets), changes));
-        }
+        let start = |targets, changes| Start::scheduled_with(StartReason::Scheduled, targets, changes);
+        effects.extend((!targets.is_empty()).then(|| start(Targets::Schedules(targets), changes)));
+        effects.extend((!whole.is_empty()).then(|| start(Targets::Handlers(whole), changes_of_whole)));
         effects
     }
 
@@ -183,6 +199,7 @@ impl RetryLedger {
             let (surroundings, needs) = (self.surroundings(environment, now), self.needs(handler)?.clone());
             holds(surroundings, needs, Trigger::Scheduled, RequestedBy::Automatic)
         };
-        disabled.or_else(held)
+        let backs_off = || self.hold(handler, HANDLER_ITSELF, &[], RequestedBy::Automatic, now);
+        disabled.or_else(held).or_else(backs_off)
     }
 }

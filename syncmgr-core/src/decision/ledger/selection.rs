@@ -159,7 +159,8 @@ impl RetryLedger {
         now: SystemTime,
     ) -> Vec<Effect> {
         // Only sessions with these reasons were started for due items. A `HoldLifted` run may have been a retry before it was held.
-        if !matches!(reason, StartReason::Retry | StartReason::HoldLifted) {
+        let takes_along = matches!(reason, StartReason::Scheduled | StartReason::LocalChange);
+        if !takes_along && !matches!(reason, StartReason::Retry | StartReason::HoldLifted) {
             return Vec::new();
         }
         let items = self.handlers.get(&handler).into_iter().flat_map(|handler| handler.items.keys());

@@ -56,7 +56,9 @@ impl RetryLedger {
             return self.endings.next();
         }
         let environment = self.environment_starts.next().filter(|_| self.waits_for_environment());
+        // A network that is back waits for the end of the interval too.
         let connect = self.connect_delay.next().filter(|_| self.reconnected.is_some());
+        let connect = connect.map(|connect| self.environment_starts.next().map_or(connect, |next| next.max(connect)));
         let events = connect.into_iter().chain(self.idle.next()).chain(self.endings.next());
         let changes = self.changes.next_of_free(|handler| !self.retry_queue.is_running(handler));
         self.retry_queue.next().into_iter().chain(environment).chain(events).chain(changes).min()

@@ -65,3 +65,18 @@ fn a_captive_portal_is_no_connection() {
     let _ = ledger.environment_changed(&portal, online(), at(100));
     assert_eq!(started(&ledger.tick(None, online(), at(110))).len(), 1);
 }
+
+#[test]
+fn a_network_that_is_back_within_the_interval_has_no_deadline_in_the_past() {
+    let mut ledger = delayed().with_reconnect_interval(Duration::from_secs(60));
+    let _ = ledger.environment_changed(offline(), online(), at(0));
+    assert_eq!(started(&ledger.tick(None, online(), at(10))).len(), 1);
+    let _ = ledger.environment_changed(online(), offline(), at(12));
+    let _ = ledger.environment_changed(offline(), online(), at(15));
+    for seconds in [15, 25, 30, 69] {
+        let _ = ledger.tick(None, online(), at(seconds));
+        assert_eq!(ledger.next_deadline(), Some(at(70)), "at {seconds}");
+    }
+    let _ = ledger.automatic_run_ended(MAIL);
+    assert_eq!(started(&ledger.tick(None, online(), at(70))).len(), 1);
+}

@@ -105,3 +105,22 @@ fn a_clock_that_was_set_back_makes_no_firing_look_due() {
     ledger.describe(&mut known, (&[], &Requirements::NONE), online(), at(10));
     assert_eq!((ledger.time(at(10)), known.due), (at(100), Some(at(150))), "50 seconds are left");
 }
+
+#[test]
+fn a_handler_that_could_not_begin_runs_all_its_items_at_the_next_firing() {
+    let mut ledger = with(&[(HANDLER_ITSELF, backoff(0, 60))]);
+    let _ = ledger.set_schedules(MAIL, Generation::FIRST, [every(EVERY)], &BTreeMap::new(), at(0));
+    let started = started(&tick(&mut ledger, 60));
+    assert_eq!(started.iter().map(|start| start.targets.clone()).collect::<Vec<_>>(), [handlers(&[MAIL])]);
+    assert_eq!(started[0].changes, [fired(MAIL, at(60), Some(at(60)))]);
+}
+
+#[test]
+fn a_firing_waits_for_the_backoff_of_its_handler() {
+    let mut ledger = with(&[(HANDLER_ITSELF, backoff(0, 90))]);
+    let _ = ledger.set_schedules(MAIL, Generation::FIRST, [every(EVERY)], &BTreeMap::new(), at(0));
+    assert_eq!(tick(&mut ledger, 60), []);
+    let held = ledger.agenda(online(), at(60));
+    assert!(held.iter().any(|entry| matches!(entry.hold, Some(Hold::BackingOff { .. }))), "{held:?}");
+    assert_eq!(started(&tick(&mut ledger, 90)).len(), 1);
+}
