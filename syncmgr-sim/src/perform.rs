@@ -55,7 +55,9 @@ impl Process<'_> {
                 let now = self.sim.with(|state| state.wall());
                 self.set_environment(|environment| environment.with_idle_since(now));
             }
-            Step::BecomeActive => self.set_environment(|environment| environment.with_idle_since(None)),
+            Step::BecomeActive => self.set_environment(|environment| {
+                environment.with_idle_since(None).with_user(syncmgr_core::environment::Presence::Present)
+            }),
             Step::Change(index) => self.change(*index),
             Step::ChangeAny(handler) => self.change_any(self.handler(*handler)),
             step => self.perform_fault_step(step),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use syncmgr_core::agenda::{AgendaEntry, AgendaWork};
+use syncmgr_core::decision::ledger::HANDLER_ITSELF;
 use syncmgr_core::explain::Next;
 use syncmgr_core::id::{HandlerId, Subject};
 use syncmgr_core::retry::RetryStatus;
@@ -61,12 +62,15 @@ impl Process<'_> {
         matches!(condition, Ok(Running { .. } | Waiting { .. }))
     }
 
-    /// Returns `true` if automatic runs of the handler wait: it is disabled, or a condition is not met.
+    /// Returns `true` if automatic runs of the handler wait: it is disabled, it backs off because it could not begin, or a
+    /// condition is not met.
     fn is_held(&self, handler: HandlerId) -> bool {
         let disabled = self.disk.store.disabled(handler).unwrap_or_default();
+        let backs_off = self.disk.store.retry_states(handler).unwrap_or_default().contains_key(&HANDLER_ITSELF);
         self.sim.with(|state| {
             let model = &state.model;
-            disabled.contains_key(&Subject::Handler)
+            backs_off
+                || disabled.contains_key(&Subject::Handler)
                 || model.disabled.contains_key(&(handler, Subject::Handler))
                 || model.unmet(handler, None, &state.environment).is_some()
                 || model.network_holds(handler, &state.environment)

@@ -38,6 +38,7 @@ pub(crate) fn manager(
         .randomness(SeededRandomness::new(sim.rng_source().named("manager").nth(sim.process()).rng().u64(..)))
         .store(disk.clone())
         .environment(environment.clone())
+        .idle_after(Duration::ZERO)
         .change_source(changes.clone())
         .interaction(SimulatedUser(sim.clone()))
         .connections(SimulatedConnections(sim.clone()))

@@ -49,7 +49,7 @@ impl From<&LastFiring> for Book {
 impl Model {
     /// Compares a write with the books, and updates them.
     pub(crate) fn observe_firings(&mut self, changes: &[StateChange], now: Moment) -> Vec<Finding> {
-        let begun: Vec<_> = changes.iter().flat_map(begun_runs).collect();
+        let (begun, whole): (Vec<_>, _) = (changes.iter().flat_map(begun_runs).collect(), whole_of(changes));
         let mut findings = Vec::new();
         let mut fired = BTreeSet::new();
         for change in changes {
@@ -57,7 +57,7 @@ impl Model {
                 StateChange::Fired { handler, firings } => {
                     for (schedule, last) in firings {
                         let key = (*handler, schedule.clone());
-                        let runs = begun.iter().any(|(_, _, of)| *of == key);
+                        let runs = begun.iter().any(|(_, _, of)| *of == key) || whole.contains(handler);
                         fired.extend(runs.then_some(key.clone()));
                         findings.extend(self.observe_firing(&key, last.as_ref(), runs, now));
                     }
@@ -191,4 +191,14 @@ fn begun_runs(change: &StateChange) -> Vec<(SessionId, i64, ScheduleKey)> {
 pub(crate) fn millis(time: SystemTime) -> i64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Returns the handlers all of whose preferred items run in sessions that begin. Such a run stands for every schedule.
+fn whole_of(changes: &[StateChange]) -> BTreeSet<HandlerId> {
+    let sessions = changes.iter().filter_map(|change| match change {
+        StateChange::SessionBegan(record) => Some(record),
+        _ => None,
+    });
+    let runs = sessions.flat_map(|record| &record.runs);
+    runs.filter(|run| run.items.is_none() && run.schedules.is_none()).map(|run| run.handler).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{HANDLER_ITSELF, HeldRun, RetryLedger, StartReason};
+use super::{HANDLER_ITSELF, Handler, HeldRun, RetryLedger, StartReason};
 use crate::agenda::{AgendaEntry, AgendaWork};
 use crate::decision::local_changes::Changed;
 use crate::environment::Environment;
@@ -32,7 +32,7 @@ impl RetryLedger {
         let mut entries: Vec<_> = fired.chain(scheduled).chain(held).chain(self.retries(now)).collect();
         entries.extend(self.changed(environment, now));
         entries.extend(self.to_resume());
-        entries.extend(self.to_connect(now));
+        entries.extend(self.at_events(now));
         entries.iter_mut().for_each(|entry| entry.next = not_past(entry.next, now));
         // Stable: entries with equal starts stay in the order of schedules, held runs, retries.
         entries.sort_by_key(|entry| (entry.next, entry.handler));
@@ -81,14 +81,18 @@ impl RetryLedger {
         fresh.chain(held)
     }
 
-    /// Returns the runs of the handlers that run when the network comes up, while the reconnect waits for the end of the interval.
-    fn to_connect(&self, now: SystemTime) -> impl Iterator<Item = AgendaEntry> {
-        let time = self.environment_starts.next().unwrap_or(now);
-        let handlers = self.handlers.iter().filter(|_| self.reconnected.is_some());
-        let connect = handlers
-            .filter(|(_, handler)| handler.registered.is_some() && handler.events.contains(RegisterFlags::CONNECT));
-        connect.map(move |(handler, _)| {
-            AgendaEntry::new(*handler, Next::At { time }, StartReason::HoldLifted, AgendaWork::Preferred)
+    /// Returns the runs of the handlers that run when the network comes up, while the reconnect waits, and of those that run when
+    /// the user is idle, until the user has been idle for long enough.
+    fn at_events(&self, now: SystemTime) -> impl Iterator<Item = AgendaEntry> {
+        let waits = self.environment_starts.next().max(self.connect_delay.next()).unwrap_or(now);
+        let connect = self.reconnected.as_ref().map(|_| (RegisterFlags::CONNECT, waits));
+        let idle = self.idle.next().map(|time| (RegisterFlags::IDLE, time));
+        connect.into_iter().chain(idle).flat_map(|(event, time)| {
+            let runs = move |handler: &Handler| handler.registered.is_some() && handler.events.contains(event);
+            let handlers = self.handlers.iter().filter(move |(_, handler)| runs(handler));
+            handlers.map(move |(handler, _)| {
+                AgendaEntry::new(*handler, Next::At { time }, StartReason::HoldLifted, AgendaWork::Preferred)
+            })
         })
     }
 
