@@ -23,7 +23,6 @@ impl Process<'_> {
             // What is disabled need not run before it is enabled.
             state.model.to_resume.clear();
             state.model.to_connect.clear();
-            state.model.drop_promises(|_| true);
         });
         let manager = self.manager.clone();
         self.tasks.spawn(async move { drop(manager.disable(handler, subject, "disabled by a step").await) });

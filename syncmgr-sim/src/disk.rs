@@ -8,7 +8,6 @@ use futures::future::BoxFuture;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::store::{Durability, StateChange, StateStore};
 
-use crate::model::{Moment, millis};
 use crate::sim::Sim;
 use syncmgr_test::FaultyStore;
 use syncmgr_test::reads_from;
@@ -25,9 +24,6 @@ impl StateStore for Disk {
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
         let observed = self.sim.try_with(|state| {
-            let now = Moment { wall: millis(state.wall()), elapsed: state.elapsed() };
-            let findings = state.model.observe_firings(&changes, now);
-            findings.into_iter().for_each(|(invariant, details)| state.report_violation(invariant, details));
             for change in &changes {
                 state.digest(&format!("{change:?}"));
                 state.model.observe_change(change);

@@ -8,7 +8,6 @@ use syncmgr_core::trigger::Trigger;
 
 use crate::episode;
 use crate::rng::RngSource;
-use crate::rule;
 use crate::script::{Commits, Item, Kind, Part, ProviderPlan, Setting};
 use crate::step::{Fault, ItemIndex, Scope, Start, Step, UserInteraction};
 
@@ -31,7 +30,6 @@ pub(crate) fn parts(seed: u64, handlers: usize) -> Vec<Part> {
         parts.extend(some_steps(&mut rng, providers.end).into_iter().map(Part::Step));
     }
     parts.extend(episode::steps(seed, providers.end).into_iter().map(Part::Step));
-    parts.extend(rule::rules(seed, providers).into_iter().map(Part::Rule));
     parts
 }
 

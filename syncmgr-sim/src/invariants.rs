@@ -18,7 +18,6 @@ impl Process<'_> {
     pub(crate) fn check(&self) -> Vec<Finding> {
         let mut findings = self.check_graces();
         findings.extend(self.check_history());
-        findings.extend(self.check_schedules());
         for (handler, item) in self.keys() {
             findings.extend(self.check_explanation((handler, item)));
             findings.extend(self.check_record((handler, item)));

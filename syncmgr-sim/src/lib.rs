@@ -2,7 +2,7 @@
 //!
 //! A seed generates a [`Script`]: the settings of the manager, providers and their items, and a list of steps. Steps start,
 //! skip and stop work, inject faults into the peer, the store and the network, change the power and user presence, set the clock,
-//! and kill and restart processes. The machine sleeps, conditions come and go, and items change locally. Some items end their process, and some errors have a destructor that panics. The script is played in virtual time alongside a simple model of the expected state. The
+//! and kill and restart processes. Some items end their process, and some errors have a destructor that panics. The script is played in virtual time alongside a simple model of the expected state. The
 //! invariants of the manager are checked after every step. At the end of every script all faults are removed, and then every
 //! item must become up to date.
 //!
@@ -63,7 +63,6 @@
 #![allow(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "the crate is not published")]
 
 mod answers;
-mod conditions;
 mod copy_item;
 mod disable;
 mod disk;
@@ -85,8 +84,6 @@ mod provider;
 mod recovery;
 mod reports;
 mod rng;
-mod rule;
-mod schedules;
 mod script;
 mod seeds;
 mod settle;
@@ -99,7 +96,6 @@ mod step;
 pub use self::parts::Parts;
 pub use self::play::PlayResult;
 pub use self::rng::RngSource;
-pub use self::rule::{Plan, Rule, Timing};
 pub use self::script::{Commits, Item, Kind, Part, ProviderPlan, Script, Setting};
 pub use self::seeds::{Failure, Summary};
 pub use self::sim::Violation;

@@ -1,8 +1,6 @@
 //! The reference model: a simple, independent account of the state that the manager must be in.
 
 mod attempt;
-mod books;
-mod conditions;
 mod item;
 mod kill;
 mod unlisted;
@@ -10,22 +8,17 @@ mod unlisted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use syncmgr_core::capabilities::Capabilities;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::context::ItemContext;
 use syncmgr_core::decision::retry::RequestedBy;
-use syncmgr_core::environment::{Environment, Network};
-use syncmgr_core::id::{HandlerId, ItemId, SessionId, Subject};
-use syncmgr_core::requirements::Requirement;
+use syncmgr_core::id::{HandlerId, SessionId, Subject};
 use syncmgr_core::retry::RetryPolicy;
 use syncmgr_core::trigger::RunFlags;
 
 pub(crate) use self::attempt::{Attempt, AttemptEnd, Finding};
-pub(crate) use self::books::{Book, Moment, ScheduleKey, millis};
 pub(crate) use self::item::{Item, Wait};
 pub(crate) use self::unlisted::Listed;
 use crate::peer::Key;
-use crate::rule::Plan;
 
 /// The expected state, derived from the requests to the manager and the calls to its handlers.
 #[derive(Default)]
@@ -62,24 +55,6 @@ pub(crate) struct Model {
     pub(crate) registered_after: BTreeSet<(HandlerId, SessionId)>,
     /// The handlers and items that the process has disabled, each with the time.
     pub(crate) disabled: BTreeMap<(HandlerId, Subject), Duration>,
-    /// The last firings of all schedules.
-    pub(crate) books: BTreeMap<ScheduleKey, Book>,
-    /// The sessions that began for a schedule, without a firing that was stored with their start.
-    pub(crate) unfired: BTreeSet<SessionId>,
-    /// The handlers that are not registered, each with the time of the wall clock in milliseconds.
-    pub(crate) unregistered: BTreeMap<HandlerId, i64>,
-    /// The handlers that may start by themselves before the next step. `None` during other steps.
-    pub(crate) agenda: Option<BTreeSet<HandlerId>>,
-    /// The runs that started although the agenda did not name their handler.
-    pub(crate) unannounced: BTreeMap<SessionId, HandlerId>,
-    /// The times at which runs started.
-    pub(crate) run_starts: BTreeMap<(SessionId, HandlerId), Duration>,
-    /// The time of the last change of the environment.
-    pub(crate) environment_changed: Duration,
-    /// The items that must run because they have changed on this machine, each with the time.
-    pub(crate) changed: BTreeMap<Key, Duration>,
-    /// The items that must run once their conditions are met.
-    pub(crate) waits_for_conditions: BTreeSet<Key>,
     /// `true` if the wall clock was set back, which may shorten waits.
     pub(crate) clock_set_back: bool,
     /// The time by which the manager has read the corrected wall clock.
@@ -111,9 +86,6 @@ pub(crate) struct Settings {
     pub(crate) handlers: BTreeMap<HandlerId, syncmgr_core::info::HandlerInfo>,
     /// The handlers that are registered for the event that the network comes up.
     pub(crate) connect: BTreeSet<HandlerId>,
-    pub(crate) plans: BTreeMap<ScheduleKey, Plan>,
-    /// The requirements of handlers and of items.
-    pub(crate) requirements: BTreeMap<(HandlerId, Option<ItemId>), Vec<Requirement>>,
 }
 
 /// A session that was requested from the manager.
@@ -213,17 +185,6 @@ impl Model {
     /// Marks the waits of the matching items as unknown.
     pub(crate) fn mark_unknown(&mut self, affected: impl Fn(&Key) -> bool) {
         self.items.iter_mut().filter(|(key, _)| affected(key)).for_each(|(_, item)| item.mark_unknown());
-    }
-
-    /// Returns `true` if the network holds automatic runs of a handler.
-    pub(crate) fn network_holds(&self, handler: HandlerId, environment: &Environment) -> bool {
-        let capabilities = self.settings.handlers.get(&handler).map(|info| info.capabilities()).unwrap_or_default();
-        let holds = match environment.network {
-            Network::Offline => true,
-            Network::Metered => !capabilities.contains(Capabilities::LOW_DATA),
-            _ => false,
-        };
-        holds && capabilities.contains(Capabilities::NEEDS_NETWORK)
     }
 
     /// Returns the retry policy of a handler.

@@ -4,20 +4,19 @@ use std::time::Duration;
 
 use syncmgr_core::capabilities::Capabilities;
 use syncmgr_core::decision::retry::RequestedBy;
-use syncmgr_core::environment::{Connectivity, Ending, EndingKind, Environment, Network};
+use syncmgr_core::environment::{Environment, Network};
 use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::info::HandlerInfo;
-use syncmgr_core::local_change::LocalChange;
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use syncmgr_runtime::memory::MemoryStore;
 use syncmgr_runtime::session::{Session, SessionRequest};
 use tokio::time::sleep;
 
 use crate::disable::subject;
-use crate::model::{MergeTerms, ModelSession, millis};
+use crate::model::{MergeTerms, ModelSession};
 use crate::peer::Key;
 use crate::process::Process;
-use crate::provider::{item_id, path};
+use crate::provider::item_id;
 use crate::recovery::ProcessEnd;
 use crate::step::{ItemIndex, Scope, Start, Step, UserInteraction};
 
@@ -48,18 +47,6 @@ impl Process<'_> {
             Step::ForgetHandler(handler) => self.forget(self.handler(*handler)),
             Step::Crash(writes) => return Some((ProcessEnd::Unclean, self.disk.store.after_crash_with(*writes))),
             Step::ShutDown => return Some(self.exit_by_shutdown().await),
-            Step::Sleep(time) => self.sleep_machine(*time).await,
-            Step::Battery(battery) => self.set_environment(|environment| environment.with_battery(*battery)),
-            Step::Connectivity(reach) => self.set_environment(|environment| environment.with_connectivity(*reach)),
-            Step::GoIdle => {
-                let now = self.sim.with(|state| state.wall());
-                self.set_environment(|environment| environment.with_idle_since(now));
-            }
-            Step::BecomeActive => self.set_environment(|environment| {
-                environment.with_idle_since(None).with_user(syncmgr_core::environment::Presence::Present)
-            }),
-            Step::Change(index) => self.change(*index),
-            Step::ChangeAny(handler) => self.change_any(self.handler(*handler)),
             step => self.perform_fault_step(step),
         }
         None
@@ -150,7 +137,6 @@ impl Process<'_> {
             // Any of these items and runs may now be cancelled, and what is cancelled need not run.
             state.model.to_resume.clear();
             state.model.to_connect.clear();
-            state.model.drop_promises(|_| true);
         });
     }
 
@@ -160,13 +146,14 @@ impl Process<'_> {
         self.sim.try_with(|state| {
             let before = state.environment.clone();
             state.environment = change(before.clone());
-            state.model.environment_changed = state.elapsed();
-            if is_down(&state.environment) {
-                state.model.to_connect.clear();
-            } else if is_down(&before) && state.environment.network.is_up() {
-                // A manager that has just started does not know that the network was down.
-                let knows = state.process_time() > Duration::ZERO;
-                state.model.reconnect(registered.into_iter().filter(|_| knows));
+            match (before.network, state.environment.network) {
+                (_, Network::Offline) => state.model.to_connect.clear(),
+                (Network::Offline, network) if network.is_up() => {
+                    // A manager that has just started does not know that the network was down.
+                    let knows = state.process_time() > Duration::ZERO;
+                    state.model.reconnect(registered.into_iter().filter(|_| knows));
+                }
+                _ => {}
             }
             self.environment.set(state.environment.clone());
         });
@@ -178,19 +165,13 @@ impl Process<'_> {
             // Timers are unaffected by the correction; the manager reads the wall clock every minute.
             state.model.clock_stale_until = state.elapsed() + Duration::from_secs(61);
             state.model.clock_set_back |= seconds < 0;
-            state.model.books.values_mut().for_each(|book| book.is_set_back |= seconds < 0);
             state.model.mark_unknown(|_| true);
         });
     }
 
     fn unregister(&self, handler: HandlerId) {
         self.manager.unregister(handler);
-        self.sim.try_with(|state| {
-            state.model.to_connect.remove(&handler);
-            let wall = millis(state.wall());
-            state.model.unregistered.insert(handler, wall);
-            state.model.drop_promises(|key| key.0 == handler);
-        });
+        self.sim.try_with(|state| state.model.to_connect.remove(&handler));
     }
 
     /// Registers a handler, unless it is registered. Waits that could not be stored are lost with the earlier registration.
@@ -206,40 +187,6 @@ impl Process<'_> {
         }
     }
 
-    /// Lets the machine sleep, after it has been announced for a moment.
-    async fn sleep_machine(&self, time: Duration) {
-        let wall = self.sim.with(|state| state.wall());
-        let ending = Ending::new(EndingKind::Sleep, wall + Duration::from_secs(2));
-        self.set_environment(|environment| environment.with_ending(ending));
-        self.run_until_idle().await;
-        self.correct(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
-        self.set_environment(|environment| environment.with_ending(None));
-    }
-
-    /// Changes an item on this machine, if it is watched.
-    fn change(&self, index: ItemIndex) {
-        let (key, path) = (self.key(index), path(index.handler, index.item));
-        if self.changes.watched(key.0).iter().any(|watched| watched.as_os_str() == path.as_str()) {
-            self.sim.try_with(|state| {
-                let now = state.elapsed();
-                state.model.observe_local_change(key, now);
-            });
-            self.changes.changed(path);
-        }
-    }
-
-    /// Reports that any item of a handler may have changed.
-    fn change_any(&self, handler: HandlerId) {
-        let watched = self.changes.watched(handler);
-        self.sim.try_with(|state| {
-            let now = state.elapsed();
-            let of_handler = state.sides.peer.keys().filter(|key| key.0 == handler).copied();
-            let keys: Vec<_> = of_handler.filter(|_| !watched.is_empty()).collect();
-            keys.into_iter().for_each(|key| state.model.observe_local_change(key, now));
-        });
-        self.changes.report(handler, LocalChange::Unknown);
-    }
-
     async fn exit_by_shutdown(&mut self) -> Exit {
         self.shut_down().await;
         let is_unclean = self.sim.with(|state| state.model.store_failed || state.model.writes_lost);
@@ -252,11 +199,6 @@ impl Process<'_> {
         sleep(time).await;
         self.run_until_idle().await;
     }
-}
-
-/// Returns `true` if the network is known to be unusable: offline, or behind a captive portal.
-fn is_down(environment: &Environment) -> bool {
-    environment.network == Network::Offline || environment.connectivity == Connectivity::Portal
 }
 
 fn model_session(start: &Start) -> ModelSession {

@@ -108,9 +108,6 @@ impl Process<'_> {
         while let Some((number, step)) = steps.get(*next) {
             self.sim.try_with(|state| {
                 state.model.step = Some(*number);
-                if !matches!(step, Step::AdvanceTime(_)) {
-                    state.model.agenda = None;
-                }
                 state.note(&format!("--- {number}: {step}"));
             });
             let killed = self.sim.killed();
@@ -154,7 +151,6 @@ impl Process<'_> {
         for (invariant, details) in self.check() {
             self.sim.report_violation(invariant, details);
         }
-        self.note_agenda();
         self.check_user_invariants();
     }
 

@@ -40,9 +40,6 @@ pub(crate) fn check_report(state: &mut State, store: &FaultyStore, report: &Repo
         for item in run.items() {
             let key = (run.handler, item.item.id());
             state.model.to_resume.remove(&key);
-            if let Some(hold) = &item.hold {
-                state.model.observe_hold(key, report.session, hold);
-            }
             if !seen.insert(key) {
                 state.report_violation(
                     "every item ends exactly once",

@@ -16,7 +16,7 @@ use crate::peer::{Key, Sides};
 use crate::rng::{OFFSET, RngSource, fnv};
 
 /// The start of every simulation, in the year 2026.
-pub(crate) const BEGINNING: Duration = Duration::from_secs(1_780_000_000);
+const BEGINNING: Duration = Duration::from_secs(1_780_000_000);
 
 /// A handle of one process to the simulation's state. Once the process is killed, its handle has no effect: the simulation still
 /// runs destructors, which a real killed process would not.

@@ -70,8 +70,6 @@ impl Model {
         findings.extend(self.check_kills(key, requested_by));
         findings.extend(self.check_merge(key, session));
         self.to_resume.remove(&key);
-        self.waits_for_conditions.remove(&key);
-        self.changed.remove(&key);
         let item = self.item(key);
         (item.running, item.claims, item.cancel_deadlines, item.was_uninterrupted) =
             (Some(session), claims, None, false);
@@ -182,9 +180,6 @@ impl Model {
         let Some(attempt) = attempt else { return };
         attempt.end = Some(end);
         let (requested_by, commits) = (attempt.requested_by, attempt.commits);
-        if let AttemptEnd::Cancelled(reason) = end {
-            self.observe_stop(key, reason);
-        }
         let item = self.item(key);
         (item.running, item.cancel_deadlines, item.uninterrupted) = (None, None, 0);
         item.claims.clear();

@@ -191,7 +191,6 @@ const REGRESSIONS: &[(u64, &str, &str)] = &[
         "0,3,5-9,18-22,24-25,27,38,41,55,57,64",
         "the model allowed no task that waits for a slow store after a shutdown",
     ),
-    (216, "0,2,8,36,38-40,42", "the agenda said that an interrupted run of disabled items starts at once"),
 ];
 
 #[test]
