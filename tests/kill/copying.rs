@@ -1,9 +1,11 @@
 //! The handler that the child processes run. It copies files in chunks; some items fail, ask the user or lose their state.
 
 use std::io::Write;
+use std::time::Duration;
 
 use syncmgr::ItemId;
 use syncmgr::prelude::*;
+use syncmgr::schedule::Schedule;
 use syncmgr::store::{ItemRecord, SqliteStore, StateStore};
 
 use crate::folder::{CHUNKS, FileState, Folder, NAMES};
@@ -119,6 +121,12 @@ pub(crate) const TEMPORARY: HandlerId = HandlerId::from_u128(0x8a0f6b52_3c1d_4e7
 
 #[sync_handler(id = "8a0f6b52-3c1d-4e7f-9b2a-6d5c4e3f2a11", name = "Temporary")]
 impl SyncHandler for Temporary {
+    fn info(&self) -> HandlerInfo {
+        // Its first firing is too late for the test, but the beginning of the schedule is stored.
+        let yearly = Schedule::every(Duration::from_secs(365 * 24 * 60 * 60)).expect("the interval is valid");
+        Self::HANDLER.with_schedule(yearly)
+    }
+
     async fn items(&self) -> SyncResult<Items> {
         Ok(["coat", "hat"].map(SyncItem::named).into_iter().collect())
     }
