@@ -4,9 +4,9 @@
 #
 # The monitor joins the netlink groups of addresses, routes and rules, but not the one of links, and ignores RTM_NEWLINK and
 # RTM_DELLINK. It reads the interfaces only after one of the other messages. A lost carrier changes no address and no route, so
-# the kernel sends none of these messages. An interface that is set down loses its link-local IPv6 address, and only this message
-# makes the monitor look: the kernel removes IPv4 routes silently then, and keeps the IPv4 addresses. The look at the clock every
-# 15 s finds only a sleep of the machine.
+# the kernel sends none of these messages. When an interface is set down, the kernel removes its IPv4 routes silently and keeps
+# its IPv4 addresses; only the messages about the removed IPv6 routes and the link-local IPv6 address make the monitor look. The
+# look at the clock every 15 s finds only a sleep of the machine.
 #
 # After `Monitor::network_change` the monitor reports both. For the pulled cable, its public state is still the same: `is_up` is
 # the administrative flag, and the flag of the carrier is compared, but private. A program that removes the address of an
