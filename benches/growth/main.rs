@@ -12,6 +12,8 @@ mod handlers;
 mod items;
 mod log;
 mod meter;
+#[path = "../common/processor_time.rs"]
+mod processor_time;
 mod sessions;
 mod store;
 

@@ -4,9 +4,10 @@ use std::alloc::System;
 use std::fmt;
 use std::hint::black_box;
 use std::process::Output;
-use std::time::Duration;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+use super::processor_time::processor_time;
 
 #[global_allocator]
 static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -48,16 +49,6 @@ fn counted_work(work: &mut dyn FnMut()) {
     work();
     // The function must not end with a jump into the work.
     black_box(());
-}
-
-/// Returns the processor time of all running threads of this process, or zero if the system does not say.
-fn processor_time() -> Duration {
-    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let times = threads.filter_map(|thread| {
-        let times = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        times.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    Duration::from_nanos(times.sum())
 }
 
 impl Figures {

@@ -6,6 +6,8 @@
 mod firing;
 mod fixture;
 mod meter;
+#[path = "../common/processor_time.rs"]
+mod processor_time;
 mod rest;
 
 use std::process::Command;

@@ -1,9 +1,10 @@
 //! Live bytes of the heap, and processor time.
 
 use std::alloc::System;
-use std::time::Duration;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+use super::processor_time::processor_time;
 
 #[global_allocator]
 static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -21,14 +22,4 @@ pub(crate) async fn processor_nanos(work: impl Future<Output = ()>) -> f64 {
     let start = processor_time();
     work.await;
     processor_time().saturating_sub(start).as_nanos() as f64
-}
-
-/// Returns the processor time of all threads of this process, or zero if the system does not say.
-fn processor_time() -> Duration {
-    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let times = threads.filter_map(|thread| {
-        let times = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        times.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    Duration::from_nanos(times.sum())
 }

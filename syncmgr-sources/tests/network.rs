@@ -105,6 +105,18 @@ async fn until(source: &NetworkMonitor, expected: &Environment) {
     }
 }
 
+/// Returns a cable with an address and a default route, and a source that has seen them.
+async fn connected() -> (Cable, NetworkMonitor) {
+    let cable = Cable::connect();
+    cable.set("up");
+    run("ip address add 10.0.0.1/24 dev eth0");
+    run("ip link set eth0 up");
+    run("ip route add default via 10.0.0.2");
+    let source = NetworkMonitor::start();
+    until(&source, &online()).await;
+    (cable, source)
+}
+
 #[tokio::test]
 async fn a_link_that_goes_up_and_down_is_followed() {
     if !enter("a_link_that_goes_up_and_down_is_followed") {
@@ -136,13 +148,7 @@ async fn a_cable_that_is_pulled_out_is_noticed() {
     if !enter("a_cable_that_is_pulled_out_is_noticed") {
         return;
     }
-    let cable = Cable::connect();
-    cable.set("up");
-    run("ip address add 10.0.0.1/24 dev eth0");
-    run("ip link set eth0 up");
-    run("ip route add default via 10.0.0.2");
-    let source = NetworkMonitor::start();
-    until(&source, &online()).await;
+    let (cable, source) = connected().await;
     // The address and the default route stay.
     cable.set("down");
     until(&source, &offline()).await;
@@ -155,13 +161,7 @@ async fn a_flood_of_changes_loses_none() {
     if !enter("a_flood_of_changes_loses_none") {
         return;
     }
-    let cable = Cable::connect();
-    cable.set("up");
-    run("ip address add 10.0.0.1/24 dev eth0");
-    run("ip link set eth0 up");
-    run("ip route add default via 10.0.0.2");
-    let source = NetworkMonitor::start();
-    until(&source, &online()).await;
+    let (_cable, source) = connected().await;
     let mut changes = source.changes();
     // The source cannot read meanwhile, so the queue of the kernel overflows before the last change.
     let add = |host: u16| format!("address add 10.1.{}.{}/32 dev eth0\n", host / 256, host % 256);

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use syncmgr::Trigger;
-use syncmgr::changes::LocalChange;
+use syncmgr::changes::{LocalChange, ManualChanges};
 use syncmgr::item::ItemState;
 use syncmgr::retry::StartReason;
+use syncmgr::{SyncManager, Trigger};
 use tokio::time::sleep;
 
 use super::{after_first_session, builder_with_changes, seconds, watched, watching, watching_and};
@@ -13,6 +13,18 @@ use crate::support::awaitable_host::within;
 use crate::support::id;
 use crate::support::steps::{Steps, assert_succeeds, nth, register_all, start_manual};
 use crate::support::test_clock::{DAY, HOUR, StartTimes, fail_until};
+
+/// A manager whose handler has one watched item and has run once, and the steps of this item.
+async fn after_first_steps() -> (Steps, SyncManager, ManualChanges) {
+    let steps = Steps::default();
+    let handler = steps.handler(1, &["a"]).items(|| Ok(watched(&["a"])));
+    let (builder, changes) = builder_with_changes();
+    let manager = register_all(builder.build(), [handler]);
+    let first = start_manual(&manager, 1);
+    steps.release(&["a"]).await;
+    assert_succeeds(first).await;
+    (steps, manager, changes)
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_changed_item_runs_once_its_handler_was_quiet() {
@@ -54,12 +66,7 @@ async fn a_file_that_is_written_without_pause_runs_at_the_maximum_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_starts_an_unattended_session_with_its_reason() {
-    let (steps, (builder, changes)) = (Steps::default(), builder_with_changes());
-    let handler = steps.handler(1, &["a"]).items(|| Ok(watched(&["a"])));
-    let manager = register_all(builder.build(), [handler]);
-    let first = start_manual(&manager, 1);
-    steps.release(&["a"]).await;
-    assert_succeeds(first).await;
+    let (steps, manager, changes) = after_first_steps().await;
     changes.changed("/a");
     seconds(1).await;
     let [session] = &manager.sessions()[..] else { panic!("expected one session: {:?}", manager.sessions()) };
@@ -70,11 +77,7 @@ async fn a_change_starts_an_unattended_session_with_its_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_during_the_run_of_its_item_runs_the_item_again() {
-    let (steps, (builder, changes)) = (Steps::default(), builder_with_changes());
-    let manager = register_all(builder.build(), [steps.handler(1, &["a"]).items(|| Ok(watched(&["a"])))]);
-    let first = start_manual(&manager, 1);
-    steps.release(&["a"]).await;
-    assert_succeeds(first).await;
+    let (steps, _manager, changes) = after_first_steps().await;
     changes.changed("/a");
     seconds(1).await;
     assert_eq!(steps.running().await, "a");
@@ -161,11 +164,7 @@ async fn a_changed_item_that_fails_is_retried() {
 
 #[tokio::test(start_paused = true)]
 async fn a_changed_item_that_the_user_stops_runs_again_after_a_wait() {
-    let (steps, (builder, changes)) = (Steps::default(), builder_with_changes());
-    let manager = register_all(builder.build(), [steps.handler(1, &["a"]).items(|| Ok(watched(&["a"])))]);
-    let first = start_manual(&manager, 1);
-    steps.release(&["a"]).await;
-    assert_succeeds(first).await;
+    let (steps, manager, changes) = after_first_steps().await;
     changes.changed("/a");
     seconds(1).await;
     let session = manager.sessions().pop().unwrap();
