@@ -26,7 +26,7 @@ impl RetryLedger {
             scheduled.map(|(time, handler, schedule)| {
                 let work = AgendaWork::Scheduled(schedule.clone());
                 AgendaEntry::new(handler, Next::At { time }, StartReason::Scheduled, work)
-                    .with_hold(self.hold_of_firing(handler, environment, now))
+                    .with_hold(self.hold_of_start(handler, environment, now))
             });
         let held = self.held.iter().map(held_entry);
         let mut entries: Vec<_> = fired.chain(scheduled).chain(held).chain(self.retries(now)).collect();
@@ -51,7 +51,7 @@ impl RetryLedger {
         environment: &Environment,
         now: SystemTime,
     ) -> AgendaEntry {
-        let hold = self.hold_of_firing(handler, environment, now);
+        let hold = self.hold_of_start(handler, environment, now);
         let waits = if self.retry_queue.is_running(handler) { Next::WhenLifted } else { Next::Now };
         let next = next(hold.as_slice(), None, waits);
         AgendaEntry::new(handler, next, StartReason::Scheduled, AgendaWork::Scheduled(schedule.clone())).with_hold(hold)
@@ -74,7 +74,7 @@ impl RetryLedger {
             AgendaEntry::new(handler, next, StartReason::LocalChange, work_of(changed))
         });
         let held = self.changes.held().map(move |(handler, changed)| {
-            let hold = self.hold_of_firing(handler, environment, now);
+            let hold = self.hold_of_start(handler, environment, now);
             let next = next(hold.as_slice(), None, Next::WhenLifted);
             AgendaEntry::new(handler, next, StartReason::LocalChange, work_of(changed)).with_hold(hold)
         });

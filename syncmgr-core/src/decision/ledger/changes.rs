@@ -4,17 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use super::tick::start_targets;
-use super::{Effect, HANDLER_ITSELF, RetryLedger, StartReason};
-use crate::decision::environment_holds::holds;
+use super::{Effect, RetryLedger, StartReason};
 use crate::decision::local_changes::Changed;
-use crate::decision::needs::Needs;
 use crate::decision::retry::{RequestedBy, may_run};
 use crate::environment::Environment;
 use crate::id::{HandlerId, ItemId};
 use crate::local_change::{LocalChange, Settle};
 use crate::retry::RetryPolicy;
 use crate::time::later;
-use crate::trigger::Trigger;
 
 impl RetryLedger {
     /// Sets the times after which local changes of a registered handler start a run.
@@ -44,7 +41,7 @@ impl RetryLedger {
             if self.retry_queue.is_running(handler) {
                 continue;
             }
-            if !self.may_start(handler, environment, now) {
+            if self.needs(handler).is_none() || self.hold_of_start(handler, environment, now).is_some() {
                 self.changes.hold(handler);
                 continue;
             }
@@ -58,17 +55,6 @@ impl RetryLedger {
         start_targets(StartReason::LocalChange, items, whole)
     }
 
-    /// Returns `true` if an automatic run of this handler may start now.
-    fn may_start(&self, handler: HandlerId, environment: &Environment, now: SystemTime) -> bool {
-        let is_held = |needs: &Needs| {
-            let surroundings = self.surroundings(environment, now);
-            holds(surroundings, needs.clone(), Trigger::Scheduled, RequestedBy::Automatic).is_some()
-                || self.disabled.hold_of(handler, HANDLER_ITSELF).is_some()
-                || !self.may_run_by_itself(handler, HANDLER_ITSELF, now)
-        };
-        self.needs(handler).is_some_and(|needs| !is_held(needs))
-    }
-
     /// Takes the changes of a handler for a run. An item that backs off, waits for the user or is disabled keeps its change until
     /// it runs or may run.
     fn take_changes(&mut self, handler: HandlerId, now: SystemTime) -> Changed {
@@ -78,11 +64,6 @@ impl RetryLedger {
             disabled.hold_of(handler, item).is_none()
                 && state_of(item).is_none_or(|state| may_run(state, RequestedBy::Automatic, now).is_ok())
         })
-    }
-
-    /// Returns `true` if the retry state of an item allows an automatic run.
-    fn may_run_by_itself(&self, handler: HandlerId, item: ItemId, now: SystemTime) -> bool {
-        self.state_of(handler, item).is_none_or(|state| may_run(state, RequestedBy::Automatic, now).is_ok())
     }
 
     /// Makes the changes of a run that the environment holds fresh again. They start once the environment allows it.

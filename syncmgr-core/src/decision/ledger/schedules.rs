@@ -163,7 +163,7 @@ impl RetryLedger {
     pub(super) fn start_fired(&mut self, environment: &Environment, now: SystemTime) -> Vec<Effect> {
         let mut effects = writes(self.schedules.fire(now));
         let handlers = self.schedules.fired.keys().copied();
-        let may_start = |handler: &HandlerId| self.hold_of_firing(*handler, environment, self.time(now)).is_none();
+        let may_start = |handler: &HandlerId| self.hold_of_start(*handler, environment, self.time(now)).is_none();
         let idle = handlers.filter(|handler| !self.retry_queue.is_running(*handler)).filter(may_start);
         let (mut targets, mut whole) = (BTreeMap::new(), BTreeSet::new());
         let (mut changes, mut changes_of_whole) = (Vec::new(), Vec::new());
@@ -187,13 +187,9 @@ impl RetryLedger {
         effects
     }
 
-    /// Returns the reason why a firing of this handler waits, if the environment or the user holds it.
-    pub(super) fn hold_of_firing(
-        &self,
-        handler: HandlerId,
-        environment: &Environment,
-        now: SystemTime,
-    ) -> Option<Hold> {
+    /// Returns the reason why an automatic run of this handler may not start now: the user or the environment holds it, or its last
+    /// run could not begin and it backs off.
+    pub(super) fn hold_of_start(&self, handler: HandlerId, environment: &Environment, now: SystemTime) -> Option<Hold> {
         let disabled = self.disabled.hold_of(handler, HANDLER_ITSELF);
         let held = || {
             let (surroundings, needs) = (self.surroundings(environment, now), self.needs(handler)?.clone());
