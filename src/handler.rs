@@ -9,5 +9,5 @@ pub use syncmgr_core::{
     handler::{PropertiesOutcome, Resolution},
     importance::Importance,
     info::{HandlerFlags, StallPolicy},
-    requirements::{ConditionPolicy, Requirement, Requirements},
+    requirements::{ConditionPolicy, Requirement, Requirements, UnknownRequirement},
 };

@@ -4,6 +4,12 @@
 //! [`HandlerInfo::with_schedule`], or for one item with [`SyncItem::with_schedule`]. The manager's scheduler has to run
 //! ([`SyncManager::start_scheduler`]). [`rules`] says what happens after sleep, when clocks change, and when runs overlap.
 //!
+//! A person's schedule, requirements or window of a handler or an item replace what the code declares:
+//! [`SyncManager::set_override`]. They are stored.
+//!
+//! A [`Window`] limits automatic runs to some hours of the day, whatever starts them: see [`HandlerInfo::within`] and
+//! [`SyncItem::within`].
+//!
 //! ```
 //! use std::time::Duration;
 //! use syncmgr::prelude::*;
@@ -38,13 +44,17 @@
 //! ```
 //!
 //! [`HandlerInfo::with_schedule`]: crate::HandlerInfo::with_schedule
+//! [`HandlerInfo::within`]: crate::HandlerInfo::within
+//! [`SyncItem::within`]: crate::SyncItem::within
 //! [`SyncItem::with_schedule`]: crate::SyncItem::with_schedule
+//! [`SyncManager::set_override`]: crate::SyncManager::set_override
 //! [`SyncManager::start_scheduler`]: crate::SyncManager::start_scheduler
 
 #[doc(inline)]
 pub use syncmgr_core::{
     agenda::{AgendaEntry, AgendaWork},
-    schedule::{Missed, Schedule, ScheduleError, rules},
+    overrides::{KnownSettings, Override, OverrideError, OverrideKind, Overrides, Settings, StoredOverrides},
+    schedule::{Day, Missed, Schedule, ScheduleError, TimeOfDay, Window, rules},
 };
 #[doc(inline)]
 pub use syncmgr_runtime::manager::AgendaChanges;

@@ -39,7 +39,7 @@ const TABLES: [Table; 3] = [
         ],
     },
     Table {
-        heading: "processor time per item, ns; in a day each item of 1,000 cron expressions fires once",
+        heading: "processor time per firing, ns; in a day each item of 1,000 cron expressions fires once",
         rows: &[
             ("task that sleeps and works", firing::sleeping_tasks),
             ("the same, with its start", firing::started_tasks),
@@ -80,8 +80,10 @@ fn run_row(name: &str, items: &str) {
     assert!(status.success(), "the row `{name}` of {items} items failed");
 }
 
-/// Prints a row.
+/// Prints a row. A figure is absent if the system does not count processor time.
 fn print(name: &str, figures: &[f64]) {
-    let figures: String = figures.iter().map(|figure| format!("{figure:>10.1}")).collect();
+    let figures = figures.iter().map(|figure| Some(*figure).filter(|figure| figure.is_finite() && *figure > 0.0));
+    let text = |figure: Option<f64>| figure.map_or_else(|| format!("{:>10}", "-"), |figure| format!("{figure:>10.1}"));
+    let figures: String = figures.map(text).collect();
     println!("{name:<36} {figures}");
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cancel::{Cancel, CancelReason, Cancelled};
 use crate::error::FailureClass;
 use crate::foreign::Wakers;
-use crate::progress::{Progress, ProgressState};
+use crate::progress::{Progress, ProgressState, ProgressUnit};
 use crate::status::Status;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
@@ -48,6 +48,7 @@ pub struct ItemCell {
 struct Rare {
     text: Option<Arc<str>>,
     status: Option<Status>,
+    unit: ProgressUnit,
     tolerated: Option<FailureClass>,
     abort: CancellationToken,
     wakers: Wakers,
@@ -95,11 +96,12 @@ impl ItemCell {
         if let Some(max) = report.max {
             self.max.store(max, Ordering::Relaxed);
         }
-        if report.text.is_some() || report.status.is_some() {
+        if report.text.is_some() || report.status.is_some() || report.unit.is_some() {
             self.mark(RARE);
             let mut rare = self.rare.lock();
             rare.text = report.text.as_ref().map(bounded_text).or(rare.text.take());
             rare.status = report.status.or(rare.status);
+            rare.unit = report.unit.unwrap_or(rare.unit);
         }
         if !report.mask().is_empty() {
             self.record_progress();
@@ -114,7 +116,7 @@ impl ItemCell {
             return ProgressState { value, max, ..ProgressState::default() };
         }
         let rare = self.rare.lock();
-        ProgressState { text: rare.text.clone(), status: rare.status, value, max }
+        ProgressState { text: rare.text.clone(), status: rare.status, value, max, unit: rare.unit }
     }
 
     /// Returns `true` if progress was reported since the last call.
@@ -362,6 +364,8 @@ mod tests {
         let mut cell = Arc::<ItemCell>::default();
         cell.report(&Progress::new().with_value(3).with_max(9).with_text("x").with_status(Status::Updating))
             .expect("not cancelled");
+        cell.report(&Progress::new().with_unit(ProgressUnit::Bytes)).expect("not cancelled");
+        assert_eq!((cell.state().unit, cell.state().max), (ProgressUnit::Bytes, 9));
         cell.tolerate(FailureClass::Permanent);
         cell.mark_undecided();
         let _ = cell.cancel().close();

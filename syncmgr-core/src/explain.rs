@@ -65,7 +65,7 @@ pub struct Explanation {
     /// The end of the last attempt, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastEnd>,
-    /// The time of the last success, if any.
+    /// The time of the last success of an item, if any.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::time::option")]
     pub succeeded: Option<SystemTime>,
 }

@@ -6,15 +6,17 @@ use bitflags::bitflags;
 
 use crate::capabilities::Capabilities;
 use crate::claim::Claim;
+use crate::decision::guard::GuardPolicy;
 use crate::id::HandlerId;
 use crate::importance::Importance;
 use crate::item::Icon;
 pub use crate::limits::{Limits, StallPolicy};
 use crate::local_change::Settle;
+use crate::overrides::Settings;
 pub use crate::requirements::ConditionPolicy;
 use crate::requirements::{Requirement, Requirements};
 use crate::retry::RetryPolicy;
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, Window};
 use crate::text::{MAX_NAME, bounded};
 
 /// The description of a handler: its id, name, flags and limits. `SYNCMGRHANDLERINFO` in Windows.
@@ -44,6 +46,7 @@ pub struct HandlerInfo {
     importance: Importance,
     state_version: u32,
     retry: Option<RetryPolicy>,
+    guards: Option<GuardPolicy>,
     schedule: Option<Schedule>,
     settle: Settle,
 }
@@ -64,6 +67,7 @@ impl HandlerInfo {
             importance: Importance::Normal,
             state_version: 1,
             retry: None,
+            guards: None,
             schedule: None,
             settle: Settle::DEFAULT,
         }
@@ -91,8 +95,21 @@ impl HandlerInfo {
     /// assert!(BACKUP.requirements().contains(Requirement::Mains));
     /// ```
     pub const fn requires(mut self, requirement: Requirement) -> Self {
-        self.requirements = self.requirements.with(requirement);
+        self.requirements.add(requirement);
         self
+    }
+
+    /// Limits automatic runs of the handler to a window, in addition to those before: all of them have to be open.
+    ///
+    /// ```
+    /// # use syncmgr_core::{id::HandlerId, info::HandlerInfo, schedule::Window};
+    /// let nights: Window = "22:00-06:00 in Europe/Berlin".parse()?;
+    /// let backup = HandlerInfo::new(HandlerId::from_u128(8), "Backup").within(nights);
+    /// assert_eq!(backup.requirements().windows().count(), 1);
+    /// # Ok::<(), syncmgr_core::schedule::ScheduleError>(())
+    /// ```
+    pub fn within(self, window: Window) -> Self {
+        Self { requirements: self.requirements.within(window), ..self }
     }
 
     /// Sets what happens to an automatic run whose conditions end while it runs. By default it
@@ -148,6 +165,20 @@ impl HandlerInfo {
         self
     }
 
+    /// Sets the guard policy for the plans of the handler's items, in place of the manager's.
+    ///
+    /// ```
+    /// # use syncmgr_core::decision::guard::{GuardPolicy, UnattendedPolicy};
+    /// # use syncmgr_core::{id::HandlerId, info::HandlerInfo};
+    /// let trusted = GuardPolicy::DEFAULT.with_unattended(UnattendedPolicy::Allow);
+    /// let cache = HandlerInfo::new(HandlerId::from_u128(8), "Cache").with_guards(trusted);
+    /// assert_eq!(cache.guards(), Some(trusted));
+    /// ```
+    pub const fn with_guards(mut self, guards: GuardPolicy) -> Self {
+        self.guards = Some(guards);
+        self
+    }
+
     /// Sets the schedule of the items that have none of their own. The handler has no schedule by default.
     ///
     /// A manager runs the items without a request whenever the schedule fires, with the trigger
@@ -162,6 +193,11 @@ impl HandlerInfo {
     /// ```
     pub fn with_schedule(self, schedule: impl Into<Option<Schedule>>) -> Self {
         Self { schedule: schedule.into(), ..self }
+    }
+
+    /// Replaces the schedule and the requirements.
+    pub fn with_settings(self, Settings { schedule, requirements }: Settings) -> Self {
+        Self { schedule, requirements, ..self }
     }
 
     /// Sets the times after which local changes start a run.
@@ -266,6 +302,11 @@ impl HandlerInfo {
     /// Returns the handler's retry policy. `None` if the manager's policy applies.
     pub const fn retry(&self) -> Option<RetryPolicy> {
         self.retry
+    }
+
+    /// Returns the handler's guard policy. `None` if the manager's policy applies.
+    pub const fn guards(&self) -> Option<GuardPolicy> {
+        self.guards
     }
 
     /// Returns the schedule of the items that have none of their own.

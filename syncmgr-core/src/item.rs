@@ -14,8 +14,9 @@ use crate::claim::Claim;
 use crate::hresult::UnknownCode;
 use crate::id::ItemId;
 use crate::importance::Importance;
+use crate::overrides::{Overrides, Settings};
 use crate::requirements::{Requirement, Requirements};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, Window};
 
 pub use list::{Completeness, Items};
 
@@ -29,19 +30,30 @@ pub use list::{Completeness, Items};
 ///     .with_claim("imap.example.org");
 /// assert_eq!(archive.claims().len(), 1);
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[must_use = "`with_` methods return the changed value"]
 pub struct SyncItem {
     id: ItemId,
     name: Arc<str>,
-    rare: Option<Arc<Rare>>,
-    flags: ItemFlags,
-    state: ItemState,
+    fields: Fields,
 }
 
-/// Rarely used fields, apart to keep plain items small. Items of a listing share them if they are equal.
-#[derive(Clone, Debug, Default)]
+/// The other fields of an item, as small as possible.
+#[derive(Clone, Debug)]
+enum Fields {
+    /// The default values.
+    Default,
+    /// A schedule, and default values otherwise.
+    Scheduled(Schedule),
+    /// Other values. Items of a listing share them if they are equal.
+    Rare(Arc<Rare>),
+}
+
+/// The fields of which most items have the default values.
+#[derive(Clone, Debug)]
 struct Rare {
+    flags: ItemFlags,
+    state: ItemState,
     icon: Option<Icon>,
     last_update: Option<SystemTime>,
     claims: Vec<Claim>,
@@ -53,19 +65,40 @@ struct Rare {
     shared_claims: OnceLock<Arc<[Claim]>>,
 }
 
+/// The default values.
+static DEFAULT: Rare = Rare {
+    flags: ItemFlags::empty(),
+    state: ItemState::Checked,
+    icon: None,
+    last_update: None,
+    claims: Vec::new(),
+    schedule: None,
+    watches: Vec::new(),
+    requirements: Requirements::NONE,
+    importance: Importance::Normal,
+    shared_claims: OnceLock::new(),
+};
+
 impl Rare {
     /// Compares all fields. Claims are equal if their names are, but an item may declare another capacity.
     fn is_identical(&self, other: &Self) -> bool {
-        self == other && self.claims.iter().map(Claim::capacity).eq(other.claims.iter().map(Claim::capacity))
+        self.schedule == other.schedule
+            && self.is_equal_but_for_schedule(other)
+            && self.claims.iter().map(Claim::capacity).eq(other.claims.iter().map(Claim::capacity))
+    }
+
+    fn is_equal_but_for_schedule(&self, other: &Self) -> bool {
+        let key = |rare: &Self| (rare.flags, rare.state, rare.last_update, rare.importance);
+        key(self) == key(other)
+            && (&self.icon, &self.claims, &self.watches) == (&other.icon, &other.claims, &other.watches)
+            && self.requirements == other.requirements
     }
 }
 
-impl PartialEq for Rare {
+impl PartialEq for SyncItem {
     fn eq(&self, other: &Self) -> bool {
-        let Self { icon, last_update, claims, schedule, watches, requirements, importance, shared_claims: _ } = self;
-        (icon, last_update, claims) == (&other.icon, &other.last_update, &other.claims)
-            && (schedule, watches) == (&other.schedule, &other.watches)
-            && (requirements, importance) == (&other.requirements, &other.importance)
+        (self.id, &self.name, self.schedule()) == (other.id, &other.name, other.schedule())
+            && self.rare().is_equal_but_for_schedule(other.rare())
     }
 }
 
@@ -79,7 +112,7 @@ impl SyncItem {
     /// assert_ne!(items[0].id(), items[1].id());
     /// ```
     pub fn new(id: ItemId, name: impl Into<Arc<str>>) -> Self {
-        Self { id, name: name.into(), rare: None, flags: ItemFlags::empty(), state: ItemState::Checked }
+        Self { id, name: name.into(), fields: Fields::Default }
     }
 
     /// Creates an item with an id derived from its name, which is the same in every session.
@@ -91,23 +124,23 @@ impl SyncItem {
     }
 
     /// Sets the flags (`dwFlags`).
-    pub fn with_flags(mut self, flags: ItemFlags) -> Self {
-        self.flags = flags.difference(ItemFlags::LAST_UPDATE_TIME);
-        self
+    pub fn with_flags(self, flags: ItemFlags) -> Self {
+        match flags.difference(ItemFlags::LAST_UPDATE_TIME) {
+            same if same == self.rare().flags => self,
+            flags => self.with(|rare| rare.flags = flags),
+        }
     }
 
     /// Sets the default selection (`dwItemState`). A stored choice overrides it.
     ///
     /// See also: R56.
-    pub fn with_state(mut self, state: ItemState) -> Self {
-        self.state = state;
-        self
+    pub fn with_state(self, state: ItemState) -> Self {
+        if state == self.state() { self } else { self.with(|rare| rare.state = state) }
     }
 
     /// Sets the icon (`hIcon`).
-    pub fn with_icon(mut self, icon: Icon) -> Self {
-        self.rare_mut().icon = Some(icon);
-        self
+    pub fn with_icon(self, icon: Icon) -> Self {
+        self.with(|rare| rare.icon = Some(icon))
     }
 
     /// Sets the time of the last synchronization (`ftLastUpdate`) and with it the flag `LASTUPDATETIME`.
@@ -118,17 +151,16 @@ impl SyncItem {
     /// let item = SyncItem::named("photo.jpg").with_last_update(SystemTime::UNIX_EPOCH);
     /// assert!(item.flags().contains(ItemFlags::LAST_UPDATE_TIME));
     /// ```
-    pub fn with_last_update(mut self, time: SystemTime) -> Self {
-        self.rare_mut().last_update = Some(time);
-        self
+    pub fn with_last_update(self, time: SystemTime) -> Self {
+        self.with(|rare| rare.last_update = Some(time))
     }
 
     /// Adds a resource that the item needs while it runs. May be called several times.
-    pub fn with_claim(mut self, claim: impl Into<Claim>) -> Self {
-        let rare = self.rare_mut();
-        rare.shared_claims.take();
-        rare.claims.push(claim.into());
-        self
+    pub fn with_claim(self, claim: impl Into<Claim>) -> Self {
+        self.with(|rare| {
+            rare.shared_claims.take();
+            rare.claims.push(claim.into());
+        })
     }
 
     /// Sets the schedule of the item, in place of that of its handler. Items with equal schedules run together.
@@ -140,9 +172,11 @@ impl SyncItem {
     /// assert!(inbox.schedule().is_some());
     /// # Ok::<(), syncmgr_core::schedule::ScheduleError>(())
     /// ```
-    pub fn with_schedule(mut self, schedule: Schedule) -> Self {
-        self.rare_mut().schedule = Some(schedule);
-        self
+    pub fn with_schedule(self, schedule: Schedule) -> Self {
+        match self.fields {
+            Fields::Default | Fields::Scheduled(_) => Self { fields: Fields::Scheduled(schedule), ..self },
+            Fields::Rare(_) => self.with(|rare| rare.schedule = Some(schedule)),
+        }
     }
 
     /// Adds a file or directory whose changes the host watches, with everything below a directory. After a change, the item
@@ -157,9 +191,8 @@ impl SyncItem {
     /// let documents = SyncItem::named("Documents").with_watch("/home/ann/Documents");
     /// assert_eq!(documents.watches(), [Path::new("/home/ann/Documents")]);
     /// ```
-    pub fn with_watch(mut self, path: impl AsRef<Path>) -> Self {
-        self.rare_mut().watches.push(path.as_ref().to_owned());
-        self
+    pub fn with_watch(self, path: impl AsRef<Path>) -> Self {
+        self.with(|rare| rare.watches.push(path.as_ref().to_owned()))
     }
 
     /// Requires a condition for automatic runs of the item, in addition to those of its handler and those required before.
@@ -169,10 +202,21 @@ impl SyncItem {
     /// let videos = SyncItem::named("Videos").requires(Requirement::UnmeteredNetwork);
     /// assert!(videos.requirements().contains(Requirement::UnmeteredNetwork));
     /// ```
-    pub fn requires(mut self, requirement: Requirement) -> Self {
-        let rare = self.rare_mut();
-        rare.requirements = rare.requirements.clone().with(requirement);
-        self
+    pub fn requires(self, requirement: Requirement) -> Self {
+        self.with(|rare| rare.requirements.add(requirement))
+    }
+
+    /// Limits automatic runs of the item to a window, in addition to those of its handler and those before: all of them have to be
+    /// open.
+    ///
+    /// ```
+    /// # use syncmgr_core::item::SyncItem;
+    /// let videos = SyncItem::named("Videos").within("01:00-05:00 in local".parse()?);
+    /// assert_eq!(videos.requirements().windows().count(), 1);
+    /// # Ok::<(), syncmgr_core::schedule::ScheduleError>(())
+    /// ```
+    pub fn within(self, window: Window) -> Self {
+        self.with(|rare| rare.requirements = std::mem::take(&mut rare.requirements).within(window))
     }
 
     /// Sets the importance, which orders the items of an automatic run. The default is normal.
@@ -181,9 +225,17 @@ impl SyncItem {
     /// # use syncmgr_core::{importance::Importance, item::SyncItem};
     /// assert_eq!(SyncItem::named("Outbox").with_importance(Importance::High).importance(), Importance::High);
     /// ```
-    pub fn with_importance(mut self, importance: Importance) -> Self {
-        self.rare_mut().importance = importance;
-        self
+    pub fn with_importance(self, importance: Importance) -> Self {
+        self.with(|rare| rare.importance = importance)
+    }
+
+    /// Returns the item with what a person has set in place of what it declares.
+    pub(crate) fn with_overrides(self, overrides: &Overrides) -> Self {
+        if overrides.is_empty() {
+            return self;
+        }
+        let Settings { schedule, requirements } = Settings::from(&self).with(overrides);
+        self.with(|rare| (rare.schedule, rare.requirements) = (schedule, requirements))
     }
 
     /// Returns the item's id.
@@ -207,59 +259,78 @@ impl SyncItem {
     ///
     /// See also: R58.
     pub fn flags(&self) -> ItemFlags {
-        let mut flags = self.flags;
+        let mut flags = self.rare().flags;
         flags.set(ItemFlags::LAST_UPDATE_TIME, self.last_update().is_some());
         flags
     }
 
     /// Returns the default selection.
     pub fn state(&self) -> ItemState {
-        self.state
+        self.rare().state
     }
 
     /// Returns the icon. `None` if there is none.
     pub fn icon(&self) -> Option<&Icon> {
-        self.rare.as_ref()?.icon.as_ref()
+        self.rare().icon.as_ref()
     }
 
     /// Returns the time of the last synchronization. `None` if it is unknown.
     pub fn last_update(&self) -> Option<SystemTime> {
-        self.rare.as_ref()?.last_update
+        self.rare().last_update
     }
 
     /// Returns the resources that the item needs while it runs, without those that its handler claims for all items.
     pub fn claims(&self) -> &[Claim] {
-        self.rare.as_ref().map_or(&[], |rare| &rare.claims)
+        &self.rare().claims
     }
 
     /// Returns the schedule of the item, if it has one of its own.
     pub fn schedule(&self) -> Option<&Schedule> {
-        self.rare.as_ref()?.schedule.as_ref()
+        match &self.fields {
+            Fields::Default => None,
+            Fields::Scheduled(schedule) => Some(schedule),
+            Fields::Rare(rare) => rare.schedule.as_ref(),
+        }
     }
 
     /// Returns the watched files and directories.
     pub fn watches(&self) -> &[PathBuf] {
-        self.rare.as_ref().map_or(&[], |rare| &rare.watches)
+        &self.rare().watches
     }
 
     /// Returns the conditions that automatic runs of the item require, without those of its handler.
     pub fn requirements(&self) -> &Requirements {
-        self.rare.as_ref().map_or(&Requirements::NONE, |rare| &rare.requirements)
+        &self.rare().requirements
     }
 
     /// Returns the importance.
     pub fn importance(&self) -> Importance {
-        self.rare.as_ref().map_or(Importance::Normal, |rare| rare.importance)
+        self.rare().importance
     }
 
     /// Returns a shared reference to [`claims`](Self::claims).
     pub fn shared_claims(&self) -> Arc<[Claim]> {
-        let shared = |rare: &Arc<Rare>| rare.shared_claims.get_or_init(|| rare.claims[..].into()).clone();
-        self.rare.as_ref().map(shared).unwrap_or_default()
+        let rare = self.rare();
+        rare.shared_claims.get_or_init(|| rare.claims[..].into()).clone()
     }
 
-    fn rare_mut(&mut self) -> &mut Rare {
-        Arc::make_mut(self.rare.get_or_insert_default())
+    /// Returns the fields, without a schedule if it is the only one.
+    fn rare(&self) -> &Rare {
+        match &self.fields {
+            Fields::Default | Fields::Scheduled(_) => &DEFAULT,
+            Fields::Rare(rare) => rare,
+        }
+    }
+
+    /// Changes the fields.
+    fn with(self, change: impl FnOnce(&mut Rare)) -> Self {
+        let mut rare = match self.fields {
+            Fields::Default => Arc::new(DEFAULT.clone()),
+            Fields::Scheduled(schedule) => Arc::new(Rare { schedule: Some(schedule), ..DEFAULT.clone() }),
+            Fields::Rare(rare) => rare,
+        };
+        change(Arc::make_mut(&mut rare));
+        Self { fields: Fields::Rare(rare), ..self }
     }
 
     /// Returns the item with another name.
@@ -341,6 +412,21 @@ mod tests {
     #[test]
     fn a_plain_item_is_at_most_48_bytes() {
         assert!(size_of::<SyncItem>() <= 48, "{}", size_of::<SyncItem>());
+    }
+
+    #[test]
+    fn items_are_equal_in_whatever_order_their_fields_were_set() {
+        let every = |minutes: u64| Schedule::every(std::time::Duration::from_secs(60 * minutes)).unwrap();
+        let inbox = || SyncItem::named("inbox");
+        assert_eq!(
+            inbox().with_schedule(every(1)),
+            inbox().with_importance(Importance::Normal).with_schedule(every(1))
+        );
+        assert_eq!(inbox().with_state(ItemState::Unchecked).with_state(ItemState::Checked), inbox());
+        assert_ne!(inbox().with_schedule(every(1)), inbox().with_schedule(every(2)));
+        assert_ne!(inbox().with_flags(ItemFlags::HIDDEN), inbox());
+        let hidden = inbox().with_schedule(every(1)).with_flags(ItemFlags::HIDDEN);
+        assert_eq!((hidden.schedule(), hidden.flags()), (Some(&every(1)), ItemFlags::HIDDEN));
     }
 
     #[test]

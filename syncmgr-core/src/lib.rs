@@ -42,6 +42,8 @@ pub mod info;
 mod limits;
 pub mod local_change;
 
+pub mod overrides;
+
 pub mod item;
 
 pub mod claim;

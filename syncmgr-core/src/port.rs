@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -38,6 +39,9 @@ pub trait RunPort: Send + Sync {
 
     /// Returns the cancellation of the handler in this attempt.
     fn cancel(&self) -> &Cancel;
+
+    /// Returns the time until the run is stopped because something is about to end. `None` if nothing is announced that stops it.
+    fn time_left(&self) -> Option<Duration>;
 
     /// Returns `true` if an item was skipped before it began.
     fn is_skipped(&self, item: ItemId) -> bool;

@@ -32,12 +32,34 @@ pub struct Progress {
     pub value: Option<u64>,
     /// The total, in the same unit: `iMaxValue`. 0 if unknown.
     pub max: Option<u64>,
+    /// The unit of the amount and the total. Not part of the Windows contract.
+    pub unit: Option<ProgressUnit>,
+}
+
+/// The unit of the amounts of an item, which says how to show them to people.
+///
+/// ```
+/// # use syncmgr_core::progress::{Progress, ProgressState, ProgressUnit};
+/// let mut state = ProgressState::default();
+/// state.apply(&Progress::new().with_unit(ProgressUnit::Bytes).with_max(1 << 20));
+/// state.apply(&Progress::new().with_value(4096)); // the unit stays
+/// assert_eq!(state.unit, ProgressUnit::Bytes);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ProgressUnit {
+    /// Things that are counted, such as messages or steps.
+    #[default]
+    Count,
+    /// Bytes.
+    Bytes,
 }
 
 impl Progress {
     /// Creates a report that changes nothing.
     pub const fn new() -> Self {
-        Self { text: None, status: None, value: None, max: None }
+        Self { text: None, status: None, value: None, max: None, unit: None }
     }
 
     /// Sets the text, truncated to [`MAX_TEXT`].
@@ -63,7 +85,13 @@ impl Progress {
         self
     }
 
-    /// Returns the fields that the report changes: `mask`.
+    /// Sets the unit of the amount and the total.
+    pub const fn with_unit(mut self, unit: ProgressUnit) -> Self {
+        self.unit = Some(unit);
+        self
+    }
+
+    /// Returns the fields of the Windows contract that the report changes: `mask`.
     pub fn mask(&self) -> ProgressMask {
         let mut mask = ProgressMask::empty();
         mask.set(ProgressMask::STATUS_TEXT, self.text.is_some());
@@ -115,6 +143,9 @@ pub struct ProgressState {
     pub value: u64,
     /// The total, as last reported. 0 if unknown.
     pub max: u64,
+    /// The unit of both.
+    #[serde(default)]
+    pub unit: ProgressUnit,
 }
 
 impl ProgressState {
@@ -128,6 +159,7 @@ impl ProgressState {
         self.status = report.status.or(self.status);
         self.value = report.value.unwrap_or(self.value);
         self.max = report.max.unwrap_or(self.max);
+        self.unit = report.unit.unwrap_or(self.unit);
     }
 
     /// Returns the fraction done, from 0 to 1. `None` if the total is unknown.
@@ -145,7 +177,7 @@ impl ProgressState {
         (self.max > 0).then(|| self.value.min(self.max) as f64 / self.max as f64)
     }
 
-    /// Returns the report that changes `known` to this state. `None` if they are equal.
+    /// Returns the report that changes `known` to this state. `None` if no field of the Windows contract differs.
     ///
     /// ```
     /// # use syncmgr_core::progress::{Progress, ProgressState};
@@ -160,6 +192,7 @@ impl ProgressState {
             status: self.status.filter(|_| self.status != known.status),
             value: (self.value != known.value).then_some(self.value),
             max: (self.max != known.max).then_some(self.max),
+            unit: (self.unit != known.unit).then_some(self.unit),
         };
         (!report.mask().is_empty()).then_some(report)
     }
@@ -203,5 +236,9 @@ mod tests {
         assert_eq!(report, Progress::new().with_value(1).with_text("a"));
         known.apply(&report);
         assert_eq!(state.since(&known), None);
+        state.apply(&Progress::new().with_unit(ProgressUnit::Bytes));
+        assert_eq!(state.since(&known), None, "a foreign host does not know units");
+        state.apply(&Progress::new().with_value(2));
+        assert_eq!(state.since(&known), Some(Progress::new().with_value(2).with_unit(ProgressUnit::Bytes)));
     }
 }

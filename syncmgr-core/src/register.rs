@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bitflags::bitflags;
 
 use crate::hresult::HResult;
 use crate::id::HandlerId;
 use crate::requirements::{Requirement, Requirements};
+use crate::schedule::Window;
 use crate::text::MAX_COOKIE;
 use crate::trigger::Trigger;
 
@@ -214,10 +216,19 @@ pub fn check_registration(id: HandlerId, flags: RegisterFlags) -> Result<(), Req
 /// Checks the requirements of a handler.
 ///
 /// # Errors
-/// Fails if two requirements exclude each other.
-pub fn check_requirements(handler: HandlerId, requirements: &Requirements) -> Result<(), RequestError> {
-    let contradictory = |(first, second)| RequestError::Contradictory { handler, first, second };
-    requirements.contradiction().map_or(Ok(()), |pair| Err(contradictory(pair)))
+/// Fails if two requirements exclude each other, or if the windows are never open at the same time.
+pub fn check_requirements(
+    handler: HandlerId,
+    requirements: &Requirements,
+    now: SystemTime,
+) -> Result<(), RequestError> {
+    match requirements.contradiction() {
+        Some((first, second)) => Err(RequestError::Contradictory { handler, first, second }),
+        None if requirements.never_open(now) => {
+            Err(RequestError::NeverOpen { handler, windows: requirements.windows().cloned().collect() })
+        }
+        None => Ok(()),
+    }
 }
 
 /// Checks the length of a cookie.
@@ -302,6 +313,16 @@ pub enum RequestError {
         first: Requirement,
         /// A requirement that excludes the first.
         second: Requirement,
+    },
+    /// The windows that the handler requires are never open at the same time, so no automatic run could start.
+    #[error(
+        "handler {handler} requires windows that are never open at the same time: {windows:?}; join them with `or`"
+    )]
+    NeverOpen {
+        /// The handler.
+        handler: HandlerId,
+        /// The windows.
+        windows: Vec<Window>,
     },
     /// The cookie is longer than [`MAX_COOKIE`].
     #[error("the cookie has {length} bytes, more than {MAX_COOKIE}; pass a reference to the data instead")]

@@ -4,6 +4,8 @@ mod cron;
 mod day;
 mod error;
 mod fields;
+mod month_days;
+mod opening;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -23,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::day::Day;
 pub use self::error::ScheduleError;
+pub(crate) use self::opening::Opening;
 pub use self::time_of_day::TimeOfDay;
 pub use self::window::Window;
 
@@ -38,8 +41,8 @@ const MAX_INTERVAL: u64 = 1_000 * 365 * 24 * 60 * 60 * 1_000;
 
 /// When a handler or an item runs by itself.
 ///
-/// A schedule is a cron expression in a time zone, a fixed interval, or a single time. It is cheap to clone and costs
-/// a few hundred bytes otherwise: make it once for all items that share it.
+/// A schedule is a cron expression in a time zone, a fixed interval, a single time, or never. It is cheap to clone. A cron expression
+/// takes about a hundred bytes that clones share, so make it once for all items that have it.
 ///
 /// The text form is stable; the last firing is stored under it. Two schedules are equal if their texts are equal. [`rules`]
 /// contains the text form and the rules.
@@ -59,24 +62,37 @@ const MAX_INTERVAL: u64 = 1_000 * 365 * 24 * 60 * 60 * 1_000;
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[must_use = "`with_` methods return the changed value"]
-pub struct Schedule(Arc<Plan>);
+pub struct Schedule(Form);
 
-/// The content of a schedule. Lengths are in milliseconds.
+/// A schedule has one form only, so that equal schedules are equal values.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Plan {
-    timing: Timing,
+enum Form {
+    /// Without options.
+    Plain(Timing),
+    /// With options other than the default ones.
+    Adjusted(Arc<(Timing, Options)>),
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Timing {
+    Cron(Arc<CronTimes>),
+    /// An interval in milliseconds.
+    Every(u64),
+    /// A time in milliseconds since 1970.
+    Once(i64),
+    Never,
+}
+
+/// What a schedule has besides its times. Lengths are in milliseconds.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Options {
     jitter: u64,
     min_gap: u64,
     missed: Missed,
 }
 
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Timing {
-    Cron(Box<CronTimes>),
-    /// An interval in milliseconds.
-    Every(u64),
-    /// A time in milliseconds since 1970.
-    Once(i64),
+impl Options {
+    const DEFAULT: Self = Self { jitter: 0, min_gap: 0, missed: Missed::RunOnce };
 }
 
 /// What happens to firings that were missed while the machine slept or the program did not run.
@@ -92,6 +108,14 @@ pub enum Missed {
 }
 
 impl Schedule {
+    /// The schedule that never fires. An item with it does not follow the schedule of its handler.
+    ///
+    /// ```
+    /// # use syncmgr_core::schedule::Schedule;
+    /// assert_eq!("never".parse(), Ok(Schedule::NEVER));
+    /// ```
+    pub const NEVER: Self = Self::new(Timing::Never);
+
     /// Creates a schedule from a cron expression in a time zone.
     ///
     /// The expression has five fields: minute, hour, day of the month, month, day of the week; or is a name such as
@@ -109,7 +133,7 @@ impl Schedule {
     /// ```
     pub fn cron(expression: &str, zone: &str) -> Result<Self, ScheduleError> {
         let times = CronTimes::new(expression, Zone::named(zone)?)?;
-        Ok(Self::new(Timing::Cron(Box::new(times))))
+        Ok(Self::new(Timing::Cron(Arc::new(times))))
     }
 
     /// Creates a schedule with a fixed interval, rounded down to a millisecond. The first firing is one interval after the
@@ -145,38 +169,59 @@ impl Schedule {
     /// Creates a schedule in a zone with the rules of a POSIX string.
     #[cfg(test)]
     pub(crate) fn cron_with_rules(expression: &str, zone: &str, posix: &str) -> Self {
-        let zone = Zone::new(zone, jiff::tz::TimeZone::posix(posix).unwrap());
-        Self::new(Timing::Cron(Box::new(CronTimes::new(expression, zone).unwrap())))
+        let zone = Zone::new(jiff::tz::TimeZone::tzif(zone, &tests::zone_file(posix)).unwrap());
+        Self::new(Timing::Cron(Arc::new(CronTimes::new(expression, zone).unwrap())))
     }
 
-    fn new(timing: Timing) -> Self {
-        Self(Arc::new(Plan { timing, jitter: 0, min_gap: 0, missed: Missed::default() }))
+    const fn new(timing: Timing) -> Self {
+        Self(Form::Plain(timing))
     }
 
     /// Delays each firing by a random time of up to `jitter`, rounded down to a millisecond. The jitter is at most the
     /// interval, or a day for a cron expression and a single time; a longer jitter counts as that.
     pub fn with_jitter(self, jitter: Duration) -> Self {
-        let longest = match self.0.timing {
-            Timing::Every(interval) => interval,
-            Timing::Cron(_) | Timing::Once(_) => MAX_JITTER,
-        };
-        self.changed(|plan| plan.jitter = millis(jitter).min(longest))
+        let longest = self.interval_millis().unwrap_or(MAX_JITTER);
+        self.adjusted(|options| options.jitter = millis(jitter).min(longest))
     }
 
     /// Sets what happens to missed firings. The default is [`Missed::RunOnce`].
     pub fn with_missed(self, missed: Missed) -> Self {
-        self.changed(|plan| plan.missed = missed)
+        self.adjusted(|options| options.missed = missed)
     }
 
     /// Sets the minimum time between the starts of two firings, rounded down to a millisecond. A firing that comes due
     /// earlier waits. At most a thousand years.
     pub fn with_min_gap(self, gap: Duration) -> Self {
-        self.changed(|plan| plan.min_gap = millis(gap).min(MAX_INTERVAL))
+        self.adjusted(|options| options.min_gap = millis(gap).min(MAX_INTERVAL))
     }
 
-    fn changed(mut self, change: impl FnOnce(&mut Plan)) -> Self {
-        change(Arc::make_mut(&mut self.0));
-        self
+    fn adjusted(self, adjust: impl FnOnce(&mut Options)) -> Self {
+        if self.is_never() {
+            return self;
+        }
+        let (timing, mut options) = match self.0 {
+            Form::Plain(timing) => (timing, Options::DEFAULT),
+            Form::Adjusted(adjusted) => Arc::unwrap_or_clone(adjusted),
+        };
+        adjust(&mut options);
+        match options {
+            Options::DEFAULT => Self::new(timing),
+            options => Self(Form::Adjusted(Arc::new((timing, options)))),
+        }
+    }
+
+    fn timing(&self) -> &Timing {
+        match &self.0 {
+            Form::Plain(timing) => timing,
+            Form::Adjusted(adjusted) => &adjusted.0,
+        }
+    }
+
+    fn options(&self) -> &Options {
+        match &self.0 {
+            Form::Plain(_) => &Options::DEFAULT,
+            Form::Adjusted(adjusted) => &adjusted.1,
+        }
     }
 
     /// Returns the first firing later than `time`, without jitter. The firings of an interval count from `time`. Returns
@@ -197,14 +242,26 @@ impl Schedule {
 
     /// Returns what happens to missed firings.
     pub fn missed(&self) -> Missed {
-        self.0.missed
+        self.options().missed
     }
 
-    /// Returns `true` if the schedules have the same rules of their time zones. The schedules are equal.
-    pub(crate) fn has_rules_of(&self, other: &Self) -> bool {
-        match (&self.0.timing, &other.0.timing) {
-            (Timing::Cron(these), Timing::Cron(others)) => these.zone().has_rules_of(others.zone()),
-            _ => true,
+    /// Returns `true` if it never fires: it is [`NEVER`](Self::NEVER).
+    pub fn is_never(&self) -> bool {
+        matches!(self.timing(), Timing::Never)
+    }
+
+    /// Returns `true` if clones share a part of the schedule.
+    pub(crate) fn is_on_heap(&self) -> bool {
+        matches!(self.0, Form::Plain(Timing::Cron(_)) | Form::Adjusted(_))
+    }
+
+    /// Returns `true` if both are clones of one cron expression, or of one schedule with options.
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Form::Plain(Timing::Cron(this)), Form::Plain(Timing::Cron(other))) => Arc::ptr_eq(this, other),
+            (Form::Adjusted(this), Form::Adjusted(other)) => Arc::ptr_eq(this, other),
+            _ => false,
         }
     }
 
@@ -213,27 +270,27 @@ impl Schedule {
     }
 
     pub(crate) fn is_once(&self) -> bool {
-        matches!(self.0.timing, Timing::Once(_))
+        matches!(self.timing(), Timing::Once(_))
     }
 
     pub(crate) fn interval_millis(&self) -> Option<u64> {
-        match self.0.timing {
+        match *self.timing() {
             Timing::Every(interval) => Some(interval),
-            Timing::Cron(_) | Timing::Once(_) => None,
+            Timing::Cron(_) | Timing::Once(_) | Timing::Never => None,
         }
     }
 
     pub(crate) fn jitter_millis(&self) -> u64 {
-        self.0.jitter
+        self.options().jitter
     }
 
     pub(crate) fn min_gap_millis(&self) -> u64 {
-        self.0.min_gap
+        self.options().min_gap
     }
 
     /// Returns the first firing later than `time`, both in milliseconds since 1970.
     pub(crate) fn after(&self, time: i64) -> Option<i64> {
-        match &self.0.timing {
+        match self.timing() {
             Timing::Cron(times) => {
                 let next = times.after(Timestamp::from_millisecond(time).ok()?)?;
                 Some(next.as_millisecond())
@@ -243,6 +300,7 @@ impl Schedule {
                 Timestamp::from_millisecond(next).ok().map(|_| next)
             }
             Timing::Once(once) => (*once > time).then_some(*once),
+            Timing::Never => None,
         }
     }
 }

@@ -20,8 +20,10 @@ use crate::error::SyncResult;
 use crate::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
 use crate::item::ItemState;
 use crate::log::{LogEntry, Question};
+use crate::overrides::StoredOverrides;
 use crate::record::{Fence, ItemRecord};
 use crate::register::{RegisterFlags, Registration};
+use crate::request::RunRequest;
 use crate::retry::RetryState;
 use crate::schedule::Schedule;
 
@@ -185,6 +187,17 @@ pub trait StateStore: Send + Sync + 'static {
     fn disabled(&self, handler: HandlerId) -> SyncResult<BTreeMap<Subject, Arc<str>>> {
         let _ = handler;
         Ok(BTreeMap::new())
+    }
+
+    /// Returns what a person has set for the handler and its items, in text form: also values that can no longer be read.
+    ///
+    /// The default returns nothing: what the code declares applies after a restart.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read.
+    fn overrides(&self, handler: HandlerId) -> SyncResult<StoredOverrides> {
+        let _ = handler;
+        Ok(StoredOverrides::new())
     }
 
     /// Returns the items of a handler whose last ended attempt began after the start of this session.
@@ -365,6 +378,8 @@ pub struct HandlerRecord {
     pub registration: Option<Registration>,
     /// The events that the user set. They take precedence over those of the registration.
     pub flags: Option<RegisterFlags>,
+    /// The automatic runs that wait for the environment.
+    pub waiting: Vec<RunRequest>,
 }
 
 /// A log entry with its session.

@@ -27,7 +27,8 @@ use serde::{Deserialize, Serialize};
 pub enum Trigger {
     /// The network came up: `SYNCMGRFLAG_CONNECT`.
     Connect = 1,
-    /// The network is about to go down: `SYNCMGRFLAG_PENDINGDISCONNECT`.
+    /// The network or the machine is about to go down: `SYNCMGRFLAG_PENDINGDISCONNECT`. The run has
+    /// [a limited time](crate::context::RunContext::time_left).
     PendingDisconnect = 2,
     /// The user requested the session: `SYNCMGRFLAG_MANUAL`.
     Manual = 3,

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
-use syn::{Ident, LitInt};
+use syn::LitInt;
 
-use crate::validate::{Declaration, Handler, Limits, Retry, StallPolicy};
+use crate::validate::{Declaration, Handler, Limits, Retry};
 
 /// Generates the impl of the trait, and an inherent impl with `HANDLER`.
 pub(crate) fn generate(declaration: &Declaration, handler: &Handler) -> TokenStream {
@@ -26,7 +26,7 @@ pub(crate) fn generate(declaration: &Declaration, handler: &Handler) -> TokenStr
         #implementation
 
         impl #impl_generics #ty #where_clause {
-            /// The info declared with `#[sync_handler]`: id, name, flags, capabilities, limits, state version and retries.
+            /// The info declared with `#[sync_handler]`.
             pub const HANDLER: #krate::HandlerInfo = #info;
         }
 
@@ -63,6 +63,9 @@ fn info(declaration: &Declaration) -> TokenStream {
     let flags = flags(declaration);
     let capabilities = capabilities(declaration);
     let requirements = requirements(declaration);
+    let policy = choice(declaration, "with_condition_policy", "ConditionPolicy", declaration.condition_policy);
+    let importance = choice(declaration, "with_importance", "Importance", declaration.importance);
+    let settle = settle(declaration);
     let limits = limits(declaration);
     let version = declaration.state_version.map(|version| {
         let version = number(version);
@@ -70,7 +73,7 @@ fn info(declaration: &Declaration) -> TokenStream {
     });
     let retry = retry(declaration);
     let new = quote!(#krate::HandlerInfo::new(#krate::HandlerId::from_u128(#id), #name));
-    quote!(#new #flags #capabilities #(#requirements)* #limits #version #retry)
+    quote!(#new #flags #capabilities #(#requirements)* #policy #importance #settle #limits #version #retry)
 }
 
 fn flags(declaration: &Declaration) -> Option<TokenStream> {
@@ -93,6 +96,21 @@ fn requirements(declaration: &Declaration) -> impl Iterator<Item = TokenStream> 
         let requirement = format_ident!("{}", camel_case(requirement));
         quote!(.requires(#krate::handler::Requirement::#requirement))
     })
+}
+
+/// Generates the call that passes this variant of an enum.
+fn choice(declaration: &Declaration, method: &str, ty: &str, variant: Option<&str>) -> Option<TokenStream> {
+    let krate = &declaration.krate;
+    let (method, ty, variant) = (format_ident!("{method}"), format_ident!("{ty}"), camel_case(variant?));
+    let variant = format_ident!("{variant}");
+    Some(quote!(.#method(#krate::handler::#ty::#variant)))
+}
+
+fn settle(declaration: &Declaration) -> Option<TokenStream> {
+    let krate = &declaration.krate;
+    let settle = &declaration.settle;
+    let times: Vec<_> = setters([("with_quiet", settle.quiet), ("with_max_wait", settle.max_wait)]).collect();
+    (!times.is_empty()).then(|| quote!(.with_settle(#krate::changes::Settle::DEFAULT #(#times)*)))
 }
 
 /// Returns `idle_user` as `IdleUser`.
@@ -119,10 +137,7 @@ fn limits(declaration: &Declaration) -> Option<TokenStream> {
         quote!(.with_items(#items))
     });
     let times = times(limits);
-    let policy = limits.when_stalled.map(|policy| {
-        let policy = policy_name(policy);
-        quote!(.with_stall_policy(#krate::handler::StallPolicy::#policy))
-    });
+    let policy = choice(declaration, "with_stall_policy", "StallPolicy", limits.when_stalled);
     let given = quote!(#items #(#times)* #policy);
     (!given.is_empty()).then(|| quote!(.with_limits(#krate::Limits::DEFAULT #given)))
 }
@@ -166,13 +181,6 @@ fn setters<const N: usize>(times: [(&'static str, Option<Duration>); N]) -> impl
         let (method, time) = (format_ident!("{method}"), duration(time?));
         Some(quote!(.#method(#time)))
     })
-}
-
-fn policy_name(policy: StallPolicy) -> Ident {
-    match policy {
-        StallPolicy::Cancel => format_ident!("Cancel"),
-        StallPolicy::Report => format_ident!("Report"),
-    }
 }
 
 fn number(number: u32) -> LitInt {

@@ -37,6 +37,10 @@ use syn::Error;
 /// | `flags(..)` | `has_properties`, `may_establish_connection`, `always_list`, `hidden` | none | the features of the handler and its visibility |
 /// | `capabilities(..)` | `cancellable`, `resumable`, `idempotent`, `needs_network`, `real_time`, `low_data` | `cancellable` | the guarantees of the handler; the list replaces the default, so add `cancellable` if it applies |
 /// | `requires(..)` | `unmetered_network`, `internet`, `mains`, `battery_not_low`, `idle_user`, `active_user` | none | the conditions that automatic runs require |
+/// | `when_condition_ends` | `finish`, `stop` | `finish` | what happens to an automatic run whose conditions end: `ConditionPolicy` |
+/// | `importance` | `low`, `normal`, `high` | `normal` | what comes first among automatic runs, and before the machine sleeps |
+/// | `settle(quiet = ..)` | duration in quotes, not zero | `Settle::DEFAULT` | the time without local changes after which a run starts |
+/// | `settle(max_wait = ..)` | duration in quotes, at least `quiet` | `Settle::DEFAULT` | the time from the first local change to the start of a run while changes go on |
 /// | `limits(items = ..)` | whole number from 1 | `Limits::DEFAULT` | the maximum number of items that run at the same time |
 /// | `limits(soft_grace = ..)` | duration in quotes: `"250ms"`, `"5s"`, `"2min"`, `"1h"` | `Limits::DEFAULT` | the time until the future of a cancelled item is dropped |
 /// | `limits(hard_grace = ..)` | duration in quotes | `Limits::DEFAULT` | the time until a cancelled item is abandoned |
@@ -90,17 +94,19 @@ use syn::Error;
 /// }
 /// ```
 ///
-/// # Claims
+/// # Claims and schedules
 ///
-/// There is no key for claims. A claim is created at run time, so it cannot be in the constant. A claim in a generated
-/// `info` would be lost once the author writes `Self::HANDLER.instance(..)`. Write `info` yourself; here the items of
-/// one account wait for each other:
+/// There is no key for claims and none for schedules. Both are created at run time, so they cannot be in the constant; a schedule
+/// needs the time zones of the machine. A claim in a generated `info` would be lost once the author writes
+/// `Self::HANDLER.instance(..)`. Write `info` yourself; here the items of one account wait for each other:
 ///
 /// ```text
 /// fn info(&self) -> HandlerInfo {
 ///     Self::HANDLER.instance(&self.account).with_claim(self.account.as_str())
 /// }
 /// ```
+///
+/// The paths that an item watches, and its own schedule, requirements and importance, belong to the item in `items`.
 ///
 /// # Mistakes
 ///

@@ -26,6 +26,14 @@ fn list(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// Formats a choice: `` `a`, `b` or `c` ``.
+pub(crate) fn choice(words: &[&str]) -> String {
+    match words.split_last() {
+        Some((last, words)) if !words.is_empty() => format!("{} or `{last}`", list(words)),
+        _ => list(words),
+    }
+}
+
 /// Removes case and underscores, so that `HasProperties` equals `has_properties`.
 fn folded(word: &str) -> String {
     word.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
@@ -53,6 +61,12 @@ mod tests {
     fn an_unknown_word_without_suggestion_lists_the_known_words() {
         let message = unknown("key", "version", &WORDS);
         assert_eq!(message, "there is no key `version`\nthe keys are `id`, `name`, `has_properties`");
+    }
+
+    #[test]
+    fn a_choice_ends_with_or() {
+        assert_eq!(choice(&WORDS), "`id`, `name` or `has_properties`");
+        assert_eq!(choice(&["id"]), "`id`");
     }
 
     #[test]

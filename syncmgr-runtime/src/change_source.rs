@@ -75,7 +75,8 @@ pub struct Watch {
 pub enum WatchEvent {
     /// Something may have changed.
     Changed(LocalChange),
-    /// Something cannot be watched. The manager writes a warning to the program's log.
+    /// Something cannot be watched. The manager adds a warning to the stored log of the handler, about the items that watch the path,
+    /// and to the program's log. A later warning about an item replaces it.
     Problem(WatchProblem),
 }
 

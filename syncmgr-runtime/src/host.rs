@@ -12,13 +12,16 @@ use syncmgr_core::decision::ledger::Resume;
 use syncmgr_core::decision::listing::Listing;
 use syncmgr_core::foreign::{self, Foreign};
 use syncmgr_core::handler::SyncHandler;
-use syncmgr_core::id::{HandlerId, ItemId, SessionId};
+use syncmgr_core::id::{HandlerId, ItemId, SessionId, Subject};
 use syncmgr_core::info::HandlerInfo;
-use syncmgr_core::item::{Items, SyncItem};
+use syncmgr_core::item::{Completeness, Items, SyncItem};
+use syncmgr_core::overrides::{Overrides, Settings};
 use syncmgr_core::port::{ConnectionProvider, Interaction, SecretStore};
 use syncmgr_core::record::Fence;
 use syncmgr_core::register::{Generation, Registry};
+use syncmgr_core::requirements::Requirements;
 use syncmgr_core::retry::RetryPolicy;
+use syncmgr_core::schedule::Schedule;
 use syncmgr_core::store::{StateStore, StoreInUse, StoreLease};
 use syncmgr_core::sync::Mutex;
 use tokio::sync::Semaphore;
@@ -67,6 +70,8 @@ pub(crate) struct Rules {
     pub(crate) connect_delay: Duration,
     pub(crate) idle_after: Duration,
     pub(crate) ending_margin: Duration,
+    /// `true` if the environment may change, so that the scheduler runs from the first session on.
+    pub(crate) follows_environment: bool,
     pub(crate) choosing_deadline: Duration,
 }
 
@@ -118,12 +123,86 @@ pub(crate) type Lease = Result<Option<StoreLease>, StoreInUse>;
 #[derive(Clone)]
 pub(crate) struct Registered {
     pub(crate) handler: Foreign<Arc<dyn SyncHandler>>,
-    /// Its description at registration.
+    /// Its description at registration, with what a person has set.
     pub(crate) info: HandlerInfo,
+    /// What the description declares.
+    pub(crate) declared: Settings,
+    /// What a person has set for the handler and its items.
+    pub(crate) overrides: Arc<AllOverrides>,
     pub(crate) generation: Generation,
     pub(crate) turns: Arc<Turns>,
     /// Its latest listing.
     pub(crate) listing: Option<KnownListing>,
+}
+
+/// What a person has set for a handler and its items.
+pub(crate) type AllOverrides = BTreeMap<Subject, Overrides>;
+
+impl Registered {
+    /// Returns its description at registration, without what a person has set.
+    pub(crate) fn described(&self) -> HandlerInfo {
+        self.info.clone().with_settings(self.declared.clone())
+    }
+
+    /// Returns what a person has set for the handler or an item.
+    pub(crate) fn overrides_of(&self, subject: Subject) -> Overrides {
+        self.overrides.get(&subject).cloned().unwrap_or_default()
+    }
+
+    /// Lets these settings apply in place of those that a person has set before.
+    pub(crate) fn set_overrides(&mut self, subject: Subject, set: Overrides) {
+        match (subject, &mut self.listing) {
+            (Subject::Handler, _) => self.info = self.info.clone().with_settings(self.declared.clone().with(&set)),
+            (Subject::Item(item), Some(known)) => known.listing.set_overrides(item, &set),
+            (Subject::Item(_), None) => {}
+        }
+        let all = Arc::make_mut(&mut self.overrides);
+        match set.is_empty() {
+            true => all.remove(&subject),
+            false => all.insert(subject, set),
+        };
+    }
+
+    /// Removes and returns what a person has set for items that the latest listing, which is complete, lacks.
+    pub(crate) fn remove_absent(&mut self) -> AllOverrides {
+        let Some(listing) = self.listing.as_ref().map(|known| &known.listing) else { return AllOverrides::new() };
+        let is_absent = |subject: &Subject| subject.item().is_some_and(|item| listing.item(item).is_none());
+        let absent: Vec<_> = self.overrides.keys().filter(|subject| is_absent(subject)).copied().collect();
+        if absent.is_empty() {
+            return AllOverrides::new();
+        }
+        let all = Arc::make_mut(&mut self.overrides);
+        absent.into_iter().filter_map(|subject| all.remove_entry(&subject)).collect()
+    }
+
+    /// Returns the schedules that items have of their own, as far as they are known.
+    pub(crate) fn item_schedules(&self) -> (BTreeSet<Schedule>, Completeness) {
+        let listed = self.listing.as_ref().map(|known| &known.listing);
+        let mut schedules = listed.map(Listing::schedules).unwrap_or_default();
+        schedules.extend(schedules_set(&self.overrides).cloned());
+        (schedules, listed.map_or(Completeness::MissingItems, Listing::completeness))
+    }
+
+    /// Returns `true` if the latest listing may lack items.
+    pub(crate) fn lacks_items(&self) -> bool {
+        self.listing.as_ref().is_some_and(|known| known.listing.completeness() != Completeness::Complete)
+    }
+
+    /// Returns what an automatic run of an item requires. `None` if the item is not listed, and no person has set that.
+    pub(crate) fn requirements_of(&self, item: ItemId) -> Option<Requirements> {
+        let listed = self.listing.as_ref().and_then(|known| known.listing.item(item));
+        let of_item = match listed {
+            Some(item) => item.requirements().clone(),
+            None => self.overrides.get(&Subject::Item(item))?.requirements()?,
+        };
+        Some(self.info.requirements().and(&of_item))
+    }
+}
+
+/// Returns the schedules that a person has set for items.
+pub(crate) fn schedules_set(overrides: &AllOverrides) -> impl Iterator<Item = &Schedule> {
+    let of_items = overrides.iter().filter(|(subject, _)| subject.item().is_some());
+    of_items.filter_map(|(_, set)| set.firing_schedule())
 }
 
 /// A listing whose effects on the records are stored.
@@ -173,6 +252,9 @@ pub(crate) struct ManagerState {
     pub(crate) registry: Registry,
     pub(crate) handlers: BTreeMap<HandlerId, Registered>,
     pub(crate) pause: Pause,
+    /// The schedules of handlers that were unregistered. The store keeps a schedule until a listing lacks it, which may be long after
+    /// the handler is registered again with another one.
+    unregistered: BTreeMap<HandlerId, Schedule>,
     last_generation: Generation,
     /// The generation at which each handler was last forgotten. Runs of earlier generations store nothing.
     forgotten: BTreeMap<HandlerId, Generation>,
@@ -184,21 +266,28 @@ impl ManagerState {
         self.last_generation
     }
 
+    /// Returns the schedule that a handler had when it was unregistered, unless one of its items had it too.
+    pub(crate) fn take_unregistered(&mut self, handler: HandlerId) -> Option<Schedule> {
+        self.unregistered.remove(&handler)
+    }
+
+    /// Returns `true` if this registration of a handler is the current one.
+    pub(crate) fn is_registered(&self, handler: HandlerId, generation: Generation) -> bool {
+        self.handlers.get(&handler).is_some_and(|known| known.generation == generation)
+    }
+
     /// Removes a handler and returns it. Drop it after the lock is released: the drop is foreign code.
     pub(crate) fn remove(&mut self, handler: HandlerId) -> Option<Registered> {
         self.registry.unregister(handler);
-        self.handlers.remove(&handler)
+        let removed = self.handlers.remove(&handler)?;
+        let schedule = removed.info.schedule().filter(|own| !removed.item_schedules().0.contains(own));
+        self.unregistered.extend(schedule.map(|schedule| (handler, schedule.clone())));
+        Some(removed)
     }
 
-    /// Keeps the latest listing of this registration of a handler, and returns the one before.
-    pub(crate) fn set_listing(
-        &mut self,
-        handler: HandlerId,
-        generation: Generation,
-        listing: KnownListing,
-    ) -> Option<KnownListing> {
-        let registered = self.handlers.get_mut(&handler).filter(|registered| registered.generation == generation);
-        registered?.listing.replace(listing)
+    /// Returns this registration of a handler if it is the current one.
+    pub(crate) fn registered(&mut self, handler: HandlerId, generation: Generation) -> Option<&mut Registered> {
+        self.handlers.get_mut(&handler).filter(|registered| registered.generation == generation)
     }
 
     /// Returns the latest listing of this registration of a handler.
@@ -217,6 +306,7 @@ impl ManagerState {
 
     /// Marks all registrations of a handler so far as forgotten.
     pub(crate) fn forget(&mut self, handler: HandlerId) {
+        self.unregistered.remove(&handler);
         let generation = self.next_generation();
         self.forgotten.insert(handler, generation);
     }

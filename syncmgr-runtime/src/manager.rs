@@ -7,6 +7,7 @@ mod disable;
 mod events;
 mod explain;
 mod facts;
+mod flush;
 mod forget;
 mod handlers;
 mod history;
@@ -14,6 +15,7 @@ mod items;
 mod log;
 mod nested;
 mod properties;
+mod settings;
 mod shutdown;
 
 use std::sync::Arc;
@@ -35,6 +37,7 @@ pub use self::items::ItemStatus;
 pub use self::log::LogAccessError;
 pub(crate) use self::nested::Caller;
 pub use self::properties::PropertiesError;
+pub use self::settings::SettingsError;
 pub use self::shutdown::StillRunning;
 use crate::host::Host;
 use crate::latency::Latencies;
@@ -354,6 +357,18 @@ impl SyncManager {
     /// Ends the pause: items start again, except in sessions that are paused themselves.
     pub fn resume(&self) {
         self.set_pause(Pause::Running);
+    }
+
+    /// Returns `true` between [`pause`](Self::pause) and [`resume`](Self::resume).
+    ///
+    /// ```
+    /// # use syncmgr_doc_examples::*;
+    /// let manager = SyncManager::new();
+    /// manager.pause();
+    /// assert!(manager.is_paused());
+    /// ```
+    pub fn is_paused(&self) -> bool {
+        self.host().manager_state().pause == Pause::Paused
     }
 
     fn set_pause(&self, pause: Pause) {

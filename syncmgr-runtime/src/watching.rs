@@ -3,23 +3,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use futures::future::poll_fn;
 use futures::stream::{BoxStream, Fuse};
 use futures::{FutureExt, StreamExt};
+use syncmgr_core::decision::ledger::HANDLER_ITSELF;
 use syncmgr_core::decision::listing::Listing;
 use syncmgr_core::foreign::{self, Foreign};
-use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId};
 use syncmgr_core::item::Completeness;
 use syncmgr_core::local_change::LocalChange;
+use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::register::Generation;
+use syncmgr_core::store::StateChange;
 use syncmgr_core::sync::Mutex;
 use syncmgr_core::text::Escaped;
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
 
 use crate::change_source::{Watch, WatchEvent, WatchProblem};
 use crate::host::Host;
@@ -30,6 +35,9 @@ const BATCH_INTERVAL: Duration = Duration::from_millis(50);
 /// The number of events of a stream that are taken together.
 const BATCH: usize = 4096;
 
+/// The key of the log entry about an item whose changes are not noticed.
+const WATCH: &str = "watch";
+
 /// The watched paths of a handler with their items.
 type Paths = BTreeMap<PathBuf, BTreeSet<ItemId>>;
 
@@ -37,10 +45,23 @@ type Paths = BTreeMap<PathBuf, BTreeSet<ItemId>>;
 #[derive(Default)]
 pub(crate) struct Watching(Mutex<BTreeMap<HandlerId, HandlerTasks>>);
 
+impl Watching {
+    /// Removes the tasks of a registration. Those of a later one stay.
+    fn remove(&self, handler: HandlerId, generation: Generation) -> Option<HandlerTasks> {
+        let mut watching = self.0.lock();
+        watching.get(&handler).filter(|tasks| tasks.generation == generation)?;
+        watching.remove(&handler)
+    }
+
+    fn has(&self, handler: HandlerId, generation: Generation) -> bool {
+        self.0.lock().get(&handler).is_some_and(|tasks| tasks.generation == generation)
+    }
+}
+
 /// The tasks of a registration of a handler. They end when this value is dropped.
 struct HandlerTasks {
     generation: Generation,
-    paths: Paths,
+    paths: Arc<Paths>,
     of_paths: Option<DropGuard>,
     _of_handler: Option<DropGuard>,
 }
@@ -59,8 +80,7 @@ impl Host {
         let (Ok(runtime), own) = (Handle::try_current(), Foreign::new(own)) else { return };
         let state = self.manager_state();
         // An unregistration waits for this lock, and then finds the tasks.
-        let is_current = state.handlers.get(&handler).is_some_and(|known| known.generation == generation);
-        if !is_current {
+        if !state.is_registered(handler, generation) {
             return;
         }
         let mut watching = self.watching.0.lock();
@@ -68,21 +88,21 @@ impl Host {
             watching.insert(handler, self.first_watch(handler, generation, own, &runtime));
         }
         let Some(tasks) = watching.get_mut(&handler) else { return };
-        let paths = tasks.paths_after(listing);
+        let paths = Arc::new(tasks.paths_after(listing));
         if paths != tasks.paths {
-            tasks.of_paths = self.watch_paths(handler, &paths, since, &runtime);
+            tasks.of_paths = self.watch_paths((handler, generation), &paths, since, &runtime);
             tasks.paths = paths;
         }
     }
 
     /// Returns `true` if the paths of this registration of a handler are watched.
     pub(crate) fn is_watched(&self, handler: HandlerId, generation: Generation) -> bool {
-        self.watching.0.lock().get(&handler).is_some_and(|tasks| tasks.generation == generation)
+        self.watching.has(handler, generation)
     }
 
-    /// Ends the tasks of a handler.
-    pub(crate) fn unwatch(&self, handler: HandlerId) {
-        let tasks = self.watching.0.lock().remove(&handler);
+    /// Ends the tasks of a registration of a handler.
+    pub(crate) fn unwatch(&self, handler: HandlerId, generation: Generation) {
+        let tasks = self.watching.remove(handler, generation);
         drop(tasks);
     }
 
@@ -95,31 +115,33 @@ impl Host {
         runtime: &Handle,
     ) -> HandlerTasks {
         let own = own.into_inner().map(|own| Foreign::new(own.map(WatchEvent::Changed).boxed()));
-        let of_handler = own.and_then(|own| self.spawn_watch(handler, move || own.into_inner(), runtime));
-        HandlerTasks { generation, paths: Paths::new(), of_paths: None, _of_handler: of_handler }
+        let of = (handler, generation);
+        let of_handler = own.and_then(|own| self.spawn_watch(of, Arc::default(), move || own.into_inner(), runtime));
+        HandlerTasks { generation, paths: Arc::default(), of_paths: None, _of_handler: of_handler }
     }
 
     fn watch_paths(
         self: &Arc<Self>,
-        handler: HandlerId,
-        paths: &Paths,
+        of: (HandlerId, Generation),
+        paths: &Arc<Paths>,
         since: SystemTime,
         runtime: &Handle,
     ) -> Option<DropGuard> {
         let source = self.ports.change_source.clone().filter(|_| !paths.is_empty())?;
-        let mut watch = Watch::new(handler, since);
-        watch.paths = paths.clone();
-        self.spawn_watch(handler, move || source.watch(watch), runtime)
+        let mut watch = Watch::new(of.0, since);
+        watch.paths = Paths::clone(paths);
+        self.spawn_watch(of, paths.clone(), move || source.watch(watch), runtime)
     }
 
     fn spawn_watch(
         self: &Arc<Self>,
-        handler: HandlerId,
+        (handler, generation): (HandlerId, Generation),
+        paths: Arc<Paths>,
         open: impl FnOnce() -> BoxStream<'static, WatchEvent> + Send + 'static,
         runtime: &Handle,
     ) -> Option<DropGuard> {
         let end = self.closing.child_token();
-        let task = WatchTask { host: self.clone(), handler, end: end.clone() };
+        let task = WatchTask { host: self.clone(), handler, generation, paths, end: end.clone() };
         (!self.tracker.is_closed()).then(|| {
             self.tracker.spawn_on(task.run(Foreign::new(open)), runtime);
             end.drop_guard()
@@ -132,7 +154,7 @@ impl HandlerTasks {
     fn paths_after(&self, listing: &Listing) -> Paths {
         let mut paths = match listing.completeness() {
             Completeness::Complete => Paths::new(),
-            Completeness::MissingItems => self.paths.clone(),
+            Completeness::MissingItems => Paths::clone(&self.paths),
         };
         for (path, items) in watched_paths(listing) {
             paths.entry(path).or_default().extend(items);
@@ -156,6 +178,9 @@ fn watched_paths(listing: &Listing) -> Paths {
 struct WatchTask {
     host: Arc<Host>,
     handler: HandlerId,
+    generation: Generation,
+    /// The watched paths; none for the handler's own stream.
+    paths: Arc<Paths>,
     /// Cancelled when the task is to end.
     end: CancellationToken,
 }
@@ -202,10 +227,10 @@ impl WatchTask {
         }
     }
 
-    /// Passes a batch to the ledger and to the program's log.
+    /// Passes a batch to the ledger and to the logs.
     fn accept(&self, batch: Batch) -> Option<End> {
         for problem in batch.problems {
-            self.warn(&format!("not all local changes are noticed: {problem}"));
+            self.warn(&format!("not all local changes are noticed: {problem}"), self.items_of(&problem));
         }
         self.changed(batch.changes);
         batch.end
@@ -226,16 +251,47 @@ impl WatchTask {
                 tracing::debug!(manager = %self.host.id, handler = %self.handler, "a stream of local changes ended")
             }
             End::Panicked(panic) => {
-                self.warn(&format!("local changes are no longer noticed: their source panicked: {panic}"));
+                let text = format!("local changes are no longer noticed: their source panicked: {panic}");
+                self.warn(&text, BTreeSet::new());
                 self.changed(BTreeSet::from([LocalChange::Unknown]));
             }
         }
     }
 
-    fn warn(&self, text: &str) {
+    /// Returns the items that watch the path of a problem or one above it.
+    fn items_of(&self, problem: &WatchProblem) -> BTreeSet<ItemId> {
+        let above = problem.path.iter().flat_map(|path| path.ancestors());
+        above.filter_map(|path| self.paths.get(path)).flatten().copied().collect()
+    }
+
+    /// Adds a warning to the program's log, and to the stored log of the handler: about each of these items, or about the handler if
+    /// there are none.
+    fn warn(&self, text: &str, items: BTreeSet<ItemId>) {
+        let entry = |item| {
+            let entry = LogEntry::new(LogLevel::Warning, text).with_id(ErrorId::of_question(item, WATCH));
+            Arc::new(if item == HANDLER_ITSELF { entry } else { entry.with_item(item) })
+        };
+        self.log(match items.is_empty() {
+            true => vec![entry(HANDLER_ITSELF)],
+            false => items.into_iter().map(entry).collect(),
+        });
         let name = self.host.manager_state().handlers.get(&self.handler).map(|known| known.info.name().to_owned());
         let name = name.unwrap_or_default();
         tracing::warn!(manager = %self.host.id, handler = %self.handler, name = %Escaped(&name), "{}", Escaped(text));
+    }
+
+    /// Adds entries to the stored log of the handler, unless it was unregistered. They belong to no session of this manager: a run
+    /// may replace the log of its session.
+    fn log(&self, entries: Vec<Arc<LogEntry>>) {
+        let (handler, manager, time) = (self.handler, Uuid::nil(), self.host.now().wall);
+        let session = SessionId(self.host.last_session.load(Ordering::Relaxed));
+        let written = {
+            let state = self.host.manager_state();
+            let is_current = state.is_registered(handler, self.generation);
+            let change = StateChange::Logged { handler, manager, session, time, entries };
+            is_current.then(|| self.host.queue_write(vec![change]))
+        };
+        self.host.finish_write(written);
     }
 }
 
@@ -256,4 +312,21 @@ fn next_batch(stream: &mut Fuse<BoxStream<'static, WatchEvent>>, cx: &mut Contex
         }
     }
     Poll::Ready(batch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_registration_does_not_end_the_tasks_of_a_later_one() {
+        let (handler, later) = (HandlerId::from_u128(1), Generation::FIRST.next());
+        let tasks = HandlerTasks { generation: later, paths: Arc::default(), of_paths: None, _of_handler: None };
+        let watching = Watching::default();
+        watching.0.lock().insert(handler, tasks);
+        assert!(watching.remove(handler, Generation::FIRST).is_none());
+        assert!(watching.has(handler, later));
+        assert!(watching.remove(handler, later).is_some());
+        assert!(!watching.has(handler, later));
+    }
 }

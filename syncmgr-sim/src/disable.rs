@@ -21,8 +21,7 @@ impl Process<'_> {
             let now = state.elapsed();
             state.model.disabled.entry((handler, subject)).or_insert(now);
             // What is disabled need not run before it is enabled.
-            state.model.to_resume.clear();
-            state.model.to_connect.clear();
+            state.model.drop_all_promises();
         });
         let manager = self.manager.clone();
         self.tasks.spawn(async move { drop(manager.disable(handler, subject, "disabled by a step").await) });

@@ -24,6 +24,9 @@ impl StateStore for Disk {
 
     fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
         let observed = self.sim.try_with(|state| {
+            let now = state.moment();
+            let findings = state.model.observe_firings(&changes, now);
+            findings.into_iter().for_each(|(invariant, details)| state.report_violation(invariant, details));
             for change in &changes {
                 state.digest(&format!("{change:?}"));
                 state.model.observe_change(change);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use syncmgr_core::trigger::Trigger;
 
+use crate::conditions::{while_conditions_change, while_items_change, while_schedules_fire};
 use crate::generate::some_steps;
 use crate::rng::RngSource;
 use crate::step::{Fault, ItemIndex, Scope, Start, Step, UserInteraction};
@@ -17,15 +18,18 @@ type Episode = fn(&mut Rng, usize) -> Vec<Step>;
 /// Generates the episodes of a script. They come last. Each is drawn from a source of its own, so that it does not change the
 /// other parts.
 pub(crate) fn steps(seed: u64, handlers: usize) -> Vec<Step> {
-    let episodes: [(_, Episode); 4] = [
-        ("disabled", while_disabled),
-        ("killing", while_killed),
-        ("unlisted", while_unlisted),
-        ("destructor", with_faulty_destructors),
+    let episodes: [(_, _, Episode); 7] = [
+        ("disabled", 1, while_disabled),
+        ("killing", 1, while_killed),
+        ("unlisted", 1, while_unlisted),
+        ("destructor", 1, with_faulty_destructors),
+        ("scheduled", 1, while_schedules_fire),
+        ("conditions", 2, while_conditions_change),
+        ("changes", 2, while_items_change),
     ];
-    let generate = |(name, episode): (&str, Episode)| {
+    let generate = |(name, quarters, episode): (&str, u8, Episode)| {
         let mut rng = RngSource::new(seed).named(name).rng();
-        if rng.u8(..4) == 0 { episode(&mut rng, handlers) } else { Vec::new() }
+        if rng.u8(..4) < quarters { episode(&mut rng, handlers) } else { Vec::new() }
     };
     episodes.into_iter().flat_map(generate).collect()
 }
@@ -74,10 +78,10 @@ fn with_faulty_destructors(rng: &mut Rng, handlers: usize) -> Vec<Step> {
     steps
 }
 
-fn some_item(rng: &mut Rng, handlers: usize) -> ItemIndex {
+pub(crate) fn some_item(rng: &mut Rng, handlers: usize) -> ItemIndex {
     ItemIndex { handler: rng.usize(..handlers), item: rng.usize(..2) }
 }
 
-fn start_all(trigger: Trigger) -> Step {
+pub(crate) fn start_all(trigger: Trigger) -> Step {
     Step::Start(Start { trigger, scope: Scope::All, interaction: UserInteraction::Forbidden, force: false })
 }

@@ -6,8 +6,10 @@ use fastrand::Rng;
 use syncmgr_core::environment::{Network, Power, Presence};
 use syncmgr_core::trigger::Trigger;
 
+use crate::endings;
 use crate::episode;
 use crate::rng::RngSource;
+use crate::rule;
 use crate::script::{Commits, Item, Kind, Part, ProviderPlan, Setting};
 use crate::step::{Fault, ItemIndex, Scope, Start, Step, UserInteraction};
 
@@ -30,6 +32,8 @@ pub(crate) fn parts(seed: u64, handlers: usize) -> Vec<Part> {
         parts.extend(some_steps(&mut rng, providers.end).into_iter().map(Part::Step));
     }
     parts.extend(episode::steps(seed, providers.end).into_iter().map(Part::Step));
+    parts.extend(rule::rules(seed, providers.clone()).into_iter().map(Part::Rule));
+    parts.extend(endings::parts(seed, providers));
     parts
 }
 

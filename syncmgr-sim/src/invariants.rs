@@ -18,6 +18,9 @@ impl Process<'_> {
     pub(crate) fn check(&self) -> Vec<Finding> {
         let mut findings = self.check_graces();
         findings.extend(self.check_history());
+        findings.extend(self.check_schedules());
+        findings.extend(self.check_release());
+        findings.extend(self.check_kept_promises());
         for (handler, item) in self.keys() {
             findings.extend(self.check_explanation((handler, item)));
             findings.extend(self.check_record((handler, item)));
@@ -42,7 +45,7 @@ impl Process<'_> {
 
     /// Checks that no session of the running process is recorded as interrupted.
     fn check_history(&self) -> Option<Finding> {
-        if self.sim.with(|state| state.model.store_failed) {
+        if self.sim.with(|state| state.model.store_failed || state.model.machine_shuts_down) {
             return None;
         }
         let history = self.manager.history().now_or_never()?.ok()?;
@@ -68,8 +71,10 @@ impl Process<'_> {
         if shown_running != is_running && !is_about_to_begin {
             return Some((EXPLAIN, format!("{key:?} running: {is_running}, explained as: {explanation}")));
         }
-        let (wall, clock_stale) =
-            self.sim.with(|state| (state.wall(), state.elapsed() < state.model.clock_stale_until));
+        let (wall, clock_stale, is_ending) = self.sim.with(|state| {
+            let is_stale = state.elapsed() < state.model.clock_stale_until;
+            (state.wall(), is_stale, state.environment.ending.is_some())
+        });
         match explanation.next {
             Next::At { time } if time < wall => {
                 Some((EXPLAIN, format!("the next run of {key:?} is in the past: {explanation}")))
@@ -77,7 +82,7 @@ impl Process<'_> {
             Next::Now if matches!(explanation.condition, Condition::Waiting { .. }) => {
                 self.check_waiting(key, &explanation.to_string())
             }
-            Next::Now if !shown_running && !clock_stale && !self.is_active(key) => {
+            Next::Now if !shown_running && !clock_stale && !is_ending && !self.is_active(key) => {
                 Some(("a due item is started", format!("{key:?} is due, but its handler is not active: {explanation}")))
             }
             _ => None,

@@ -2,9 +2,10 @@
 //!
 //! A seed generates a [`Script`]: the settings of the manager, providers and their items, and a list of steps. Steps start,
 //! skip and stop work, inject faults into the peer, the store and the network, change the power and user presence, set the clock,
-//! and kill and restart processes. Some items end their process, and some errors have a destructor that panics. The script is played in virtual time alongside a simple model of the expected state. The
-//! invariants of the manager are checked after every step. At the end of every script all faults are removed, and then every
-//! item must become up to date.
+//! and kill and restart processes. Providers have schedules and requirements, conditions come and go, items change locally, and
+//! the machine sleeps. Some items end their process, and some errors have a destructor that panics. The script is played in
+//! virtual time alongside a simple model of the expected state. The invariants of the manager are checked after every step. At
+//! the end of every script all faults are removed, and then every item must become up to date.
 //!
 //! The same seed always gives the same result; a hash of all observations verifies this. A script that violates an invariant
 //! is shrunk: a part can be removed without changing the random values of the other parts. The environment variables
@@ -63,9 +64,11 @@
 #![allow(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "the crate is not published")]
 
 mod answers;
+mod conditions;
 mod copy_item;
 mod disable;
 mod disk;
+mod endings;
 mod episode;
 mod error;
 mod faults;
@@ -84,6 +87,8 @@ mod provider;
 mod recovery;
 mod reports;
 mod rng;
+mod rule;
+mod schedules;
 mod script;
 mod seeds;
 mod settle;
@@ -96,6 +101,7 @@ mod step;
 pub use self::parts::Parts;
 pub use self::play::PlayResult;
 pub use self::rng::RngSource;
+pub use self::rule::{Plan, Rule, Timing};
 pub use self::script::{Commits, Item, Kind, Part, ProviderPlan, Script, Setting};
 pub use self::seeds::{Failure, Summary};
 pub use self::sim::Violation;

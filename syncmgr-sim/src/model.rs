@@ -1,6 +1,9 @@
 //! The reference model: a simple, independent account of the state that the manager must be in.
 
 mod attempt;
+mod books;
+mod conditions;
+mod endings;
 mod item;
 mod kill;
 mod unlisted;
@@ -8,17 +11,22 @@ mod unlisted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use syncmgr_core::capabilities::Capabilities;
 use syncmgr_core::claim::Claim;
 use syncmgr_core::context::ItemContext;
 use syncmgr_core::decision::retry::RequestedBy;
-use syncmgr_core::id::{HandlerId, SessionId, Subject};
+use syncmgr_core::environment::{EndingKind, Environment, Network};
+use syncmgr_core::id::{HandlerId, ItemId, SessionId, Subject};
+use syncmgr_core::requirements::Requirement;
 use syncmgr_core::retry::RetryPolicy;
-use syncmgr_core::trigger::RunFlags;
+use syncmgr_core::trigger::{RunFlags, Trigger};
 
 pub(crate) use self::attempt::{Attempt, AttemptEnd, Finding};
+pub(crate) use self::books::{Book, Moment, ScheduleKey, millis};
 pub(crate) use self::item::{Item, Wait};
 pub(crate) use self::unlisted::Listed;
 use crate::peer::Key;
+use crate::rule::Plan;
 
 /// The expected state, derived from the requests to the manager and the calls to its handlers.
 #[derive(Default)]
@@ -43,6 +51,17 @@ pub(crate) struct Model {
     pub(crate) killed_by: Option<Key>,
     /// The handlers that must run because the network came up.
     pub(crate) to_connect: BTreeSet<HandlerId>,
+    /// The handlers that must run before what is about to end.
+    pub(crate) to_end: BTreeSet<HandlerId>,
+    /// What is about to end, if its deadline is known.
+    pub(crate) announced: Option<endings::Announced>,
+    pub(crate) is_paused: bool,
+    /// The handlers whose listing has failed in this process. They may back off.
+    pub(crate) failed_listings: BTreeSet<HandlerId>,
+    /// `true` once the network came up, or a run for that was requested. If such a run has to wait, it starts without a delay.
+    pub(crate) has_connected: bool,
+    /// The time since which the network is up, if that delays the runs for this event.
+    pub(crate) up_since: Option<Duration>,
     /// The items that the last listing of their handler lacked.
     unlisted: BTreeSet<Key>,
     /// The runs that were requested for unlisted items only.
@@ -55,6 +74,24 @@ pub(crate) struct Model {
     pub(crate) registered_after: BTreeSet<(HandlerId, SessionId)>,
     /// The handlers and items that the process has disabled, each with the time.
     pub(crate) disabled: BTreeMap<(HandlerId, Subject), Duration>,
+    /// The last firings of all schedules.
+    pub(crate) books: BTreeMap<ScheduleKey, Book>,
+    /// The sessions that began for a schedule, without a firing that was stored with their start.
+    pub(crate) unfired: BTreeSet<SessionId>,
+    /// The handlers that are not registered, each with the time of the wall clock in milliseconds.
+    pub(crate) unregistered: BTreeMap<HandlerId, i64>,
+    /// The handlers that may start by themselves before the next step. `None` during other steps.
+    pub(crate) agenda: Option<BTreeSet<HandlerId>>,
+    /// The runs that started although the agenda did not name their handler.
+    pub(crate) unannounced: BTreeMap<SessionId, HandlerId>,
+    /// The times at which runs started, and their triggers.
+    pub(crate) run_starts: BTreeMap<(SessionId, HandlerId), (Duration, Trigger)>,
+    /// The time of the last change of the environment.
+    pub(crate) environment_changed: Duration,
+    /// The items that must run because they have changed on this machine, each with the time.
+    pub(crate) changed: BTreeMap<Key, Duration>,
+    /// The items that must run once their conditions are met.
+    pub(crate) waits_for_conditions: BTreeSet<Key>,
     /// `true` if the wall clock was set back, which may shorten waits.
     pub(crate) clock_set_back: bool,
     /// The time by which the manager has read the corrected wall clock.
@@ -67,6 +104,8 @@ pub(crate) struct Model {
     pub(crate) open_connections: usize,
     /// `true` once the process shuts down. Items that it stops are resumed by the next process and have no stored outcome.
     pub(crate) shutting_down: bool,
+    /// `true` once the machine was about to shut down. What that stops is resumed by the next process too.
+    pub(crate) machine_shuts_down: bool,
     /// The sessions of this process and the one before that were reported as a success.
     pub(crate) completed: BTreeSet<SessionId>,
     /// The id of this process's manager.
@@ -86,6 +125,15 @@ pub(crate) struct Settings {
     pub(crate) handlers: BTreeMap<HandlerId, syncmgr_core::info::HandlerInfo>,
     /// The handlers that are registered for the event that the network comes up.
     pub(crate) connect: BTreeSet<HandlerId>,
+    /// The handlers that are registered for an announced end.
+    pub(crate) before_end: BTreeSet<HandlerId>,
+    /// The time for which the user has to be idle.
+    pub(crate) idle_after: Duration,
+    /// The time for which the network has to be up.
+    pub(crate) connect_delay: Duration,
+    pub(crate) plans: BTreeMap<ScheduleKey, Plan>,
+    /// The requirements of handlers and of items.
+    pub(crate) requirements: BTreeMap<(HandlerId, Option<ItemId>), Vec<Requirement>>,
 }
 
 /// A session that was requested from the manager.
@@ -115,10 +163,22 @@ impl Model {
     }
 
     /// Starts a process and drops the running work of the previous one.
-    pub(crate) fn begin_process(&mut self) {
-        let Self { items, clock_stale_until, manager, completed, killed_by, step, settings, .. } = std::mem::take(self);
-        *self = Self { items, clock_stale_until, manager, completed, killed_by, step, settings, ..Self::default() };
+    pub(crate) fn begin_process(&mut self, environment: &Environment) {
+        let Self { items, clock_stale_until, manager, completed, killed_by, has_connected, step, settings, .. } =
+            std::mem::take(self);
+        *self = Self {
+            items,
+            clock_stale_until,
+            manager,
+            completed,
+            killed_by,
+            has_connected,
+            step,
+            settings,
+            ..Self::default()
+        };
         self.items.values_mut().for_each(Item::begin_process);
+        self.machine_shuts_down = environment.ending.is_some_and(|ending| ending.kind == EndingKind::Shutdown);
     }
 
     pub(crate) fn item(&mut self, key: Key) -> &mut Item {
@@ -187,6 +247,17 @@ impl Model {
         self.items.iter_mut().filter(|(key, _)| affected(key)).for_each(|(_, item)| item.mark_unknown());
     }
 
+    /// Returns `true` if the network holds automatic runs of a handler.
+    pub(crate) fn network_holds(&self, handler: HandlerId, environment: &Environment) -> bool {
+        let capabilities = self.settings.handlers.get(&handler).map(|info| info.capabilities()).unwrap_or_default();
+        let holds = match environment.network {
+            Network::Offline => true,
+            Network::Metered => !capabilities.contains(Capabilities::LOW_DATA),
+            _ => false,
+        };
+        holds && capabilities.contains(Capabilities::NEEDS_NETWORK)
+    }
+
     /// Returns the retry policy of a handler.
     pub(crate) fn policy(&self, handler: HandlerId) -> RetryPolicy {
         self.settings.handlers.get(&handler).and_then(|info| info.retry()).unwrap_or(self.settings.retry)
@@ -195,6 +266,12 @@ impl Model {
     pub(crate) fn claims(&self, handler: HandlerId, item: &syncmgr_core::item::SyncItem) -> BTreeSet<Claim> {
         let of_handler = self.settings.handlers.get(&handler).map(|info| info.claims()).unwrap_or_default();
         of_handler.iter().chain(item.claims()).cloned().collect()
+    }
+
+    /// Returns `true` if a claim may hold the item back.
+    pub(crate) fn claims_any(&self, key: Key) -> bool {
+        let of_handler = self.settings.handlers.get(&key.0).is_some_and(|info| !info.claims().is_empty());
+        of_handler || self.items.get(&key).is_none_or(|item| item.has_claims)
     }
 
     /// Returns the number of running items that hold the claim.

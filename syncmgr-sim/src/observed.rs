@@ -38,6 +38,18 @@ impl Observed {
         self.sim.try_with(|state| {
             let requested_by = state.model.requested_by(session, handler);
             state.model.to_connect.remove(&handler);
+            state.model.to_end.remove(&handler);
+            let (now, trigger) = (state.moment(), run.trigger());
+            state.model.run_starts.insert((session, handler), (now.elapsed, trigger));
+            if state.model.agenda.as_mut().is_some_and(|agenda| agenda.insert(handler)) {
+                state.model.unannounced.insert(session, handler);
+            }
+            let is_automatic = requested_by == RequestedBy::Automatic && !state.model.sessions.contains_key(&session);
+            let unmet = state.model.check_run_conditions((handler, trigger), &state.environment, now);
+            unmet
+                .into_iter()
+                .filter(|_| is_automatic)
+                .for_each(|(invariant, details)| state.report_violation(invariant, details));
             state.note(&format!("{} starts in session {session} ({requested_by:?})", info.name()));
             let needs_network = info.capabilities().contains(Capabilities::NEEDS_NETWORK);
             let low_data = info.capabilities().contains(Capabilities::LOW_DATA);
@@ -103,7 +115,10 @@ impl AttemptGuard {
             let now = state.elapsed();
             state.note(&format!("{} starts in session {session}", item.name()));
             let was_suspect = state.model.suspects.contains(&key);
+            let unmet = state.model.check_item_conditions(key, session, &state.environment, state.moment());
             let findings = state.model.begin(key, session, claims, now);
+            unmet.into_iter().for_each(|(invariant, details)| state.report_violation(invariant, details));
+            state.model.agenda.as_mut().map(|agenda| agenda.insert(key.0));
             // A suspect began for the manager before the write that precedes this call, so possibly before it was disabled.
             if state.model.is_disabled(key, now) && !was_suspect {
                 state.report_violation(
@@ -142,6 +157,7 @@ impl AttemptGuard {
                 state.report_violation("a cancelled item ends within its grace", format!("{key:?} ends too late"));
             }
             state.model.end(key, end, now);
+            state.model.agenda.as_mut().map(|agenda| agenda.insert(key.0));
             if self.item.cell().is_working() {
                 state.model.lingering.push((key, self.item.clone()));
             }

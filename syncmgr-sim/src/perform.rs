@@ -4,19 +4,20 @@ use std::time::Duration;
 
 use syncmgr_core::capabilities::Capabilities;
 use syncmgr_core::decision::retry::RequestedBy;
-use syncmgr_core::environment::{Environment, Network};
+use syncmgr_core::environment::{Connectivity, Environment, Network, Presence};
 use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::info::HandlerInfo;
+use syncmgr_core::local_change::LocalChange;
 use syncmgr_core::trigger::{RunFlags, Trigger};
 use syncmgr_runtime::memory::MemoryStore;
 use syncmgr_runtime::session::{Session, SessionRequest};
 use tokio::time::sleep;
 
 use crate::disable::subject;
-use crate::model::{MergeTerms, ModelSession};
+use crate::model::{MergeTerms, ModelSession, millis};
 use crate::peer::Key;
 use crate::process::Process;
-use crate::provider::item_id;
+use crate::provider::{item_id, path};
 use crate::recovery::ProcessEnd;
 use crate::step::{ItemIndex, Scope, Start, Step, UserInteraction};
 
@@ -32,8 +33,8 @@ impl Process<'_> {
             Step::Skip(index) => self.skip(self.key(*index)),
             Step::StopHandler(handler) => self.stop_handler(self.handler(*handler)),
             Step::StopSession(session) => self.stop_session(*session),
-            Step::Pause => self.manager.pause(),
-            Step::Resume => self.manager.resume(),
+            Step::Pause => self.pause(),
+            Step::Resume => self.resume(),
             Step::Answer { handler, choice } => self.answer(self.handler(*handler), Some(*choice)),
             Step::Network(network) => self.set_environment(|environment| environment.with_network(*network)),
             Step::Power(power) => self.set_environment(|environment| environment.with_power(*power)),
@@ -47,6 +48,20 @@ impl Process<'_> {
             Step::ForgetHandler(handler) => self.forget(self.handler(*handler)),
             Step::Crash(writes) => return Some((ProcessEnd::Unclean, self.disk.store.after_crash_with(*writes))),
             Step::ShutDown => return Some(self.exit_by_shutdown().await),
+            Step::Sleep(time) => self.sleep_machine(*time).await,
+            Step::Battery(battery) => self.set_environment(|environment| environment.with_battery(*battery)),
+            Step::Connectivity(reach) => self.set_environment(|environment| environment.with_connectivity(*reach)),
+            Step::GoIdle => {
+                let now = self.sim.with(|state| state.wall());
+                self.set_environment(|environment| environment.with_idle_since(now));
+            }
+            Step::BecomeActive => {
+                self.set_environment(|environment| environment.with_idle_since(None).with_user(Presence::Present))
+            }
+            Step::Change(index) => self.change(*index),
+            Step::ChangeAny(handler) => self.change_any(self.handler(*handler)),
+            Step::Announce(kind, time) => self.announce(*kind, *time),
+            Step::Withdraw => self.withdraw(),
             step => self.perform_fault_step(step),
         }
         None
@@ -101,6 +116,7 @@ impl Process<'_> {
                     model.settings.handlers.iter().filter(|(_, info)| needs_network(info)).map(|(id, _)| *id);
                 model.deferred.extend(deferred);
             }
+            state.model.has_connected |= model_session.terms.trigger == Trigger::Connect.event();
             state.model.sessions.insert(session.id(), model_session);
         });
         self.follow(session);
@@ -135,43 +151,71 @@ impl Process<'_> {
             let now = state.elapsed();
             state.model.begin_cancel(now, wanted);
             // Any of these items and runs may now be cancelled, and what is cancelled need not run.
-            state.model.to_resume.clear();
-            state.model.to_connect.clear();
+            state.model.drop_all_promises();
         });
+    }
+
+    fn pause(&self) {
+        self.sim.try_with(|state| {
+            state.model.is_paused = true;
+            state.model.to_end.clear();
+        });
+        self.manager.pause();
+    }
+
+    pub(crate) fn resume(&self) {
+        self.sim.try_with(|state| state.model.is_paused = false);
+        self.manager.resume();
     }
 
     pub(crate) fn set_environment(&self, change: impl Fn(Environment) -> Environment) {
         let registered = self.handlers.keys().copied().filter(|handler| self.manager.registration(*handler).is_some());
         let registered: Vec<_> = registered.collect();
         self.sim.try_with(|state| {
-            let before = state.environment.clone();
+            let (before, now) = (state.environment.clone(), state.moment());
             state.environment = change(before.clone());
-            match (before.network, state.environment.network) {
-                (_, Network::Offline) => state.model.to_connect.clear(),
-                (Network::Offline, network) if network.is_up() => {
-                    // A manager that has just started does not know that the network was down.
-                    let knows = state.process_time() > Duration::ZERO;
-                    state.model.reconnect(registered.into_iter().filter(|_| knows));
-                }
-                _ => {}
+            state.model.environment_changed = now.elapsed;
+            // What is to run before an announced end may now wait.
+            state.model.to_end.clear();
+            if state.model.is_user_active(&state.environment, now) == Some(true) {
+                state.model.cancel_runs(now.elapsed, |_, _, trigger| trigger == Trigger::Idle);
+            }
+            if is_down(&state.environment) {
+                state.model.to_connect.clear();
+            } else if is_down(&before) && state.environment.network.is_up() {
+                // A manager that has just started does not know that the network was down.
+                let knows = state.process_time() > Duration::ZERO;
+                state.model.up_since = Some(now.elapsed).filter(|_| !state.model.has_connected);
+                state.model.has_connected = true;
+                state.model.reconnect(registered.into_iter().filter(|_| knows));
             }
             self.environment.set(state.environment.clone());
         });
     }
 
-    fn correct(&self, seconds: i64) {
+    pub(crate) fn correct(&self, seconds: i64) {
         self.sim.try_with(|state| {
             state.correct(seconds);
+            state.model.withdraw();
+            // The connect delay counts by the clock.
+            state.model.up_since = None;
             // Timers are unaffected by the correction; the manager reads the wall clock every minute.
             state.model.clock_stale_until = state.elapsed() + Duration::from_secs(61);
             state.model.clock_set_back |= seconds < 0;
+            state.model.books.values_mut().for_each(|book| book.is_set_back |= seconds < 0);
             state.model.mark_unknown(|_| true);
         });
     }
 
     fn unregister(&self, handler: HandlerId) {
         self.manager.unregister(handler);
-        self.sim.try_with(|state| state.model.to_connect.remove(&handler));
+        self.sim.try_with(|state| {
+            state.model.to_connect.remove(&handler);
+            state.model.to_end.remove(&handler);
+            let wall = millis(state.wall());
+            state.model.unregistered.insert(handler, wall);
+            state.model.drop_promises(|key| key.0 == handler);
+        });
     }
 
     /// Registers a handler, unless it is registered. Waits that could not be stored are lost with the earlier registration.
@@ -187,6 +231,30 @@ impl Process<'_> {
         }
     }
 
+    /// Changes an item on this machine, if it is watched.
+    fn change(&self, index: ItemIndex) {
+        let (key, path) = (self.key(index), path(index.handler, index.item));
+        if self.changes.watched(key.0).iter().any(|watched| watched.as_os_str() == path.as_str()) {
+            self.sim.try_with(|state| {
+                let now = state.elapsed();
+                state.model.observe_local_change(key, now);
+            });
+            self.changes.changed(path);
+        }
+    }
+
+    /// Reports that any item of a handler may have changed.
+    fn change_any(&self, handler: HandlerId) {
+        let watched = self.changes.watched(handler);
+        self.sim.try_with(|state| {
+            let now = state.elapsed();
+            let of_handler = state.sides.peer.keys().filter(|key| key.0 == handler).copied();
+            let keys: Vec<_> = of_handler.filter(|_| !watched.is_empty()).collect();
+            keys.into_iter().for_each(|key| state.model.observe_local_change(key, now));
+        });
+        self.changes.report(handler, LocalChange::Unknown);
+    }
+
     async fn exit_by_shutdown(&mut self) -> Exit {
         self.shut_down().await;
         let is_unclean = self.sim.with(|state| state.model.store_failed || state.model.writes_lost);
@@ -199,6 +267,11 @@ impl Process<'_> {
         sleep(time).await;
         self.run_until_idle().await;
     }
+}
+
+/// Returns `true` if the network is known to be unusable: offline, or behind a captive portal.
+fn is_down(environment: &Environment) -> bool {
+    environment.network == Network::Offline || environment.connectivity == Connectivity::Portal
 }
 
 fn model_session(start: &Start) -> ModelSession {

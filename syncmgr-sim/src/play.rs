@@ -92,7 +92,7 @@ async fn run_process(
     next: &mut usize,
 ) -> Option<Exit> {
     let sim = sim.next_process();
-    sim.try_with(|state| state.model.begin_process());
+    sim.try_with(|state| state.model.begin_process(&state.environment));
     let (end, stored) = before;
     sim.note(format!("process {} starts", sim.process()));
     let mut process = Process::begin(sim, script, extensions, &stored);
@@ -108,6 +108,9 @@ impl Process<'_> {
         while let Some((number, step)) = steps.get(*next) {
             self.sim.try_with(|state| {
                 state.model.step = Some(*number);
+                if !matches!(step, Step::AdvanceTime(_)) {
+                    state.model.agenda = None;
+                }
                 state.note(&format!("--- {number}: {step}"));
             });
             let killed = self.sim.killed();
@@ -151,6 +154,7 @@ impl Process<'_> {
         for (invariant, details) in self.check() {
             self.sim.report_violation(invariant, details);
         }
+        self.note_agenda();
         self.check_user_invariants();
     }
 

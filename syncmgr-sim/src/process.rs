@@ -8,6 +8,8 @@ use syncmgr_core::decision::ledger::StartReason;
 use syncmgr_core::handler::SyncHandler;
 use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::register::RegisterFlags;
+use syncmgr_core::store::StateStore;
+use syncmgr_runtime::change_source::ManualChanges;
 use syncmgr_runtime::manager::SyncManager;
 use syncmgr_runtime::memory::MemoryStore;
 use syncmgr_runtime::report::Report;
@@ -40,6 +42,7 @@ pub(crate) struct Process<'a> {
     pub(crate) manager: SyncManager,
     pub(crate) disk: Disk,
     pub(crate) environment: ManualEnvironment,
+    pub(crate) changes: ManualChanges,
     /// The ids of the handlers by index, added handlers first.
     pub(crate) handler_ids: Vec<HandlerId>,
     pub(crate) handlers: BTreeMap<HandlerId, Arc<dyn SyncHandler>>,
@@ -60,7 +63,8 @@ impl<'a> Process<'a> {
     pub(crate) fn begin(sim: Sim, script: &'a Script, extensions: &'a Extensions, stored: &MemoryStore) -> Self {
         let disk = Disk { store: FaultyStore::with_contents(stored), sim: sim.clone() };
         let environment = ManualEnvironment::new(sim.with(|state| state.environment.clone()));
-        let manager = manager(&sim, script, &disk, &environment);
+        let changes = ManualChanges::new();
+        let manager = manager(&sim, script, &disk, &environment, &changes);
         let (sender, sessions) = unbounded_channel();
         let handlers = handlers(&sim, script, extensions, &sender);
         let observer = tokio::spawn(observe(sim.clone(), disk.clone(), manager.clone(), sessions));
@@ -73,6 +77,7 @@ impl<'a> Process<'a> {
             manager,
             disk,
             environment,
+            changes,
             handler_ids,
             handlers,
             tasks: JoinSet::new(),
@@ -92,9 +97,22 @@ impl<'a> Process<'a> {
 
     /// Registers a handler. Returns `false` if it is already registered.
     pub(crate) fn register(&self, handler: Arc<dyn SyncHandler>) -> bool {
-        let runs_at_connect = self.sim.with(|state| state.model.settings.connect.contains(&handler.info().id()));
-        let connect = if runs_at_connect { RegisterFlags::CONNECT } else { RegisterFlags::empty() };
-        self.manager.register_for(handler, RegisterFlags::IDLE | connect).is_ok()
+        let id = handler.info().id();
+        let stored = self.disk.store.firings(id).unwrap_or_default();
+        let is_new = self.manager.registration(id).is_none();
+        self.sim.try_with(|state| {
+            if is_new {
+                state.model.unregistered.remove(&id);
+                state.model.load_books(id, &stored);
+            }
+        });
+        let mut events = RegisterFlags::IDLE;
+        self.sim.with(|state| {
+            let settings = &state.model.settings;
+            events.set(RegisterFlags::CONNECT, settings.connect.contains(&id));
+            events.set(RegisterFlags::PENDING_DISCONNECT, settings.before_end.contains(&id));
+        });
+        self.manager.register_for(handler, events).is_ok()
     }
 
     pub(crate) fn handler(&self, index: usize) -> HandlerId {
@@ -181,6 +199,15 @@ async fn observe(sim: Sim, disk: Disk, manager: SyncManager, mut started: Unboun
 /// Checks that a retry has an item to run.
 fn check_reason(sim: &Sim, session: &Session) {
     sim.try_with(|state| {
+        let (id, reason) = (session.id(), session.reason());
+        let unannounced = state.model.unannounced.remove(&id).filter(|_| reason != StartReason::Requested);
+        if let Some(handler) = unannounced {
+            let details = format!("{handler:?} starts in session {id}: {reason:?}");
+            state.report_violation("what starts by itself is on the agenda before", details);
+        }
+        if reason == StartReason::Scheduled && state.model.unfired.contains(&id) {
+            state.report_violation("a firing is stored together with its start", format!("session {id}"));
+        }
         let unlisted = state.model.unlisted_runs.iter().find(|(of, _)| *of == session.id()).copied();
         if let Some((_, handler)) = unlisted.filter(|_| session.reason() == StartReason::Retry) {
             let details = format!("session {} is a retry of items that {handler:?} no longer lists", session.id());

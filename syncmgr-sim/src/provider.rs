@@ -8,13 +8,14 @@ use syncmgr_core::context::{ItemContext, PrepareContext, RunContext};
 use syncmgr_core::error::{Classify, SyncResult};
 use syncmgr_core::handler::{Participation, SyncHandler};
 use syncmgr_core::id::{HandlerId, ItemId};
-use syncmgr_core::info::{HandlerFlags, HandlerInfo, Limits};
+use syncmgr_core::info::{ConditionPolicy, HandlerFlags, HandlerInfo, Limits};
 use syncmgr_core::item::{Items, SyncItem};
 use syncmgr_core::trigger::RunFlags;
 
 use crate::error::Scripted;
 use crate::model::Listed;
 use crate::peer::Key;
+use crate::rule::Rule;
 use crate::script::{Item, ProviderPlan};
 use crate::sim::Sim;
 
@@ -25,6 +26,7 @@ pub(crate) const CHUNK: Duration = Duration::from_millis(300);
 pub(crate) struct Copier {
     pub(crate) plan: ProviderPlan,
     items: Vec<Item>,
+    rules: Vec<Rule>,
     pub(crate) sim: Sim,
 }
 
@@ -36,14 +38,19 @@ pub(crate) fn item_id(index: usize, item: usize) -> ItemId {
     ItemId::from_u128((index as u128 + 1) * 100 + item as u128)
 }
 
+/// Returns the watched path of an item.
+pub(crate) fn path(provider: usize, item: usize) -> String {
+    format!("/peer/{provider}/{item}")
+}
+
 /// Returns the name of a claim that items share.
 pub(crate) fn claim(number: usize) -> String {
     format!("resource {number}")
 }
 
 impl Copier {
-    pub(crate) fn new(plan: &ProviderPlan, items: Vec<Item>, sim: Sim) -> Self {
-        Self { plan: plan.clone(), items, sim }
+    pub(crate) fn new(plan: &ProviderPlan, items: Vec<Item>, rules: Vec<Rule>, sim: Sim) -> Self {
+        Self { plan: plan.clone(), items, rules, sim }
     }
 
     pub(crate) fn key(&self, item: ItemId) -> Key {
@@ -54,8 +61,21 @@ impl Copier {
     fn is_listed(&self, item: &Item) -> bool {
         let key = self.key(item_id(item.provider, item.index));
         let listed = if self.peer_progress(key).is_ok() { Listed::Yes } else { Listed::No };
-        self.sim.try_with(|state| state.model.observe_listed(key, listed));
+        self.sim.try_with(|state| {
+            state.model.observe_listed(key, listed);
+            state.model.item(key).has_claims = item.claim.is_some();
+        });
         listed == Listed::Yes
+    }
+
+    /// Sets what the rules say about an item.
+    fn with_rules(&self, item: SyncItem, index: usize) -> SyncItem {
+        self.rules.iter().fold(item, |item, rule| match rule {
+            Rule::Schedule(_, Some(of), plan) if *of == index => item.with_schedule(plan.schedule()),
+            Rule::Requires(_, Some(of), requirement) if *of == index => item.requires(*requirement),
+            Rule::Watches(provider) => item.with_watch(path(*provider, index)),
+            _ => item,
+        })
     }
 
     pub(crate) fn item_plan(&self, item: ItemId) -> Item {
@@ -77,6 +97,12 @@ impl SyncHandler for Copier {
             .with_flags(HandlerFlags::MAY_ESTABLISH_CONNECTION)
             .with_capabilities(capabilities)
             .with_limits(limits);
+        let info = self.rules.iter().fold(info, |info, rule| match rule {
+            Rule::Schedule(_, None, plan) => info.with_schedule(plan.schedule()),
+            Rule::Requires(_, None, requirement) => info.requires(*requirement),
+            Rule::StopsWithConditions(_) => info.with_condition_policy(ConditionPolicy::Stop),
+            _ => info,
+        });
         claimed.into_iter().fold(info, |info, number| info.with_claim(claim(number)))
     }
 
@@ -91,14 +117,17 @@ impl SyncHandler for Copier {
         let fails = self.sim.try_with(|state| {
             let left = state.sides.failing_listings.get_mut(&handler).filter(|left| **left > 0)?;
             *left -= 1;
+            state.model.failed_listings.insert(handler);
             Some(())
         });
         if fails.flatten().is_some() {
             return Err(Scripted).transient();
         }
         let listed = self.items.iter().filter(|item| self.is_listed(item)).map(|item| {
-            let listed =
-                SyncItem::new(item_id(item.provider, item.index), format!("item {}.{}", item.provider, item.index));
+            let listed = self.with_rules(
+                SyncItem::new(item_id(item.provider, item.index), format!("item {}.{}", item.provider, item.index)),
+                item.index,
+            );
             item.claim.into_iter().fold(listed, |listed, number| listed.with_claim(claim(number)))
         });
         Ok(listed.collect())

@@ -58,7 +58,7 @@ impl Process<'_> {
     }
 
     /// Returns `true` if a chooser decides which items run, including the interrupted ones.
-    fn has_chooser(&self) -> bool {
+    pub(crate) fn has_chooser(&self) -> bool {
         self.script.settings().any(|setting| *setting == Setting::Chooser)
     }
 

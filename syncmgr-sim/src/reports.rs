@@ -40,6 +40,9 @@ pub(crate) fn check_report(state: &mut State, store: &FaultyStore, report: &Repo
         for item in run.items() {
             let key = (run.handler, item.item.id());
             state.model.to_resume.remove(&key);
+            if let Some(hold) = &item.hold {
+                state.model.observe_hold(key, report.session, hold);
+            }
             if !seen.insert(key) {
                 state.report_violation(
                     "every item ends exactly once",
@@ -102,7 +105,7 @@ fn check_outcome(state: &mut State, report: &Report, key: Key, outcome: Outcome,
 /// Checks that the end of a reported session is stored, so that no later process finds the session interrupted. A shutdown
 /// interrupts the sessions that it cuts short.
 fn check_end_stored(state: &mut State, store: &dyn StateStore, report: &Report) {
-    if state.model.shutting_down && !report.is_success() {
+    if state.model.may_interrupt() && !report.is_success() {
         return;
     }
     let interrupted = store.interrupted().unwrap_or_default();
@@ -134,7 +137,7 @@ fn check_stored(
 ) {
     let record = store.record(key.0, key.1).ok().flatten();
     let writes_lost = state.model.writes_lost;
-    let cut_short = state.model.shutting_down && outcome == Outcome::Stopped;
+    let cut_short = state.model.may_interrupt() && outcome == Outcome::Stopped;
     let item = state.model.item(key);
     if cut_short || item.pending_forgets > 0 || item.forgotten_in.is_some_and(|forgotten| report.session <= forgotten) {
         return;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::generate;
 use crate::parts::Parts;
+use crate::rule::Rule;
 use crate::step::Step;
 
 /// A script generated from a seed: a list of parts, each of which can be left out.
@@ -27,6 +28,8 @@ pub enum Part {
     Item(Item),
     /// A step of the script.
     Step(Step),
+    /// A rule of a provider or an item.
+    Rule(Rule),
 }
 
 /// A setting of the manager.
@@ -45,6 +48,10 @@ pub enum Setting {
     Chooser,
     /// Ports and handlers sleep or yield at random.
     RandomDelays,
+    /// The number of seconds for which the user has to be idle.
+    IdleAfter(u64),
+    /// The number of seconds for which the network has to be up.
+    ConnectDelay(u64),
 }
 
 /// The properties of a provider that copies items from a peer.
@@ -164,6 +171,13 @@ impl Script {
         })
     }
 
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.parts().filter_map(|(_, part)| match part {
+            Part::Rule(rule) => Some(rule),
+            _ => None,
+        })
+    }
+
     pub(crate) fn items_of(&self, provider: usize) -> impl Iterator<Item = &Item> {
         self.parts().filter_map(move |(_, part)| match part {
             Part::Item(item) if item.provider == provider => Some(item),
@@ -190,6 +204,7 @@ impl fmt::Display for Part {
             Self::ProviderPlan(provider) => write!(f, "{provider:?}"),
             Self::Item(item) => write!(f, "{item:?}"),
             Self::Step(step) => step.fmt(f),
+            Self::Rule(rule) => write!(f, "{rule:?}"),
         }
     }
 }

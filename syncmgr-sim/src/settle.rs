@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use syncmgr_core::decision::retry::RequestedBy;
-use syncmgr_core::environment::{Network, Power, Presence};
+use syncmgr_core::environment::{Battery, Connectivity, Network, Power, Presence};
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::log::Question;
 use syncmgr_core::retry::RetryStatus;
@@ -27,11 +27,12 @@ const MAX_ROUNDS: usize = 12;
 impl Process<'_> {
     /// Removes all faults, waits, and checks that the manager reaches the expected final state.
     pub(crate) async fn settle(&mut self) {
-        self.sim.try_with(|state| state.model.step = None);
+        self.sim.try_with(|state| (state.model.step, state.model.agenda) = (None, None));
         self.remove_faults();
         self.advance(3 * DAY).await;
         self.check_retried();
         self.check_connected();
+        self.check_promises();
         if self.script.settings().any(|setting| *setting == Setting::ResumeImmediately) {
             self.check_resumed();
         }
@@ -46,11 +47,17 @@ impl Process<'_> {
     fn remove_faults(&mut self) {
         self.recover_store();
         self.sim.try_with(|state| state.sides.remove_faults());
+        let now = self.sim.with(|state| state.wall());
         let healthy = |environment: syncmgr_core::environment::Environment| {
-            environment.with_network(Network::Online).with_power(Power::Mains).with_user(Presence::Present)
+            let healthy =
+                environment.with_network(Network::Online).with_power(Power::Mains).with_user(Presence::Present);
+            let healthy = healthy.with_connectivity(Connectivity::Full).with_battery(Battery::Normal);
+            // The user is present and idle, which meets all requirements.
+            healthy.with_idle_since(now)
         };
+        self.withdraw();
         self.set_environment(healthy);
-        self.manager.resume();
+        self.resume();
         for handler in self.handlers.keys() {
             self.reregister(*handler);
         }
@@ -119,7 +126,7 @@ impl Process<'_> {
     }
 
     /// Returns `true` if the handler has failed to start so often that the manager runs it only on request.
-    fn needs_request(&self, handler: HandlerId) -> bool {
+    pub(crate) fn needs_request(&self, handler: HandlerId) -> bool {
         let itself = self.disk.store.record(handler, ItemId::from_u128(0)).ok().flatten().unwrap_or_default();
         itself.retry.is_some_and(|retry| retry.status != RetryStatus::Backoff)
     }

@@ -11,12 +11,12 @@ use syncmgr_runtime::clock::{Clock, Now};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::model::Model;
+use crate::model::{Model, Moment, millis};
 use crate::peer::{Key, Sides};
 use crate::rng::{OFFSET, RngSource, fnv};
 
 /// The start of every simulation, in the year 2026.
-const BEGINNING: Duration = Duration::from_secs(1_780_000_000);
+pub(crate) const BEGINNING: Duration = Duration::from_secs(1_780_000_000);
 
 /// A handle of one process to the simulation's state. Once the process is killed, its handle has no effect: the simulation still
 /// runs destructors, which a real killed process would not.
@@ -182,6 +182,10 @@ impl State {
         let uncorrected = SystemTime::UNIX_EPOCH + BEGINNING + self.elapsed();
         let corrected = Duration::from_secs(self.corrected.unsigned_abs());
         if self.corrected < 0 { uncorrected - corrected } else { uncorrected + corrected }
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { wall: millis(self.wall()), elapsed: self.elapsed() }
     }
 
     pub(crate) fn correct(&mut self, seconds: i64) {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use syncmgr_core::environment::{Network, Power, Presence};
+use syncmgr_core::environment::{Battery, Connectivity, EndingKind, Network, Power, Presence};
 use syncmgr_core::trigger::Trigger;
 
 /// A step of a script. Steps name handlers and items by index; a session index is taken modulo the number of open sessions.
@@ -80,6 +80,24 @@ pub enum Step {
     ForgetItem(ItemIndex),
     /// Forgets a handler.
     ForgetHandler(usize),
+    /// The machine sleeps: the wall clock goes on while timers stand still.
+    Sleep(Duration),
+    /// Changes the charge of the battery.
+    Battery(Battery),
+    /// Changes the reach of the network.
+    Connectivity(Connectivity),
+    /// The user becomes idle.
+    GoIdle,
+    /// The user becomes active.
+    BecomeActive,
+    /// Something on this machine changes an item.
+    Change(ItemIndex),
+    /// Something on this machine changes, maybe any item of a handler.
+    ChangeAny(usize),
+    /// Something is about to end, after this time.
+    Announce(EndingKind, Duration),
+    /// What was announced does not happen, or is over.
+    Withdraw,
 }
 
 /// An item of a handler, by index.
@@ -196,6 +214,15 @@ impl fmt::Display for Step {
             Self::Enable(handler, Some(item)) => write!(f, "enable item {handler}.{item}"),
             Self::ForgetItem(index) => write!(f, "forget {index}"),
             Self::ForgetHandler(handler) => write!(f, "forget handler {handler}"),
+            Self::Sleep(time) => write!(f, "sleep for {time:?}"),
+            Self::Battery(battery) => write!(f, "set battery to {battery:?}"),
+            Self::Connectivity(reach) => write!(f, "set connectivity to {reach:?}"),
+            Self::GoIdle => f.write_str("the user becomes idle"),
+            Self::BecomeActive => f.write_str("the user becomes active"),
+            Self::Change(index) => write!(f, "change {index} on this machine"),
+            Self::ChangeAny(handler) => write!(f, "change something of handler {handler} on this machine"),
+            Self::Announce(kind, time) => write!(f, "announce {kind:?} in {time:?}"),
+            Self::Withdraw => f.write_str("withdraw the announcement"),
         }
     }
 }

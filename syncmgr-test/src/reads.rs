@@ -29,6 +29,7 @@ pub type Records = BTreeMap<ItemId, syncmgr_core::record::ItemRecord>;
 pub type ItemName = Option<syncmgr_core::store::ItemName>;
 pub type Names = BTreeMap<ItemId, syncmgr_core::store::ItemName>;
 pub type Disabled = BTreeMap<syncmgr_core::id::Subject, Arc<str>>;
+pub type Overrides = syncmgr_core::overrides::StoredOverrides;
 pub type Firings = BTreeMap<syncmgr_core::schedule::Schedule, syncmgr_core::decision::timetable::LastFiring>;
 pub type RetryStates = BTreeMap<ItemId, RetryState>;
 pub type Known = BTreeMap<ItemId, Option<SystemTime>>;
@@ -65,7 +66,7 @@ pub type Histogram = Option<syncmgr_core::store::Histogram>;
 macro_rules! reads_from {
     ($inner:tt) => {
         $crate::reads_from!($inner: handlers, choices, log, answer, record, retry_states, recorded_items, ended_since, resources);
-        $crate::reads_from!($inner: records, name, names, disabled, firings, handler, choice, few_choices, log_entry, log_about, has_ended_since, medium);
+        $crate::reads_from!($inner: records, name, names, disabled, overrides, firings, handler, choice, few_choices, log_entry, log_about, has_ended_since, medium);
         $crate::reads_from!($inner: sessions, sessions_before, interrupted, last_session, histogram, acquire);
     };
     ($inner:tt: $($read:ident),+) => { $($crate::reads_from!(@$read $inner);)+ };
@@ -95,6 +96,7 @@ macro_rules! reads_from {
     (@name $inner:tt) => { $crate::reads_from!(@fn $inner name(handler: HandlerId, item: ItemId) -> ItemName); };
     (@names $inner:tt) => { $crate::reads_from!(@fn $inner names(handler: HandlerId) -> Names); };
     (@disabled $inner:tt) => { $crate::reads_from!(@fn $inner disabled(handler: HandlerId) -> Disabled); };
+    (@overrides $inner:tt) => { $crate::reads_from!(@fn $inner overrides(handler: HandlerId) -> Overrides); };
     (@firings $inner:tt) => { $crate::reads_from!(@fn $inner firings(handler: HandlerId) -> Firings); };
     (@ended_since $inner:tt) => {
         $crate::reads_from!(@fn $inner ended_since(handler: HandlerId, session: SessionId) -> Items);

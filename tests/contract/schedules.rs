@@ -1,10 +1,14 @@
 //! Runs that schedules start.
 
 mod agenda;
+
 mod firing;
 mod idle;
+mod persons;
+mod reregistered;
 mod restart;
 mod waiting;
+mod windows;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -9,6 +9,7 @@ use syncmgr::store::ItemRecord;
 
 use crate::copying::id;
 use crate::folder::{CHUNKS, FileState, Folder, NAMES, expected_copy};
+use crate::scenario::SET;
 use crate::snapshot::Snapshot;
 
 /// The age of the files relative to the store.
@@ -36,6 +37,8 @@ impl Snapshot {
         self.assert_sessions_consistent();
         if data == Data::Current {
             self.assert_only_interrupted();
+            let is_set = folder.notes(0).iter().any(|note| note == SET);
+            assert!(self.overrides == 1 || !is_set, "what was set is lost");
         }
         self.assert_choices_complete();
     }

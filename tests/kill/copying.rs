@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use syncmgr::ItemId;
+use syncmgr::handler::Requirement;
 use syncmgr::prelude::*;
 use syncmgr::schedule::Schedule;
 use syncmgr::store::{ItemRecord, SqliteStore, StateStore};
@@ -128,7 +129,7 @@ impl SyncHandler for Temporary {
     }
 
     async fn items(&self) -> SyncResult<Items> {
-        Ok(["coat", "hat"].map(SyncItem::named).into_iter().collect())
+        Ok([SyncItem::named("coat"), SyncItem::named("hat").requires(Requirement::Mains)].into_iter().collect())
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use syncmgr::choice::{Chooser, Chosen, Offer};
+use syncmgr::environment::{Environment, ManualEnvironment, Power};
 use syncmgr::log::Action;
 use syncmgr::prelude::*;
 use syncmgr::request::RegisterFlags;
 use syncmgr::retry::Resume;
+use syncmgr::schedule::{Override, OverrideKind, Schedule};
 use syncmgr::store::{SqliteOptions, SqliteStore, StateChange, StateStore};
 use syncmgr::{SessionId, Subject, async_trait};
 
@@ -16,6 +18,9 @@ use crate::folder::{Folder, NAMES};
 
 /// The maximum number of sessions.
 const MAX_ROUNDS: usize = 12;
+
+/// The line of the folder's notes that says that a value of a person is stored.
+pub(crate) const SET: &str = "set";
 
 /// The maximum number of yields until interrupted runs have started.
 const MAX_YIELDS: usize = 100_000;
@@ -44,6 +49,7 @@ impl Scenario {
     pub(crate) fn open(folder: &Folder, options: SqliteOptions, resume: Resume) -> SyncResult<Self> {
         let store = options.open(folder.state())?;
         let builder = SyncManager::builder().store(store.clone()).chooser(AllButOne).resume(resume);
+        let builder = builder.environment(ManualEnvironment::new(Environment::UNKNOWN.with_power(Power::Battery)));
         let (folder, manager) = (folder.clone(), builder.build());
         manager.register(Copying { folder: folder.clone(), store: store.clone() })?;
         Ok(Self { folder, store, manager })
@@ -55,6 +61,8 @@ impl Scenario {
             self.resume_interrupted().await?;
         }
         self.manager.set_flags(HANDLER, RegisterFlags::CONNECT)?;
+        self.manager.set_override(HANDLER, Subject::Handler, Override::Window(None)).await?;
+        self.folder.note(SET)?;
         self.run_temporary_handler().await?;
         for _ in 0..MAX_ROUNDS {
             let done = self.is_done().await?;
@@ -106,7 +114,12 @@ impl Scenario {
     async fn run_temporary_handler(&self) -> SyncResult {
         self.manager.register(Temporary)?;
         self.manager.session(Trigger::Manual).handlers([TEMPORARY]).start()?.finish().await;
+        // On battery power, one of the items waits.
+        self.manager.session(Trigger::Scheduled).handlers([TEMPORARY]).start()?.finish().await;
         self.manager.disable(TEMPORARY, Subject::Item(id("hat")), "not now").await?;
+        let hat = Subject::Item(id("hat"));
+        self.manager.set_override(TEMPORARY, hat, Override::Schedule(Schedule::NEVER)).await?;
+        self.manager.reset_override(TEMPORARY, hat, OverrideKind::Schedule).await?;
         self.manager.forget_item(TEMPORARY, id("hat")).await?;
         self.manager.forget(TEMPORARY).await?;
         Ok(())

@@ -28,6 +28,8 @@ pub(crate) struct Snapshot {
     /// The handlers with stored data.
     pub(crate) handlers: BTreeSet<HandlerId>,
     pub(crate) resources: usize,
+    /// The values that a person has set for the handler.
+    pub(crate) overrides: usize,
 }
 
 impl Snapshot {
@@ -45,6 +47,7 @@ impl Snapshot {
             unfinished: BTreeSet::new(),
             handlers: store.handlers().expect("the read succeeds").into_keys().collect(),
             resources: store.resources().expect("the read succeeds").len(),
+            overrides: store.overrides(HANDLER).expect("the read succeeds").len(),
         };
         snapshot.unfinished = snapshot.find_unfinished(store);
         snapshot
@@ -128,6 +131,6 @@ pub(crate) fn integrity(path: &Path) -> String {
 /// Returns the number of rows whose handler does not exist.
 pub(crate) fn orphans(path: &Path) -> i64 {
     const ORPHANS: &str = "SELECT count(*) FROM (SELECT handler FROM items UNION ALL SELECT handler FROM choices UNION ALL \
-                           SELECT handler FROM answers UNION ALL SELECT handler FROM log) WHERE handler NOT IN (SELECT key FROM handlers)";
+                           SELECT handler FROM answers UNION ALL SELECT handler FROM log UNION ALL SELECT handler FROM overrides) WHERE handler NOT IN (SELECT key FROM handlers)";
     open_read_only(path).query_row(ORPHANS, [], |row| row.get(0)).expect("the query succeeds")
 }

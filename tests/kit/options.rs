@@ -9,14 +9,16 @@ use super::correct::Correct;
 use super::peer::{FakePeer, kit};
 
 /// The sources of the faulty handlers.
-const FAULTY: [&str; 9] = [
+const FAULTY: [&str; 11] = [
     include_str!("faulty/cancellation.rs"),
     include_str!("faulty/changes.rs"),
     include_str!("faulty/checkpoints.rs"),
     include_str!("faulty/cleanup.rs"),
+    include_str!("faulty/conditions.rs"),
     include_str!("faulty/failures.rs"),
     include_str!("faulty/holds.rs"),
     include_str!("faulty/hosts.rs"),
+    include_str!("faulty/local_changes.rs"),
     include_str!("faulty/reporting.rs"),
     include_str!("faulty/user.rs"),
 ];

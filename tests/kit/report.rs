@@ -41,7 +41,7 @@ fn a_violation_is_printed_like_a_compiler_error() {
 fn passed_and_skipped_checks_are_printed_on_one_line_each() {
     let text = syncmgr_test::Kit::new(|| super::options::Minimal).report().to_string();
     insta::assert_snapshot!(text, @r"
-    Minimal: 18 passed, 0 failed, 10 skipped
+    Minimal: 20 passed, 0 failed, 11 skipped
        passed baseline (1 played)
        passed description (1 played)
        passed listing (1 played)
@@ -57,9 +57,12 @@ fn passed_and_skipped_checks_are_printed_on_one_line_each() {
       skipped changes: the provider cannot change items; see `Provider::change`
       skipped interrupted_changes: the provider cannot change items; see `Provider::change`
       skipped lost_updates: the provider cannot change items; see `Provider::change`
+      skipped local_changes: the handler has no stream of local changes
       skipped failures: the provider cannot inject failures; see `Provider::accesses` and `Provider::inject_failure`
        passed commits (1 played)
       skipped holds: the handler lists fewer than two items
+       passed conditions (2 played)
+       passed endings (1 played)
        passed panics (2 played, only outcomes compared: no data and no checkpoints)
        passed unattended (2 played)
       skipped attention: the handler never requests the user's attention

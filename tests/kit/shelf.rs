@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use syncmgr::prelude::*;
 use syncmgr_test::{Accesses, Change, Check, Expected, Kit, Provider};
 
@@ -14,12 +15,32 @@ pub(crate) struct Shelf {
     peer: Mutex<BTreeMap<String, String>>,
     local: Mutex<BTreeMap<String, String>>,
     accesses: Accesses,
+    observers: Mutex<Vec<UnboundedSender<Write>>>,
+}
+
+/// A write to the local copies.
+#[derive(Clone, Debug)]
+pub(crate) struct Write {
+    pub(crate) name: String,
+    pub(crate) by: Writer,
+    pub(crate) is_deletion: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writer {
+    Handler,
+    User,
 }
 
 impl Default for Shelf {
     fn default() -> Self {
         let books = ["atlas", "bestiary"].map(|name| (name.to_owned(), format!("{name}, first edition")));
-        Self { peer: Mutex::new(books.into()), local: Mutex::default(), accesses: Accesses::default() }
+        Self {
+            peer: Mutex::new(books.into()),
+            local: Mutex::default(),
+            accesses: Accesses::default(),
+            observers: Mutex::default(),
+        }
     }
 }
 
@@ -63,7 +84,21 @@ impl Shelf {
 
     /// Replaces the local copy.
     pub(crate) fn put(&self, name: &str, text: Option<String>) {
+        self.put_by(Writer::Handler, name, text);
+    }
+
+    fn put_by(&self, by: Writer, name: &str, text: Option<String>) {
+        let write = Write { name: name.to_owned(), by, is_deletion: text.is_none() };
         set(&mut self.local(), name, text);
+        let mut observers = self.observers.lock().unwrap_or_else(PoisonError::into_inner);
+        observers.retain(|observer| observer.unbounded_send(write.clone()).is_ok());
+    }
+
+    /// Returns the writes to the local copies from now on.
+    pub(crate) fn writes(&self) -> UnboundedReceiver<Write> {
+        let (sender, receiver) = unbounded();
+        self.observers.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        receiver
     }
 
     /// Returns the data of both sides if both agree on the peer's books.
@@ -126,15 +161,15 @@ impl<H: SyncHandler> Provider for TwoSides<H> {
         };
         match change {
             Change::LocalUpdate => {
-                shelf.put(name, Some(user()));
+                shelf.put_by(Writer::User, name, Some(user()));
                 expected.extend([format!("local/{name}"), format!("peer/{name}")].map(|side| (side, user())));
             }
             Change::LocalDelete => {
-                shelf.put(name, None);
+                shelf.put_by(Writer::User, name, None);
                 expected.retain(|side, _| !side.ends_with(&format!("/{name}")));
             }
             Change::Conflict => {
-                shelf.put(name, Some(user()));
+                shelf.put_by(Writer::User, name, Some(user()));
                 expected.insert(format!("local/{name}{CONFLICT}"), user());
             }
             _ => {}

@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 use futures::executor::block_on;
 use syncmgr::item::ItemState;
 use syncmgr::log::ErrorId;
+use syncmgr::schedule::OverrideKind;
 use syncmgr::store::{ItemName, StateChange, StateStore};
-use syncmgr::{HandlerId, ItemId, LogEntry, LogLevel, Outcome, SessionId, Uuid};
+use syncmgr::{HandlerId, ItemId, LogEntry, LogLevel, Outcome, SessionId, Subject, Uuid};
 use syncmgr_core::record::{Checkpoint, Fence, ItemEnd, ItemRecord};
 use syncmgr_core::retry::{RetryState, RetryStatus};
 
@@ -135,6 +136,12 @@ pub(crate) fn map<K: Ord, V>(pairs: impl IntoIterator<Item = (K, V)>) -> BTreeMa
 /// Reads a schedule from its text.
 pub(crate) fn schedule(text: &str) -> syncmgr::schedule::Schedule {
     text.parse().expect("the schedule is valid")
+}
+
+/// Stores what a person has set.
+pub(crate) fn override_change(subject: Subject, kind: OverrideKind, text: Option<&str>) -> StateChange {
+    let value = text.map(|text| kind.parse(text).expect("the text is valid"));
+    StateChange::Override { handler: HANDLER, subject, kind, value }
 }
 
 /// Stores that a schedule has fired.

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use futures::executor::block_on;
 use futures::future::join_all;
 use rusqlite::Connection;
+use syncmgr::request::RunRequest;
+use syncmgr::schedule::OverrideKind;
 use syncmgr::store::{SqliteOptions, SqliteStore, StateChange, StateStore, StoreError};
-use syncmgr::{ItemId, SessionId, Trigger};
+use syncmgr::{ItemId, SessionId, Subject, Trigger};
 use syncmgr_core::store::SessionRecord;
 use tempfile::{TempDir, tempdir};
 
@@ -36,7 +38,7 @@ fn a_store_of_a_newer_version_is_refused_and_unchanged() {
     let (_directory, path) = create_filled_store();
     tamper(&path, "PRAGMA user_version = 77");
     let before = fs::read(&path).expect("the read succeeds");
-    assert_eq!(open_error(&path), StoreError::TooNew { path: path.canonicalize().unwrap(), found: 77, known: 2 });
+    assert_eq!(open_error(&path), StoreError::TooNew { path: path.canonicalize().unwrap(), found: 77, known: 3 });
     assert!(matches!(SqliteStore::open_read_only(&path), Err(StoreError::TooNew { found: 77, .. })));
     assert!(before == fs::read(&path).expect("the read succeeds"), "the file was changed");
 }
@@ -46,15 +48,26 @@ fn a_store_of_the_first_version_is_upgraded_and_keeps_its_records() {
     let (_directory, path) = create_filled_store();
     tamper(
         &path,
-        "DROP INDEX sessions_smooth; DROP INDEX sessions_not_smooth; DROP INDEX items_absent; DROP VIEW names_shown; DROP VIEW disabled_shown; DROP VIEW firings_shown; DROP TABLE names; DROP TABLE disabled; DROP TABLE firings",
+        "DROP VIEW overrides_shown; DROP TABLE overrides; DROP INDEX sessions_smooth; DROP INDEX sessions_not_smooth; DROP INDEX items_absent; DROP VIEW names_shown; DROP VIEW disabled_shown; DROP VIEW firings_shown; DROP TABLE names; DROP TABLE disabled; DROP TABLE firings; ALTER TABLE handlers DROP COLUMN waiting",
     );
     tamper(&path, "PRAGMA user_version = 1");
-    assert!(matches!(SqliteStore::open_read_only(&path), Err(StoreError::TooOld { found: 1, known: 2, .. })));
+    assert!(matches!(SqliteStore::open_read_only(&path), Err(StoreError::TooOld { found: 1, known: 3, .. })));
     let store = SqliteStore::open(&path).expect("the store opens");
     let names = map([(ITEM, Some(item_name("Inbox")))]);
     put(&store, [StateChange::Names { handler: HANDLER, items: names }]);
     assert_eq!(store.names(HANDLER).expect("the read succeeds"), map([(ITEM, item_name("Inbox"))]));
     assert!(record(&store, ITEM).is_some());
+}
+
+#[test]
+fn a_store_of_the_second_version_is_upgraded_and_keeps_its_firings() {
+    let (_directory, path) = create_filled_store();
+    put(&SqliteStore::open(&path).expect("the store opens"), [fired_change("every 1h")]);
+    tamper(&path, "DROP VIEW overrides_shown; DROP TABLE overrides; PRAGMA user_version = 2");
+    let store = SqliteStore::open(&path).expect("the store opens");
+    put(&store, [override_change(Subject::Handler, OverrideKind::Schedule, Some("never"))]);
+    assert_eq!(store.overrides(HANDLER).expect("the read succeeds").len(), 1);
+    assert_eq!(store.firings(HANDLER).expect("the read succeeds").len(), 1);
 }
 
 #[test]
@@ -115,6 +128,21 @@ fn an_empty_file_with_a_write_ahead_log_is_refused() {
     fs::write(directory.path().join("state-wal"), "frames").expect("the file is written");
     assert!(matches!(open_error(&path), StoreError::Corrupt { .. }));
     assert_eq!(fs::read(directory.path().join("state-wal")).expect("the read succeeds"), b"frames");
+}
+
+#[test]
+fn a_waiting_run_that_cannot_be_read_keeps_no_handler_from_being_read() {
+    let (_directory, path) = create_filled_store();
+    let waits = RunRequest::new(HANDLER).with_items([ITEM]);
+    let store = SqliteStore::open(&path).expect("the store opens");
+    put(&store, [StateChange::Waiting { handler: HANDLER, runs: vec![waits.clone()] }]);
+    drop(store);
+    tamper(
+        &path,
+        "UPDATE handlers SET waiting = json_insert(waiting, '$[#]', json('{\"version\":77}')) WHERE waiting IS NOT NULL",
+    );
+    let store = SqliteStore::open(&path).expect("the store opens");
+    assert_eq!(store.handler(HANDLER).expect("the row is read").expect("the record exists").waiting, [waits]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use syncmgr::item::ItemState;
 use syncmgr::log::Question;
 use syncmgr::request::RunRequest;
+use syncmgr::schedule::OverrideKind;
 use syncmgr::store::{StateChange, StateStore};
 use syncmgr::{HandlerId, Outcome, SessionId, Subject, Trigger};
 use syncmgr_core::store::SessionRecord;
@@ -41,13 +42,14 @@ fn all_changes() -> Vec<StateChange> {
         let (subject, reason) = (Subject::Item(item), Some("slow".into()));
         let disabled = StateChange::Disabled { handler: HANDLER, subject, reason };
         changes.extend([retry(item, Some(backoff(1))), answered, disabled]);
+        changes.push(override_change(Subject::Item(item), OverrideKind::Window, Some("always")));
     }
     changes
 }
 
 /// Counts handlers, choices, answers of each item, retry statuses, known items, ended items, log entries, names,
-/// disabled items and firings.
-fn counts(store: &dyn StateStore, handler: HandlerId) -> [usize; 11] {
+/// disabled items, firings and overrides.
+fn counts(store: &dyn StateStore, handler: HandlerId) -> [usize; 12] {
     let count_answers =
         |item| usize::from(store.answer(handler, item, &question()).expect("the read succeeds").is_some());
     [
@@ -62,14 +64,15 @@ fn counts(store: &dyn StateStore, handler: HandlerId) -> [usize; 11] {
         store.names(handler).expect("the read succeeds").len(),
         store.disabled(handler).expect("the read succeeds").len(),
         store.firings(handler).expect("the read succeeds").len(),
+        store.overrides(handler).expect("the read succeeds").len(),
     ]
 }
 
 fn forgetting_a_handler_deletes_all_of_its_data(store: &dyn StateStore) {
     put(store, all_changes());
-    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2, 1]);
+    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2, 1, 2]);
     put(store, [StateChange::Forget { handler: HANDLER }]);
-    assert_eq!(counts(store, HANDLER), [0; 11]);
+    assert_eq!(counts(store, HANDLER), [0; 12]);
     assert_eq!(record(store, ITEM), None);
 }
 
@@ -83,7 +86,7 @@ fn a_forgotten_handler_is_removed_from_the_stored_requests(store: &dyn StateStor
 fn forgetting_a_handler_does_not_affect_other_handlers(store: &dyn StateStore) {
     put(store, all_changes());
     put(store, [StateChange::Forget { handler: OTHER }]);
-    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2, 1]);
+    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2, 1, 2]);
 }
 
 fn a_forgotten_handler_starts_with_empty_state(store: &dyn StateStore) {
@@ -96,7 +99,7 @@ fn a_forgotten_handler_starts_with_empty_state(store: &dyn StateStore) {
 fn forgetting_an_item_deletes_all_of_its_data(store: &dyn StateStore) {
     put(store, all_changes());
     put(store, [StateChange::ForgetItem { handler: HANDLER, item: ITEM }]);
-    assert_eq!(counts(store, HANDLER), [1, 1, 0, 1, 1, 1, 1, 2, 1, 1, 1]);
+    assert_eq!(counts(store, HANDLER), [1, 1, 0, 1, 1, 1, 1, 2, 1, 1, 1, 1]);
     assert_eq!(record(store, ITEM), None);
     assert!(record(store, NEXT).is_some());
 }
@@ -104,11 +107,11 @@ fn forgetting_an_item_deletes_all_of_its_data(store: &dyn StateStore) {
 fn forgetting_an_item_does_not_affect_other_handlers(store: &dyn StateStore) {
     put(store, all_changes());
     put(store, [StateChange::ForgetItem { handler: OTHER, item: ITEM }]);
-    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2, 1]);
+    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2, 1, 2]);
 }
 
 fn data_written_after_a_forget_in_the_same_write_is_stored(store: &dyn StateStore) {
     let again = [StateChange::Forget { handler: HANDLER }].into_iter().chain(all_changes());
     put(store, all_changes().into_iter().chain(again));
-    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2, 1]);
+    assert_eq!(counts(store, HANDLER), [1, 2, 1, 1, 2, 2, 2, 3, 2, 2, 1, 2]);
 }

@@ -1,10 +1,11 @@
 //! Registrations, settings, choices and names.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use syncmgr::item::ItemState;
-use syncmgr::request::{RegisterFlags, Registration};
-use syncmgr::schedule::Schedule;
+use syncmgr::request::{RegisterFlags, Registration, RunRequest};
+use syncmgr::schedule::{OverrideKind, Schedule};
 use syncmgr::store::{HandlerRecord, ItemName, StateChange, StateStore};
 use syncmgr::{HandlerId, ItemId, Subject};
 use syncmgr_core::decision::timetable::LastFiring;
@@ -19,7 +20,9 @@ cases! {
     choices_that_are_few_are_read_together_or_not_at_all,
     a_name_is_stored_until_it_is_removed,
     a_disabled_handler_or_item_stays_disabled_until_it_is_enabled,
+    what_a_person_has_set_is_stored_until_it_is_reset,
     the_last_firing_of_a_schedule_is_stored_until_it_is_removed,
+    the_runs_that_wait_are_stored_until_others_wait,
 }
 
 fn handler_record(store: &dyn StateStore, handler: HandlerId) -> Option<HandlerRecord> {
@@ -47,6 +50,18 @@ fn registering_again_keeps_the_flags_set_since_the_first_registration(store: &dy
     put(store, [first, StateChange::Flags { handler: HANDLER, flags }, second]);
     let record = handler_record(store, HANDLER).expect("the record exists");
     assert_eq!((record.registration, record.flags), (Some(registration), Some(flags)));
+}
+
+fn the_runs_that_wait_are_stored_until_others_wait(store: &dyn StateStore) {
+    let waiting = |runs: &[RunRequest]| StateChange::Waiting { handler: HANDLER, runs: runs.to_vec() };
+    let some =
+        [RunRequest::new(HANDLER).with_items([ITEM]), RunRequest::new(HANDLER).with_schedules([schedule("every 1h")])];
+    put(store, [waiting(&some)]);
+    assert_eq!(handler_record(store, HANDLER).expect("the record exists").waiting, some);
+    put(store, [waiting(&some[1..])]);
+    assert_eq!(handler_record(store, HANDLER).expect("the record exists").waiting, some[1..]);
+    put(store, [waiting(&[])]);
+    assert_eq!(handler_record(store, HANDLER).expect("the record exists").waiting, []);
 }
 
 fn choose(handler: HandlerId, item: ItemId, state: Option<ItemState>) -> StateChange {
@@ -115,6 +130,26 @@ fn a_disabled_handler_or_item_stays_disabled_until_it_is_enabled(store: &dyn Sta
     assert_eq!(store.disabled(OTHER).expect("the read succeeds"), map([]));
     put(store, [set(Subject::Handler, None)]);
     assert_eq!(store.disabled(HANDLER).expect("the read succeeds"), map([(Subject::Item(ITEM), "slow".into())]));
+}
+
+fn what_a_person_has_set_is_stored_until_it_is_reset(store: &dyn StateStore) {
+    use OverrideKind::{Requirements, Schedule, Window};
+    let of_item = Subject::Item(ITEM);
+    put(store, [override_change(Subject::Handler, Schedule, Some("never"))]);
+    put(
+        store,
+        [override_change(of_item, Schedule, Some("every 1h")), override_change(of_item, Window, Some("always"))],
+    );
+    put(store, [override_change(of_item, Schedule, Some("every 2h"))]);
+    put(store, [StateChange::Registered { handler: HANDLER, registration: Registration::new(RegisterFlags::IDLE) }]);
+    let set =
+        [((Subject::Handler, Schedule), "never"), ((of_item, Schedule), "every 2h"), ((of_item, Window), "always")];
+    let text = |(key, text): (_, &str)| (key, Arc::from(text));
+    assert_eq!(store.overrides(HANDLER).expect("the read succeeds"), map(set.map(text)));
+    assert_eq!(store.overrides(OTHER).expect("the read succeeds"), map([]));
+    let resets = [(Subject::Handler, Schedule), (of_item, Window), (of_item, Requirements)];
+    put(store, resets.map(|(subject, kind)| override_change(subject, kind, None)));
+    assert_eq!(store.overrides(HANDLER).expect("the read succeeds"), map([text(set[1])]));
 }
 
 fn the_last_firing_of_a_schedule_is_stored_until_it_is_removed(store: &dyn StateStore) {

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use syncmgr::item::ItemState;
 use syncmgr::log::{ErrorId, ErrorScope, Question};
 use syncmgr::request::{RegisterFlags, Registration, RunRequest};
+use syncmgr::schedule::OverrideKind;
 use syncmgr::store::{MemoryStore, SqliteOptions, SqliteStore, StateChange, StateStore};
 use syncmgr::{Claim, ItemId, Outcome, SessionId, Subject, Trigger};
 use syncmgr_core::store::{Histogram, SessionEnd, SessionOutcome, SessionRecord};
@@ -91,6 +92,8 @@ fn every_write() -> Vec<Vec<StateChange>> {
         vec![disable(Subject::Handler, Some("moves house")), disable(Subject::Item(ITEM), Some("too large"))],
         vec![name(ITEM, None), disable(Subject::Handler, None), disable(Subject::Item(NEXT), Some("private"))],
         vec![fired_change("every 1h"), fired_change("every 2h")],
+        vec![override_change(Subject::Item(NEXT), OverrideKind::Schedule, Some("every 1h"))],
+        vec![override_change(Subject::Handler, OverrideKind::Window, Some("always"))],
         vec![StateChange::ForgetItem { handler, item: NEXT }],
         vec![StateChange::Forget { handler }, commit_change(ITEM, fence(3, 0), "3")],
     ]
@@ -114,6 +117,7 @@ fn read_all(store: &dyn StateStore) -> String {
         store.names(HANDLER),
         store.disabled(HANDLER),
         store.firings(HANDLER),
+        store.overrides(HANDLER),
     );
     let lists = (store.retry_states(HANDLER), store.recorded_items(HANDLER), store.ended_since(HANDLER, SessionId(2)));
     let manager = (store.resources(), store.sessions(), store.interrupted(), store.last_session());

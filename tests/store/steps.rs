@@ -9,7 +9,8 @@ use std::thread;
 
 use futures::executor::block_on;
 use syncmgr::log::{ErrorScope, Question};
-use syncmgr::request::{RegisterFlags, Registration};
+use syncmgr::request::{RegisterFlags, Registration, RunRequest};
+use syncmgr::schedule::OverrideKind;
 use syncmgr::store::sqlite::FAILPOINTS;
 use syncmgr::store::{SqliteOptions, SqliteStore, StateChange, StateStore, StoreError};
 use syncmgr::{Claim, Outcome, SessionId, Subject, Trigger};
@@ -28,9 +29,11 @@ fn every_change() -> Vec<StateChange> {
     vec![
         StateChange::Registered { handler, registration },
         StateChange::Flags { handler, flags: RegisterFlags::empty() },
+        StateChange::Waiting { handler, runs: vec![RunRequest::new(handler)] },
         StateChange::Choices { handler, items: map([(item, None)]) },
         StateChange::Names { handler, items: map([(item, None)]) },
         StateChange::Disabled { handler, subject: Subject::Handler, reason: None },
+        override_change(Subject::Handler, OverrideKind::Schedule, None),
         fired_change("every 1h"),
         StateChange::SessionBegan(SessionRecord::new(session, manager, Trigger::Manual, at(1), Vec::new())),
         StateChange::Answered { handler, item, question, choice: 0 },

@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use futures::FutureExt;
@@ -113,6 +114,32 @@ impl RunContext {
     /// Completes once the handler is stopped. Cancel safe.
     pub async fn cancelled(&self) {
         self.token().cancelled_owned().await;
+    }
+
+    /// Returns the time until the run is stopped because the machine or the network is about to go down. `None` if nothing is
+    /// announced that stops this run.
+    ///
+    /// A run of [`Trigger::PendingDisconnect`] has this time from its begin. The announcement may also come during a run, change, or
+    /// be withdrawn, so ask again before each part of the work. The host stops the run a little before the deadline of the system, so
+    /// that the graces fit in; afterwards the time is zero. A foreign host announces nothing.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use syncmgr_core::context::{ItemContext, TestContext};
+    /// /// Returns `true` if there is time to upload a file of this size before the machine sleeps.
+    /// fn may_upload(item: &ItemContext, bytes: u64) -> bool {
+    ///     let needed = Duration::from_secs(bytes / 1_000_000); // at 1 MB/s
+    ///     item.run().time_left().is_none_or(|left| needed < left)
+    /// }
+    ///
+    /// let host = TestContext::new();
+    /// let item = host.item("holiday.mp4");
+    /// assert!(may_upload(&item, 700_000_000));
+    /// host.set_time_left(Duration::from_secs(4));
+    /// assert!(!may_upload(&item, 700_000_000));
+    /// ```
+    pub fn time_left(&self) -> Option<Duration> {
+        self.port.time_left()
     }
 
     /// Returns a token that is cancelled when the handler is stopped, for libraries that accept a token.

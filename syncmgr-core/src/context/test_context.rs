@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -50,6 +51,7 @@ pub struct TestContext {
 #[derive(Default)]
 struct Shared {
     cancel: Cancel,
+    time_left: Mutex<Option<Duration>>,
     kept: Arc<Kept>,
     log: Mutex<Vec<LogEntry>>,
     answers: Mutex<BTreeMap<(ItemId, Arc<str>), usize>>,
@@ -93,6 +95,11 @@ impl TestContext {
         if let Some(token) = item.cell().cancel().cancel(reason) {
             token.cancel();
         }
+    }
+
+    /// Announces that everything is stopped after this time: see [`RunContext::time_left`]. The time does not pass by itself.
+    pub fn set_time_left(&self, time: Duration) {
+        *self.shared.time_left.lock() = Some(time);
     }
 
     /// Answers the question `key` of an item. `choice` is an index into the choices of the question.
@@ -199,6 +206,10 @@ impl RunPort for TestPort {
 
     fn cancel(&self) -> &Cancel {
         &self.shared.cancel
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        *self.shared.time_left.lock()
     }
 
     fn is_skipped(&self, _: ItemId) -> bool {

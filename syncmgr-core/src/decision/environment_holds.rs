@@ -66,19 +66,26 @@ fn idle_hold(surroundings: &Surroundings<'_>) -> Option<Hold> {
     }
 }
 
-/// Returns `true` if this hold, which a condition that has ended puts on a running automatic run, stops the run.
+/// Returns the hold that stops a running automatic run, because a condition has ended while it runs.
 ///
 /// | hold | policy `Finish` | policy `Stop` |
 /// |---|---|---|
 /// | ending | stopped | stopped |
 /// | user active, and the trigger is idle | stopped | stopped |
 /// | any other | continues | stopped |
-pub fn stops_run(hold: &Hold, trigger: Trigger, policy: ConditionPolicy) -> bool {
-    match hold {
-        Hold::Ending { .. } => true,
-        Hold::UserActive if trigger == Trigger::Idle => true,
-        _ => policy == ConditionPolicy::Stop,
+pub fn hold_that_stops(
+    surroundings: Surroundings<'_>,
+    needs: Needs,
+    trigger: Trigger,
+    policy: ConditionPolicy,
+) -> Option<Hold> {
+    if policy == ConditionPolicy::Stop {
+        return holds(surroundings, needs, trigger, RequestedBy::Automatic);
     }
+    // Another hold, under which the run would continue, may hide that of the user.
+    let is_idle = trigger == Trigger::Idle && surroundings.user == Activity::Active;
+    let needs_network = needs.capabilities.contains(Capabilities::NEEDS_NETWORK);
+    ending_hold(&surroundings, needs_network, trigger).or_else(|| is_idle.then_some(Hold::UserActive))
 }
 
 /// Returns `true` if the network can be used and was known to be unusable before: offline, or behind a captive portal. The
@@ -193,14 +200,24 @@ mod tests {
 
     #[test]
     fn the_policy_decides_unless_the_user_returns_or_the_machine_goes_down() {
-        let ending = Hold::Ending { kind: EndingKind::Sleep };
+        let unknown = Environment::UNKNOWN;
+        let sleeping = unknown.clone().with_ending(Ending::new(EndingKind::Sleep, SystemTime::UNIX_EPOCH));
+        let metered = unknown.clone().with_network(Network::Metered);
         for trigger in (1..=6).map(Trigger::from_word) {
-            let stops = |hold: &Hold| {
-                [ConditionPolicy::Finish, ConditionPolicy::Stop].map(|policy| stops_run(hold, trigger, policy))
+            let stops = |environment: &Environment| {
+                let stops = |policy| hold_that_stops(environment.into(), NEEDS.into(), trigger, policy);
+                [ConditionPolicy::Finish, ConditionPolicy::Stop].map(stops)
             };
-            assert_eq!(stops(&ending), [true, true]);
-            assert_eq!(stops(&Hold::UserActive), [trigger == Trigger::Idle, true]);
-            assert_eq!(stops(&Hold::Metered), [false, true]);
+            let [ending, active] = [Hold::Ending { kind: EndingKind::Sleep }, Hold::UserActive].map(Some);
+            assert_eq!(
+                stops(&sleeping),
+                [ending.clone(), ending].map(|hold| hold.filter(|_| trigger != Trigger::PendingDisconnect))
+            );
+            assert_eq!(stops(&metered), [None, Some(Hold::Metered)]);
+            let active = active.filter(|_| trigger == Trigger::Idle);
+            assert_eq!(stops(&unknown.clone().with_user(Presence::Present)), [active.clone(), active.clone()]);
+            let [finish, _] = stops(&metered.clone().with_user(Presence::Present));
+            assert_eq!(finish, active, "the metered network does not hide that the user has returned");
         }
     }
 

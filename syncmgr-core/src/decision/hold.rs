@@ -92,7 +92,13 @@ pub enum Hold {
         /// What is about to happen.
         kind: EndingKind,
     },
-    /// The item and its handler require conditions that exclude each other. Ends with a request for the item.
+    /// The windows in which background work may run are closed. Ends at `until`, when all of them are open.
+    OutsideWindow {
+        /// The time at which the windows are open.
+        #[serde(with = "crate::time")]
+        until: SystemTime,
+    },
+    /// The item and its handler require conditions or windows that exclude each other. Ends with a request for the item.
     Contradictory,
     /// The plan of the item violates a guard rule. Ends with the answer to the question.
     Guarded,
@@ -133,7 +139,8 @@ impl fmt::Display for Hold {
             Self::UserActive => f.write_str("waits until the user is idle"),
             Self::UserIdle => f.write_str("waits until the user is back"),
             Self::Ending { kind } => f.write_str(ending_text(*kind)),
-            Self::Contradictory => f.write_str("requires conditions that exclude each other"),
+            Self::OutsideWindow { until } => write!(f, "waits until {}, when background work may run", Utc(*until)),
+            Self::Contradictory => f.write_str("requires conditions or times that exclude each other"),
             Self::Guarded => f.write_str("waits for an answer: the plan violates a guard rule"),
             Self::Unchosen => f.write_str("not chosen"),
             Self::Disabled { reason } if reason.is_empty() => f.write_str("disabled"),

@@ -15,8 +15,9 @@
 //!
 //! The methods are split into files by event: `attempts` (an item has ended), `selection` (an item or a run is about to start),
 //! `requirements` (a condition is not met or ends), `held`, `interrupted`, `changes` and `answers` (other reasons to start a session),
-//! `suspects` (an item that may end its process begins), `disabled` (handlers and items that do not run), `schedules`, `idle` and
-//! `endings` (the user is idle, the machine goes down), `tick` (time has passed, or the network is back).
+//! `suspects` (an item that may end its process begins), `disabled` (handlers and items that do not run), `schedules`, `windows`,
+//! `idle` and `endings` (it is time, the user is idle, the machine goes down), `settings` (a person sets a schedule or requirements), `waiting` (the held runs, as they are stored), `tick`
+//! (time has passed, or the network is back).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -29,6 +30,7 @@ use crate::claim::Claim;
 use crate::id::{HandlerId, ItemId, SessionId, Subject};
 use crate::register::{Generation, RegisterFlags};
 use crate::retry::RetryState;
+use crate::schedule::Schedule;
 use crate::store::{SessionRecord, StateChange};
 
 mod agenda;
@@ -45,8 +47,11 @@ mod interval;
 mod requirements;
 mod schedules;
 mod selection;
+mod settings;
 mod suspects;
 mod tick;
+mod waiting;
+mod windows;
 
 #[cfg(test)]
 mod tests;
@@ -66,6 +71,7 @@ use self::idle::Idle;
 use self::interrupted::Interrupted;
 use self::interval::Interval;
 use self::schedules::Schedules;
+use self::windows::Windows;
 
 /// The id under which the retry state of the handler itself is stored. No item has this id.
 pub const HANDLER_ITSELF: ItemId = ItemId::from_u128(0);
@@ -100,6 +106,7 @@ pub struct RetryLedger {
     suspects: BTreeSet<(HandlerId, ItemId)>,
     held: HeldRuns,
     schedules: Schedules,
+    windows: Windows,
     interrupted: Interrupted,
     answers: Answers,
     disabled: Disabled,
@@ -117,6 +124,10 @@ pub struct RetryLedger {
     reached: SystemTime,
     /// The last session before this process.
     last_session: SessionId,
+    /// The latest registration of any handler.
+    latest: Generation,
+    /// The number of changes of what is disabled, interrupted or registered, of the idle period and of what is announced.
+    version: u64,
 }
 
 /// The items and resources that have failed since the network came back. A delayed reconnect does not end their backoffs.
@@ -135,6 +146,8 @@ struct Handler {
     registered: Option<Needs>,
     /// The events at which the handler runs.
     events: RegisterFlags,
+    /// The schedule of the items that have none of their own.
+    schedule: Option<Schedule>,
     /// The items with a retry state that the last complete listing lacked; none of them is due.
     unlisted: BTreeSet<ItemId>,
     /// `true` if its last run could not begin, so items that were due then had no attempt.
@@ -152,6 +165,7 @@ impl RetryLedger {
             suspects: BTreeSet::new(),
             held: HeldRuns::default(),
             schedules: Schedules::new(0),
+            windows: Windows::default(),
             interrupted: Interrupted::new(resume),
             answers: Answers::default(),
             disabled: Disabled::default(),
@@ -163,6 +177,8 @@ impl RetryLedger {
             reconnected: None,
             reached: SystemTime::UNIX_EPOCH,
             last_session: SessionId::default(),
+            latest: Generation::default(),
+            version: 0,
         }
     }
 
@@ -211,11 +227,14 @@ impl RetryLedger {
         items: BTreeMap<ItemId, RetryState>,
         now: SystemTime,
     ) -> Vec<Effect> {
-        let now = self.time(now);
+        let (clock, now, needs) = (now, self.time(now), needs.into());
+        self.latest = self.latest.max(generation);
+        self.version += 1;
+        self.windows.add(handler, &needs.requirements, clock);
         let loaded = items.into_iter().map(|(item, state)| (item, begun_by(state, now)));
         let retired = self.handlers.remove(&handler).filter(|earlier| earlier.registered.is_none());
         let items = retired.map_or_else(|| loaded.collect(), |retired| retired.items);
-        let (registered, failed_to_begin) = (Some(needs.into()), items.get(HANDLER_ITSELF).is_some());
+        let (registered, failed_to_begin) = (Some(needs), items.get(HANDLER_ITSELF).is_some());
         self.handlers.insert(handler, Handler { items, generation, registered, failed_to_begin, ..Handler::default() });
         let mut effects = writes(self.ask_about_interrupted(handler, now));
         self.make_due(handler, now, |_| true);
@@ -223,10 +242,13 @@ impl RetryLedger {
         effects
     }
 
-    /// Sets the events at which a registered handler runs. These runs are started by the ledger.
+    /// Sets the events at which a registered handler runs. These runs are started by the ledger. What waits for an event at which the
+    /// handler no longer runs does not start.
     #[must_use = "perform the effects"]
     pub fn set_events(&mut self, handler: HandlerId, events: RegisterFlags) -> Option<Effect> {
         self.handlers.get_mut(&handler)?.events = events;
+        self.version += 1;
+        self.held.remove_events(handler, events);
         (!events.is_empty()).then_some(Effect::Wake)
     }
 
@@ -251,6 +273,7 @@ impl RetryLedger {
         self.changes.forget(handler);
         self.held.remove(handler);
         self.schedules.remove(handler);
+        self.windows.remove(handler);
         // The session that was to resume its runs may have been one of the held runs.
         self.interrupted.resume_again(handler);
     }
@@ -277,6 +300,7 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn forget_item(&mut self, handler: HandlerId, item: ItemId) -> Vec<Effect> {
         let next = self.retry_queue.next_of(handler);
+        self.version += 1;
         self.answers.forget(handler, Some(item));
         self.due_without_state.remove(&(handler, item));
         self.suspects.remove(&(handler, item));
@@ -286,16 +310,19 @@ impl RetryLedger {
         self.interrupted.forget_item(handler, item);
         self.held.runs(handler, [item]);
         let mut effects = writes([StateChange::ForgetItem { handler, item }]);
+        if self.held.stored.contains(&handler) {
+            effects.extend(writes(self.waiting_change(handler)));
+        }
         effects.extend(self.wake_if_earlier(handler, next));
         effects
     }
 
     /// Returns the effect for the end of an item's wait: without the item, the others that waited for it may be due earlier than
-    /// `before`, and a change that waited for it may be due.
+    /// `before`, and a change or a firing that waited for it may start.
     fn wake_if_earlier(&self, handler: HandlerId, before: Option<SystemTime>) -> Option<Effect> {
         let next = self.retry_queue.next_of(handler);
         let is_earlier = next.is_some_and(|next| before.is_some_and(|before| next < before));
-        (is_earlier || self.changes.is_fresh(handler)).then_some(Effect::Wake)
+        (is_earlier || self.changes.is_fresh(handler) || self.schedules.has_waiting(handler)).then_some(Effect::Wake)
     }
 
     /// Returns the time used for all waits: `now`, but never earlier than the latest deadline for which the scheduler has

@@ -1,16 +1,20 @@
 //! A checked listing of a handler.
 
+mod check;
+
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use self::check::ListingFault;
+use self::check::{may_be_invalid, valid_items};
 use super::choice::Preferences;
 use super::item_index::ItemIndex;
 use super::schedule_index::ScheduleIndex;
-use crate::id::{HandlerId, ItemId};
+use crate::id::{HandlerId, ItemId, Subject};
 use crate::item::{Completeness, ItemState, Items, SyncItem};
+use crate::overrides::Overrides;
 use crate::schedule::Schedule;
-use crate::text::{Escaped, MAX_NAME, bounded};
 
 /// Returns the items with the more important ones first, and otherwise in the same order.
 ///
@@ -38,6 +42,8 @@ pub fn by_importance(items: Arc<[SyncItem]>) -> Arc<[SyncItem]> {
 #[derive(Clone, Debug)]
 pub struct Listing {
     items: Arc<[SyncItem]>,
+    /// The items as the handler lists them, without what a person has set.
+    declared: Arc<[SyncItem]>,
     completeness: Completeness,
     /// Shared by all clones.
     index: Arc<ItemIndex>,
@@ -56,6 +62,7 @@ impl Listing {
     pub fn empty() -> Self {
         Self {
             items: Arc::default(),
+            declared: Arc::default(),
             completeness: Completeness::Complete,
             index: Arc::default(),
             by_schedule: Arc::default(),
@@ -73,7 +80,8 @@ impl Listing {
         if may_be_invalid(&items) {
             items = valid_items(&items, &mut faults).into();
         }
-        (Self { items, completeness, index: Arc::default(), by_schedule: Arc::default() }, faults)
+        let declared = items.clone();
+        (Self { items, declared, completeness, index: Arc::default(), by_schedule: Arc::default() }, faults)
     }
 
     /// Returns the completeness of the listing.
@@ -91,14 +99,59 @@ impl Listing {
         &self.items
     }
 
+    /// Returns the listing with what a person has set for its items, in place of what was set before.
+    ///
+    /// ```
+    /// # use std::collections::BTreeMap;
+    /// # use syncmgr_core::{decision::listing::Listing, id::{ItemId, Subject}, item::SyncItem};
+    /// # use syncmgr_core::{overrides::{Override, Overrides}, schedule::Schedule};
+    /// let (listing, _) = Listing::check(["Inbox", "Spam"].map(SyncItem::named).into_iter().collect());
+    /// let never = Overrides::from_iter([Override::Schedule(Schedule::NEVER)]);
+    /// let set = BTreeMap::from([(Subject::Item(ItemId::from_name("Spam")), never)]);
+    /// assert_eq!(listing.with_overrides(&set).items()[1].schedule(), Some(&Schedule::NEVER));
+    /// ```
+    #[must_use]
+    pub fn with_overrides(&self, overrides: &BTreeMap<Subject, Overrides>) -> Self {
+        if overrides.keys().all(|subject| subject.item().is_none()) && Arc::ptr_eq(&self.items, &self.declared) {
+            return self.clone();
+        }
+        let of_item =
+            |(subject, set): (&Subject, _)| Some((self.index.position(&self.declared, subject.item()?)?, set));
+        let mut items = self.declared.clone();
+        for (position, set) in overrides.iter().filter_map(of_item).collect::<Vec<_>>() {
+            let item = &mut Arc::make_mut(&mut items)[position];
+            *item = item.clone().with_overrides(set);
+        }
+        Self { items, by_schedule: Arc::default(), ..self.clone() }
+    }
+
+    /// Lets what a person has set for an item apply, in place of what was set for it before. Copies the listing only if it shares its
+    /// items with another one.
+    pub fn set_overrides(&mut self, id: ItemId, set: &Overrides) {
+        let Some(position) = self.index.position(&self.declared, id) else { return };
+        let (before, item) = (&self.items[position], self.declared[position].clone().with_overrides(set));
+        if item == *before {
+            return;
+        }
+        if item.schedule() != before.schedule() {
+            self.by_schedule = Arc::default();
+        }
+        Arc::make_mut(&mut self.items)[position] = item;
+    }
+
+    /// Returns the item with this id as the handler lists it, without what a person has set.
+    pub fn declared(&self, id: ItemId) -> Option<&SyncItem> {
+        self.index.position(&self.declared, id).map(|position| &self.declared[position])
+    }
+
     /// Returns `true` if this is the listing of a clone of these items, so that they need no other check.
     pub fn is_of(&self, items: &Items) -> bool {
-        Arc::ptr_eq(&self.items, &items.shared()) && self.completeness == items.completeness()
+        Arc::ptr_eq(&self.declared, &items.shared()) && self.completeness == items.completeness()
     }
 
     /// Returns the listing as a handler returns it.
     pub fn to_items(&self) -> Items {
-        Items::from_shared(self.items.clone(), self.completeness)
+        Items::from_shared(self.declared.clone(), self.completeness)
     }
 
     /// Returns the item with this id.
@@ -111,6 +164,7 @@ impl Listing {
     /// See also: R71.
     pub fn remove(&mut self, id: ItemId) {
         self.items = self.select(|item| item.id() != id);
+        self.declared = self.declared.iter().filter(|item| item.id() != id).cloned().collect();
         (self.index, self.by_schedule) = (Arc::default(), Arc::default());
     }
 
@@ -148,18 +202,10 @@ impl Listing {
         (items, unlisted)
     }
 
-    /// Returns the schedules of the items. An item without one of its own has that of its handler, `own`.
-    pub fn schedules(&self, own: Option<&Schedule>) -> BTreeSet<Schedule> {
-        let mut schedules = BTreeSet::new();
-        let mut last = None;
-        for schedule in self.items.iter().filter_map(|item| item.schedule().or(own)) {
-            // Items that share a schedule are next to each other in most listings.
-            if last != Some(schedule) {
-                schedules.insert(schedule.clone());
-            }
-            last = Some(schedule);
-        }
-        schedules
+    /// Returns the schedules that items have of their own, other than [`NEVER`](Schedule::NEVER).
+    pub fn schedules(&self) -> BTreeSet<Schedule> {
+        let schedules = self.by_schedule.schedules(&self.items).into_iter();
+        schedules.filter(|schedule| !schedule.is_never()).cloned().collect()
     }
 
     /// Returns the items for which `wanted` returns `true`, of those with one of these schedules, and the items with these ids, in the
@@ -185,11 +231,12 @@ impl Listing {
         wanted: impl Fn(&SyncItem) -> bool,
     ) -> Arc<[SyncItem]> {
         let unscheduled = own.filter(|own| schedules.contains(own)).map(|_| None);
-        let fired = schedules.iter().map(Some).chain(unscheduled);
-        let scheduled = fired.flat_map(|schedule| self.by_schedule.positions(&self.items, schedule));
+        let fired = unscheduled.into_iter().chain(schedules.iter().map(Some));
+        let scheduled = self.by_schedule.positions(&self.items, fired);
         let scheduled = scheduled.filter(|position| wanted(&self.items[*position]));
         let given = ids.iter().filter_map(|id| self.index.position(&self.items, *id));
-        let mut positions: Vec<usize> = scheduled.chain(given).collect();
+        let mut positions = Vec::new();
+        scheduled.chain(given).for_each(|position| positions.push(position));
         positions.sort_unstable();
         positions.dedup();
         match positions.len() == self.items.len() {
@@ -215,145 +262,15 @@ impl Listing {
     }
 }
 
-/// Returns `true` if a listing may be invalid. A fast check: of the valid listings with a hundred thousand items, only about one in
-/// ten thousand gets the full check unnecessarily.
-fn may_be_invalid(items: &[SyncItem]) -> bool {
-    let mut seen = SeenIds::new(items.len());
-    items.iter().any(|item| item.id().is_nil() || item.name().len() > MAX_NAME || !seen.insert(item.id()))
-}
-
-/// A set of the ids seen so far: an open-addressing table with four bytes per id, so that the fast check stays in the cache. A
-/// `hashbrown::HashTable` hashed by foldhash takes 1.4 to 2.5 times as long.
-struct SeenIds {
-    table: Vec<u32>,
-    mask: usize,
-}
-
-impl SeenIds {
-    /// The longest probe sequence. Only ids that were chosen to collide need a longer one; their listing gets the full check.
-    const MAX_PROBES: usize = 64;
-
-    fn new(count: usize) -> Self {
-        let slots = (2 * count).next_power_of_two();
-        Self { table: vec![0; slots], mask: slots - 1 }
-    }
-
-    /// Returns `false` if the id may already be in the set.
-    fn insert(&mut self, id: ItemId) -> bool {
-        let (high, low) = id.guid().as_u64_pair();
-        let product = u128::from(high ^ 0x9e37_79b9_7f4a_7c15) * u128::from(low ^ 0xe703_7ed1_a0b4_28db);
-        let hash = (product ^ (product >> 64)) as u64;
-        let (mark, slot) = ((hash as u32).max(1), (hash >> 32) as usize);
-        for step in 0..Self::MAX_PROBES {
-            match &mut self.table[slot.wrapping_add(step) & self.mask] {
-                free @ 0 => {
-                    *free = mark;
-                    return true;
-                }
-                known if *known == mark => return false,
-                _ => {}
-            }
-        }
-        false
-    }
-}
-
-/// Returns the valid items and reports the faults of the invalid ones.
-fn valid_items(items: &[SyncItem], faults: &mut Vec<ListingFault>) -> Vec<SyncItem> {
-    let mut seen = BTreeSet::new();
-    let mut kept = Vec::with_capacity(items.len());
-    for item in items {
-        if item.id().is_nil() {
-            faults.push(ListingFault::NilId { name: item.name().into() });
-        } else if !seen.insert(item.id()) {
-            faults.push(ListingFault::Duplicate { item: item.id(), name: item.name().into() });
-        } else if item.name().len() > MAX_NAME {
-            faults.push(ListingFault::NameTooLong { item: item.id(), length: item.name().len() });
-            let name = bounded(item.name(), MAX_NAME).into_owned();
-            kept.push(item.clone().renamed(name));
-        } else {
-            kept.push(item.clone());
-        }
-    }
-    kept
-}
-
-/// An invalid item in a listing. This is a bug in the handler.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ListingFault {
-    /// The item has the nil id and was left out.
-    #[error("item `{}` has the nil id and was left out; give it an id of its own", Escaped(name))]
-    NilId {
-        /// The item's name.
-        name: String,
-    },
-    /// An earlier item has the same id; the later item was left out.
-    #[error(
-        "item `{}` has the id {item} of an item listed before it and was left out; ids must be unique",
-        Escaped(name)
-    )]
-    Duplicate {
-        /// The id of both items.
-        item: ItemId,
-        /// The name of the later item.
-        name: String,
-    },
-    /// The name was too long and was truncated.
-    #[error("the name of item {item} has {length} bytes and was truncated to {MAX_NAME}")]
-    NameTooLong {
-        /// The item.
-        item: ItemId,
-        /// The length of its name in bytes.
-        length: usize,
-    },
-}
-
-impl ListingFault {
-    /// Returns the item, or `None` if it has no id.
-    pub fn item(&self) -> Option<ItemId> {
-        match self {
-            Self::NilId { .. } => None,
-            Self::Duplicate { item, .. } | Self::NameTooLong { item, .. } => Some(*item),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::overrides::OverrideKind;
 
     fn listing(items: impl IntoIterator<Item = SyncItem>) -> Listing {
         Listing::check(items.into_iter().collect()).0
-    }
-
-    #[test]
-    fn sequential_ids_and_ids_of_names_pass_the_fast_check() {
-        let named = (0..10_000).map(|index: u32| SyncItem::named(index.to_string()));
-        let counted = (1..10_000).map(|id| SyncItem::new(ItemId::from_u128(id), "x"));
-        let shifted = (1..10_000).map(|id| SyncItem::new(ItemId::from_u128(id << 64), "x"));
-        let mut items: Vec<_> = named.chain(counted).chain(shifted).collect();
-        assert!(!may_be_invalid(&items));
-        items.push(items[5_000].clone());
-        assert!(may_be_invalid(&items));
-    }
-
-    #[test]
-    fn sequential_ids_at_any_bit_position_pass_the_fast_check() {
-        for shift in (0..128).step_by(16) {
-            let counted = (1..10_000).map(|id| SyncItem::new(ItemId::from_u128(id << shift), "x"));
-            assert!(!may_be_invalid(&counted.collect::<Vec<_>>()), "counting from bit {shift}");
-        }
-    }
-
-    #[test]
-    fn r049_nil_and_duplicate_ids_are_dropped_and_reported() {
-        let items = [SyncItem::named("a"), SyncItem::new(ItemId::from_u128(0), "nil"), SyncItem::named("a")];
-        let (listing, faults) = Listing::check(items.into_iter().collect());
-        assert_eq!(listing.items().len(), 1);
-        assert!(matches!(&faults[..], [ListingFault::NilId { .. }, ListingFault::Duplicate { .. }]), "{faults:?}");
     }
 
     #[test]
@@ -390,29 +307,32 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_too_long_is_truncated_and_the_item_keeps_its_id() {
-        let item = SyncItem::named("n".repeat(MAX_NAME + 1));
-        let (listing, faults) = Listing::check([item.clone()].into_iter().collect());
-        assert_eq!(listing.items()[0].id(), item.id());
-        assert!(listing.items()[0].name().len() <= MAX_NAME);
-        assert!(matches!(faults[..], [ListingFault::NameTooLong { .. }]));
+    fn a_value_for_an_item_changes_no_other_item_of_the_listing() {
+        let [a, b, c] = ["a", "b", "c"].map(ItemId::from_name);
+        let set = |text| Overrides::from_iter([OverrideKind::Schedule.parse(text).unwrap()]);
+        let before = listing(["a", "b"].map(SyncItem::named));
+        let mut listing = before.clone();
+        listing.set_overrides(a, &set("never"));
+        let copied = listing.items().as_ptr();
+        for (id, set) in [(b, set("every 1m")), (b, set("every 2m")), (c, set("never")), (b, Overrides::NONE)] {
+            listing.set_overrides(id, &set);
+        }
+        assert_eq!(listing.items().as_ptr(), copied, "it was copied again");
+        assert_eq!(listing, before.with_overrides(&BTreeMap::from([(Subject::Item(a), set("never"))])));
+        assert!(before.items().iter().all(|item| item.schedule().is_none()));
     }
 
     #[test]
-    fn a_name_of_the_maximum_length_is_not_a_fault() {
-        let longest = SyncItem::named("n".repeat(MAX_NAME));
-        assert!(!may_be_invalid(std::slice::from_ref(&longest)));
-        let (listing, faults) = Listing::check([longest.clone(), longest.clone()].into_iter().collect());
-        assert_eq!(listing.items()[..], [longest]);
-        assert!(matches!(faults[..], [ListingFault::Duplicate { .. }]), "{faults:?}");
-    }
-
-    #[test]
-    fn a_fault_names_its_item_if_the_item_has_an_id() {
-        let item = ItemId::from_u128(1);
-        assert_eq!(ListingFault::NilId { name: "x".into() }.item(), None);
-        assert_eq!(ListingFault::Duplicate { item, name: "x".into() }.item(), Some(item));
-        assert_eq!(ListingFault::NameTooLong { item, length: 9 }.item(), Some(item));
+    fn only_another_schedule_changes_the_index_of_the_schedules() {
+        let mut listing = listing(["a", "b"].map(SyncItem::named));
+        let a = ItemId::from_name("a");
+        let set = |kind: OverrideKind, text| Overrides::from_iter([kind.parse(text).unwrap()]);
+        let index = listing.by_schedule.clone();
+        listing.set_overrides(a, &set(OverrideKind::Requirements, "mains"));
+        assert!(Arc::ptr_eq(&listing.by_schedule, &index));
+        assert!(listing.schedules().is_empty());
+        listing.set_overrides(a, &set(OverrideKind::Schedule, "every 1m"));
+        assert_eq!(listing.schedules().len(), 1);
     }
 
     #[test]

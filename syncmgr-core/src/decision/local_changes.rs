@@ -178,18 +178,17 @@ impl LocalChanges {
         }
     }
 
-    /// Replaces a full look by the items that a run of all chosen items has chosen.
+    /// Replaces a full look by the items that a run of all chosen items has chosen. Those that the run then does not select keep
+    /// their change.
     pub fn looks_at(&mut self, handler: HandlerId, items: impl IntoIterator<Item = ItemId>) {
         if !self.wants_full_look(handler) {
             return;
         }
+        let items = items.into_iter().collect();
         self.update(handler, |state| {
-            state.fresh.take_if(|fresh| fresh.changed == Changed::Everything);
-            let before = match std::mem::take(&mut state.taken) {
-                Changed::Items(items) => items,
-                Changed::Everything => BTreeSet::new(),
-            };
-            state.taken = Changed::Items(before.into_iter().chain(items).collect());
+            state.fresh.iter_mut().for_each(|fresh| fresh.changed.limit_to(&items));
+            state.fresh.take_if(|fresh| fresh.changed.is_empty());
+            state.taken.limit_to(&items);
         });
     }
 
@@ -356,6 +355,13 @@ impl Changed {
         match self {
             Self::Items(items) => items.remove(&item),
             Self::Everything => false,
+        }
+    }
+
+    /// Replaces a full look by these items.
+    fn limit_to(&mut self, items: &BTreeSet<ItemId>) {
+        if *self == Self::Everything {
+            *self = Self::Items(items.clone());
         }
     }
 

@@ -46,6 +46,7 @@ pub mod resource;
 pub mod retry;
 pub mod retry_queue;
 mod schedule_index;
+mod search;
 mod shared_values;
 pub mod surroundings;
 pub mod timetable;

@@ -6,6 +6,7 @@ use crate::capabilities::Capabilities;
 use crate::environment::{Battery, Connectivity, Network, Power};
 use crate::info::HandlerInfo;
 use crate::requirements::{Requirement, Requirements};
+use crate::schedule::Opening;
 
 /// The capabilities and the requirements of a handler, or of some of its items.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,12 +37,27 @@ impl Needs {
     }
 }
 
-/// Returns the hold for the first requirement that is not met. A condition that is not known counts as met.
+/// Returns the hold for the first requirement that is not met. A condition that is not known counts as met. Windows come last:
+/// their hold says when the work may run.
 pub fn unmet(requirements: &Requirements, now: &Surroundings<'_>) -> Option<Hold> {
+    unmet_condition(requirements, now).or_else(|| hold_of_windows(requirements.opening(now.clock)))
+}
+
+/// Returns the hold for the first condition that is not met.
+pub(super) fn unmet_condition(requirements: &Requirements, now: &Surroundings<'_>) -> Option<Hold> {
     if requirements.contradiction().is_some() {
         return Some(Hold::Contradictory);
     }
     requirements.iter().find_map(|requirement| hold_of(requirement, now))
+}
+
+/// Returns the hold for windows that are not open.
+pub(super) fn hold_of_windows(opening: Opening) -> Option<Hold> {
+    match opening {
+        Opening::Open => None,
+        Opening::At(until) => Some(Hold::OutsideWindow { until }),
+        Opening::Never => Some(Hold::Contradictory),
+    }
 }
 
 fn hold_of(requirement: Requirement, Surroundings { environment, user, .. }: &Surroundings<'_>) -> Option<Hold> {

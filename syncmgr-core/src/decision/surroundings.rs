@@ -1,5 +1,7 @@
 //! The environment as it counts at a time: the user is idle only after a while, and an announced end may be out of date.
 
+use std::time::SystemTime;
+
 use crate::environment::{EndingKind, Environment, Presence};
 
 /// The environment as it counts now.
@@ -11,6 +13,8 @@ pub struct Surroundings<'a> {
     pub user: Activity,
     /// What is about to end.
     pub ending: Option<EndingKind>,
+    /// The time of day, for windows.
+    pub clock: SystemTime,
 }
 
 /// The activity of the user.
@@ -26,13 +30,13 @@ pub enum Activity {
 }
 
 impl<'a> From<&'a Environment> for Surroundings<'a> {
-    /// Takes the values as they are: a user is idle at once.
+    /// Takes the values as they are, at the beginning of 1970: a user is idle at once.
     fn from(environment: &'a Environment) -> Self {
         let user = match environment {
             Environment { idle_since: Some(_), .. } | Environment { user: Presence::Absent, .. } => Activity::Idle,
             Environment { user: Presence::Present, .. } => Activity::Active,
             _ => Activity::Unknown,
         };
-        Self { environment, user, ending: environment.ending.map(|ending| ending.kind) }
+        Self { environment, user, ending: environment.ending.map(|ending| ending.kind), clock: SystemTime::UNIX_EPOCH }
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! The unit is a schedule of a handler. Items of a handler with equal schedules fire together.
 
+mod entries;
 mod entry;
+mod last_firings;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -13,6 +15,9 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::last_firings::LastFirings;
+
+use self::entries::Entries;
 use self::entry::{Entry, Jitter};
 use crate::id::HandlerId;
 use crate::schedule::Schedule;
@@ -40,9 +45,9 @@ pub struct Timetable {
     seed: u64,
     /// The time of the last call. Milliseconds since 1970, like all times here.
     clock: i64,
-    handlers: BTreeMap<HandlerId, BTreeMap<Schedule, Entry>>,
-    /// The due times of all entries that have one.
-    queue: BTreeSet<(i64, HandlerId, Schedule)>,
+    handlers: BTreeMap<HandlerId, Entries>,
+    /// The first due times of all handlers that have one.
+    queue: BTreeSet<(i64, HandlerId)>,
     unstored: Vec<FiringRecord>,
 }
 
@@ -53,12 +58,12 @@ pub struct Firing {
     pub handler: HandlerId,
     /// The schedule.
     pub schedule: Schedule,
-    /// The time of the schedule, without jitter. If several firings were missed, the time of the last of them.
-    pub time: SystemTime,
     /// The number of earlier firings that this firing stands for. Counted up to 1,000 for a cron expression.
     pub missed: u32,
     /// Whether it runs, and why.
     pub kind: FiringKind,
+    /// The last firing to store, with the time of this one. If several firings were missed, the time of the last of them.
+    pub last: LastFiring,
 }
 
 /// Whether a firing runs, and why.
@@ -112,112 +117,106 @@ impl Timetable {
     ) {
         let now = to_millis(now);
         self.look_at_clock(now);
-        let mut old = self.handlers.remove(&handler).unwrap_or_default();
-        let mut new = BTreeMap::new();
-        for schedule in schedules {
-            if new.contains_key(&schedule) {
-                continue;
-            }
-            let entry = match old.remove_entry(&schedule) {
-                Some((known, entry)) => self.keep(handler, (&known, &schedule), entry),
-                None => self.begin(handler, &schedule, stored.get(&schedule), now),
-            };
-            new.insert(schedule, entry);
-        }
-        for (schedule, entry) in old {
-            self.dequeue(handler, &schedule, &entry);
-            self.unstored.push(FiringRecord { handler, schedule, last: None });
-        }
+        let old = self.take(handler);
+        let mut new: Vec<_> = schedules.into_iter().collect();
+        new.sort();
+        new.dedup();
+        let gone = old.iter().flat_map(Entries::iter).filter(|(schedule, _)| new.binary_search(schedule).is_err());
+        let gone = gone.map(|(schedule, _)| FiringRecord { handler, schedule: schedule.clone(), last: None });
+        self.unstored.extend(gone);
+        let with_entry = |schedule: Schedule| {
+            let known = old.as_ref().and_then(|old| old.get(&schedule)).map(|(_, entry)| *entry);
+            let entry = known.unwrap_or_else(|| self.begin(handler, &schedule, stored.get(&schedule), now));
+            (schedule, entry)
+        };
+        let new: Box<[_]> = new.into_iter().map(with_entry).collect();
         if !new.is_empty() {
-            self.handlers.insert(handler, new);
+            self.insert(handler, Entries::new(Jitter::new(self.seed, handler), new));
         }
     }
 
     /// Removes the schedules of a handler. Their stored last firings remain.
     pub fn remove(&mut self, handler: HandlerId) {
-        for (schedule, entry) in self.handlers.remove(&handler).unwrap_or_default() {
-            self.dequeue(handler, &schedule, &entry);
-        }
+        self.take(handler);
     }
 
     /// Returns the time of the next call to [`fire`](Self::fire). May be in the past.
     pub fn next(&self) -> Option<SystemTime> {
-        self.queue.first().map(|(due, ..)| from_millis(*due))
+        self.queue.first().map(|(due, _)| from_millis(*due))
     }
 
     /// Returns the time of the next firing of a schedule.
     pub fn next_of(&self, handler: HandlerId, schedule: &Schedule) -> Option<SystemTime> {
-        self.handlers.get(&handler)?.get(schedule)?.due().map(from_millis)
+        self.handlers.get(&handler)?.due_of(schedule).map(from_millis)
+    }
+
+    /// Returns `true` if the handler has this schedule.
+    pub fn has(&self, handler: HandlerId, schedule: &Schedule) -> bool {
+        self.handlers.get(&handler).is_some_and(|entries| entries.get(schedule).is_some())
     }
 
     /// Returns the schedules of a handler.
     pub fn of(&self, handler: HandlerId) -> impl Iterator<Item = &Schedule> {
-        self.handlers.get(&handler).into_iter().flat_map(BTreeMap::keys)
+        self.handlers.get(&handler).into_iter().flat_map(Entries::iter).map(|(schedule, _)| schedule)
     }
 
     /// Returns the last firing of a schedule. `None` also for a single time that has not fired.
     pub fn last_of(&self, handler: HandlerId, schedule: &Schedule) -> Option<LastFiring> {
-        self.handlers.get(&handler)?.get(schedule)?.last()
+        self.handlers.get(&handler)?.get(schedule)?.1.last()
     }
 
-    /// Returns the next firings of all schedules, in order.
+    /// Returns the next firings of all schedules, in order. Cost: all schedules.
     pub fn agenda(&self) -> impl Iterator<Item = (SystemTime, HandlerId, &Schedule)> {
-        self.queue.iter().map(|(due, handler, schedule)| (from_millis(*due), *handler, schedule))
+        let mut all = Vec::new();
+        for (handler, entries) in &self.handlers {
+            all.extend(entries.queued().map(|(due, schedule)| (due, *handler, schedule)));
+        }
+        all.sort_unstable();
+        all.into_iter().map(|(due, handler, schedule)| (from_millis(due), handler, schedule))
     }
 
-    /// Returns what is due, in order, and computes the next firings. Cost: the firings.
+    /// Returns what is due, by handler, and computes the next firings. Cost: the firings.
     ///
     /// If the clock was set back since the last call, each schedule is looked at once.
     pub fn fire(&mut self, now: SystemTime) -> Vec<Firing> {
         let now = to_millis(now);
         self.look_at_clock(now);
         let mut firings = Vec::new();
-        while self.queue.first().is_some_and(|(due, ..)| *due <= now) {
-            let Some((_, handler, schedule)) = self.queue.pop_first() else { break };
-            firings.extend(self.fire_one(handler, schedule, now));
+        while self.queue.first().is_some_and(|(due, _)| *due <= now) {
+            let Some((_, handler)) = self.queue.pop_first() else { break };
+            let Some(entries) = self.handlers.get_mut(&handler) else { continue };
+            entries.fire(now, |schedule, entry, jitter| {
+                let (missed, kind) = entry.fire(schedule, jitter, now);
+                firings.push(Firing { handler, schedule: schedule.clone(), missed, kind, last: entry.fired() });
+            });
+            self.queue.extend(entries.first_due().map(|due| (due, handler)));
         }
         firings
     }
 
-    /// Returns the changes of stored last firings since the last call, and forgets them. Store them before the runs of their
-    /// firings start, or together with these starts: a firing that is not stored is repeated after a crash.
+    /// Returns the changes of stored last firings since the last call, other than those of firings, and forgets them.
     pub fn take_unstored(&mut self) -> Vec<FiringRecord> {
         std::mem::take(&mut self.unstored)
     }
 
-    fn fire_one(&mut self, handler: HandlerId, schedule: Schedule, now: i64) -> Option<Firing> {
-        let jitter = Jitter::new(self.seed, handler);
-        let entry = self.handlers.get_mut(&handler)?.get_mut(&schedule)?;
-        let (time, missed, kind) = entry.fire(&schedule, jitter, now);
-        self.unstored.push(FiringRecord { handler, schedule: schedule.clone(), last: entry.last() });
-        self.queue.extend(entry.due().map(|due| (due, handler, schedule.clone())));
-        Some(Firing { handler, schedule, time: from_millis(time), missed, kind })
-    }
-
-    /// Keeps the state of a known schedule. If the rules of its zone changed, its next firing is computed again.
-    fn keep(&mut self, handler: HandlerId, (known, schedule): (&Schedule, &Schedule), mut entry: Entry) -> Entry {
-        self.dequeue(handler, known, &entry);
-        if !known.has_rules_of(schedule) {
-            entry.plan(schedule, Jitter::new(self.seed, handler));
-        }
-        self.queue.extend(entry.due().map(|due| (due, handler, schedule.clone())));
-        entry
-    }
-
     /// Begins a schedule, or continues it from its stored last firing.
     fn begin(&mut self, handler: HandlerId, schedule: &Schedule, stored: Option<&LastFiring>, now: i64) -> Entry {
-        let entry = Entry::new(schedule, stored, Jitter::new(self.seed, handler), now);
+        let entry = Entry::new(schedule, stored, now);
         if entry.last().as_ref() != stored {
             self.unstored.push(FiringRecord { handler, schedule: schedule.clone(), last: entry.last() });
         }
-        self.queue.extend(entry.due().map(|due| (due, handler, schedule.clone())));
         entry
     }
 
-    fn dequeue(&mut self, handler: HandlerId, schedule: &Schedule, entry: &Entry) {
-        if let Some(due) = entry.due() {
-            self.queue.remove(&(due, handler, schedule.clone()));
-        }
+    fn insert(&mut self, handler: HandlerId, entries: Entries) {
+        self.queue.extend(entries.first_due().map(|due| (due, handler)));
+        self.handlers.insert(handler, entries);
+    }
+
+    fn take(&mut self, handler: HandlerId) -> Option<Entries> {
+        let entries = self.handlers.remove(&handler)?;
+        entries.first_due().map(|due| self.queue.remove(&(due, handler)));
+        Some(entries)
     }
 
     /// Adjusts all schedules if the clock was set back.
@@ -231,15 +230,11 @@ impl Timetable {
 
     fn adjust(&mut self, now: i64) {
         for (&handler, entries) in &mut self.handlers {
-            for (schedule, entry) in entries {
-                let before = entry.due();
-                if entry.adjust(schedule, Jitter::new(self.seed, handler), now) {
-                    before.map(|due| self.queue.remove(&(due, handler, schedule.clone())));
-                    self.queue.extend(entry.due().map(|due| (due, handler, schedule.clone())));
-                    let last = entry.last();
-                    self.unstored.push(FiringRecord { handler, schedule: schedule.clone(), last });
-                }
-            }
+            entries.adjust(now, |schedule, entry| {
+                self.unstored.push(FiringRecord { handler, schedule: schedule.clone(), last: entry.last() });
+            });
         }
+        let due = |(handler, entries): (&HandlerId, &Entries)| Some((entries.first_due()?, *handler));
+        self.queue = self.handlers.iter().filter_map(due).collect();
     }
 }

@@ -35,7 +35,7 @@ pub fn explain(known: &Known, now: SystemTime) -> Explanation {
         holds,
         next,
         last,
-        succeeded: record.and_then(|record| record.last_success).map(round_down),
+        succeeded: record.filter(|_| known.item.is_some()).and_then(|record| record.last_success).map(round_down),
     }
 }
 
@@ -50,7 +50,9 @@ pub fn next(holds: &[Hold], question: Option<ErrorId>, otherwise: Next) -> Next 
 /// Returns the event that ends a hold. Every hold can end.
 fn end_of(hold: &Hold, question: Option<ErrorId>) -> Next {
     match hold {
-        Hold::BackingOff { until, .. } | Hold::NotBefore { until } => Next::At { time: *until },
+        Hold::BackingOff { until, .. } | Hold::NotBefore { until } | Hold::OutsideWindow { until } => {
+            Next::At { time: *until }
+        }
         Hold::Behind { .. } | Hold::NoFreeWorker | Hold::Claimed { .. } | Hold::Quarantined | Hold::Merged { .. } => {
             Next::WhenLifted
         }
@@ -88,6 +90,8 @@ fn condition(known: &Known) -> Condition {
     match record.outcome {
         _ if absent => Condition::Absent,
         None => Condition::Idle,
+        // The record of a handler is about its beginning: it says nothing about its items.
+        Some(Outcome::Succeeded) if known.item.is_none() => Condition::Idle,
         Some(Outcome::Succeeded) => Condition::Succeeded,
         Some(Outcome::Failed) => Condition::Failed { status },
         Some(Outcome::Skipped) => Condition::Skipped,

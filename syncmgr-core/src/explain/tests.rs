@@ -79,11 +79,24 @@ fn every_hold() -> Vec<Hold> {
         Hold::UserActive,
         Hold::UserIdle,
         Hold::Ending { kind: EndingKind::Sleep },
+        Hold::OutsideWindow { until: at(70) },
         Hold::Contradictory,
         Hold::Guarded,
         Hold::Unchosen,
         Hold::Disabled { reason: "on a journey".into() },
     ]
+}
+
+#[test]
+fn a_handler_that_has_begun_again_is_idle_whatever_its_items_did() {
+    let record = ItemRecord { last_success: Some(at(-60)), ..ended_record(Outcome::Succeeded, None) };
+    let known = Known {
+        record: Some(record),
+        name: Some("Mail".into()),
+        registered: Some(RegisterFlags::empty()),
+        ..Known::of(HANDLER)
+    };
+    assert_eq!(explain(&known, at(0)).to_string(), "Mail: idle; runs on request");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Listings of items, which share what is equal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Rare, SyncItem};
+use super::{Fields, Rare, SyncItem};
 use crate::schedule::Schedule;
 
 /// A listing of a handler's items, complete or not: the result of `EnumSyncMgrItems`.
@@ -88,26 +88,41 @@ impl From<Vec<SyncItem>> for Items {
     }
 }
 
-/// Lets items share their rare fields if they are equal.
+/// Lets items share their schedules and rare fields if they are equal.
 fn sharing(items: impl IntoIterator<Item = SyncItem>) -> impl Iterator<Item = SyncItem> {
     let mut sharing = Sharing::default();
     items.into_iter().map(move |mut item| {
-        item.rare.iter_mut().for_each(|rare| sharing.share(rare));
+        match &mut item.fields {
+            Fields::Default => {}
+            Fields::Scheduled(schedule) => sharing.share_schedule(schedule),
+            Fields::Rare(rare) => sharing.share_rare(rare),
+        }
         item
     })
 }
 
-/// The rare fields that the next item may share: those of the item before it, because its claims are often the same, and those of
-/// the last item with the same schedule.
+/// What the next item may share. The maps are only for look-ups.
 #[derive(Default)]
 struct Sharing {
+    schedules: HashSet<Schedule>,
+    /// The rare fields of the item before it, because its claims are often the same.
     last: Option<Arc<Rare>>,
-    /// Only for look-ups.
+    /// The rare fields of the last item with the same schedule.
     scheduled: HashMap<Schedule, Arc<Rare>>,
 }
 
 impl Sharing {
-    fn share(&mut self, rare: &mut Arc<Rare>) {
+    fn share_schedule(&mut self, schedule: &mut Schedule) {
+        if !schedule.is_on_heap() {
+            return;
+        }
+        match self.schedules.get(schedule) {
+            Some(known) => *schedule = known.clone(),
+            None => _ = self.schedules.insert(schedule.clone()),
+        }
+    }
+
+    fn share_rare(&mut self, rare: &mut Arc<Rare>) {
         if let Some(known) = self.last.as_ref().filter(|known| known.is_identical(rare)) {
             *rare = known.clone();
             return;
@@ -149,14 +164,25 @@ mod tests {
 
     use super::*;
     use crate::claim::Claim;
+    use crate::importance::Importance;
 
     #[test]
-    fn items_with_equal_schedules_share_them_if_all_else_is_equal_too() {
+    fn items_with_equal_schedules_share_them() {
+        let schedules = ["cron 0 8 * * * in UTC", "every 1h; jitter 1m"].map(|text| [text, text]).concat();
+        let of = |text: &str| SyncItem::named("inbox").with_schedule(text.parse().unwrap());
+        let items: Items = schedules.into_iter().map(of).collect();
+        let schedules: Vec<_> = items.iter().filter_map(SyncItem::schedule).collect();
+        let shares = schedules.windows(2).map(|pair| pair[0].is_same(pair[1]));
+        assert_eq!(shares.collect::<Vec<_>>(), [true, false, true]);
+    }
+
+    #[test]
+    fn items_with_equal_schedules_share_their_other_fields_if_these_are_equal_too() {
         let every = |minutes: u64| Schedule::every(std::time::Duration::from_secs(60 * minutes)).unwrap();
-        let of = |minutes| SyncItem::named("inbox").with_schedule(every(minutes));
+        let of = |minutes| SyncItem::named("inbox").with_schedule(every(minutes)).with_importance(Importance::High);
         let items: Items = [of(1), of(2), of(1), of(2).with_claim("server"), of(2)].into_iter().collect();
-        let rare: Vec<_> = items.iter().map(|item| item.rare.as_ref().unwrap()).collect();
-        assert!(Arc::ptr_eq(rare[0], rare[2]));
+        let rare = |item: &SyncItem| std::ptr::from_ref(item.rare());
+        assert_eq!(rare(&items.items[0]), rare(&items.items[2]));
         assert!(items.iter().zip([1, 2, 1, 2, 2]).all(|(item, minutes)| item.schedule() == Some(&every(minutes))));
         assert_eq!(items.iter().map(|item| item.claims().len()).collect::<Vec<_>>(), [0, 0, 0, 1, 0]);
     }

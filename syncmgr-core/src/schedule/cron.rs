@@ -16,7 +16,6 @@ pub(super) struct CronTimes {
     expression: Box<str>,
     zone: Zone,
     fields: Fields,
-    kind: Kind,
 }
 
 /// What the hour and the minute of an expression say.
@@ -34,7 +33,9 @@ impl CronTimes {
         let text = canonical(expression);
         let refused = |reason: &dyn ToString| ScheduleError::expression(expression, reason.to_string());
         let texts: Vec<_> = text.split(' ').collect();
-        let [minute, hour, _, _, _] = texts[..] else { return Err(refused(&FIVE_FIELDS)) };
+        if texts.len() != 5 {
+            return Err(refused(&FIVE_FIELDS));
+        }
         long_step(&texts).map_or(Ok(()), |reason| Err(refused(&reason)))?;
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let cron = parser.parse(&text).map_err(|error| refused(&error))?;
@@ -42,8 +43,7 @@ impl CronTimes {
         if !fields.match_a_date() {
             return Err(ScheduleError::NeverFires { expression: text });
         }
-        let kind = if minute.contains('*') || hour.contains('*') { Kind::Pattern } else { Kind::Fixed };
-        Ok(Self { expression: text.into(), zone, fields, kind })
+        Ok(Self { expression: text.into(), zone, fields })
     }
 
     pub(super) fn expression(&self) -> &str {
@@ -56,10 +56,15 @@ impl CronTimes {
 
     /// Returns the first firing later than `time`.
     pub(super) fn after(&self, time: Timestamp) -> Option<Timestamp> {
-        match self.kind {
+        match self.kind() {
             Kind::Fixed => self.fixed_after(time),
             Kind::Pattern => self.pattern_after(time),
         }
+    }
+
+    fn kind(&self) -> Kind {
+        let mut minute_and_hour = self.expression.split(' ').take(2);
+        if minute_and_hour.any(|field| field.contains('*')) { Kind::Pattern } else { Kind::Fixed }
     }
 
     fn fixed_after(&self, time: Timestamp) -> Option<Timestamp> {

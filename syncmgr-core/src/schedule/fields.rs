@@ -1,30 +1,29 @@
 //! The fields of a cron expression as sets of bits.
 
-use croner::{CronPattern, Weekday};
+use croner::{CronComponent, CronPattern};
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime};
+
+use super::month_days::Days;
 
 /// The months that a search covers. A leap day can be absent for 8 years, and on one day of the week for 40.
 const SEARCHED: usize = 12 * 50;
 
-/// The fields of a cron expression. Bit 5 of a set stands for minute 5, hour 5, day 5 or month 5.
+/// The fields of a cron expression. Bit 5 of a set stands for minute 5, hour 5 or month 5.
 #[derive(Clone, Debug)]
 pub(super) struct Fields {
     minutes: u64,
-    hours: u64,
-    months: u64,
-    /// The days of a month, by its length from 28 days and by the day of the week of its first day from Sunday.
-    days: [[u32; 7]; 4],
+    hours: u32,
+    months: u16,
+    days: Days,
 }
 
 impl Fields {
     pub(super) fn new(pattern: &CronPattern) -> Self {
-        let set = |values: Vec<u16>| values.into_iter().fold(0, |set, value| set | 1 << value);
-        let months_by_length = [(2023, 2), (2024, 2), (2024, 4), (2024, 1)];
-        let days = months_by_length.map(|month| std::array::from_fn(|first| days_of(pattern, month, first as u32)));
-        let [minutes, hours, months] =
-            [&pattern.minutes, &pattern.hours, &pattern.months].map(|field| set(field.values()));
-        Self { minutes, hours, months, days }
+        let [minutes, hours, months] = [&pattern.minutes, &pattern.hours, &pattern.months].map(set);
+        let narrow = "an hour is less than 32, and a month less than 16";
+        let (hours, months) = (hours.try_into().expect(narrow), months.try_into().expect(narrow));
+        Self { minutes, hours, months, days: Days::new(pattern) }
     }
 
     /// Returns `true` if any date matches.
@@ -39,16 +38,17 @@ impl Fields {
         if let Some((hour, minute)) = self.time_after(local.hour(), local.minute()).filter(|_| is_today) {
             return Some(date.at(hour, minute, 0, 0));
         }
-        let (hour, minute) = (first(self.hours)?, first(self.minutes)?);
+        let (hour, minute) = (first(self.hours.into())?, first(self.minutes)?);
         Some(self.day_after(date)?.at(hour, minute, 0, 0))
     }
 
     /// Returns the first matching time of a day later than a minute.
     fn time_after(&self, hour: i8, minute: i8) -> Option<(i8, i8)> {
-        let this_hour = (self.hours & bit(hour) != 0).then(|| first(self.minutes & later(minute)));
+        let hours = u64::from(self.hours);
+        let this_hour = (hours & bit(hour) != 0).then(|| first(self.minutes & later(minute)));
         match this_hour.flatten() {
             Some(minute) => Some((hour, minute)),
-            None => Some((first(self.hours & later(hour))?, first(self.minutes)?)),
+            None => Some((first(hours & later(hour))?, first(self.minutes)?)),
         }
     }
 
@@ -66,22 +66,17 @@ impl Fields {
     }
 
     fn days_in_month_of(&self, date: Date) -> u64 {
-        if self.months & bit(date.month()) == 0 {
+        if u64::from(self.months) & bit(date.month()) == 0 {
             return 0;
         }
         let weekday = date.first_of_month().weekday().to_sunday_zero_offset();
-        u64::from(self.days[usize::from(date.days_in_month().abs_diff(28))][usize::from(weekday.unsigned_abs())])
+        self.days.in_month(date.days_in_month().unsigned_abs(), weekday.unsigned_abs())
     }
 }
 
-/// Returns the matching days of a month whose first day has a given day of the week, from Sunday. The year decides nothing but
-/// the length of February.
-fn days_of(pattern: &CronPattern, (year, month): (i32, u32), first: u32) -> u32 {
-    let matches = |day: u32| {
-        let weekday = Weekday::from_days_from_sunday((first + day - 1) % 7);
-        pattern.day_match(year, month, day, weekday).unwrap_or(false)
-    };
-    (1..=31).filter(|day| matches(*day)).fold(0, |set, day| set | 1 << day)
+/// Returns the values of a field as a set.
+fn set(field: &CronComponent) -> u64 {
+    field.values().into_iter().fold(0, |set, value| set | 1 << value)
 }
 
 /// Returns the set of one number from 0 to 59.
@@ -101,7 +96,7 @@ fn first(set: u64) -> Option<i8> {
 
 #[cfg(test)]
 mod tests {
-    use croner::Cron;
+    use croner::{Cron, Weekday};
     use jiff::civil::date;
     use proptest::prelude::*;
 

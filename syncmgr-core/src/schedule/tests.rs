@@ -24,6 +24,25 @@ fn firings(schedule: &Schedule, start: &str, count: usize) -> Vec<String> {
     times.take(count).map(|time| Utc(time).to_string()).collect()
 }
 
+/// Returns a file of the database of time zones for a zone that always has the rules of a POSIX string.
+pub(crate) fn zone_file(posix: &str) -> Vec<u8> {
+    let counts = [0, 0, 0, 0, 1, 4].map(u32::to_be_bytes).concat(); // one offset, and a name of four bytes for it
+    let block = [b"TZif2".as_slice(), &[0; 15], &counts, &[0; 6], b"-00\0"].concat();
+    [&block, &block, b"\n".as_slice(), posix.as_bytes(), b"\n"].concat()
+}
+
+#[test]
+fn a_schedule_without_options_is_16_bytes_and_shares_its_cron_expression() {
+    assert_eq!((size_of::<Schedule>(), size_of::<Option<Schedule>>(), size_of::<CronTimes>()), (16, 16, 64));
+}
+
+#[test]
+fn a_schedule_with_default_options_equals_one_without_options() {
+    let hourly: Schedule = "every 1h".parse().unwrap();
+    let adjusted = hourly.clone().with_jitter(Duration::from_secs(1)).with_missed(Missed::Skip);
+    assert_eq!(adjusted.with_jitter(Duration::ZERO).with_missed(Missed::RunOnce), hourly);
+}
+
 #[test]
 fn a_schedule_has_one_text_however_it_was_written() {
     let same = [

@@ -7,29 +7,31 @@ use std::time::{Duration, SystemTime};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Missed, Schedule, ScheduleError, Timing};
+use super::{Missed, Options, Schedule, ScheduleError, Timing};
 use crate::time::from_millis;
 
-const SCHEDULE: &str = "write `cron 30 2 * * * in Europe/Berlin`, `every 15m` or `once 2026-12-01T02:30:00Z`";
+const SCHEDULE: &str = "write `cron 30 2 * * * in Europe/Berlin`, `every 15m`, `once 2026-12-01T02:30:00Z` or `never`";
 const OPTION: &str = "an option is `jitter 5m`, `gap 1h` or `missed skip`";
 const DURATION: &str = "write a duration such as 15m or 1h 30m";
 
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.timing {
+        match self.timing() {
             Timing::Cron(times) => write!(f, "cron {} in {}", times.expression(), times.zone().name())?,
             Timing::Every(millis) => write!(f, "every {}", Length(*millis))?,
             Timing::Once(millis) => {
                 let time = Timestamp::from_millisecond(*millis).expect("checked when the schedule was made");
                 write!(f, "once {time}")?;
             }
+            Timing::Never => f.write_str("never")?,
         }
-        for (option, millis) in [("jitter", self.0.jitter), ("gap", self.0.min_gap)] {
+        let Options { jitter, min_gap, missed } = self.options();
+        for (option, millis) in [("jitter", *jitter), ("gap", *min_gap)] {
             if millis > 0 {
                 write!(f, "; {option} {}", Length(millis))?;
             }
         }
-        match self.0.missed {
+        match missed {
             Missed::RunOnce => Ok(()),
             Missed::Skip => f.write_str("; missed skip"),
         }
@@ -61,6 +63,7 @@ fn parse_timing(text: &str) -> Result<Schedule, ScheduleError> {
         }
         Some(("every", rest)) => Schedule::every(parse_duration(rest)?),
         Some(("once", rest)) => Schedule::once(parse_time(rest)?),
+        None if text == "never" => Ok(Schedule::NEVER),
         _ => Err(ScheduleError::text(text, SCHEDULE)),
     }
 }

@@ -1,6 +1,8 @@
-//! The daily span of time in which background work is allowed.
+//! The daily spans of time in which background work is allowed.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,11 +16,17 @@ use super::zone::Zone;
 use super::{Day, ScheduleError, TimeOfDay};
 use crate::time::{from_millis, to_millis};
 
-/// The days that a search for the next change of a window covers. They contain the next two spans of a weekly window, even in a
-/// zone that skips one of its days.
-const SEARCHED: i32 = 22;
+/// The days around a time that a search for the next change of a window covers. They contain the next two spans of a weekly
+/// window, even in a zone that skips one of its days.
+const SEARCHED: Range<i32> = -2..22;
 
-/// A daily span of time in which background work is allowed.
+/// The text between two spans.
+const OR: &str = " or ";
+
+/// The days around a time whose spans may contain it, and the next one.
+const NEAR: Range<i32> = -2..3;
+
+/// The daily span of time in which background work is allowed, or several of them.
 ///
 /// A window that closes earlier than it opens crosses midnight. It opens and closes when the clock first shows its times: once
 /// a day, at the end of a gap if the clock skips the time. Spans that touch are one.
@@ -29,10 +37,12 @@ const SEARCHED: i32 = 22;
 /// assert_eq!(nights.to_string(), "22:00-06:00 in Europe/Berlin");
 /// let weekend = Window::daily("00:00".parse()?, "24:00".parse()?, "Europe/Berlin")?.on([Day::Saturday, Day::Sunday])?;
 /// assert_eq!(weekend.to_string(), "00:00-24:00 in Europe/Berlin on SAT,SUN");
+/// let quiet = nights.or(&weekend);
+/// assert_eq!(quiet, "22:00-06:00 in Europe/Berlin or 00:00-24:00 in Europe/Berlin on SAT,SUN".parse()?);
 /// # Ok::<(), syncmgr_core::schedule::ScheduleError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Window(Arc<Span>);
+pub struct Window(Arc<BTreeSet<Span>>);
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Span {
@@ -55,7 +65,7 @@ impl Window {
         }
         let from = if from == TimeOfDay::END { TimeOfDay::MIDNIGHT } else { from };
         let to = if to == TimeOfDay::MIDNIGHT { TimeOfDay::END } else { to };
-        Ok(Self(Arc::new(Span { from, to, days: Days::ALL, zone: Zone::named(zone)? })))
+        Ok(Self(Arc::new(BTreeSet::from([Span { from, to, days: Days::ALL, zone: Zone::named(zone)? }]))))
     }
 
     /// Limits the days on which the window opens. A window that crosses midnight closes on the day after.
@@ -63,38 +73,60 @@ impl Window {
     /// # Errors
     ///
     /// Returns an error if there are no days.
-    pub fn on(mut self, days: impl IntoIterator<Item = Day>) -> Result<Self, ScheduleError> {
+    pub fn on(self, days: impl IntoIterator<Item = Day>) -> Result<Self, ScheduleError> {
         let days = days.into_iter().fold(Days::NONE, Days::with);
         if days == Days::NONE {
             return Err(ScheduleError::NoDays);
         }
-        Arc::make_mut(&mut self.0).days = days;
-        Ok(self)
+        Ok(Self(Arc::new(self.0.iter().map(|span| Span { days, ..span.clone() }).collect())))
+    }
+
+    /// Returns a window that is open while either of them is.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        Self(Arc::new(self.0.union(&other.0).cloned().collect()))
     }
 
     /// Returns `true` if the window is open at `time`.
     pub fn is_open(&self, time: SystemTime) -> bool {
-        timestamp(time).is_some_and(|time| self.spans(time).any(|(from, to)| from <= time && time < to))
+        let contains =
+            |time| self.0.iter().any(|span| span.times(time, NEAR).any(|(from, to)| from <= time && time < to));
+        timestamp(time).is_some_and(contains)
     }
 
     /// Returns the next time later than `time` at which the window opens. `None` if it is always open.
     pub fn opens_after(&self, time: SystemTime) -> Option<SystemTime> {
         let time = timestamp(time)?;
-        self.merged(time).into_iter().map(|(from, _)| from).find(|from| *from > time).map(system)
+        self.search(time, |spans| spans.iter().map(|(from, _)| *from).find(|from| *from > time))
     }
 
     /// Returns the next time later than `time` at which the window closes. `None` if it is always open.
     pub fn closes_after(&self, time: SystemTime) -> Option<SystemTime> {
         let time = timestamp(time)?;
-        let mut spans = self.merged(time);
-        spans.pop();
-        spans.into_iter().map(|(_, to)| to).find(|to| *to > time).map(system)
+        // The last span may go on after the days that were searched.
+        self.search(time, |spans| spans.split_last()?.1.iter().map(|(_, to)| *to).find(|to| *to > time))
     }
 
-    /// Returns the spans around and after `time`, joined where they touch.
-    fn merged(&self, time: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+    /// Returns the next time later than `time` at which the window opens or closes. `None` if it is always open.
+    pub(crate) fn changes_after(&self, time: SystemTime) -> Option<SystemTime> {
+        self.opens_after(time).into_iter().chain(self.closes_after(time)).min()
+    }
+
+    /// Searches the spans around and after `time`: few days first, which contain the next change of most windows.
+    fn search(
+        &self,
+        time: Timestamp,
+        find: impl Fn(&[(Timestamp, Timestamp)]) -> Option<Timestamp>,
+    ) -> Option<SystemTime> {
+        [NEAR, SEARCHED].into_iter().find_map(|days| find(&self.merged(time, days))).map(system)
+    }
+
+    /// Returns the spans of these days around `time`, joined where they touch.
+    fn merged(&self, time: Timestamp, days: Range<i32>) -> Vec<(Timestamp, Timestamp)> {
+        let mut spans: Vec<_> = self.0.iter().flat_map(|span| span.times(time, days.clone())).collect();
+        spans.sort();
         let mut merged: Vec<(Timestamp, Timestamp)> = Vec::new();
-        for (from, to) in self.spans(time) {
+        for (from, to) in spans {
             match merged.last_mut() {
                 Some(last) if from <= last.1 => last.1 = last.1.max(to),
                 _ => merged.push((from, to)),
@@ -102,17 +134,19 @@ impl Window {
         }
         merged
     }
+}
 
-    /// Returns the spans of the days around and after `time`.
-    fn spans(&self, time: Timestamp) -> impl Iterator<Item = (Timestamp, Timestamp)> {
-        let today = self.0.zone.local(time).date();
-        let days = (-2..SEARCHED).filter_map(move |days| today.checked_add(days.days()).ok());
-        days.filter(|day| self.0.days.contains(Day::of(*day))).filter_map(|day| self.span_of(day))
+impl Span {
+    /// Returns the times at which the span begins and ends, for these days around `time`.
+    fn times(&self, time: Timestamp, days: Range<i32>) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        let today = self.zone.local(time).date();
+        let days = days.filter_map(move |days| today.checked_add(days.days()).ok());
+        days.filter(|day| self.days.contains(Day::of(*day))).filter_map(|day| self.times_on(day))
     }
 
-    /// Returns the span that opens on `day`. `None` if a gap of the clock covers it.
-    fn span_of(&self, day: Date) -> Option<(Timestamp, Timestamp)> {
-        let Span { from, to, zone, .. } = &*self.0;
+    /// Returns the times of the span that begins on `day`. `None` if a gap of the clock covers it.
+    fn times_on(&self, day: Date) -> Option<(Timestamp, Timestamp)> {
+        let Self { from, to, zone, .. } = self;
         let closing = if to <= from { day.tomorrow().ok()? } else { day };
         let (from, to) = (zone.first_instant(from.on(day)?)?, zone.first_instant(to.on(closing)?)?);
         (from < to).then_some((from, to))
@@ -129,7 +163,16 @@ fn system(time: Timestamp) -> SystemTime {
 
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Span { from, to, days, zone } = &*self.0;
+        self.0.iter().enumerate().try_for_each(|(at, span)| {
+            f.write_str(if at == 0 { "" } else { OR })?;
+            span.fmt(f)
+        })
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, to, days, zone } = self;
         write!(f, "{from}-{to} in {}", zone.name())?;
         if *days == Days::ALL { Ok(()) } else { write!(f, " on {days}") }
     }
@@ -146,6 +189,13 @@ impl FromStr for Window {
 
     /// Parses the text form.
     fn from_str(text: &str) -> Result<Self, ScheduleError> {
+        let spans = text.split(OR).map(Self::parse_span).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self(Arc::new(spans.iter().flat_map(|window| window.0.iter().cloned()).collect())))
+    }
+}
+
+impl Window {
+    fn parse_span(text: &str) -> Result<Self, ScheduleError> {
         let refused =
             || ScheduleError::text(text, "write `22:00-06:00 in Europe/Berlin` or the same with ` on SAT,SUN`");
         let (times, place) = text.split_once(" in ").ok_or_else(refused)?;

@@ -17,8 +17,17 @@ const NO_ZONES: [&str; 5] = ["localtime", "posixrules", "Factory", "Etc/Unknown"
 /// A time zone. Two zones are equal if their names are equal.
 #[derive(Clone, Debug)]
 pub(super) struct Zone {
-    name: Box<str>,
     rules: TimeZone,
+    named: Named,
+}
+
+/// How a zone was named.
+#[derive(Clone, Copy, Debug)]
+enum Named {
+    /// By its name in the database, which its rules contain.
+    ByPlace,
+    /// As `local`.
+    Local,
 }
 
 impl Zone {
@@ -27,27 +36,25 @@ impl Zone {
         let name = name.trim();
         if name == LOCAL {
             let rules = TimeZone::try_system().map_err(|_| ScheduleError::unknown_zone(name, None))?;
-            return Ok(Self::new(LOCAL, rules));
+            return Ok(Self { rules, named: Named::Local });
         }
         let known = (!NO_ZONES.iter().any(|no_zone| no_zone.eq_ignore_ascii_case(name))).then(|| TimeZone::get(name));
         match known {
-            Some(Ok(rules)) => Ok(Self::new(rules.iana_name().unwrap_or(name), rules.clone())),
+            Some(Ok(rules)) if rules.iana_name().is_some() => Ok(Self::new(rules)),
             _ => Err(ScheduleError::unknown_zone(name, similar(name))),
         }
     }
 
-    /// Creates a zone with these rules.
-    pub(super) fn new(name: &str, rules: TimeZone) -> Self {
-        Self { name: name.into(), rules }
+    /// Creates a zone with these rules, which contain its name.
+    pub(super) const fn new(rules: TimeZone) -> Self {
+        Self { rules, named: Named::ByPlace }
     }
 
     pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Returns `true` if the zones have the same rules too, not only the same name.
-    pub(super) fn has_rules_of(&self, other: &Self) -> bool {
-        self.rules == other.rules
+        match self.named {
+            Named::ByPlace => self.rules.iana_name().expect("the rules have been found by their name"),
+            Named::Local => LOCAL,
+        }
     }
 
     pub(super) fn local(&self, time: Timestamp) -> DateTime {
@@ -91,7 +98,7 @@ fn similar(name: &str) -> Option<String> {
 
 impl PartialEq for Zone {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
+        self.name() == other.name()
     }
 }
 
@@ -105,12 +112,12 @@ impl PartialOrd for Zone {
 
 impl Ord for Zone {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.name.cmp(&other.name)
+        self.name().cmp(other.name())
     }
 }
 
 impl Hash for Zone {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
+        self.name().hash(state);
     }
 }

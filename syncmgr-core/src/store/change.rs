@@ -12,9 +12,11 @@ use crate::decision::timetable::LastFiring;
 use crate::id::{ErrorScope, HandlerId, ItemId, SessionId, Subject};
 use crate::item::ItemState;
 use crate::log::{LogEntry, Question};
+use crate::overrides::{Override, OverrideKind};
 use crate::plan::Side;
 use crate::record::{Checkpoint, Fence, ItemEnd};
 use crate::register::{RegisterFlags, Registration};
+use crate::request::RunRequest;
 use crate::retry::RetryState;
 use crate::schedule::Schedule;
 
@@ -63,12 +65,30 @@ pub enum StateChange {
         /// The reason; `None` enables it again.
         reason: Option<Arc<str>>,
     },
+    /// Stores what a person has set for a handler or an item. The code's registrations and listings do not change it.
+    Override {
+        /// The handler.
+        handler: HandlerId,
+        /// The handler itself, or one of its items.
+        subject: Subject,
+        /// What is set.
+        kind: OverrideKind,
+        /// The value; `None` lets the declared value apply again.
+        value: Option<Override>,
+    },
     /// Stores the last firings of schedules.
     Fired {
         /// The handler.
         handler: HandlerId,
         /// The schedules, each with its last firing; `None` removes it.
         firings: BTreeMap<Schedule, Option<LastFiring>>,
+    },
+    /// Stores the automatic runs of a handler that wait for the environment, in place of those before.
+    Waiting {
+        /// The handler.
+        handler: HandlerId,
+        /// The runs, all of this handler.
+        runs: Vec<RunRequest>,
     },
     /// Stores the start of a session. Its number is the highest so far.
     SessionBegan(SessionRecord),
@@ -200,7 +220,8 @@ pub enum StateChange {
         /// The handler.
         handler: HandlerId,
     },
-    /// Deletes everything stored for an item: its record, name, choice, answers, log, and that it is disabled.
+    /// Deletes everything stored for an item: its record, name, choice, answers, log, what a person has set for it, and that it is
+    /// disabled.
     ForgetItem {
         /// The handler.
         handler: HandlerId,

@@ -109,6 +109,7 @@ impl Machine {
     fn fire(&mut self) {
         let firings = self.timetable.fire(system(self.clock));
         self.store();
+        self.stored.extend(firings.iter().map(|firing| (firing.schedule.clone(), firing.last)));
         let mut fired: Vec<_> = firings.iter().map(|firing| self.plain(firing)).collect();
         fired.sort_unstable();
         assert_eq!(fired, self.books.fire(self.clock), "at {}", self.clock);
@@ -117,7 +118,7 @@ impl Machine {
     /// Returns the index of the schedule, the time, the missed firings and the kind of a firing.
     fn plain(&self, firing: &Firing) -> expected::Fired {
         let index = self.schedules.iter().position(|schedule| *schedule == firing.schedule).unwrap();
-        let time = firing.time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+        let time = firing.last.time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
         let late = firing.kind != FiringKind::OnTime;
         let skips = self.schedules[index].missed() == Missed::Skip;
         assert_eq!(firing.kind == FiringKind::Skipped, late && skips);

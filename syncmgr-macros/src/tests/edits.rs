@@ -7,6 +7,7 @@ use crate::expand::expand;
 
 const ATTRIBUTE: &str = r#"
     name = "Pages", flags(hidden, always_list), capabilities(resumable, real_time), claims("a"), requires(mains),
+    when_condition_ends = stop, importance = high, settle(quiet = "1s", max_wait = "1min"), schedule = "x",
     limits(items = 4, soft_grace = "1s", stall = "0s", when_stalled = report), state_version = 2,
     retry(initial = "1s", factor = 2, cap = "1h", jitter = 10, budget = 10, partial_budget = 50), crate = a::b"#;
 

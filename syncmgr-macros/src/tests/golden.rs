@@ -32,6 +32,18 @@ fn requirements_are_added_one_by_one() {
 }
 
 #[test]
+fn condition_policy_importance_and_settle_times_are_part_of_the_info() {
+    let keys = r#"settle(max_wait = "1min", quiet = "250ms"), importance = high, when_condition_ends = stop"#;
+    assert_snapshot!(expansion(&attribute(keys), &handler("")));
+}
+
+#[test]
+fn invalid_settle_times_leave_the_defaults() {
+    let settle = r#"settle(quiet = "0s", max_wait = 60), importance = urgent, when_condition_ends = "stop""#;
+    assert_eq!(expansion(&attribute(settle), &handler("")), expansion(&attribute(""), &handler("")));
+}
+
+#[test]
 fn given_limits_replace_the_defaults_and_others_stay() {
     let limits = r#"limits(items = 4, soft_grace = "250ms", hard_grace = "2min")"#;
     assert_snapshot!(expansion(&attribute(limits), &handler("")));
@@ -97,7 +109,8 @@ fn the_authors_own_info_is_kept() {
 #[test]
 fn generated_paths_use_the_given_crate() {
     let attribute = attribute(
-        "flags(hidden), capabilities(resumable), limits(when_stalled = cancel), retry(budget = 5),
+        "flags(hidden), capabilities(resumable), requires(mains), when_condition_ends = finish, importance = low,
+        settle(quiet = \"1s\"), limits(when_stalled = cancel), retry(budget = 5),
         crate = crate::vendored::sync",
     );
     let expansion = expansion(&attribute, &handler(""));

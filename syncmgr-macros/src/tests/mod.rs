@@ -1,5 +1,6 @@
 //! Tests of the attribute from tokens to tokens, without a compiler.
 
+mod automatic;
 mod edits;
 mod golden;
 mod mistakes;
@@ -41,4 +42,18 @@ fn mistakes(attribute: &str, item: &str) -> Vec<(String, String)> {
     let (_, mistakes) = expand(tokens(attribute), tokens(item));
     let source = |error: &syn::Error| error.span().source_text().unwrap_or_default();
     mistakes.iter().map(|error| (source(error), error.to_string())).collect()
+}
+
+/// Asserts that each of these entries has exactly this mistake at this source text.
+fn assert_mistakes(expected: &[(&str, &str, &str)]) {
+    for (entry, source, wrong) in expected {
+        assert_eq!(mistakes(&attribute(entry), &handler("")), [((*source).to_owned(), (*wrong).to_owned())], "{entry}");
+    }
+}
+
+/// Asserts that none of these entries has a mistake.
+fn assert_accepted(entries: &[&str]) {
+    for entry in entries {
+        assert_eq!(mistakes(&attribute(entry), &handler("")), [], "{entry}");
+    }
 }

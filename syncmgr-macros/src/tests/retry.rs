@@ -1,20 +1,6 @@
 //! The reported mistakes in a state version and in retry rules.
 
-use super::{attribute, handler, mistakes};
-
-/// Asserts that each of these entries has exactly this mistake at this source text.
-fn assert_mistakes(expected: &[(&str, &str, &str)]) {
-    for (entry, source, wrong) in expected {
-        assert_eq!(mistakes(&attribute(entry), &handler("")), [((*source).to_owned(), (*wrong).to_owned())], "{entry}");
-    }
-}
-
-/// Asserts that none of these entries has a mistake.
-fn assert_accepted(entries: &[&str]) {
-    for entry in entries {
-        assert_eq!(mistakes(&attribute(entry), &handler("")), [], "{entry}");
-    }
-}
+use super::{assert_accepted, assert_mistakes};
 
 #[test]
 fn a_state_version_is_a_whole_number_from_1() {

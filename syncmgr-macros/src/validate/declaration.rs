@@ -1,15 +1,15 @@
-//! Validates the attribute: id, name, flags, capabilities, requirements, limits, state version, retry rules, and the path of the
-//! facade.
+//! Validates the attribute: one function for each key.
 
 use proc_macro2::{Span, TokenStream};
 use syn::parse::Parser;
 use syn::{LitStr, Path, parse_quote};
 use uuid::Uuid;
 
-use super::entry::{Keys, assigned, literal, words};
+use super::entry::{Keys, assigned, literal, word, words};
 use super::limits::{Limits, limits};
 use super::number::count;
 use super::retry::{Retry, retry};
+use super::settle::{Settle, settle};
 use crate::mistakes::Mistakes;
 use crate::parse::{Entry, entries};
 
@@ -23,18 +23,37 @@ pub(crate) struct Declaration {
     pub(crate) capabilities: Option<Vec<&'static str>>,
     /// The requirements of automatic runs.
     pub(crate) requirements: Vec<&'static str>,
+    /// The treatment of a run whose conditions end.
+    pub(crate) condition_policy: Option<&'static str>,
+    pub(crate) importance: Option<&'static str>,
+    pub(crate) settle: Settle,
     pub(crate) limits: Limits,
     pub(crate) state_version: Option<u32>,
     /// The handler's retry rules; `None` leaves them to the manager.
     pub(crate) retry: Option<Retry>,
 }
 
-const KEYS: [&str; 9] =
-    ["id", "name", "flags", "capabilities", "requires", "limits", "state_version", "retry", "crate"];
+const KEYS: [&str; 12] = [
+    "id",
+    "name",
+    "flags",
+    "capabilities",
+    "requires",
+    "when_condition_ends",
+    "importance",
+    "settle",
+    "limits",
+    "state_version",
+    "retry",
+    "crate",
+];
 const FLAGS: [&str; 4] = ["has_properties", "may_establish_connection", "always_list", "hidden"];
 const REQUIREMENTS: [&str; 6] =
     ["unmetered_network", "internet", "mains", "battery_not_low", "idle_user", "active_user"];
 const CAPABILITIES: [&str; 6] = ["cancellable", "resumable", "idempotent", "needs_network", "real_time", "low_data"];
+
+const CONDITION_POLICIES: [&str; 2] = ["finish", "stop"];
+const IMPORTANCES: [&str; 3] = ["low", "normal", "high"];
 
 /// The advice for each missing key.
 const REQUIRED: [(&str, &str); 2] = [
@@ -47,6 +66,11 @@ const REQUIRED: [(&str, &str); 2] = [
 const CLAIMS: &str = "a claim is made at run time and cannot be in the constant `HANDLER`\n\
     add it in `info`, as in `fn info(&self) -> HandlerInfo { Self::HANDLER.with_claim(\"..\") }`";
 
+/// The message for the keys `schedule` and `schedules`, which do not exist either: the time zones are those of the machine on which
+/// the handler runs.
+const SCHEDULES: &str = "a schedule is checked at run time and cannot be in the constant `HANDLER`\n\
+    add it in `info`, as in `fn info(&self) -> HandlerInfo { Self::HANDLER.with_schedule(self.schedule.clone()) }`";
+
 /// The maximum length of a name in UTF-16 code units: that of `szHandlerName` in `SYNCMGRHANDLERINFO`, without its
 /// terminator.
 const NAME_UNITS: usize = 31;
@@ -56,10 +80,13 @@ pub(crate) fn declaration(attribute: TokenStream, mistakes: &mut Mistakes) -> De
     let mut declaration = defaults();
     let mut keys = Keys::new("key", &KEYS);
     for entry in entries(attribute, "`key = value`", mistakes) {
-        if entry.key == "claims" || entry.key == "claim" {
-            mistakes.at(&entry.key, CLAIMS);
-        } else if let Some(key) = keys.recognize(&entry.key, mistakes) {
-            declaration.read(key, &entry, mistakes);
+        match entry.key.to_string().as_str() {
+            "claims" | "claim" => mistakes.at(&entry.key, CLAIMS),
+            "schedules" | "schedule" => mistakes.at(&entry.key, SCHEDULES),
+            _ => {
+                let key = keys.recognize(&entry.key, mistakes);
+                key.into_iter().for_each(|key| declaration.read(key, &entry, mistakes));
+            }
         }
     }
     for (key, advice) in REQUIRED {
@@ -78,6 +105,9 @@ fn defaults() -> Declaration {
         flags: Vec::new(),
         capabilities: None,
         requirements: Vec::new(),
+        condition_policy: None,
+        importance: None,
+        settle: Settle::default(),
         limits: Limits::default(),
         state_version: None,
         retry: None,
@@ -92,6 +122,9 @@ impl Declaration {
             "flags" => self.flags = flags(entry, mistakes).unwrap_or_default(),
             "capabilities" => self.capabilities = capabilities(entry, mistakes),
             "requires" => self.requirements = requirements(entry, mistakes).unwrap_or_default(),
+            "when_condition_ends" => self.condition_policy = condition_policy(entry, mistakes),
+            "importance" => self.importance = importance(entry, mistakes),
+            "settle" => self.settle = settle(entry, mistakes),
             "limits" => self.limits = limits(entry, mistakes),
             "state_version" => self.state_version = state_version(entry, mistakes),
             "retry" => self.retry = retry(entry, mistakes),
@@ -164,6 +197,14 @@ fn requirements(entry: &Entry, mistakes: &mut Mistakes) -> Option<Vec<&'static s
         return None;
     }
     Some(requirements)
+}
+
+fn condition_policy(entry: &Entry, mistakes: &mut Mistakes) -> Option<&'static str> {
+    word(entry, "condition policy", &CONDITION_POLICIES, "when_condition_ends = stop", mistakes)
+}
+
+fn importance(entry: &Entry, mistakes: &mut Mistakes) -> Option<&'static str> {
+    word(entry, "importance", &IMPORTANCES, "importance = high", mistakes)
 }
 
 fn state_version(entry: &Entry, mistakes: &mut Mistakes) -> Option<u32> {

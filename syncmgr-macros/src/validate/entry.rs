@@ -86,6 +86,27 @@ pub(crate) fn words(
     Some(words)
 }
 
+/// Returns the word after `=`, one of `known`. `kind` is the noun for a word in messages.
+pub(crate) fn word(
+    entry: &Entry,
+    kind: &str,
+    known: &[&'static str],
+    example: &str,
+    mistakes: &mut Mistakes,
+) -> Option<&'static str> {
+    let tokens = assigned(entry, example, mistakes)?;
+    let Ok(word) = syn::parse2::<Ident>(tokens.clone()) else {
+        let choice = suggest::choice(known);
+        mistakes.at(tokens, format!("expected {choice}, with nothing around it, as in `{example}`"));
+        return None;
+    };
+    let found = known.iter().copied().find(|known| word == *known);
+    if found.is_none() {
+        mistakes.at(&word, suggest::unknown(kind, &word.to_string(), known));
+    }
+    found
+}
+
 /// Returns the literal after `=`. `kind` is its name in messages.
 pub(crate) fn literal<T: Parse>(entry: &Entry, kind: &str, example: &str, mistakes: &mut Mistakes) -> Option<T> {
     let tokens = assigned(entry, example, mistakes)?;

@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use syn::Ident;
-
 use super::duration::{duration, positive_duration};
-use super::entry::{Keys, assigned, list};
+use super::entry::{Keys, list, word};
 use super::number::count;
 use crate::mistakes::Mistakes;
 use crate::parse::{Entry, entries};
-use crate::suggest;
 
 /// The given limits.
 #[derive(Default)]
@@ -21,14 +18,7 @@ pub(crate) struct Limits {
     pub(crate) list: Option<Duration>,
     pub(crate) prepare: Option<Duration>,
     pub(crate) stall: Option<Duration>,
-    pub(crate) when_stalled: Option<StallPolicy>,
-}
-
-/// The policy for a stalled item.
-#[derive(Clone, Copy)]
-pub(crate) enum StallPolicy {
-    Cancel,
-    Report,
+    pub(crate) when_stalled: Option<&'static str>,
 }
 
 const LIMITS: [&str; 8] =
@@ -83,20 +73,6 @@ fn stall(entry: &Entry, mistakes: &mut Mistakes) -> Option<Duration> {
     positive_duration(entry, "stall = \"10min\"", "a stall time of zero would stall every item immediately", mistakes)
 }
 
-fn when_stalled(entry: &Entry, mistakes: &mut Mistakes) -> Option<StallPolicy> {
-    let example = "when_stalled = report";
-    let tokens = assigned(entry, example, mistakes)?;
-    let Ok(word) = syn::parse2::<Ident>(tokens.clone()) else {
-        mistakes.at(tokens, format!("expected `cancel` or `report`, with nothing around it, as in `{example}`"));
-        return None;
-    };
-    let policy = match word.to_string().as_str() {
-        "cancel" => StallPolicy::Cancel,
-        "report" => StallPolicy::Report,
-        other => {
-            mistakes.at(&word, suggest::unknown("stall policy", other, &POLICIES));
-            return None;
-        }
-    };
-    Some(policy)
+fn when_stalled(entry: &Entry, mistakes: &mut Mistakes) -> Option<&'static str> {
+    word(entry, "stall policy", &POLICIES, "when_stalled = report", mistakes)
 }

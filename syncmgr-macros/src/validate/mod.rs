@@ -8,10 +8,11 @@ mod limits;
 mod method;
 mod number;
 mod retry;
+mod settle;
 mod stand_in;
 mod types;
 
 pub(crate) use declaration::{Declaration, declaration};
 pub(crate) use handler::{Handler, handler};
-pub(crate) use limits::{Limits, StallPolicy};
+pub(crate) use limits::Limits;
 pub(crate) use retry::Retry;

@@ -40,6 +40,10 @@ pub(crate) trait HostLink: Send + Sync {
     fn guards(&self) -> GuardPolicy;
     /// Returns the time of day.
     fn now(&self) -> SystemTime;
+    /// Returns the time until the run is stopped because something is about to end.
+    fn time_left(&self) -> Option<Duration> {
+        None
+    }
     /// Marks these answers of an item as used.
     fn consume_answers(&self, item: ItemId, keys: &[Arc<str>]) {
         let _ = (item, keys);

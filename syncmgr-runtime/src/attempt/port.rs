@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -28,6 +29,10 @@ impl RunPort for Attempt {
 
     fn cancel(&self) -> &Cancel {
         &self.cancel
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        self.link.time_left()
     }
 
     fn is_skipped(&self, item: ItemId) -> bool {

@@ -80,6 +80,7 @@ impl Default for SyncManagerBuilder {
             connect_delay: Duration::ZERO,
             idle_after: IDLE_AFTER,
             ending_margin: ENDING_MARGIN,
+            follows_environment: false,
             choosing_deadline: CHOOSING_DEADLINE,
         };
         Self { ports, rules }

@@ -32,4 +32,26 @@ impl SyncManager {
     pub fn events(&self) -> ManagerEvents {
         ManagerEvents::new(self.owner.sessions.feed())
     }
+
+    /// Returns the stream of what happens in all sessions from now on: [`events`](Self::events) without what was before. For viewers
+    /// that read the present state elsewhere.
+    ///
+    /// ```
+    /// # use syncmgr_doc_examples::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// manager.register(Mail)?;
+    /// let open = manager.update_all()?;
+    /// open.report().await;
+    /// let mut events = manager.events_from_now();
+    /// let next = manager.update_all()?;
+    /// let event = events.next().await.expect("the manager is not shut down");
+    /// assert_eq!(event.session, next.id());
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    pub fn events_from_now(&self) -> ManagerEvents {
+        ManagerEvents::from_now(self.owner.sessions.feed())
+    }
 }

@@ -6,6 +6,7 @@ use syncmgr_core::decision::ledger::HANDLER_ITSELF;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::explain::{Current, Explanation, Known};
 use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::requirements::Requirements;
 
 use super::facts::{Facts, ItemFacts, Scope};
 use super::{StoreAccessError, SyncManager};
@@ -75,7 +76,7 @@ impl SyncManager {
         let interrupted = self.host().ledger().interrupted(handler).pop();
         known.current = known.current.or(interrupted.map(|run| Current::Interrupted(run.session)));
         let facts = Facts::read(self, handler, Scope::One(HANDLER_ITSELF))?;
-        Ok(facts.explain(known, HANDLER_ITSELF, None))
+        Ok(facts.explain(known, HANDLER_ITSELF, (&[], &Requirements::NONE)))
     }
 
     /// Returns the name of a handler: that of its info, or the stored one if it is not registered.

@@ -9,12 +9,14 @@ use syncmgr_core::decision::attempt::Phase;
 use syncmgr_core::decision::guard;
 use syncmgr_core::decision::hold::{Held, Hold};
 use syncmgr_core::decision::ledger::{ATTENTION, InterruptedRun};
+use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::environment::Environment;
 use syncmgr_core::error::SyncResult;
 use syncmgr_core::explain::{Current, Explanation, Known, Listed, explain};
-use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::id::{HandlerId, ItemId, SessionId, Subject};
 use syncmgr_core::item::{Completeness, ItemState, SyncItem};
 use syncmgr_core::log::{Action, LogEntry, LogLevel};
+use syncmgr_core::overrides::{KnownSettings, Settings};
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::register::RegisterFlags;
 use syncmgr_core::requirements::Requirements;
@@ -22,7 +24,7 @@ use syncmgr_core::schedule::Schedule;
 use syncmgr_core::store::{ItemName, LogRecord};
 
 use super::SyncManager;
-use crate::host::{Host, KnownListing};
+use crate::host::{AllOverrides, Host, KnownListing};
 use crate::run::Run;
 
 /// The items that are explained.
@@ -51,8 +53,8 @@ pub(super) struct Facts {
 /// The last log entries about an item.
 #[derive(Default)]
 struct LastEntries {
-    /// The last one that the user can open or answer.
-    question: Option<Arc<LogEntry>>,
+    /// The last one that the user can open or answer, with its session.
+    question: Option<(SessionId, Arc<LogEntry>)>,
     /// The last warning or error, if possible other than the question about an item that needs attention.
     problem: Option<Arc<LogEntry>>,
     /// The time at which that entry was stored. `None` if its session is open.
@@ -60,9 +62,16 @@ struct LastEntries {
 }
 
 impl LastEntries {
-    fn add(&mut self, entry: Arc<LogEntry>, stored: Option<SystemTime>) {
+    /// Returns the question, unless the item has succeeded in a later session: the log of an open session keeps its questions.
+    fn question(&self, record: Option<&ItemRecord>) -> Option<&LogEntry> {
+        let (session, entry) = self.question.as_ref()?;
+        let succeeded = record.filter(|record| record.outcome == Some(Outcome::Succeeded));
+        succeeded.is_none_or(|record| record.fence.session <= *session).then_some(entry)
+    }
+
+    fn add(&mut self, entry: Arc<LogEntry>, session: SessionId, stored: Option<SystemTime>) {
         if entry.is_link() {
-            self.question = Some(entry.clone());
+            self.question = Some((session, entry.clone()));
         }
         if entry.level >= LogLevel::Warning && (self.problem.is_none() || !asks(&entry, ATTENTION)) {
             (self.problem, self.stored) = (Some(entry), stored);
@@ -77,15 +86,16 @@ impl Facts {
         let mut held = manager.held();
         held.retain(|held| held.handler == handler && held.hold != Hold::Quarantined);
         let registration = manager.registration(handler);
-        let info = host.manager_state().handlers.get(&handler).map(|known| known.info.clone());
+        let claims = host.manager_state().handlers.get(&handler).map(|known| known.info.claims().to_vec());
+        let schedule = host.ledger().own_schedule(handler).cloned();
         let runs: Vec<_> = manager.runs_of(handler).collect();
         Ok(Self {
             log: last_entries(&host, handler, &runs, scope)?,
             runs,
             registered: registration.map(|registration| registration.flags),
             held,
-            schedule: info.as_ref().and_then(|info| info.schedule().cloned()),
-            claims: info.map(|info| info.claims().to_vec()).unwrap_or_default(),
+            schedule,
+            claims: claims.unwrap_or_default(),
             environment: host.ports.environment.now(),
             handler,
             host,
@@ -99,11 +109,14 @@ impl Facts {
         Some(problem.as_ref().filter(|_| !is_older)?.text.clone())
     }
 
-    /// Completes the input and derives the explanation of the handler or an item with these claims. `about` is the id of
+    /// Completes the input and derives the explanation of the handler or an item with these claims and requirements. `about` is the id of
     /// its log entries.
-    pub(super) fn explain(&self, mut known: Known, about: ItemId, listed: Option<&SyncItem>) -> Explanation {
-        let (claims, requirements) =
-            listed.map_or((&[][..], &Requirements::NONE), |item| (item.claims(), item.requirements()));
+    pub(super) fn explain(
+        &self,
+        mut known: Known,
+        about: ItemId,
+        (claims, requirements): (&[Claim], &Requirements),
+    ) -> Explanation {
         known.registered = self.registered;
         let of_item = |held: &&Held| held.item.is_none() || held.item == known.item;
         known.held = self.held.iter().filter(of_item).map(|held| held.hold.clone()).collect();
@@ -112,7 +125,7 @@ impl Facts {
             ledger.describe(&mut known, (&claims, requirements), &self.environment, now);
             ledger.time(now)
         });
-        if let Some(entry) = self.log.get(&about).and_then(|last| last.question.as_ref()) {
+        if let Some(entry) = self.log.get(&about).and_then(|last| last.question(known.record.as_ref())) {
             known.question = entry.id;
             known.other_holds.extend(asks(entry, guard::KEY).then_some(Hold::Guarded));
         }
@@ -124,6 +137,7 @@ impl Facts {
 pub(super) struct ItemFacts {
     pub(super) of_handler: Facts,
     listing: Option<KnownListing>,
+    overrides: Arc<AllOverrides>,
     pub(super) listed: BTreeMap<ItemId, SyncItem>,
     choices: BTreeMap<ItemId, ItemState>,
     interrupted: Vec<(InterruptedRun, BTreeSet<ItemId>)>,
@@ -135,6 +149,7 @@ impl ItemFacts {
     pub(super) fn read(manager: &SyncManager, handler: HandlerId, scope: Scope) -> SyncResult<Self> {
         let (of_handler, listing) = (Facts::read(manager, handler, scope)?, manager.listing(handler));
         let host = &of_handler.host;
+        let overrides = host.manager_state().handlers.get(&handler).map(|known| known.overrides.clone());
         let listed: Vec<_> = match (&listing, scope) {
             (None, _) => Vec::new(),
             (Some(known), Scope::One(item)) => known.item(item).into_iter().collect(),
@@ -147,6 +162,7 @@ impl ItemFacts {
             choices: choices(host, handler, scope)?,
             interrupted: interrupted(host, handler, scope)?,
             quarantined: quarantined.map(|(_, item)| item).collect(),
+            overrides: overrides.unwrap_or_default(),
             listing,
             of_handler,
         })
@@ -169,13 +185,26 @@ impl ItemFacts {
         known.quarantined = self.quarantined.contains(&item);
         known.record = record;
         known.schedule = self.schedule_of(item);
-        self.of_handler.explain(known, item, listed)
+        match listed {
+            Some(listed) => self.of_handler.explain(known, item, (listed.claims(), listed.requirements())),
+            None => self.of_handler.explain(known, item, (&[], &self.settings(item).in_force().requirements)),
+        }
+    }
+
+    /// Returns the settings of an item.
+    pub(super) fn settings(&self, item: ItemId) -> KnownSettings {
+        let declared = self.listing.as_ref().and_then(|known| known.listing.declared(item));
+        let set = self.overrides.get(&Subject::Item(item)).cloned().unwrap_or_default();
+        KnownSettings::new(declared.map(Settings::from), set)
     }
 
     /// Returns the item's schedule, or that of its handler.
     fn schedule_of(&self, item: ItemId) -> Option<Schedule> {
-        let own = self.listed.get(&item).and_then(SyncItem::schedule);
-        own.or(self.of_handler.schedule.as_ref()).cloned()
+        let own = match self.listed.get(&item) {
+            Some(listed) => listed.schedule().cloned(),
+            None => self.settings(item).in_force().schedule,
+        };
+        own.or_else(|| self.of_handler.schedule.clone())
     }
 
     /// Returns the stored choice for an item, or its default; `None` if neither is known.
@@ -256,9 +285,9 @@ fn last_entries(
     let mut entries: Vec<_> = stored.chain(live).collect();
     entries.sort_by_key(|(origin, ..)| *origin);
     let mut last = BTreeMap::<_, LastEntries>::new();
-    for (_, stored, entry) in entries {
+    for ((_, session), stored, entry) in entries {
         let Some(item) = entry.item else { continue };
-        last.entry(item).or_default().add(entry, stored);
+        last.entry(item).or_default().add(entry, session, stored);
     }
     Ok(last)
 }

@@ -1,15 +1,19 @@
 //! Deletes all stored data of a handler or an item.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::anyhow;
 use futures::FutureExt;
 use syncmgr_core::cancel::CancelReason;
+use syncmgr_core::decision::ledger::Effect;
 use syncmgr_core::error::one_line;
-use syncmgr_core::id::{HandlerId, ItemId};
+use syncmgr_core::id::{HandlerId, ItemId, Subject};
+use syncmgr_core::overrides::Overrides;
 use tokio::runtime::Handle;
 
 use super::{StoreAccessError, SyncManager};
+use crate::host::{Host, Registered};
 use crate::outbox::{Written, split};
 use crate::secrets::Deletion;
 use crate::session::lifecycle::SessionShared;
@@ -74,7 +78,9 @@ impl SyncManager {
             let (changes, _) = split(ledger.forget(handler, claims, now));
             (host.queue_write(changes), host.secrets.begin_to_forget(handler), runs, removed)
         };
-        host.unwatch(handler);
+        if let Some(removed) = &removed {
+            host.unwatch(handler, removed.generation);
+        }
         host.pass_writes();
         // Driven by a task, so that the secrets are deleted even if the caller stops waiting.
         if let (None, Ok(runtime)) = (secrets.clone().now_or_never(), Handle::try_current()) {
@@ -86,7 +92,7 @@ impl SyncManager {
         (written, secrets)
     }
 
-    /// Deletes all stored data of an item (record, checkpoint, choice, answers and log), stops it, and waits until it has
+    /// Deletes all stored data of an item (record, checkpoint, choice, settings, answers and log), stops it, and waits until it has
     /// ended. The attempt that was stopped stores nothing more. If the handler lists the item again, it is a new item.
     ///
     /// Cancel safe; the data is deleted even if the future is dropped while it waits.
@@ -113,14 +119,41 @@ impl SyncManager {
         }
         let runs: Vec<_> = self.runs_of(handler).collect();
         runs.iter().for_each(|run| run.forget_item(item));
-        if let Some(known) = self.host().manager_state().handlers.get_mut(&handler) {
-            known.listing.as_mut().map(|known| Arc::make_mut(&mut known.forgotten).insert(item));
-        }
-        let written = self.host().decide_in_order(|ledger, _| ledger.forget_item(handler, item));
+        let written = self.delete_item(handler, item);
         runs.iter().for_each(|run| run.skip(item));
         for run in runs {
             run.until_ended(item).await;
         }
         written.await.map_err(StoreAccessError::Refused)
+    }
+
+    /// Begins to delete the data of an item. Queued under the lock: a value that a person sets next is stored after it.
+    fn delete_item(&self, handler: HandlerId, item: ItemId) -> Written {
+        let (host, now) = (self.host(), self.host().now().wall);
+        let (written, others) = {
+            let mut state = host.manager_state();
+            let known = state.handlers.get_mut(&handler);
+            let mut effects = known.map(|known| host.forget_listed(known, item, now)).unwrap_or_default();
+            let mut ledger = host.ledger();
+            effects.extend(ledger.forget_item(handler, item));
+            let (changes, others) = split(effects);
+            (host.queue_write(changes), others)
+        };
+        host.pass_writes();
+        host.apply(others);
+        written
+    }
+}
+
+impl Host {
+    /// Forgets an item in the latest listing, and what a person has set for it.
+    fn forget_listed(&self, known: &mut Registered, item: ItemId, now: SystemTime) -> Vec<Effect> {
+        known.listing.as_mut().map(|known| Arc::make_mut(&mut known.forgotten).insert(item));
+        let set = known.overrides_of(Subject::Item(item));
+        if set.is_empty() {
+            return Vec::new();
+        }
+        known.set_overrides(Subject::Item(item), Overrides::NONE);
+        self.follow_settings(known, set.firing_schedule(), now)
     }
 }

@@ -11,6 +11,7 @@ use syncmgr_core::error::SyncResult;
 use syncmgr_core::explain::Explanation;
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::item::ItemState;
+use syncmgr_core::overrides::KnownSettings;
 use syncmgr_core::progress::ProgressState;
 use syncmgr_core::store::StateChange;
 use syncmgr_core::text::Escaped;
@@ -100,7 +101,15 @@ impl SyncManager {
                 .of_handler
                 .reason(item, explanation.succeeded)
                 .filter(|_| explanation.last.is_none_or(|last| last.outcome != Outcome::Succeeded));
-            ItemStatus { item, name, explanation, reason, choice, progress: progress.get(&item).cloned() }
+            ItemStatus {
+                item,
+                name,
+                explanation,
+                reason,
+                choice,
+                settings: facts.settings(item),
+                progress: progress.get(&item).cloned(),
+            }
         };
         let mut items: Vec<_> = known.into_iter().map(status).collect();
         items.sort_by(|one, other| (&one.name, one.item).cmp(&(&other.name, other.item)));
@@ -132,6 +141,9 @@ pub struct ItemStatus {
     pub reason: Option<Arc<str>>,
     /// The choice: the stored one, or the default of the item, which is stored with its name.
     pub choice: ItemState,
+    /// When it runs by itself and what it requires: what its handler declares, and what a person has set.
+    #[serde(default)]
+    pub settings: KnownSettings,
     /// The progress, if the item is running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<ProgressState>,

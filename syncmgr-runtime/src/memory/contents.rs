@@ -75,12 +75,17 @@ impl Contents {
                 self.stored(handler).record.registration = Some(registration)
             }
             StateChange::Flags { handler, flags } => self.stored(handler).record.flags = Some(flags),
+            StateChange::Waiting { handler, runs } => self.stored(handler).record.waiting = runs,
             StateChange::Choices { handler, items } => set_or_remove(&mut self.stored(handler).choices, items),
             StateChange::Names { handler, items } => set_or_remove(&mut self.stored(handler).names, items),
             StateChange::Disabled { handler, subject, reason } => {
                 set_or_remove(&mut self.stored(handler).disabled, [(subject, reason)]);
             }
-            StateChange::Fired { handler, firings } => set_or_remove(&mut self.stored(handler).firings, firings),
+            StateChange::Override { handler, subject, kind, value } => {
+                let text = value.map(|value| value.to_string().into());
+                set_or_remove(&mut self.stored(handler).overrides, [((subject, kind), text)]);
+            }
+            StateChange::Fired { handler, firings } => self.stored(handler).firings.set(firings),
             StateChange::Committed { handler, item, fence, checkpoint, sides, consumed } => {
                 self.sessions.count(fence.session);
                 self.stored(handler).commit(item, fence, checkpoint, sides, &consumed);

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use syncmgr_core::decision::timetable::LastFiring;
+use syncmgr_core::decision::timetable::LastFirings;
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::id::{ErrorScope, ItemId, SessionId, Subject};
 use syncmgr_core::item::ItemState;
 use syncmgr_core::log::{LogEntry, Question};
+use syncmgr_core::overrides::StoredOverrides;
 use syncmgr_core::plan::Side;
 use syncmgr_core::record::{Checkpoint, Fence, ItemEnd, ItemRecord};
-use syncmgr_core::schedule::Schedule;
 use syncmgr_core::store::{HandlerRecord, ItemName};
 use uuid::Uuid;
 
@@ -25,8 +25,10 @@ pub(crate) struct Stored {
     pub(crate) names: BTreeMap<ItemId, ItemName>,
     /// The reasons for which the handler or its items are disabled.
     pub(crate) disabled: BTreeMap<Subject, Arc<str>>,
+    /// What a person has set.
+    pub(crate) overrides: StoredOverrides,
     /// The last firing of each schedule.
-    pub(crate) firings: BTreeMap<Schedule, LastFiring>,
+    pub(crate) firings: LastFirings,
     pub(crate) items: BTreeMap<ItemId, ItemRecord>,
     /// The latest session when the attempt began in which each item last ended.
     pub(crate) ended: BTreeMap<ItemId, SessionId>,
@@ -133,6 +135,7 @@ impl Stored {
         self.choices.remove(&item);
         self.names.remove(&item);
         self.disabled.remove(&Subject::Item(item));
+        self.overrides.retain(|(subject, _), _| *subject != Subject::Item(item));
         let of_item = self.answers.range((item, Arc::from(""))..).take_while(|((of, _), _)| *of == item);
         for key in of_item.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             self.answers.remove(&key);

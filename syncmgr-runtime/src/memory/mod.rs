@@ -21,6 +21,7 @@ use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
 use syncmgr_core::item::ItemState;
 use syncmgr_core::log::Question;
+use syncmgr_core::overrides::StoredOverrides;
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::retry::RetryState;
 use syncmgr_core::schedule::Schedule;
@@ -167,11 +168,15 @@ impl StateStore for MemoryStore {
     }
 
     fn firings(&self, handler: HandlerId) -> SyncResult<BTreeMap<Schedule, LastFiring>> {
-        Ok(self.of(handler, |stored| stored.firings.clone()))
+        Ok(self.of(handler, |stored| stored.firings.to_map()))
     }
 
     fn disabled(&self, handler: HandlerId) -> SyncResult<BTreeMap<Subject, Arc<str>>> {
         Ok(self.of(handler, |stored| stored.disabled.clone()))
+    }
+
+    fn overrides(&self, handler: HandlerId) -> SyncResult<StoredOverrides> {
+        Ok(self.of(handler, |stored| stored.overrides.clone()))
     }
 
     fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>> {

@@ -10,7 +10,7 @@ use syncmgr_core::decision::protocol::{Event, ItemSet, Step};
 use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::error::one_line;
 use syncmgr_core::id::ItemId;
-use syncmgr_core::item::{Completeness, ItemState, SyncItem};
+use syncmgr_core::item::{ItemState, SyncItem};
 use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::schedule::Schedule;
 use syncmgr_core::store::StateChange;
@@ -77,15 +77,15 @@ impl Run {
     }
 
     fn scheduled(&self, listing: &Listing, fired: &BTreeSet<Schedule>) -> Arc<[SyncItem]> {
-        let due = self.take_along();
+        let (due, own) = (self.take_along(), self.own_schedule());
         let state = self.lock();
         let is_chosen = |item: &SyncItem| state.preferences.state(self.id.handler, item) == ItemState::Checked;
-        listing.select_scheduled(fired, self.info.schedule(), &due, is_chosen)
+        listing.select_scheduled(fired, own.as_ref(), &due, is_chosen)
     }
 
-    /// Returns `true` if the item has one of these schedules, or its handler has and the item has none.
-    fn has_schedule(&self, item: &SyncItem, schedules: &BTreeSet<Schedule>) -> bool {
-        item.schedule().or(self.info.schedule()).is_some_and(|schedule| schedules.contains(schedule))
+    /// Returns the schedule of the items that have none of their own. The application may have replaced it during the run.
+    fn own_schedule(&self) -> Option<Schedule> {
+        self.decide(|ledger, _| ledger.own_schedule(self.id.handler).cloned())
     }
 
     async fn with_unfinished(&self, listing: &Listing, preferred: Arc<[SyncItem]>) -> Arc<[SyncItem]> {
@@ -111,10 +111,13 @@ impl Run {
         preferred: &[SyncItem],
         interrupted: Vec<InterruptedRun>,
     ) -> BTreeSet<ItemId> {
-        let mut unfinished = BTreeSet::new();
+        let (mut unfinished, own) = (BTreeSet::new(), self.own_schedule());
         for InterruptedRun { session, items, schedules, .. } in interrupted {
+            let has_one_of = |item: &SyncItem, schedules: &BTreeSet<Schedule>| {
+                item.schedule().or(own.as_ref()).is_some_and(|schedule| schedules.contains(schedule))
+            };
             let was_requested =
-                |item: &&SyncItem| schedules.as_ref().is_none_or(|schedules| self.has_schedule(item, schedules));
+                |item: &&SyncItem| schedules.as_ref().is_none_or(|schedules| has_one_of(item, schedules));
             let all = || preferred.iter().filter(was_requested).map(SyncItem::id).collect();
             let requested = items.unwrap_or_else(|| Arc::new(all()));
             let handler = self.id.handler;
@@ -186,23 +189,6 @@ impl Run {
             self.store(StateChange::Choices { handler: self.id.handler, items });
         }
         self.lock().preferences = preferences;
-    }
-
-    /// Sets the schedules of the handler and its items. An incomplete listing removes none.
-    pub(super) fn set_schedules(&self, listing: &Listing) {
-        let mut schedules = listing.schedules(self.info.schedule());
-        // Kept also while no item has it, so that its last firing is.
-        schedules.extend(self.info.schedule().cloned());
-        let effects = self.decide(|ledger, now| {
-            let known = ledger.schedules_of(self.id.handler);
-            if listing.completeness() == Completeness::MissingItems {
-                schedules.extend(known.iter().cloned());
-            }
-            let none = BTreeMap::new();
-            let changes = schedules != known;
-            changes.then(|| ledger.set_schedules(self.id.handler, self.generation, schedules, &none, now))
-        });
-        self.apply(effects.unwrap_or_default());
     }
 
     /// Stores a change, unless the handler was forgotten meanwhile.

@@ -1,6 +1,7 @@
 //! The end of a condition during an automatic run: the run or some of its items stop, and go on later.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::capabilities::Capabilities;
@@ -21,6 +22,7 @@ use syncmgr_core::trigger::Trigger;
 
 use super::Run;
 use crate::attempt::Attempt;
+use crate::outbox::split;
 use crate::session::scope::Choosing;
 
 impl Run {
@@ -70,6 +72,14 @@ impl Run {
     pub(crate) fn is_stopped_by(&self, kind: EndingKind) -> bool {
         let is_automatic = self.lock().requested_by == RequestedBy::Automatic;
         self.is_work_before(kind) && (kind != EndingKind::Disconnect || is_automatic)
+    }
+
+    /// Returns the time until the run is stopped because something is about to end.
+    pub(super) fn time_left(&self) -> Option<Duration> {
+        let now = self.host().now().wall;
+        let announced = self.host().ledger().time_left(now);
+        let (_, left) = announced.filter(|(kind, _)| self.is_stopped_by(*kind))?;
+        Some(left)
     }
 
     /// Returns `true` if the run has work to do before this end. A paused run and one that waits for the user's choice have none.
@@ -147,6 +157,18 @@ impl Run {
             let effects = self.decide(|ledger, _| ledger.set_aside(run));
             self.host().apply(effects);
         }
+    }
+
+    /// Stores what waits of the handler, before the end of the session is stored.
+    pub(super) fn store_waiting(&self) {
+        let host = self.host();
+        let written = {
+            let mut ledger = host.ledger();
+            let (changes, _) = split(ledger.store_waiting(self.id.handler, self.generation));
+            // Queued under the lock of the decision: a later decision is stored later.
+            (!changes.is_empty()).then(|| host.queue_write(changes))
+        };
+        host.finish_write(written);
     }
 
     /// Returns the rest of the run: the items that were stopped, or all of it if it had not selected any. `None` if nothing is left.

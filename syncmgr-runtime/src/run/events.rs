@@ -300,6 +300,11 @@ impl RunEvents {
         inner.save(unsaved)
     }
 
+    /// Returns the number of events so far.
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().events.len()
+    }
+
     /// Returns the event at this index, if there is one yet.
     pub(crate) fn at(&self, index: usize) -> Option<PositionedEvent> {
         let inner = self.0.lock();

@@ -60,7 +60,19 @@ impl Run {
         let claims: Vec<&Claim> = self.claims_of(item).collect();
         let (hold, effects) = self.decide(|ledger, now| ledger.select(handler, item.id(), &claims, requested_by, now));
         self.apply(effects);
+        if let Some(hold @ Hold::Disabled { .. }) = &hold {
+            self.wait_again(item, hold);
+        }
         hold
+    }
+
+    /// Lets an item that was disabled between the end of its wait and its selection wait until it is enabled.
+    fn wait_again(&self, item: &SyncItem, hold: &Hold) {
+        let has_waited = self.scope.terms.reason == StartReason::HoldLifted;
+        if has_waited && matches!(self.scope.terms.choosing, Choosing::Requested(_)) {
+            let effects = self.decide(|ledger, _| ledger.set_aside(self.held_item(item).with_hold(hold.clone())));
+            self.apply(effects);
+        }
     }
 
     /// Returns the reason an item waits because its requirements are not met. The ledger starts it once they are.

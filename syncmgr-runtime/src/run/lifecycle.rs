@@ -164,8 +164,8 @@ impl Run {
         let (listing, recorded) = self.update_absence(listing).await;
         self.settle_unlisted(&listing);
         self.load_preferences(&listing).await;
-        self.set_schedules(&listing);
-        self.remember(&listing, recorded).await;
+        let (listing, before) = self.keep(&listing, recorded);
+        self.remember(&listing, before).await;
         self.watch(&listing, began);
         listing
     }
@@ -437,6 +437,7 @@ impl Run {
         if first {
             self.set_aside();
         }
+        self.store_waiting();
         self.finish_resumed(&resumed, &unfinished);
         self.requeue_unstarted();
         self.attention.revoke_all();

@@ -187,11 +187,15 @@ impl HostLink for RunLink {
     }
 
     fn guards(&self) -> GuardPolicy {
-        self.host.guards
+        self.run.upgrade().and_then(|run| run.info.guards()).unwrap_or(self.host.guards)
     }
 
     fn now(&self) -> SystemTime {
         self.host.now().wall
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        self.run.upgrade()?.time_left()
     }
 
     fn consume_answers(&self, item: ItemId, keys: &[Arc<str>]) {

@@ -53,6 +53,14 @@ impl Run {
         }
     }
 
+    /// Ends the change of an item that another run has begun since this run was requested. The run of another session may have begun
+    /// it before the change.
+    pub(super) fn change_covered(&self, item: ItemId) {
+        if self.is_for_changes() {
+            self.decide(|ledger, _| ledger.change_covered(self.id.handler, item));
+        }
+    }
+
     /// Postpones the changes for which this run was started, and which it did not look at.
     pub(super) fn postpone_changes(&self) {
         if self.is_for_changes() && !self.host().tracker.is_closed() {

@@ -86,7 +86,7 @@ impl Run {
                 not_run.push(self.exclude_claiming(item, claim));
             } else if let Some((session, verdict)) = merged.get(&id) {
                 let hold = Some(Hold::Merged { session: *session });
-                self.decide(|ledger, _| ledger.change_covered(self.id.handler, id));
+                self.change_covered(id);
                 not_run.push(NotRun { item: item.clone(), verdict: *verdict, hold });
             } else if let Some(hold) = self.hold_of(item) {
                 not_run.push(NotRun {

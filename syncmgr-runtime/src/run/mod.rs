@@ -14,6 +14,7 @@ mod merge;
 mod naming;
 mod recording;
 mod requests;
+mod settings;
 mod state;
 mod suspects;
 

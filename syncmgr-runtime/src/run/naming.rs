@@ -10,14 +10,11 @@ use syncmgr_core::log::{LogEntry, LogLevel};
 use syncmgr_core::store::{ItemName, StateChange, StateStore};
 
 use super::Run;
-use crate::host::{KnownListing, Recorded, Records};
+use crate::host::{KnownListing, Records};
 
 impl Run {
-    /// Keeps the listing, and stores the names that it changes. The store is read only if the listing differs from the
-    /// one before.
-    pub(super) async fn remember(&self, listing: &Listing, recorded: Recorded) {
-        let known = KnownListing::new(listing.clone(), recorded);
-        let before = self.host().manager_state().set_listing(self.id.handler, self.generation, known);
+    /// Stores the names that a listing changes. The store is read only if the listing differs from the one before.
+    pub(super) async fn remember(&self, listing: &Listing, before: Option<KnownListing>) {
         // The name of a forgotten item was deleted.
         let has_names = |before: &KnownListing| before.forgotten.is_empty() && same_names(&before.listing, listing);
         let is_known = before.as_ref().is_some_and(has_names);

@@ -8,7 +8,6 @@ use syncmgr_core::decision::host::Priority;
 use syncmgr_core::decision::ledger::{Start, Targets, Work};
 use syncmgr_core::environment::{EndingKind, Environment};
 use syncmgr_core::id::SessionId;
-use syncmgr_core::store::StateChange;
 use syncmgr_core::trigger::Trigger;
 
 use super::Launcher;
@@ -18,15 +17,12 @@ use crate::session::{Session, SessionRequest};
 
 impl Launcher for Owner {
     /// Starts a session and drops its handle.
-    fn launch(self: Arc<Self>, mut start: Start) {
+    fn launch(self: Arc<Self>, start: Start) {
         let host = self.host.clone();
         let handlers = start.targets.handlers();
         let is_automatic = Start::is_automatic(start.reason, start.requested_by);
-        if is_automatic {
-            self.leave_out_unregistered(&mut start);
-        }
         let session = self.clone().start(start);
-        // A run reports its own end. A handler that was unregistered meanwhile has no run.
+        // A run reports its own end. A handler that was unregistered meanwhile has no run, also if it was registered again.
         let runs = |handler| session.as_ref().is_some_and(|session| session.run(handler).is_ok());
         for handler in handlers.into_iter().filter(|handler| is_automatic && !runs(*handler)) {
             let mut effects = host.decide(|ledger, now| ledger.postpone_changes(handler, &host.retry, now));
@@ -63,23 +59,11 @@ impl Launcher for Owner {
 }
 
 impl Owner {
-    /// Leaves out the handlers that were unregistered meanwhile: they do not keep the others from running.
-    fn leave_out_unregistered(&self, start: &mut Start) {
-        let state = self.host.manager_state();
-        start.targets.retain(|handler| state.handlers.contains_key(&handler));
-        start.changes.retain(|change| match change {
-            StateChange::Fired { handler, .. } => state.handlers.contains_key(handler),
-            _ => true,
-        });
-    }
-
-    /// Starts a session, unless no handler is left.
+    /// Starts a session of the handlers that are still registered as they were at the decision.
     fn start(self: Arc<Self>, start: Start) -> Option<Session> {
-        if start.targets.handlers().is_empty() {
-            return None;
-        }
         let manager = self.host.id;
-        let request = SessionRequest::new(self, start.trigger).scheduled(start.reason, start.requested_by);
+        let request =
+            SessionRequest::new(self, start.trigger).scheduled(start.reason, start.requested_by, start.latest);
         let request = request.priority(background_or_urgent(start.trigger)).storing_with_start(start.changes);
         let request = match start.targets {
             Targets::Handlers(handlers) => request.handlers(handlers),

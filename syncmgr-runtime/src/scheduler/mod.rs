@@ -76,7 +76,7 @@ impl Scheduler {
             .with_idle_delay(rules.idle_after)
             .with_ending_margin(rules.ending_margin)
             .with_seed(seed);
-        Self { ledger: SharedLedger::new(ledger), wake: Notify::new(), task: Mutex::default() }
+        Self { ledger: SharedLedger::new(ledger), wake: Notify::new(), task: Mutex::new(SchedulerTask::new(rules)) }
     }
 
     /// Returns `true` if a claim may be held back, because it has a retry state.

@@ -10,20 +10,26 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock::later;
-use crate::host::Host;
+use crate::host::{Host, Rules};
 
 /// The interval at which the time of day is checked. The time of day advances while the machine sleeps; the timer does
 /// not.
 const CLOCK_CHECK: Duration = Duration::from_secs(60);
 
 /// The task of a scheduler. It runs once it is both allowed and needed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SchedulerTask {
     /// `true` once the application has started the scheduler or a session.
     is_allowed: bool,
-    /// `true` once something may become due.
+    /// `true` once something may become due or the environment may change.
     is_needed: bool,
     running: Option<AbortHandle>,
+}
+
+impl SchedulerTask {
+    pub(super) fn new(rules: &Rules) -> Self {
+        Self { is_allowed: false, is_needed: rules.follows_environment, running: None }
+    }
 }
 
 impl Host {
@@ -111,7 +117,7 @@ impl Task {
     /// Resolves once something may be due.
     async fn deadline(&mut self) {
         let (deadline, firing, clock, now) =
-            self.host.decide(|ledger, now| (ledger.next_deadline(), ledger.next_firing(), now, ledger.time(now)));
+            self.host.decide(|ledger, now| (ledger.next_deadline(), ledger.next_by_clock(), now, ledger.time(now)));
         let wait = |until: SystemTime| later(Instant::now(), until.duration_since(clock).unwrap_or_default());
         let firing = firing.map(wait);
         let deadline = deadline.map(|deadline| self.wait_for(deadline, now));

@@ -99,6 +99,18 @@ impl ManagerEvents {
         }
     }
 
+    /// Creates a stream of what happens from now on.
+    pub(crate) fn from_now(feed: Arc<Feed>) -> Self {
+        let mut events = Self::new(feed);
+        let open = events.feed.take(Waker::noop()).sessions;
+        for (id, session) in open {
+            let part = Reader::at_end(session).map(|reader| Part { reader, waker: events.woken.waker(id) });
+            events.unread.extend(part.is_some().then_some(id));
+            events.readers.extend(part.map(|part| (id, part)));
+        }
+        events
+    }
+
     /// Returns the next event, or `None` once the manager is shut down and all events are read. Cancel safe.
     pub async fn next(&mut self) -> Option<ManagerEvent> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await

@@ -1,6 +1,6 @@
 //! The session's records in the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use syncmgr_core::cancel::CancelReason;
@@ -13,17 +13,49 @@ use syncmgr_core::store::{SessionEnd, SessionOutcome, SessionRecord, StateChange
 use super::lifecycle::SessionShared;
 use crate::ending::RunEnding;
 use crate::host::Records;
+use crate::outbox::Written;
 use crate::report::is_disabled;
 use crate::run::Run;
 
 impl SessionShared {
     /// Records the start of the session, atomically with these changes. A session without a recorded end was interrupted.
-    pub(super) fn record_begin(&self, requests: Vec<RunRequest>, mut changes: Vec<StateChange>) {
+    pub(super) fn record_begin(&self, requests: Vec<RunRequest>, changes: Vec<StateChange>) {
+        let written = self.queue_begin(requests, changes);
+        self.host.finish_write(written);
+    }
+
+    /// Records the start of a session that the scheduler has started. Returns the runs whose handlers are registered as they were when
+    /// the session was decided: a later registration did not read these changes from the store, so it starts the others itself.
+    pub(super) fn record_scheduled(
+        &self,
+        runs: Vec<Arc<Run>>,
+        mut requests: Vec<RunRequest>,
+        mut changes: Vec<StateChange>,
+    ) -> Vec<Arc<Run>> {
+        // The others are dropped after the lock is released: a drop is foreign code.
+        let (runs, _others, written) = {
+            // A registration waits for this lock before it reads the store.
+            let state = self.host.manager_state();
+            let (runs, others): (Vec<_>, Vec<_>) =
+                runs.into_iter().partition(|run| state.is_registered(run.id().handler, run.generation()));
+            let running: BTreeSet<_> = runs.iter().map(|run| run.id().handler).collect();
+            requests.retain(|request| running.contains(&request.handler));
+            changes.retain(|change| match change {
+                StateChange::Fired { handler, .. } | StateChange::Waiting { handler, .. } => running.contains(handler),
+                _ => true,
+            });
+            (runs, others, self.queue_begin(requests, changes))
+        };
+        self.host.finish_write(written);
+        runs
+    }
+
+    fn queue_begin(&self, requests: Vec<RunRequest>, mut changes: Vec<StateChange>) -> Option<Written> {
         if self.is_recorded() {
             let record = SessionRecord::new(self.id, self.host.id, self.terms.trigger, self.began.wall, requests);
             changes.push(StateChange::SessionBegan(record));
         }
-        self.host.store_all(changes);
+        (!changes.is_empty()).then(|| self.host.queue_write(changes))
     }
 
     /// Records the outcome of the session, and waits until it is stored. A session that the end of its manager cut short has no

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use syncmgr_core::cancel::CancelReason;
 use syncmgr_core::decision::attempt::Pause;
+use syncmgr_core::decision::ledger::StartReason;
 use syncmgr_core::id::HandlerId;
 use syncmgr_core::request::RunRequest;
 use syncmgr_core::store::StateChange;
@@ -104,22 +105,30 @@ impl SessionShared {
         runs.binary_search_by_key(&handler, |run| run.id().handler).ok().map(|found| runs[found].clone())
     }
 
-    /// Begins with these runs, and stores the changes. If the session was stopped meanwhile, the runs are stopped.
+    /// Begins with these runs, and stores the changes. If the session was stopped meanwhile, the runs are stopped. Runs that the
+    /// scheduler has decided are left out if their handlers were unregistered meanwhile.
     pub(crate) fn begin(self: &Arc<Self>, runs: Vec<Arc<Run>>, requests: Vec<RunRequest>, changes: Vec<StateChange>) {
-        match self.terms.choosing {
+        let runs = match self.terms.choosing {
             // Recorded once the items are chosen: until then, a crash leaves nothing to finish.
             Choosing::ByChooser => {
                 self.lock().requests = requests;
                 self.host.store_all(changes);
+                runs
             }
-            _ => self.record_begin(requests, changes),
-        }
+            _ if self.terms.reason != StartReason::Requested => self.record_scheduled(runs, requests, changes),
+            _ => {
+                self.record_begin(requests, changes);
+                runs
+            }
+        };
         trace::session_began(&self.span, self.host.id, self.id, self.terms.trigger, runs.len());
         let stop = {
             let state = self.lock();
             self.runs.get_or_init(|| runs.as_slice().into());
             state.stop
         };
+        // A stream of events may have read the session before it had runs.
+        self.changed();
         if let Some(reason) = stop {
             runs.iter().for_each(|run| run.stop(reason));
         }
@@ -267,6 +276,11 @@ impl SessionShared {
 
     pub(crate) fn is_idle(&self) -> bool {
         self.all_runs(Run::is_idle)
+    }
+
+    /// Returns `true` if the session has begun, and no run has anything left to do.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.time_to_idle().is_some() && self.is_idle()
     }
 
     /// Returns `true` if a condition holds for all runs. Begins with the run for which it did not hold the last time, so that a

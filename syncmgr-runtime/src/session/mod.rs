@@ -11,6 +11,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod open;
 mod reader;
 mod request;
+mod running;
 pub(crate) mod scope;
 mod woken;
 
@@ -21,7 +22,6 @@ use syncmgr_core::decision::attempt::Pause;
 use syncmgr_core::decision::ledger::{HANDLER_ITSELF, StartReason};
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId};
 use syncmgr_core::log::{Action, LogEntry, LogLevel, Question, Remedy};
-use syncmgr_core::progress::ProgressState;
 use syncmgr_core::trigger::Trigger;
 
 pub use self::error::SessionError;
@@ -29,6 +29,7 @@ pub use self::event::{ManagerEvent, SessionEvent};
 pub use self::events::{Events, ManagerEvents};
 use self::lifecycle::SessionShared;
 pub use self::request::{SessionRequest, StartError};
+pub use self::running::RunningItem;
 use crate::nesting::Waiting;
 use crate::owner::Owner;
 use crate::report::Report;
@@ -122,33 +123,6 @@ impl Session {
     /// ```
     pub fn events(&self) -> Events {
         Events::new(self.shared().clone(), self.handle.manager.clone())
-    }
-
-    /// Returns the latest progress of each running item.
-    ///
-    /// ```
-    /// # use syncmgr_doc_examples::*;
-    /// # run(async {
-    /// let manager = SyncManager::new();
-    /// manager.register(Feed)?;
-    /// let session = manager.update_all()?;
-    /// # let mut events = session.events();
-    /// # while !matches!(events.next().await, Some(SessionEvent::Progress { .. })) {}
-    /// let (_handler, _item, state) = session.progress().remove(0);
-    /// assert_eq!((state.value, state.fraction()), (1, None)); // the total is unknown
-    /// # session.stop();
-    /// # session.finish().await;
-    /// # Ok(())
-    /// # })?;
-    /// # Ok::<(), anyhow::Error>(())
-    /// ```
-    pub fn progress(&self) -> Vec<(HandlerId, ItemId, ProgressState)> {
-        let mut progress = Vec::new();
-        for run in self.shared().runs().iter() {
-            let (handler, attempt) = (run.id().handler, run.attempt());
-            progress.extend(attempt.progress().into_iter().map(|(item, state)| (handler, item.id(), state)));
-        }
-        progress
     }
 
     /// Skips an item. A queued item ends immediately; a running item is cancelled and ends within its grace period.
@@ -277,7 +251,7 @@ impl Session {
     pub async fn report(&self) -> Report {
         let session = self.shared();
         match self.begin_to_wait() {
-            Some(_waiting) => session.until(|| session.time_to_idle().is_some() && session.is_idle()).await,
+            Some(_waiting) => session.until(|| session.is_finished()).await,
             None => self.log_own_wait(),
         }
         Report::of(self.shared())

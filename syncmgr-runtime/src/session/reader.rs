@@ -79,6 +79,20 @@ impl Reader {
         }
     }
 
+    /// Creates a reader of what happens from now on. `None` if the session is closed.
+    pub(super) fn at_end(session: Arc<SessionShared>) -> Option<Self> {
+        let mut reader = Self::new(session);
+        reader.ready.clear();
+        let session = &reader.session;
+        reader.ended_turns = session.ended_turns(0).len();
+        reader.last_idle = session.time_to_idle().is_some().then(|| session.times_idle());
+        let runs = session.runs().iter().enumerate();
+        reader.runs = runs.map(|(index, run)| Cursor::at_end(run, &reader.changed, index)).collect();
+        // Read first once, so that each run wakes the reader.
+        reader.changed.add(0..reader.runs.len());
+        (!session.has_ended()).then_some(reader)
+    }
+
     pub(super) fn session(&self) -> &SessionShared {
         &self.session
     }
@@ -224,6 +238,12 @@ impl Cursor {
     fn at_start(run: &Arc<Run>, changed: &Arc<Woken<usize>>, index: usize) -> Self {
         let waker = changed.waker(index);
         Self { run: run.clone(), waker, handler_name: run.info().name().into(), attempt: 0, entry: 0, event: 0 }
+    }
+
+    fn at_end(run: &Arc<Run>, changed: &Arc<Woken<usize>>, index: usize) -> Self {
+        let attempt = u32::try_from(run.attempt_count().saturating_sub(1)).unwrap_or(u32::MAX);
+        let entry = run.nth_attempt(attempt).map_or(0, |attempt| attempt.journal_len());
+        Self { attempt, entry, event: run.events().len(), ..Self::at_start(run, changed, index) }
     }
 
     /// Reads the next events of the run. Returns `false` if there are none yet; the stream is woken once there are.

@@ -10,7 +10,7 @@ use syncmgr_core::decision::ledger::StartReason;
 use syncmgr_core::decision::retry::RequestedBy;
 use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::port::RunInfo;
-use syncmgr_core::register::{RequestError, check_cookie};
+use syncmgr_core::register::{Generation, RequestError, check_cookie};
 use syncmgr_core::request::{RunRequest, RunRequestError};
 use syncmgr_core::store::{StateChange, StoreInUse};
 use syncmgr_core::trigger::{RunFlags, Trigger};
@@ -59,6 +59,8 @@ pub struct SessionRequest {
     requested_by: Option<RequestedBy>,
     changes: Vec<StateChange>,
     with_start: Vec<StateChange>,
+    /// The latest registration for which the scheduler started the session.
+    latest: Option<Generation>,
 }
 
 impl SessionRequest {
@@ -79,6 +81,7 @@ impl SessionRequest {
             requested_by: None,
             changes: Vec::new(),
             with_start: Vec::new(),
+            latest: None,
         }
     }
 
@@ -201,14 +204,18 @@ impl SessionRequest {
     /// # Errors
     /// Returns an error if a handler is not registered.
     pub fn describe(&self) -> Result<Vec<RunRequest>, RequestError> {
-        let describe = |Registered { info, .. }: Registered| {
+        Ok(self.describe_runs(&self.find_handlers()?))
+    }
+
+    fn describe_runs(&self, handlers: &[Registered]) -> Vec<RunRequest> {
+        let describe = |Registered { info, .. }: &Registered| {
             let mut described = RunRequest::new(info.id()).with_trigger(self.trigger).with_flags(self.flags);
             described.items = self.items.get(&info.id()).cloned();
             described.schedules = self.schedules.get(&info.id()).cloned();
             (described.cookie, described.deadline) = (self.cookie.clone(), self.deadline);
             described
         };
-        Ok(self.find_handlers()?.into_iter().map(describe).collect())
+        handlers.iter().map(describe).collect()
     }
 
     /// Sets the bytes to pass to the handlers. Handlers receive them only with [`Trigger::Invoke`].
@@ -219,9 +226,11 @@ impl SessionRequest {
         self
     }
 
-    /// Marks the session as started by the scheduler: unattended, in the background.
-    pub(crate) fn scheduled(self, reason: StartReason, requested_by: RequestedBy) -> Self {
-        Self { reason, requested_by: Some(requested_by), ..self.unattended().priority(Priority::Background) }
+    /// Marks the session as started by the scheduler: unattended, in the background. Handlers that are no longer registered, or
+    /// were registered after `latest`, are left out.
+    pub(crate) fn scheduled(self, reason: StartReason, requested_by: RequestedBy, latest: Generation) -> Self {
+        let (requested_by, latest) = (Some(requested_by), Some(latest));
+        Self { reason, requested_by, latest, ..self.unattended().priority(Priority::Background) }
     }
 
     /// Requests configuration only: `prepare` and `synchronize` are not called.
@@ -293,7 +302,7 @@ impl SessionRequest {
         if self.parent().is_some() {
             self.manager.check_nesting(handlers.iter().map(|registered| &registered.info))?;
         }
-        let to_record = self.to_record()?;
+        let to_record = self.to_record(&handlers);
         let tasks = Tasks::new(runtime, self.host().tracker.clone());
         let (host, open) = (self.host().clone(), self.manager.sessions.clone());
         let session = SessionShared::open(host, open, tasks, self.terms()).ok_or(StartError::ShutDown)?;
@@ -307,14 +316,14 @@ impl SessionRequest {
     }
 
     /// Returns the runs to record. A run without items leaves nothing unfinished and is left out.
-    fn to_record(&self) -> Result<Vec<RunRequest>, RequestError> {
+    fn to_record(&self, handlers: &[Registered]) -> Vec<RunRequest> {
         // A resumed session finishes only the interrupted session, which is already recorded.
         if self.host().records == Records::Exceptions || self.reason == StartReason::Resumed {
-            return Ok(Vec::new());
+            return Vec::new();
         }
-        let mut described = self.describe()?;
+        let mut described = self.describe_runs(handlers);
         described.retain(|run| run.check().is_ok());
-        Ok(described)
+        described
     }
 
     fn terms(&self) -> SessionTerms {
@@ -360,9 +369,20 @@ impl SessionRequest {
             None if !self.items.is_empty() || !self.schedules.is_empty() => BTreeSet::new(),
             None => state.registry.created_by(self.trigger).into_iter().collect(),
         };
-        let find = |handler| state.handlers.get(&handler).cloned().ok_or(RequestError::NotRegistered { handler });
+        let find = |handler| {
+            let found = state
+                .handlers
+                .get(&handler)
+                .filter(|found| self.latest.is_none_or(|latest| found.generation <= latest));
+            found.cloned().ok_or(RequestError::NotRegistered { handler })
+        };
         let named = self.items.keys().chain(self.schedules.keys()).copied().collect();
-        wanted.union(&named).copied().map(find).collect()
+        let found: Vec<_> = wanted.union(&named).copied().map(find).collect();
+        match self.latest {
+            // The other handlers run nevertheless.
+            Some(_) if found.iter().any(Result::is_ok) => Ok(found.into_iter().flatten().collect()),
+            _ => found.into_iter().collect(),
+        }
     }
 }
 

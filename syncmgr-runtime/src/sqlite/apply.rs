@@ -182,9 +182,11 @@ impl Applier {
         match change {
             StateChange::Registered { .. }
             | StateChange::Flags { .. }
+            | StateChange::Waiting { .. }
             | StateChange::Choices { .. }
             | StateChange::Names { .. }
             | StateChange::Disabled { .. }
+            | StateChange::Override { .. }
             | StateChange::Fired { .. } => self.change_handler(change),
             StateChange::SessionBegan(_) | StateChange::SessionEnded { .. } | StateChange::Histogram { .. } => {
                 self.change_session(change)

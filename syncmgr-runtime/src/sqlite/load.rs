@@ -17,8 +17,8 @@ use super::read_ahead::size;
 use super::rows;
 use crate::memory::{Contents, Sessions};
 
-const HANDLERS: &str = "SELECT id, description, registered, flags FROM handlers";
-const HANDLER: &str = "SELECT id, description, registered, flags FROM handlers WHERE id = ?1";
+const HANDLERS: &str = "SELECT id, description, registered, flags, waiting FROM handlers";
+const HANDLER: &str = "SELECT id, description, registered, flags, waiting FROM handlers WHERE id = ?1";
 const CHOICE: &str =
     "SELECT item, checked FROM choices WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND item = ?2";
 const CHOICES: &str =
@@ -54,6 +54,8 @@ const NAME: &str =
 const NAMES: &str = "SELECT item, name, checked FROM names WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const FIRINGS: &str =
     "SELECT schedule, fired, started FROM firings WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
+const OVERRIDES: &str =
+    "SELECT item, kind, value FROM overrides WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const DISABLED: &str = "SELECT item, reason FROM disabled WHERE handler = (SELECT key FROM handlers WHERE id = ?1)";
 const ENDED_SINCE: &str = "SELECT item, session, attempt, ended FROM items
     WHERE handler = (SELECT key FROM handlers WHERE id = ?1) AND ended >= ?2";
@@ -280,11 +282,13 @@ fn load_names(
 
 pub(super) fn firings(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
     move |connection, contents| {
-        let firings = &mut contents.stored(handler).firings;
+        let mut firings = BTreeMap::new();
         each(connection, FIRINGS, [handler.guid()], |row| {
-            firings.extend(rows::firing(row)?);
+            firings.extend(rows::firing(row)?.map(|(schedule, last)| (schedule, Some(last))));
             Ok(())
-        })
+        })?;
+        contents.stored(handler).firings.set(firings);
+        Ok(())
     }
 }
 
@@ -295,6 +299,13 @@ pub(super) fn disabled(handler: HandlerId) -> impl FnOnce(&Connection, &mut Cont
             disabled.insert(rows::subject(row)?, row.get(1)?);
             Ok(())
         })
+    }
+}
+
+pub(super) fn overrides(handler: HandlerId) -> impl FnOnce(&Connection, &mut Contents) -> Result<()> {
+    move |connection, contents| {
+        let overrides = &mut contents.stored(handler).overrides;
+        each(connection, OVERRIDES, [handler.guid()], |row| rows::set_override(row, overrides))
     }
 }
 

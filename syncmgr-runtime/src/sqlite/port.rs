@@ -13,6 +13,7 @@ use syncmgr_core::error::SyncResult;
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
 use syncmgr_core::item::ItemState;
 use syncmgr_core::log::Question;
+use syncmgr_core::overrides::StoredOverrides;
 use syncmgr_core::record::ItemRecord;
 use syncmgr_core::retry::RetryState;
 use syncmgr_core::schedule::Schedule;
@@ -106,6 +107,10 @@ impl StateStore for SqliteStore {
 
     fn disabled(&self, handler: HandlerId) -> SyncResult<BTreeMap<Subject, Arc<str>>> {
         self.view(Size::Lookup, Scope::Handler(handler), load::disabled(handler))?.disabled(handler)
+    }
+
+    fn overrides(&self, handler: HandlerId) -> SyncResult<StoredOverrides> {
+        self.view(Size::Lookup, Scope::Handler(handler), load::overrides(handler))?.overrides(handler)
     }
 
     fn ended_since(&self, handler: HandlerId, session: SessionId) -> SyncResult<BTreeSet<ItemId>> {

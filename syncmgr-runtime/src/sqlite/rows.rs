@@ -10,9 +10,11 @@ use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::id::{ErrorId, HandlerId, ItemId, SessionId, Subject};
 use syncmgr_core::item::ItemState;
 use syncmgr_core::log::{LogEntry, LogLevel};
+use syncmgr_core::overrides::StoredOverrides;
 use syncmgr_core::plan::Side;
 use syncmgr_core::record::{Checkpoint, Fence, ItemRecord};
 use syncmgr_core::register::{RegisterFlags, Registration};
+use syncmgr_core::request::RunRequest;
 use syncmgr_core::retry::{RetryState, RetryStatus};
 use syncmgr_core::schedule::Schedule;
 use syncmgr_core::store::{HandlerRecord, LogRecord, SessionEnd, SessionRecord};
@@ -21,14 +23,21 @@ use super::encode::{EnumName, Json, Time};
 
 type Result<T> = rusqlite::Result<T>;
 
-/// `id, description, registered, flags`.
+/// `id, description, registered, flags, waiting`.
 pub(super) fn handler(row: &Row<'_>) -> Result<(HandlerId, HandlerRecord)> {
     let flags = |bits: Option<u32>| bits.map(RegisterFlags::from_bits_retain);
     let description: Option<String> = row.get(1)?;
     let mut record = HandlerRecord::default();
     record.registration = flags(row.get(2)?).map(|flags| Registration::new(flags).with_description(description));
     record.flags = flags(row.get(3)?);
+    record.waiting = waiting(row.get(4)?);
     Ok((HandlerId::new(row.get(0)?), record))
+}
+
+/// Returns the waiting runs, except for those that this program cannot read: of a schedule in an unknown zone, or of a later version.
+fn waiting(runs: Option<Json<Vec<serde_json::Value>>>) -> Vec<RunRequest> {
+    let runs = runs.map(|runs| runs.0).unwrap_or_default();
+    runs.into_iter().filter_map(|run| serde_json::from_value(run).ok()).collect()
 }
 
 /// Reads the state of an item from a column.
@@ -45,6 +54,13 @@ pub(super) fn item(row: &Row<'_>) -> Result<ItemId> {
 pub(super) fn subject(row: &Row<'_>) -> Result<Subject> {
     let item = item(row)?;
     Ok(if item.is_nil() { Subject::Handler } else { Subject::Item(item) })
+}
+
+/// `item, kind, value`. Leaves out a kind that this program does not know.
+pub(super) fn set_override(row: &Row<'_>, overrides: &mut StoredOverrides) -> Result<()> {
+    let (subject, kind, value) = (subject(row)?, row.get::<_, String>(1)?, row.get(2)?);
+    overrides.extend(kind.parse().ok().map(|kind| ((subject, kind), value)));
+    Ok(())
 }
 
 /// `schedule, fired, started`. Returns `None` for a schedule that this program cannot read.

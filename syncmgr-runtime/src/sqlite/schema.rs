@@ -10,12 +10,13 @@ use super::failpoints::Failpoints;
 pub(super) const APPLICATION: i32 = 0x7379_6e4d;
 
 /// The migration from each version to the next; the first creates version 1. A released migration never changes.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+pub(super) const MIGRATIONS: &[&str] =
+    &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
 /// One query per table, which fails if the table or one of its columns is missing.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "SELECT name, value FROM meta",
-    "SELECT key, id, description, registered, flags FROM handlers",
+    "SELECT key, id, description, registered, flags, waiting FROM handlers",
     "SELECT handler, place, item, session, attempt, ended, outcome, last_attempt, last_success, setback, failures, total, since, \
      until, checkpoint, checkpoint_version, set_aside, set_aside_version, sides, absent_since FROM items \
      INDEXED BY items_set_back WHERE setback IS NOT NULL",
@@ -23,6 +24,7 @@ const TABLES: [&str; 12] = [
     "SELECT handler, item, name, checked FROM names",
     "SELECT handler, item, reason FROM disabled",
     "SELECT handler, schedule, fired, started FROM firings",
+    "SELECT handler, item, kind, value FROM overrides",
     "SELECT handler, item, key, question, choice FROM answers",
     "SELECT entry, handler, manager, session, time, level, text, item, error, action FROM log",
     "SELECT name, setback, failures, total, since, until FROM resources",

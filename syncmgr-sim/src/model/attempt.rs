@@ -70,6 +70,8 @@ impl Model {
         findings.extend(self.check_kills(key, requested_by));
         findings.extend(self.check_merge(key, session));
         self.to_resume.remove(&key);
+        self.waits_for_conditions.remove(&key);
+        self.changed.remove(&key);
         let item = self.item(key);
         (item.running, item.claims, item.cancel_deadlines, item.was_uninterrupted) =
             (Some(session), claims, None, false);
@@ -179,7 +181,10 @@ impl Model {
         let attempt = self.attempts.iter_mut().rev().find(|attempt| attempt.key == key && attempt.end.is_none());
         let Some(attempt) = attempt else { return };
         attempt.end = Some(end);
-        let (requested_by, commits) = (attempt.requested_by, attempt.commits);
+        let (requested_by, commits, session) = (attempt.requested_by, attempt.commits, attempt.session);
+        if let AttemptEnd::Cancelled(reason) = end {
+            self.observe_stop(key, session, reason);
+        }
         let item = self.item(key);
         (item.running, item.cancel_deadlines, item.uninterrupted) = (None, None, 0);
         item.claims.clear();

@@ -14,6 +14,8 @@ pub(crate) struct Item {
     /// The session in which the item runs, if any.
     pub(crate) running: Option<SessionId>,
     pub(crate) claims: BTreeSet<Claim>,
+    /// `true` if the item is listed with claims of its own.
+    pub(crate) has_claims: bool,
     /// The number of open uninterrupted sections.
     pub(crate) uninterrupted: usize,
     /// `true` if this attempt had an uninterrupted section.

@@ -191,6 +191,27 @@ const REGRESSIONS: &[(u64, &str, &str)] = &[
         "0,3,5-9,18-22,24-25,27,38,41,55,57,64",
         "the model allowed no task that waits for a slow store after a shutdown",
     ),
+    (216, "0,2,8,36,38-40,42", "the agenda said that an interrupted run of disabled items starts at once"),
+    (
+        53_000_135,
+        "3-6,38,61-62,68-69,83,91-93,97",
+        "a change of any item was lost in a queued run that left the items out because an earlier run had begun them",
+    ),
+    (
+        53_001_766,
+        "0,3-4,16,20,22-24,30-31,39,76",
+        "a firing that waited because its handler could not begin did not start once a requested run had begun",
+    ),
+    (
+        93_001_029,
+        "0,9-10,14,24,32,34-35,44",
+        "a run for an idle user went on when the user returned while the network was metered",
+    ),
+    (
+        384,
+        "0,4,6,37,51-53",
+        "the model did not know that a process may start while a shutdown of the machine is announced",
+    ),
 ];
 
 #[test]

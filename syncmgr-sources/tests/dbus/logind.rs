@@ -21,8 +21,13 @@ const MAX_DELAY: Duration = Duration::from_secs(5);
 pub(crate) type Inhibitor = (String, String, String, String, u32, u32);
 
 async fn logind(bus: &PrivateBus) -> FakeDaemon {
+    start(bus, MAX_DELAY).await
+}
+
+/// Starts a daemon that waits for locks for this time.
+pub(crate) async fn start(bus: &PrivateBus, max_delay: Duration) -> FakeDaemon {
     let daemon = bus.daemon("logind", NAME).await;
-    let micros = u64::try_from(MAX_DELAY.as_micros()).unwrap();
+    let micros = u64::try_from(max_delay.as_micros()).unwrap();
     daemon.add(PATH, MANAGER, &[("InhibitDelayMaxUSec", micros.into())]).await;
     daemon
 }
@@ -34,11 +39,11 @@ async fn source(bus: &PrivateBus) -> Logind {
 }
 
 impl FakeDaemon {
-    async fn prepare(&self, signal: &str, begins: bool) {
+    pub(crate) async fn prepare(&self, signal: &str, begins: bool) {
         self.emit(PATH, MANAGER, signal, "b", begins.into()).await;
     }
 
-    async fn inhibitors(&self) -> Vec<Inhibitor> {
+    pub(crate) async fn inhibitors(&self) -> Vec<Inhibitor> {
         let call = self.connection.call_method(Some(NAME), PATH, Some(MANAGER), "ListInhibitors", &()).await;
         call.unwrap().body().deserialize().unwrap()
     }

@@ -5,6 +5,7 @@ mod clock;
 mod daemons;
 mod log;
 mod logind;
+mod manager;
 mod networkmanager;
 mod private_bus;
 mod skip;

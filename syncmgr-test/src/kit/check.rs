@@ -14,7 +14,7 @@ macro_rules! checks {
 
         impl Check {
             /// All checks, in the order in which they run.
-            pub const ALL: [Self; 28] = [$(Self::$check),+];
+            pub const ALL: [Self; 31] = [$(Self::$check),+];
 
             /// Returns the name of the check, which is also the name of its test.
             pub const fn name(self) -> &'static str {
@@ -65,12 +65,18 @@ checks! {
     InterruptedChanges interrupted_changes: "`Saved::commit`", "after a run that was interrupted while it processed a change, the next run completes the work";
     /// A change that arrives during a run is processed at the latest by the next run.
     LostUpdates lost_updates: "`Provider::change`", "a change that arrives during a run is processed by that run or by the next one";
+    /// The handler's stream of local changes reports the changes of the user, and not those of the handler itself.
+    LocalChanges local_changes: "`SyncHandler::changes`", "the stream of local changes reports what the user changes, and not what the handler's own runs write";
     /// Each class of failure leads to the retry that the contract promises.
     Failures failures: "`Classify`", "a handler returns the class of a failure, and the host schedules the retry";
     /// The handler copes with a store that fails or is slow.
     Commits commits: "`Saved::commit`", "an item with a failed commit does not succeed, and a later run completes it";
     /// The handler does no work for items that are held.
     Holds holds: "`Session::pause`", "while an item is held and has not begun, the handler does no work for it";
+    /// Once a condition of an automatic run has ended, the handler ends its work and does nothing more.
+    Conditions conditions: "`CancelReason::ConditionEnded`", "once a condition of an automatic run has ended, the run ends soon, and the handler does nothing until it is called again";
+    /// The work before the machine goes down is over by the deadline.
+    Endings endings: "R10, `RunContext::time_left`", "before the machine or the network goes down, the work is over by the deadline";
     /// A panic affects only one item of one run.
     Panics panics: "`SyncHandler`, Guarantees", "a panic affects neither other items nor later runs";
     /// The handler does not ask the user in an unattended session.

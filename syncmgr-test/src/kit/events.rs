@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::error::FailureClass;
+use syncmgr_core::local_change::LocalChange;
 use syncmgr_core::log::LogLevel;
 use syncmgr_core::status::Status;
 use syncmgr_core::sync::Mutex;
@@ -53,6 +54,8 @@ pub(super) enum Event {
         number: u32,
         failure: Option<FailureClass>,
     },
+    /// The handler's stream reported a change on this machine.
+    LocalChange(LocalChange),
     ReadState(ItemLabel),
     Committed(ItemLabel, Result<(), String>),
     Ended(ItemLabel, Outcome),
@@ -181,6 +184,10 @@ impl fmt::Display for Event {
             Self::Accessed { item, number, failure: Some(class) } => {
                 write!(f, "** the peer fails access {number} to `{}`: {class} **", Escaped(item))
             }
+            Self::LocalChange(LocalChange::Item(item)) => {
+                write!(f, "the handler reports a local change of item {item}")
+            }
+            Self::LocalChange(_) => f.write_str("the handler reports a local change of any item"),
             Self::ReadState(item) => write!(f, "{item} reads its checkpoint"),
             Self::Committed(item, Ok(())) => write!(f, "{item} commits"),
             Self::Committed(item, Err(error)) => write!(f, "{item} fails to commit: {error}"),

@@ -37,6 +37,8 @@ pub(super) enum Call {
     SetItemStatus,
     ShowError,
     ShowProperties,
+    /// The stream of local changes is polled.
+    Changes,
 }
 
 /// A moment within a call.
@@ -81,6 +83,8 @@ pub(super) enum Fault {
     Refuse,
     /// The user pauses the session, and resumes it later.
     Pause,
+    /// A condition of the run ends: the machine is about to sleep, so that automatic work stops.
+    EndCondition,
     /// An item changes.
     Change(ItemChange),
 }
@@ -131,6 +135,7 @@ impl fmt::Display for Call {
             Self::SetItemStatus => f.write_str("set_item_status"),
             Self::ShowError => f.write_str("show_error"),
             Self::ShowProperties => f.write_str("show_properties"),
+            Self::Changes => f.write_str("the stream of local changes"),
         }
     }
 }
@@ -155,6 +160,7 @@ impl fmt::Display for Injection {
             Fault::Panic => f.write_str("panic"),
             Fault::Refuse => f.write_str("store failure"),
             Fault::Pause => f.write_str("pause"),
+            Fault::EndCondition => f.write_str("end of a condition"),
             Fault::Change(change) => change.fmt(f),
         }?;
         let at = if matches!(self.point.moment, Moment::Await(_)) { " at" } else { "" };

@@ -22,6 +22,7 @@ mod recorder;
 mod result;
 mod script;
 mod services;
+mod system;
 mod violation;
 mod watchdog;
 
@@ -65,7 +66,7 @@ macro_rules! conformance_tests {
         $crate::conformance_tests! { @ $kit;
             baseline Baseline, description Description, listing Listing, selection Selection, statuses Statuses,
             skip Skip, stop Stop, resume Resume, kill Kill, second_run SecondRun, idempotent Idempotent,
-            resumable Resumable, changes Changes, interrupted_changes InterruptedChanges, lost_updates LostUpdates, failures Failures, commits Commits, holds Holds, panics Panics, unattended Unattended,
+            resumable Resumable, changes Changes, interrupted_changes InterruptedChanges, lost_updates LostUpdates, local_changes LocalChanges, failures Failures, commits Commits, holds Holds, conditions Conditions, endings Endings, panics Panics, unattended Unattended,
             attention Attention, release Release, late_use LateUse, tasks Tasks, hosts Hosts, cookie Cookie,
             blocking Blocking, upgrade Upgrade
         }
@@ -190,10 +191,13 @@ impl Kit {
     /// survive every process.
     ///
     /// ```
-    /// # use syncmgr_core::{context::ItemContext, error::SyncResult, port::Secret};
+    /// # use syncmgr::prelude::*;
+    /// # use syncmgr_core::port::Secret;
     /// # struct Mail;
-    /// # impl syncmgr_test::Provider for Mail {
-    /// #     fn handler(self: std::sync::Arc<Self>) -> std::sync::Arc<dyn syncmgr_core::handler::SyncHandler> { unimplemented!() }
+    /// # #[sync_handler(id = "5d0f0f6e-6b6c-4a43-9d6e-3c1f0a2b7c13", name = "Mail")]
+    /// # impl SyncHandler for Mail {
+    /// #     async fn items(&self) -> SyncResult<Items> { Ok([SyncItem::named("Inbox")].into_iter().collect()) }
+    /// #     async fn synchronize_item(&self, _: &ItemContext) -> SyncResult { Ok(()) }
     /// # }
     /// use syncmgr_test::{Kit, ScriptedUser};
     ///

@@ -19,6 +19,10 @@ use super::fixture::{Fixture, OnKill};
 use super::injection::{Call, CallCounts, Fault, Injection, ItemLabel, Moment};
 use super::monitored::wall;
 use super::provider::Provider;
+use super::system::System;
+
+/// The time until the machine sleeps when the sleep is announced only to end the condition of a run.
+const A_LONG_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The monitor of one process.
 pub(super) struct Monitor {
@@ -29,6 +33,7 @@ pub(super) struct Monitor {
     killed: AtomicBool,
     kill_notify: Notify,
     pause_notify: Notify,
+    system: System,
     state: Mutex<State>,
 }
 
@@ -76,11 +81,11 @@ struct State {
 }
 
 impl Monitor {
-    pub(super) fn new(fixture: &Fixture, handler: HandlerId, on_kill: OnKill) -> Arc<Self> {
+    pub(super) fn new(fixture: &Fixture, handler: HandlerId, on_kill: OnKill, system: &System) -> Arc<Self> {
         let (log, provider) = (fixture.log.clone(), fixture.provider().clone());
         let (killed, state) = (AtomicBool::new(false), Mutex::default());
-        let (kill_notify, pause_notify) = (Notify::new(), Notify::new());
-        Arc::new(Self { log, handler, provider, on_kill, killed, kill_notify, pause_notify, state })
+        let (kill_notify, pause_notify, system) = (Notify::new(), Notify::new(), system.clone());
+        Arc::new(Self { log, handler, provider, on_kill, killed, kill_notify, pause_notify, system, state })
     }
 
     /// Starts a session with this injection.
@@ -256,6 +261,7 @@ impl Monitor {
             (Fault::Skip(item), session) => self.skip(&item, session),
             (Fault::Change(change), _) => self.change(&change),
             (Fault::Pause, session) => self.pause(session),
+            (Fault::EndCondition, _) => self.system.announce_sleep(A_LONG_TIME),
         }
         Answer::Stored
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::anyhow;
 use futures::FutureExt;
@@ -106,6 +107,10 @@ impl RunPort for RecordingPort {
 
     fn cancel(&self) -> &Cancel {
         self.host.cancel()
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        self.host.time_left()
     }
 
     fn is_skipped(&self, item: ItemId) -> bool {

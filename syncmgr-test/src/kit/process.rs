@@ -11,8 +11,6 @@ use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::info::HandlerInfo;
 use syncmgr_core::register::RegisterFlags;
 use syncmgr_core::trigger::Trigger;
-use syncmgr_runtime::clock::Clock;
-use syncmgr_runtime::environment::ManualEnvironment;
 use syncmgr_runtime::manager::SyncManager;
 use syncmgr_runtime::report::Report;
 use syncmgr_runtime::session::{Session, SessionRequest};
@@ -25,7 +23,11 @@ use super::injection::{Injection, ItemLabel};
 use super::monitor::Monitor;
 use super::recorder::RecordingHandler;
 use super::services::{HostServices, SessionUser};
-use crate::{FaultyStore, SeededRandomness, VirtualClock};
+use super::system::System;
+use crate::{FaultyStore, SeededRandomness};
+
+/// The time before the machine sleeps at which the manager stops all work.
+pub(super) const ENDING_MARGIN: Duration = Duration::from_millis(500);
 
 /// A process: a manager with a store and the registered handler.
 pub(super) struct Process {
@@ -34,10 +36,9 @@ pub(super) struct Process {
     pub(super) monitor: Arc<Monitor>,
     pub(super) recording_handler: Arc<dyn SyncHandler>,
     pub(super) user: SessionUser,
-    pub(super) environment: ManualEnvironment,
+    pub(super) system: System,
     pub(super) time: Time,
     handler: HandlerId,
-    clock: VirtualClock,
     pub(super) log: EventLog,
 }
 
@@ -50,6 +51,10 @@ pub(super) struct SessionPlan {
     /// The bytes of an invocation, if the session is started by one.
     pub(super) cookie: Option<Vec<u8>>,
     pub(super) injection: Option<Injection>,
+    /// The trigger of a session that is neither requested nor invoked.
+    pub(super) trigger: Option<Trigger>,
+    /// The time after which the machine sleeps, announced at the start of the session.
+    pub(super) sleep_after: Option<Duration>,
 }
 
 /// The permission to ask the user.
@@ -79,16 +84,16 @@ impl Process {
         store: &FaultyStore,
         services: HostServices,
     ) -> Self {
-        let id = handler.info().id();
-        let monitor = Monitor::new(fixture, id, fixture.on_kill(time));
+        let (id, system) = (handler.info().id(), System::at(fixture.wall()));
+        let monitor = Monitor::new(fixture, id, fixture.on_kill(time), &system);
         let recording_handler: Arc<dyn SyncHandler> = Arc::new(RecordingHandler::new(handler, &monitor));
-        let clock = VirtualClock::at(fixture.wall());
-        let (user, environment) = (fixture.user(services), ManualEnvironment::default());
+        let user = fixture.user(services);
         let manager = SyncManager::builder()
-            .clock(clock.clone())
+            .clock(system.clock.clone())
             .randomness(SeededRandomness::new(0))
             .store(store.clone())
-            .environment(environment.clone())
+            .ending_margin(ENDING_MARGIN)
+            .environment(system.environment.clone())
             .interaction(user.clone())
             .secrets(fixture.secrets())
             .connections(services)
@@ -97,20 +102,16 @@ impl Process {
             fixture.log.action(format!("the manager refuses the handler: {error}"));
         }
         let (store, log) = (store.clone(), fixture.log.clone());
-        Self { manager, store, monitor, recording_handler, user, environment, time, handler: id, clock, log }
+        Self { manager, store, monitor, recording_handler, user, system, time, handler: id, log }
     }
 
     pub(super) fn info(&self) -> HandlerInfo {
         self.recording_handler.info()
     }
 
-    fn wall(&self) -> SystemTime {
-        self.clock.now().wall
-    }
-
     /// Runs a session until it ends or the process is killed.
     pub(super) async fn session(&self, plan: SessionPlan) -> SessionResult {
-        let injection = plan.injection.clone();
+        let (injection, sleep_after) = (plan.injection.clone(), plan.sleep_after);
         self.user.begin_session();
         let session = match self.request(plan).start() {
             Ok(session) => session,
@@ -121,6 +122,7 @@ impl Process {
         };
         self.log.action(format!("session {} begins", session.id()));
         self.monitor.begin_session(&session, injection);
+        sleep_after.into_iter().for_each(|time| self.system.announce_sleep(time));
         let ran = tokio::select! {
             biased;
             () = self.monitor.wait_for_kill() => SessionResult::Killed,
@@ -167,7 +169,8 @@ impl Process {
     }
 
     fn request(&self, plan: SessionPlan) -> SessionRequest {
-        let trigger = if plan.cookie.is_some() { Trigger::Invoke } else { Trigger::Manual };
+        let requested = if plan.cookie.is_some() { Trigger::Invoke } else { Trigger::Manual };
+        let trigger = plan.trigger.unwrap_or(requested);
         let mut request = self.manager.session(trigger).handlers([self.handler]);
         if let Some(items) = plan.items {
             request = request.items(self.handler, items);
@@ -198,6 +201,15 @@ impl Process {
         .await;
     }
 
+    /// Waits for a time in which work that the handler should not do is noticed.
+    pub(super) async fn wait_long(&self) {
+        sleep(match self.time {
+            Time::Virtual => Duration::from_secs(60 * 60),
+            Time::Real => Duration::from_millis(50),
+        })
+        .await;
+    }
+
     /// Returns the number of live tasks, after each had a chance to make progress.
     pub(super) async fn tasks(&self) -> usize {
         for _ in 0..64 {
@@ -220,7 +232,7 @@ impl Process {
                 self.log.record(Event::LateUse(format!("{item} was reported on after it had ended")));
             }
         }
-        self.wall()
+        self.system.wall()
     }
 }
 

@@ -56,7 +56,15 @@ pub trait Provider: Send + Sync + 'static {
     /// ```
     /// # use std::collections::BTreeMap;
     /// # use std::sync::{Arc, Mutex};
-    /// # use syncmgr_core::{handler::SyncHandler, item::SyncItem};
+    /// # use syncmgr::prelude::*;
+    /// # struct Copies(Arc<Documents>);
+    /// # #[sync_handler(id = "5d0f0f6e-6b6c-4a43-9d6e-3c1f0a2b7c14", name = "Copies")]
+    /// # impl SyncHandler for Copies {
+    /// #     async fn items(&self) -> SyncResult<Items> {
+    /// #         Ok(self.0.peer.lock().expect("lock poisoned").keys().cloned().map(SyncItem::named).collect())
+    /// #     }
+    /// #     async fn synchronize_item(&self, _: &ItemContext) -> SyncResult { Ok(()) }
+    /// # }
     /// use syncmgr_test::{Change, Expected, Provider};
     ///
     /// /// A fake peer with documents, and the local copies.
@@ -66,8 +74,10 @@ pub trait Provider: Send + Sync + 'static {
     /// }
     ///
     /// impl Provider for Documents {
-    /// #   fn handler(self: Arc<Self>) -> Arc<dyn SyncHandler> { unimplemented!() }
-    ///     // ..
+    ///     fn handler(self: Arc<Self>) -> Arc<dyn SyncHandler> {
+    ///         Arc::new(Copies(self))
+    ///     }
+    ///
     ///     fn data(&self) -> BTreeMap<String, String> {
     ///         self.local.lock().expect("lock poisoned").clone()
     ///     }

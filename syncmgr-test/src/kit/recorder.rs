@@ -2,9 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::StreamExt;
+use futures::stream::{BoxStream, poll_fn};
 use serde_json::Value;
 use syncmgr_core::context::{ItemContext, PrepareContext, RunContext, SynchronizeContext};
 use syncmgr_core::error::{SyncResult, panic_text};
@@ -107,7 +109,20 @@ impl SyncHandler for RecordingHandler {
     }
 
     fn changes(&self) -> Option<BoxStream<'static, LocalChange>> {
-        self.handler.changes()
+        let mut changes = self.handler.changes()?;
+        let monitor = self.monitor.clone();
+        let recorded = poll_fn(move |cx| {
+            let polled = catch_unwind(AssertUnwindSafe(|| changes.poll_next_unpin(cx)));
+            if let Ok(Poll::Ready(Some(change))) = polled {
+                monitor.record(Event::LocalChange(change));
+            }
+            polled.unwrap_or_else(|panic| {
+                let text = panic_text(panic);
+                monitor.record(Event::Panicked(Call::Changes, text.clone()));
+                resume_unwind(Box::new(text))
+            })
+        });
+        Some(recorded.boxed())
     }
 
     fn migrate(&self, item: ItemId, from: u32, state: Value) -> SyncResult<Value> {

@@ -9,11 +9,12 @@ use syncmgr::environment::{Clock, Ending, EndingKind, Environment, EnvironmentSo
 use syncmgr::request::RegisterFlags;
 use syncmgr::store::MemoryStore;
 use syncmgr::{HandlerInfo, Hold, Outcome, SyncManager, SyncManagerBuilder, Trigger};
+use syncmgr_test::Transcript;
 use tokio::time::{Instant, sleep};
 
 use crate::retries::environment::{NEEDS, assert_held, needing};
 use crate::support::awaitable_host::within;
-use crate::support::steps::{Steps, assert_succeeds, nth, outcome, start_background, start_manual};
+use crate::support::steps::{Steps, assert_succeeds, nth, outcome, register_all, start_background, start_manual};
 use crate::support::test_clock::{HOUR, MINUTE, StartTimes, TestClock, builder_with_clock, transient_failure};
 use crate::support::{Scripted, id};
 
@@ -128,6 +129,17 @@ async fn everything_stops_before_the_deadline_and_the_system_goes_on() {
     sleep(HOUR).await;
     system.withdraw();
     assert_eq!(steps.running().await, "c", "the requested run goes on, and the one for the end does not");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_announced_end_is_followed_from_the_first_session_on() {
+    let (steps, system) = (Steps::default(), System::new());
+    let manager = register_all(system.builder().build(), [steps.handler(1, &["a"])]);
+    steps.open("a");
+    assert_succeeds(start_manual(&manager, 1)).await;
+    system.announce(EndingKind::Sleep);
+    sleep(SECOND).await;
+    assert_eq!(system.released().len(), 1, "the system does not wait until its deadline");
 }
 
 #[tokio::test(start_paused = true)]
@@ -246,4 +258,47 @@ async fn a_session_of_the_application_for_a_disconnect_runs_until_the_deadline()
     assert_eq!(steps.running().await, "a");
     let report = within(session.finish()).await;
     assert_eq!(outcome(&report, id("a")), Outcome::Stopped);
+}
+
+/// A handler whose item notes the time that is left every four seconds, sixteen seconds long.
+fn reading(number: u128, item: &'static str, notes: &Transcript) -> Scripted {
+    let notes = notes.clone();
+    let handler = Scripted::new(&[item]).info(move |_| HandlerInfo::new(nth(number), "Reads the time"));
+    handler.on_item(move |item| {
+        let notes = notes.clone();
+        async move {
+            for _ in 0..4 {
+                notes.note(format!("{} {:?}", item.name(), item.run().time_left()));
+                sleep(4 * SECOND).await;
+            }
+            Ok(())
+        }
+        .boxed()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_reads_the_time_until_the_announced_end_stops_it() {
+    let (notes, system) = (Transcript::new(), System::new());
+    let handlers = vec![(reading(1, "ending", &notes), ENDING), (reading(2, "manual", &notes), NONE)];
+    let manager = manager(&system, handlers);
+    let manual = start_manual(&manager, 2);
+    sleep(3 * SECOND).await;
+    system.announce(EndingKind::Sleep);
+    within(manual.finish()).await;
+    let (ending, manual) = (notes.of(&["ending"]), notes.of(&["manual"]));
+    assert_eq!(ending, ["ending Some(9.5s)", "ending Some(5.5s)", "ending Some(1.5s)"]);
+    assert_eq!(manual, ["manual None", "manual Some(8.5s)", "manual Some(4.5s)", "manual Some(500ms)"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_an_announced_end_does_not_stop_reads_no_time() {
+    let (notes, system) = (Transcript::new(), System::new());
+    let manager = manager(&system, vec![(reading(1, "local", &notes), NONE), (reading(2, "manual", &notes), NONE)]);
+    let (local, manual) = (start_background(&manager, 1), start_manual(&manager, 2));
+    sleep(3 * SECOND).await;
+    system.announce(EndingKind::Disconnect);
+    assert_succeeds(local).await;
+    assert_succeeds(manual).await;
+    assert!(notes.lines().iter().all(|line| line.ends_with("None")), "{:?}", notes.lines());
 }

@@ -1,9 +1,10 @@
 //! Automatic work that requires conditions of its environment.
 
+use futures::FutureExt;
 use syncmgr::environment::{Environment, ManualEnvironment, Network, Power};
 use syncmgr::handler::Requirement;
 use syncmgr::request::RequestError;
-use syncmgr::{HandlerInfo, Hold, LogLevel, Outcome, SyncItem, Trigger};
+use syncmgr::{HandlerInfo, Hold, LogLevel, Outcome, Subject, SyncItem, Trigger};
 
 use crate::retries::environment::assert_held;
 use crate::support::awaitable_host::within;
@@ -83,6 +84,39 @@ async fn an_item_whose_requirement_is_not_met_is_left_out_and_runs_once_it_is() 
     environment.set_network(Network::Online);
     tokio::time::sleep(HOUR).await;
     assert_eq!(["plain", "plugged", "wifi"].map(|item| began.of(item)), [vec![0], vec![3_600], vec![7_200]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_is_disabled_when_its_wait_is_over_runs_once_it_is_enabled() {
+    let (began, environment) = (StartTimes::new(), on_battery());
+    let items = || ["a", "b"].map(|name| SyncItem::named(name).requires(Requirement::Mains));
+    let items = move || Ok(items().into_iter().chain([SyncItem::named("slow")]).collect());
+    let starts = began.clone();
+    let handler = began.handler(1, &[], |_, _| Ok(())).items(items).on_item(move |item| {
+        starts.note(item.name());
+        let is_slow = item.name() == "slow";
+        async move {
+            if is_slow {
+                tokio::time::sleep(HOUR).await
+            }
+        }
+        .map(Ok)
+        .boxed()
+    });
+    let builder = builder_with_clock(&TestClock::new()).environment(environment.clone());
+    let manager = register_all(builder.build(), [handler]);
+    within(start_background(&manager, 1).finish()).await;
+    let manual = manager.session(Trigger::Manual).items(nth(1), [id("slow")]).start().unwrap();
+    wait_until_idle().await;
+    environment.set_power(Power::Mains);
+    wait_until_idle().await; // the run of the two items waits for the end of the manual one
+    manager.disable(nth(1), Subject::Item(id("a")), "too large").await.unwrap();
+    within(manual.finish()).await;
+    wait_until_idle().await;
+    assert_eq!((began.of("a"), began.of("b").len()), (vec![], 1));
+    manager.enable(nth(1), Subject::Item(id("a"))).await.unwrap();
+    wait_until_idle().await;
+    assert_eq!(began.of("a").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

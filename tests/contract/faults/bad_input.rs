@@ -216,7 +216,7 @@ async fn an_enormous_text_set_through_a_field_is_truncated() {
         matches!(event, syncmgr::SessionEvent::Progress { .. })
     })
     .await;
-    let shown = session.progress().remove(0).2.text.unwrap().len();
+    let shown = session.progress().remove(0).state.text.unwrap().len();
     session.stop();
     let logged = within(session.finish()).await.runs[0].log[0].text.len();
     assert!(shown <= text::MAX_TEXT && logged <= text::MAX_TEXT, "{shown} and {logged} bytes are stored");

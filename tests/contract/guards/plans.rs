@@ -6,7 +6,7 @@ use futures::FutureExt;
 use syncmgr::guard::{GuardPolicy, PlanRemedy, Side, UnattendedPolicy};
 use syncmgr::log::{Action, ErrorId};
 use syncmgr::store::MemoryStore;
-use syncmgr::{LogEntry, LogLevel, Outcome, Plan, PlanError, Report, SyncManager, Trigger};
+use syncmgr::{Hold, LogEntry, LogLevel, Outcome, Plan, PlanError, Report, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 
 use crate::persistence::settings::texts;
@@ -211,6 +211,16 @@ async fn the_application_sets_the_guard_limits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_guard_policy_of_a_handler_precedes_that_of_the_manager() {
+    let planning = Planning::new(many_deletions());
+    let trusting = GuardPolicy::DEFAULT.with_unattended(UnattendedPolicy::Allow);
+    let handler = planning.handler().info(move |info| info.with_guards(trusting));
+    let manager = register_all(SyncManager::builder().guards(GuardPolicy::DEFAULT).build(), [handler]);
+    within(begin(&manager).finish()).await;
+    assert_eq!(planning.decisions.lines(), ["Proceed"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_question_of_a_guard_is_stored_until_it_is_answered() {
     let planning = Planning::new(many_deletions());
     let manager = with_store(&MemoryStore::new(), &planning);
@@ -283,4 +293,18 @@ async fn a_question_offers_only_the_remedies_of_the_handler() {
     let report = within(begin(&with_store(&MemoryStore::new(), &planning)).finish()).await;
     let Some(Action::Decide(question)) = &questions(&report)[0].action else { panic!("expected a question") };
     assert_eq!(*question.remedies, [syncmgr::log::Remedy::Allow, syncmgr::log::Remedy::Refuse]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_question_of_an_open_session_is_over_once_a_later_one_has_succeeded() {
+    let (store, planning) = (MemoryStore::new(), Planning::new(many_deletions()));
+    let manager = with_store(&store, &planning);
+    let asked = begin(&manager);
+    within(asked.report()).await;
+    let holds = || manager.explain_item(HANDLER, id("a")).unwrap().holds;
+    assert!(holds().contains(&Hold::Guarded));
+    planning.set(Plan::new());
+    assert_succeeds(begin(&manager)).await;
+    assert_eq!(holds(), []);
+    drop(asked);
 }

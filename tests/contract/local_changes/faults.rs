@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use syncmgr::HandlerInfo;
 use syncmgr::changes::{ChangeSource, LocalChange, Settle, Watch, WatchEvent, WatchProblem};
 use syncmgr::request::RequestError;
+use syncmgr::store::MemoryStore;
+use syncmgr::{HandlerInfo, ItemId, LogLevel};
 use tokio::time::sleep;
 
 use super::{seconds, watching};
@@ -76,6 +77,44 @@ async fn a_stream_that_panics_when_it_is_dropped_concerns_only_itself() {
     seconds(60).await;
     assert_eq!(began.of("a"), [0, 5]);
     assert!(manager.shutdown().await.is_empty());
+}
+
+/// A source that reports these problems.
+struct Problems(Vec<WatchProblem>);
+
+impl ChangeSource for Problems {
+    fn watch(&self, _: Watch) -> BoxStream<'static, WatchEvent> {
+        stream::iter(self.0.clone()).map(WatchEvent::Problem).chain(stream::pending()).boxed()
+    }
+}
+
+/// Returns the texts and items of the log about what is not noticed.
+async fn not_noticed(problems: Vec<WatchProblem>) -> Vec<(String, Option<ItemId>)> {
+    let began = StartTimes::new();
+    let builder = builder_with_clock(&TestClock::new()).change_source(Problems(problems)).store(MemoryStore::new());
+    let manager = register_all(builder.build(), [watching(&began, &["a", "b"])]);
+    assert_succeeds(start_manual(&manager, 1)).await;
+    seconds(1).await;
+    let log = stored_log(&manager, nth(1)).into_iter().map(|record| record.entry);
+    let warnings = log.filter(|entry| entry.level == LogLevel::Warning);
+    let found = warnings.map(|entry| (entry.text.to_string(), entry.item)).collect();
+    manager.shutdown().await;
+    found
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_path_that_cannot_be_watched_is_a_log_entry_of_its_item() {
+    let problem = |path: &str, reason: &str| WatchProblem::new(reason).with_path(path);
+    let problems =
+        vec![problem("/a", "it does not exist"), problem("/a/b", "permission denied"), problem("/b", "gone")];
+    let entry = |text: &str, item| (format!("not all local changes are noticed: {text}"), Some(id(item)));
+    assert_eq!(not_noticed(problems).await, [entry("/a/b: permission denied", "a"), entry("/b: gone", "b")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_fails_as_a_whole_is_a_log_entry_of_its_handler() {
+    let text = "not all local changes are noticed: the watch limit is reached".to_owned();
+    assert_eq!(not_noticed(vec![WatchProblem::new("the watch limit is reached")]).await, [(text, None)]);
 }
 
 #[tokio::test(start_paused = true)]

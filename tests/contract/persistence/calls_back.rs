@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use syncmgr::environment::{Clock, Now};
+use syncmgr::schedule::OverrideKind;
+use syncmgr::session::RunChange;
 use syncmgr::store::{MemoryStore, StateChange, StateStore};
-use syncmgr::{HandlerId, Subject, SyncManager, SyncResult};
+use syncmgr::{HandlerId, SessionEvent, Subject, SyncManager, SyncResult};
 use syncmgr_test::{ManualClock, reads_from};
 
 use crate::support::awaitable_host::{begin, within};
@@ -92,6 +94,25 @@ async fn settings_are_stored_in_the_order_in_which_they_took_effect() {
     assert_eq!((manager.held().len(), store.disabled_in_store()), (0, 0));
 }
 
+/// Lets the item `a` run every hour.
+fn set_hourly(manager: &SyncManager) {
+    let hourly = OverrideKind::Schedule.parse("every 1h").expect("it is valid");
+    drop(manager.set_override(HANDLER, Subject::Item(id("a")), hourly).now_or_never());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_sets_while_an_item_is_forgotten_is_stored() {
+    let store = CallsBack::default();
+    let manager = store.manager();
+    manager.register(Scripted::new(&["a"])).unwrap();
+    assert_succeeds(begin(&manager)).await;
+    set_hourly(&manager);
+    let mut setting = Some(manager.clone());
+    store.on_write.set(move || setting.take().iter().for_each(set_hourly)); // once, before anything of it is deleted
+    within(manager.forget_item(HANDLER, id("a"))).await.unwrap();
+    assert_eq!((manager.agenda().len(), store.inner.overrides(HANDLER).unwrap().len()), (1, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_is_enabled_while_it_is_registered_is_enabled() {
     let store = CallsBack::default();
@@ -104,6 +125,25 @@ async fn a_handler_that_is_enabled_while_it_is_registered_is_enabled() {
     manager.register(Scripted::new(&["a"])).unwrap();
     assert_eq!((manager.held().len(), store.disabled_in_store()), (0, 0));
     assert_succeeds(begin(&manager)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_a_session_that_was_read_before_it_had_runs_arrive() {
+    let store = CallsBack::default();
+    let manager = store.manager();
+    manager.register(Scripted::new(&["a"])).unwrap();
+    manager.pause(); // until an item begins, nothing but its runs wakes the stream
+    let events = Arc::new(Mutex::new(Some(manager.events())));
+    let reading = events.clone();
+    store.on_write.set(move || {
+        let mut events = reading.lock().expect("not poisoned");
+        // A stream yields once before each read.
+        (0..4).for_each(|_| drop(events.as_mut().map(|events| events.next().now_or_never())));
+    });
+    let _session = begin(&manager);
+    let mut events = events.lock().expect("not poisoned").take().expect("it is there");
+    let is_synchronizing = |event| matches!(event, SessionEvent::Run { change: RunChange::Synchronizing, .. });
+    while !is_synchronizing(within(events.next()).await.expect("the manager is open").event) {}
 }
 
 #[tokio::test(start_paused = true)]

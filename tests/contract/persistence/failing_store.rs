@@ -10,9 +10,10 @@ use syncmgr::anyhow::{anyhow, ensure};
 use syncmgr::item::ItemState;
 use syncmgr::request::{RegisterFlags, RequestError};
 use syncmgr::session::LogAccessError;
-use syncmgr::store::{HandlerRecord, LogRecord, MemoryStore, StateChange, StateStore};
+use syncmgr::store::{HandlerRecord, LogRecord, MemoryStore, StateChange, StateStore, StoreAccessError};
 use syncmgr::{HandlerId, ItemId, LogLevel, Outcome, SessionId, SyncManager, SyncResult, Trigger};
 use syncmgr_test::{Transcript, reads_from};
+use tokio::sync::watch;
 
 use crate::asking::stored_log::asking_handler;
 use crate::choosing::choice::Picker;
@@ -175,6 +176,44 @@ async fn a_slow_store_does_not_delay_sessions() {
         &register_all(SyncManager::builder().store(store).build(), [Steps::default().handler(1, &[])]),
         1,
     ));
+}
+
+/// A store that stores nothing until it is told to.
+#[derive(Clone)]
+struct BlockedStore(MemoryStore, watch::Receiver<bool>);
+
+impl StateStore for BlockedStore {
+    reads_from!(0);
+
+    fn write(&self, changes: Vec<StateChange>) -> BoxFuture<'static, SyncResult> {
+        let (write, mut released) = (self.0.write(changes), self.1.clone());
+        async move {
+            released.wait_for(|released| *released).await?;
+            write.await
+        }
+        .boxed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_waits_until_earlier_changes_are_stored() {
+    let (release, released) = watch::channel(false);
+    let manager = SyncManager::builder().store(BlockedStore(MemoryStore::new(), released)).build();
+    manager.register(repairable()).unwrap();
+    let mut flushed = Box::pin(manager.flush());
+    assert!((&mut flushed).now_or_never().is_none());
+    release.send_replace(true);
+    within(flushed).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_fails_if_the_store_takes_no_more_changes() {
+    let store = FailingStore::default();
+    let manager = SyncManager::builder().store(store.clone()).build();
+    manager.flush().await.unwrap();
+    fail(&store.writes);
+    let refused = manager.flush().await.unwrap_err();
+    assert!(matches!(refused, StoreAccessError::Refused(_)), "{refused}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -118,16 +118,17 @@ async fn a_waiting_item_runs_although_a_run_that_leaves_it_out_waits_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_is_unregistered_while_it_waits_is_not_started() {
+async fn a_handler_unregistered_while_it_waits_starts_once_it_is_registered_again() {
     let (began, (builder, environment)) = (StartTimes::new(), in_environment(Network::Offline));
     let manager = register_all(builder.build(), [handler_needing_network(&began)]);
     within(start_background(&manager, 1).finish()).await;
     manager.unregister(nth(1));
     environment.set_network(Network::Online);
     sleep(MINUTE).await;
-    let manager = register_all(manager, [handler_needing_network(&began)]);
-    sleep(MINUTE).await;
     assert!(began.of("a").is_empty() && manager.sessions().is_empty());
+    let _manager = register_all(manager, [handler_needing_network(&began)]);
+    sleep(MINUTE).await;
+    assert_eq!(began.of("a"), [60]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use syncmgr::classic::HResult;
 use syncmgr::context::ReportError;
 use syncmgr::progress::Status;
 use syncmgr::request::RunFlags;
-use syncmgr::session::RunChange;
+use syncmgr::session::{RunChange, RunningItem};
 use syncmgr::{Limits, Outcome, Progress, SessionEvent, SyncManager, Trigger};
 use syncmgr_test::Transcript;
 use tokio::sync::Notify;
@@ -135,7 +135,7 @@ async fn r117_fields_outside_the_mask_keep_their_last_value() {
     window.report("a", Progress::new().with_text("reading").with_max(10));
     window.report("a", Progress::new().with_value(4).with_status(Status::Updating));
     window.report("a", Progress::new().with_value(5));
-    let (handler, item, state) = window.progress().remove(0);
+    let RunningItem { handler, item, state, .. } = window.progress().remove(0);
     assert_eq!((handler, item), (CLASSIC, id("a")));
     assert_eq!(
         (state.text.as_deref(), state.status, state.value, state.max),
@@ -204,7 +204,7 @@ async fn r119_a_value_is_capped_at_the_maximum_and_unknown_without_a_maximum() {
     let window = Window::of(waiting_handler(&["a"])).await;
     let fraction = |value, max| {
         assert_eq!(window.report("a", Progress::new().with_value(value).with_max(max)), HResult::S_OK);
-        window.progress()[0].2.fraction()
+        window.progress()[0].state.fraction()
     };
     assert_eq!([fraction(5, 10), fraction(15, 10), fraction(15, 0)], [Some(0.5), Some(1.0), None]);
 }

@@ -5,6 +5,7 @@ use std::thread;
 use syncmgr::classic::{Attention, HResult, SyncCallback};
 use syncmgr::log::{ErrorId, ErrorScope};
 use syncmgr::progress::Status;
+use syncmgr::session::RunningItem;
 use syncmgr::{LogLevel, Progress, RunEnding, Trigger};
 use syncmgr_test::{ScriptedHandler, Transcript};
 use tokio::sync::oneshot;
@@ -109,7 +110,7 @@ async fn r080_progress_fields_set_by_many_threads_do_not_overwrite_each_other() 
     let session = manager.session(Trigger::Manual).start().unwrap();
     finished.await.unwrap();
     let progress = session.progress();
-    let [(_, item, state)] = &progress[..] else { panic!("{progress:?}") };
+    let [RunningItem { item, state, .. }] = &progress[..] else { panic!("{progress:?}") };
     assert_eq!((*item, state.value, state.max, state.text.as_deref()), (id("a"), 200, 1000, Some("copying")));
     handler.side().callback().synchronize_completed(HResult::S_OK);
     session.close().await;

@@ -8,7 +8,7 @@ use syncmgr::explain::Next;
 use syncmgr::item::ItemState;
 use syncmgr::schedule::{Missed, Schedule};
 use syncmgr::store::{StateChange, StateStore};
-use syncmgr::{Outcome, SyncItem, Trigger};
+use syncmgr::{Outcome, Participation, SyncItem, Trigger};
 use tokio::time::sleep;
 
 use super::{Scheduled, every, item, minutes};
@@ -116,6 +116,20 @@ async fn an_item_that_backs_off_is_left_out_of_a_scheduled_run() {
     let _manager = scheduled.start(fails);
     sleep(Duration::from_secs(35)).await;
     assert_eq!(scheduled.began.of("a"), [10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_declines_uses_up_its_firing() {
+    let scheduled = Scheduled::new();
+    let began = scheduled.began.clone();
+    let handler = scheduled.handler(&["a"], every(10 * MINUTE)).on_initialize(move |_| {
+        let declines = began.note("initialize") == 1;
+        async move { Ok(if declines { Participation::Decline } else { Participation::TakePart }) }.boxed()
+    });
+    let manager = scheduled.start(handler);
+    minutes(25).await;
+    assert_eq!((scheduled.began.of("initialize"), scheduled.began.of("a")), (vec![600, 1_200], vec![1_200]));
+    manager.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,13 +1,17 @@
 //! Schedules across restarts.
 
+use futures::FutureExt;
+use syncmgr::environment::Power;
+use syncmgr::handler::Requirement;
 use syncmgr::schedule::{Missed, Schedule};
 use syncmgr::store::StateStore;
-use syncmgr::{SyncItem, SyncManager};
+use syncmgr::{Hold, SyncItem, SyncManager, Trigger};
 use tokio::time::sleep;
 
 use super::{Scheduled, every, item, minutes};
-use crate::support::steps::nth;
+use crate::support::steps::{nth, wait_until_idle};
 use crate::support::test_clock::{DAY, HOUR, MINUTE};
+use crate::support::{Scripted, id};
 
 async fn restart(scheduled: &Scheduled, manager: SyncManager, handler: crate::support::Scripted) -> SyncManager {
     manager.shutdown().await;
@@ -83,6 +87,90 @@ async fn a_firing_whose_run_had_not_started_fires_again_after_a_crash() {
     manager.enable(nth(1), syncmgr::Subject::Handler).await.unwrap();
     sleep(std::time::Duration::from_secs(1)).await;
     assert_eq!(crashed.began.of("a").len(), 1);
+    manager.shutdown().await;
+}
+
+/// A handler with the item `a`, and with `b`, which requires mains power. Both have the same schedule.
+fn with_requirement(scheduled: &Scheduled) -> Scripted {
+    let items = || Ok([SyncItem::named("a"), SyncItem::named("b").requires(Requirement::Mains)].into_iter().collect());
+    scheduled.handler(&[], every(HOUR)).items(items)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_waits_for_a_requirement_runs_once_it_is_met_after_a_restart() {
+    let scheduled = Scheduled::new();
+    scheduled.environment.set_power(Power::Battery);
+    let mut manager = scheduled.start(with_requirement(&scheduled));
+    minutes(60).await;
+    for _ in 0..2 {
+        assert_eq!((scheduled.began.of("a"), scheduled.began.of("b")), (vec![3_600], vec![]));
+        manager = restart(&scheduled, manager, with_requirement(&scheduled)).await;
+        minutes(10).await;
+    }
+    scheduled.environment.set_power(Power::Mains);
+    wait_until_idle().await;
+    assert_eq!((scheduled.began.of("a").len(), scheduled.began.of("b").len()), (1, 1));
+    let manager = restart(&scheduled, manager, with_requirement(&scheduled)).await;
+    minutes(10).await;
+    assert_eq!((scheduled.began.of("a").len(), scheduled.began.of("b").len()), (1, 1));
+    manager.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_waits_for_its_requirement_after_a_crash_and_a_new_registration() {
+    let scheduled = Scheduled::new();
+    scheduled.environment.set_power(Power::Battery);
+    let manager = scheduled.start(with_requirement(&scheduled));
+    minutes(60).await;
+    let crashed = Scheduled { store: scheduled.store.after_crash(), ..scheduled };
+    drop(manager);
+    let manager = crashed.start(with_requirement(&crashed));
+    minutes(1).await;
+    assert!(manager.unregister(nth(1)));
+    manager.register(with_requirement(&crashed)).unwrap();
+    minutes(1).await;
+    assert_eq!(manager.explain_item(nth(1), id("b")).unwrap().holds, [Hold::OnBattery]);
+    crashed.environment.set_power(Power::Mains);
+    wait_until_idle().await;
+    assert_eq!((crashed.began.of("a").len(), crashed.began.of("b").len()), (1, 1));
+    manager.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_ran_on_request_no_longer_waits_after_a_restart() {
+    let scheduled = Scheduled::new();
+    scheduled.environment.set_power(Power::Battery);
+    let manager = scheduled.start(with_requirement(&scheduled));
+    minutes(60).await;
+    manager.session(Trigger::Manual).items(nth(1), [id("b")]).start().unwrap().finish().await;
+    let manager = restart(&scheduled, manager, with_requirement(&scheduled)).await;
+    scheduled.environment.set_power(Power::Mains);
+    minutes(10).await;
+    assert_eq!(scheduled.began.of("b").len(), 1);
+    manager.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_firing_whose_run_waits_when_it_begins_runs_after_a_restart() {
+    let scheduled = Scheduled::new();
+    let handler = || scheduled.handler(&["a"], every(HOUR)).info(|info| info.requires(Requirement::Mains));
+    let began = scheduled.began.clone();
+    let slow = handler().on_item(move |item| {
+        began.note(item.name());
+        sleep(5 * MINUTE).map(Ok).boxed()
+    });
+    let manager = scheduled.start(slow);
+    sleep(HOUR - MINUTE).await;
+    let manual = manager.update_all().unwrap();
+    minutes(1).await; // it fires, and the run waits for the end of the manual one
+    scheduled.environment.set_power(Power::Battery);
+    manual.finish().await;
+    minutes(1).await;
+    let manager = restart(&scheduled, manager, handler()).await;
+    assert_eq!(scheduled.began.of("a").len(), 1);
+    scheduled.environment.set_power(Power::Mains);
+    minutes(1).await;
+    assert_eq!(scheduled.began.of("a").len(), 2);
     manager.shutdown().await;
 }
 

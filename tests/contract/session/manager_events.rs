@@ -212,3 +212,19 @@ async fn events_and_reports_can_be_serialized() {
     assert_eq!((&item["name"], &item["outcome"]), (&"a".into(), &"succeeded".into()));
     assert_eq!((&report["runs"][0]["ending"], report["duration"].is_u64()), (&"completed".into(), true));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_from_now_on_leaves_out_what_has_happened() {
+    let manager = register_all(SyncManager::new(), [named(1, "one")]);
+    let open = begin(&manager);
+    within(open.report()).await;
+    let running = begin(&manager);
+    let events = manager.events_from_now();
+    within(running.finish()).await;
+    within(manager.shutdown()).await;
+    let mut sessions = by_session(rest(events).await);
+    assert_eq!(sessions.remove(&open.id()), Some(vec![SessionEvent::Closed]));
+    let (_, running) = sessions.pop_first().expect("the session ran");
+    assert!(!running.iter().any(|event| matches!(event, SessionEvent::Started { .. })), "{running:?}");
+    assert_eq!(running.iter().filter(|event| matches!(event, SessionEvent::Ended { .. })).count(), 2);
+}

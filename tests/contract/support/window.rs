@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use syncmgr::classic::{ErrorFlags, HResult, LogErrorInfo, SyncCallback};
 use syncmgr::log::ErrorId;
-use syncmgr::progress::{ProgressState, Status};
-use syncmgr::session::RunChange;
-use syncmgr::{HandlerId, ItemId, Progress, Report, RunReport, Session, SessionEvent, SyncManager};
+use syncmgr::progress::Status;
+use syncmgr::session::{RunChange, RunningItem};
+use syncmgr::{HandlerId, Progress, Report, RunReport, Session, SessionEvent, SyncManager};
 use syncmgr_test::{ScriptedHandler, Transcript};
 
 use crate::support::awaitable_host::{CLASSIC, begin, host_classic, items_named, until, until_run, within};
@@ -70,7 +70,7 @@ impl Window {
     }
 
     /// Returns the progress of the running items.
-    pub(crate) fn progress(&self) -> Vec<(HandlerId, ItemId, ProgressState)> {
+    pub(crate) fn progress(&self) -> Vec<RunningItem> {
         self.session.progress()
     }
 

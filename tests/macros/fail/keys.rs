@@ -63,6 +63,15 @@ impl SyncHandler for ClaimsInTheAttribute {
     }
 }
 
+struct ScheduleInTheAttribute;
+
+#[sync_handler(id = "d2f0c1a4-5b7e-4c3d-9a8f-0e1d2c3b4a59", name = "Offline Web Pages", schedule = "0 3 * * *")]
+impl SyncHandler for ScheduleInTheAttribute {
+    async fn synchronize_item(&self, _item: &ItemContext) -> SyncResult {
+        Ok(())
+    }
+}
+
 fn main() {
     fn is_handler(_: impl SyncHandler) {}
     is_handler(UnknownKey);
@@ -79,4 +88,6 @@ fn main() {
     let _ = CrateInQuotes::HANDLER;
     is_handler(ClaimsInTheAttribute);
     let _ = ClaimsInTheAttribute::HANDLER;
+    is_handler(ScheduleInTheAttribute);
+    let _ = ScheduleInTheAttribute::HANDLER;
 }

@@ -1,9 +1,10 @@
-//! Flags, capabilities, limits, state version and retry rules are part of the generated constant `HANDLER`.
+//! Every key is part of the generated constant `HANDLER`.
 #![deny(warnings)]
 
 use std::time::Duration;
 
-use syncmgr::handler::{Capabilities, HandlerFlags, StallPolicy};
+use syncmgr::changes::Settle;
+use syncmgr::handler::{Capabilities, ConditionPolicy, HandlerFlags, Importance, Requirement, StallPolicy};
 use syncmgr::prelude::*;
 use syncmgr::{Limits, RetryPolicy};
 
@@ -14,6 +15,10 @@ struct OfflinePages;
     name = "Offline Web Pages",
     flags(has_properties, may_establish_connection, always_list, hidden),
     capabilities(cancellable, resumable, idempotent, needs_network, real_time, low_data),
+    requires(mains, idle_user),
+    when_condition_ends = stop,
+    importance = high,
+    settle(quiet = "250ms", max_wait = "1min"),
     limits(
         items = 4,
         soft_grace = "250ms",
@@ -65,6 +70,10 @@ fn declared_values_are_part_of_the_constant() {
         .union(HandlerFlags::ALWAYS_LIST)
         .union(HandlerFlags::HIDDEN);
     assert_eq!(info.flags(), flags);
+    assert!(info.requirements().contains(Requirement::Mains) && info.requirements().contains(Requirement::IdleUser));
+    assert_eq!((info.condition_policy(), info.importance()), (ConditionPolicy::Stop, Importance::High));
+    let settle = Settle::DEFAULT.with_quiet(Duration::from_millis(250)).with_max_wait(Duration::from_secs(60));
+    assert_eq!(info.settle(), settle);
     assert_eq!(info.limits().items(), 4);
     assert_eq!(info.limits().soft_grace(), Duration::from_millis(250));
     assert_eq!(info.limits().hard_grace(), Duration::from_secs(120));

@@ -71,6 +71,7 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn forget_absent(&mut self, handler: HandlerId, item: ItemId) -> Vec<Effect> {
         let next = self.retry_queue.next_of(handler);
+        self.version += 1;
         self.clear(handler, item);
         self.suspects.remove(&(handler, item));
         self.changes.forget_items(handler, [item]);

@@ -112,6 +112,7 @@ impl RetryLedger {
         let after = self.after(attempted, &mut effects);
         // A request for given items does not resume interrupted runs; another session has to.
         if after.is_none() && request.items.is_some() && self.interrupted.resume_again(handler) {
+            self.version += 1;
             effects.push(Effect::Wake);
         }
         Some((after, effects))

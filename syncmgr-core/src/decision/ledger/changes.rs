@@ -34,14 +34,15 @@ impl RetryLedger {
     }
 
     /// Starts the handlers with due changes, except for those that may not run now.
-    pub(super) fn start_changed(&mut self, environment: &Environment, now: SystemTime) -> Vec<Effect> {
+    pub(super) fn start_changed(&mut self, environment: &Environment, clock: SystemTime) -> Vec<Effect> {
+        let now = self.time(clock);
         self.changes.resume();
         let (mut items, mut whole) = (BTreeMap::new(), BTreeSet::new());
         for handler in self.changes.due_handlers(now) {
             if self.retry_queue.is_running(handler) {
                 continue;
             }
-            if self.needs(handler).is_none() || self.hold_of_start(handler, environment, now).is_some() {
+            if self.needs(handler).is_none() || self.hold_of_start(handler, environment, clock).is_some() {
                 self.changes.hold(handler);
                 continue;
             }

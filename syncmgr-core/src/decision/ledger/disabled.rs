@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Effect, HANDLER_ITSELF, RetryLedger, writes};
+use super::{Effect, HANDLER_ITSELF, HeldRun, RetryLedger, writes};
 use crate::decision::hold::{Held, Hold};
 use crate::id::{HandlerId, ItemId, Subject};
 use crate::request::RunRequest;
@@ -79,6 +79,7 @@ impl RetryLedger {
     /// Loads what earlier processes disabled, except for what was enabled or disabled since it was read. Call it before
     /// [`register`](Self::register).
     pub fn load_disabled(&mut self, handler: HandlerId, subjects: BTreeMap<Subject, Arc<str>>) {
+        self.version += 1;
         self.disabled.load(handler, subjects);
     }
 
@@ -86,6 +87,7 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn disable(&mut self, handler: HandlerId, subject: Subject, reason: Arc<str>) -> Vec<Effect> {
         let next = self.retry_queue.next_of(handler);
+        self.version += 1;
         self.disabled.set(handler, subject, Some(reason.clone()));
         match subject {
             Subject::Handler => self.retry_queue.forget(handler),
@@ -100,6 +102,7 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn enable(&mut self, handler: HandlerId, subject: Subject, now: SystemTime) -> Vec<Effect> {
         let now = self.time(now);
+        self.version += 1;
         self.disabled.set(handler, subject, None);
         self.interrupted.resume_again(handler);
         let is_enabled = |item: ItemId| subject.item().is_none_or(|enabled| enabled == item);
@@ -112,6 +115,17 @@ impl RetryLedger {
         let mut effects = writes([StateChange::Disabled { handler, subject, reason: None }]);
         effects.extend(self.has_pending().then_some(Effect::Wake));
         effects
+    }
+
+    /// Removes the disabled items from a held run that starts. They wait until they are enabled.
+    pub(super) fn without_disabled(&mut self, mut run: HeldRun) -> HeldRun {
+        let hold_of = |item: &ItemId| self.disabled.hold_of(run.request.handler, *item);
+        let Some(hold) = run.request.items.iter().flat_map(|items| items.iter()).find_map(hold_of) else { return run };
+        let (disabled, enabled): (BTreeSet<_>, BTreeSet<_>) =
+            run.request.items.iter().flat_map(|items| items.iter().copied()).partition(|item| hold_of(item).is_some());
+        self.held.add(run.clone().with_items(disabled).with_hold(hold));
+        run.request.items = Some(Arc::new(enabled));
+        run
     }
 
     /// Returns everything that is disabled of the registered handlers, with the reasons.

@@ -10,6 +10,7 @@ use crate::decision::retry::RequestedBy;
 use crate::environment::Ending;
 use crate::id::{HandlerId, ItemId};
 use crate::log::LogEntry;
+use crate::register::Generation;
 use crate::request::RunRequest;
 use crate::schedule::Schedule;
 use crate::store::StateChange;
@@ -51,6 +52,9 @@ pub struct Start {
     pub targets: Targets,
     /// The changes to store together with the start of the session.
     pub changes: Vec<StateChange>,
+    /// The latest registration of any handler at the time of the decision. A handler that was registered later does not run: the
+    /// decision was about its earlier registration.
+    pub latest: Generation,
 }
 
 /// The handlers or items that a session runs.
@@ -102,7 +106,7 @@ impl Start {
     /// Creates the effect that starts a scheduled session and stores these changes with its start.
     pub(super) fn scheduled_with(reason: StartReason, targets: Targets, changes: Vec<StateChange>) -> Effect {
         let (trigger, requested_by) = (Trigger::Scheduled, RequestedBy::Automatic);
-        Effect::Start(Self { reason, trigger, requested_by, targets, changes })
+        Effect::Start(Self { reason, trigger, requested_by, targets, changes, latest: Generation::default() })
     }
 }
 
@@ -113,15 +117,6 @@ impl Targets {
             Self::Handlers(handlers) => handlers.iter().copied().collect(),
             Self::Items(items) => items.keys().copied().collect(),
             Self::Schedules(schedules) => schedules.keys().copied().collect(),
-        }
-    }
-
-    /// Leaves out the handlers for which `stays` returns `false`.
-    pub fn retain(&mut self, mut stays: impl FnMut(HandlerId) -> bool) {
-        match self {
-            Self::Handlers(handlers) => handlers.retain(|handler| stays(*handler)),
-            Self::Items(items) => items.retain(|handler, _| stays(*handler)),
-            Self::Schedules(schedules) => schedules.retain(|handler, _| stays(*handler)),
         }
     }
 

@@ -81,6 +81,13 @@ impl RetryLedger {
         self.endings.current.is_some_and(|current| current.stage != Stage::Released)
     }
 
+    /// Returns what is about to end, and the time until all work is stopped for it. `None` if nothing is announced.
+    pub fn time_left(&self, now: SystemTime) -> Option<(EndingKind, Duration)> {
+        let Current { ending, stage } = self.endings.current?;
+        let left = self.endings.stop_time(ending).duration_since(self.time(now)).unwrap_or_default();
+        Some((ending.kind, if stage == Stage::Working { left } else { Duration::ZERO }))
+    }
+
     /// Lets the system go on, if no run is `Busy` any more or the deadline has passed. Does so once for each announcement.
     #[must_use = "perform the effects"]
     pub fn release(&mut self, work: Work, now: SystemTime) -> Option<Effect> {
@@ -97,6 +104,7 @@ impl RetryLedger {
     pub(super) fn follow_ending(&mut self, environment: &Environment, now: SystemTime) -> Vec<Effect> {
         let known = self.endings.current;
         let Some(ending) = announced(environment, now) else {
+            self.version += u64::from(known.is_some());
             self.endings.current = None;
             return Vec::new();
         };
@@ -104,6 +112,7 @@ impl RetryLedger {
         if known.is_none_or(|known| known.ending != ending) {
             let stage = if is_late { Stage::Stopping } else { Stage::Working };
             self.endings.current = Some(Current { ending, stage });
+            self.version += 1;
             // The other automatic runs stop first, so that they leave the time and the workers to these.
             let starts = if is_late { stop(ending.kind) } else { self.start_for_ending() };
             return [Effect::CheckRuns].into_iter().chain(starts).collect();
@@ -126,8 +135,8 @@ impl RetryLedger {
         let (reason, requested_by) = (StartReason::Ending, RequestedBy::Automatic);
         let any = !handlers.is_empty();
         let targets = Targets::Handlers(handlers);
-        let (trigger, changes) = (Trigger::PendingDisconnect, Vec::new());
-        any.then_some(Effect::Start(Start { reason, trigger, requested_by, targets, changes }))
+        let (trigger, changes, latest) = (Trigger::PendingDisconnect, Vec::new(), self.latest);
+        any.then_some(Effect::Start(Start { reason, trigger, requested_by, targets, changes, latest }))
     }
 }
 

@@ -7,6 +7,7 @@ use super::effect::StartReason;
 use crate::decision::hold::Hold;
 use crate::decision::retry::RequestedBy;
 use crate::id::{HandlerId, ItemId};
+use crate::register::RegisterFlags;
 use crate::request::RunRequest;
 use crate::requirements::Requirements;
 use crate::trigger::Trigger;
@@ -85,6 +86,12 @@ impl Scope {
     }
 }
 
+/// Returns `true` if two runs have the same reason. Runs for different events have not.
+fn is_same_reason(one: &HeldRun, other: &HeldRun) -> bool {
+    let is_event = one.reason == StartReason::HoldLifted;
+    one.reason == other.reason && (!is_event || one.request.trigger == other.request.trigger)
+}
+
 /// The held runs of each handler: one for the preferred items, one for given items, which may be others, and one for each set of
 /// items that wait for the same requirements; each of them once more for an idle user. Each starts once the environment allows it.
 /// The preferred items are first, so that given items among them do not run twice.
@@ -93,16 +100,24 @@ pub(super) struct HeldRuns {
     runs: BTreeMap<(HandlerId, Scope), HeldRun>,
     /// The number of changes.
     version: u64,
+    /// The handlers whose runs have changed since they were stored.
+    pub(super) unstored: BTreeSet<HandlerId>,
+    /// The handlers with stored runs.
+    pub(super) stored: BTreeSet<HandlerId>,
 }
 
 impl HeldRuns {
     /// Adds a held run. A run of the same handler with the same scope that already waits is merged into it.
     pub(super) fn add(&mut self, mut run: HeldRun) {
+        // A run without items, such as one that explains a log entry, has nothing to do later.
+        if run.request.items.as_ref().is_some_and(|items| items.is_empty()) {
+            return;
+        }
         let key = (run.request.handler, Scope::of(&run));
         if let Some(earlier) = self.remove_one(&key) {
             run.requested_by = run.requested_by.max(earlier.requested_by);
             // A run with the reason `Resumed` runs only interrupted items, which would leave out other items of the merged request.
-            run.reason = if earlier.reason == run.reason { run.reason } else { StartReason::Requested };
+            run.reason = if is_same_reason(&earlier, &run) { run.reason } else { StartReason::Requested };
             // Without schedules, a run covers those of any schedule.
             run.request.schedules = run.request.schedules.zip(earlier.request.schedules).map(|(mut run, earlier)| {
                 Arc::make_mut(&mut run).extend(earlier.iter().cloned());
@@ -117,13 +132,18 @@ impl HeldRuns {
                 Arc::make_mut(items).extend(&*earlier);
             }
         }
+        self.changed(key.0);
         self.runs.insert(key, run);
+    }
+
+    fn changed(&mut self, handler: HandlerId) {
         self.version += 1;
+        self.unstored.insert(handler);
     }
 
     fn remove_one(&mut self, key: &(HandlerId, Scope)) -> Option<HeldRun> {
         let removed = self.runs.remove(key)?;
-        self.version += 1;
+        self.changed(key.0);
         Some(removed)
     }
 
@@ -149,10 +169,10 @@ impl HeldRuns {
             (Some(_), None) => {}
             (Some(begins), Some(held)) => {
                 Arc::make_mut(held).retain(|schedule| !begins.contains(schedule));
-                self.version += 1;
                 if held.is_empty() {
-                    self.remove_one(&key);
+                    self.runs.remove(&key);
                 }
+                self.changed(request.handler);
             }
         }
     }
@@ -165,29 +185,73 @@ impl HeldRuns {
         let running: BTreeSet<_> = running.into_iter().collect();
         let of_handler = self.runs.range_mut((handler, Scope::FIRST)..).take_while(|((of, _), _)| *of == handler);
         let given = of_handler.filter_map(|(_, held)| held.request.items.as_mut());
+        let mut changes = false;
         for held in given.filter(|held| !held.is_disjoint(&running)) {
             Arc::make_mut(held).retain(|item| !running.contains(item));
-            self.version += 1;
+            changes = true;
         }
+        if !changes {
+            return;
+        }
+        self.changed(handler);
         let is_empty = |held: &HeldRun| held.request.items.as_ref().is_some_and(|items| items.is_empty());
         self.runs.retain(|(of, _), held| *of != handler || !is_empty(held));
     }
 
+    /// Lets the items that wait for requirements wait for others, and returns these. An item for which there are none waits on.
+    pub(super) fn set_requirements(
+        &mut self,
+        handler: HandlerId,
+        of_item: impl Fn(ItemId) -> Option<Requirements>,
+    ) -> BTreeSet<Requirements> {
+        let waiting = self.of(handler).filter(|held| !held.requirements.is_empty());
+        let waiting: Vec<_> = waiting.map(|held| (handler, Scope::of(held))).collect();
+        let waiting: Vec<_> = waiting.iter().filter_map(|key| self.remove_one(key)).collect();
+        let mut all = BTreeSet::new();
+        for run in waiting {
+            let mut groups = BTreeMap::<_, BTreeSet<_>>::new();
+            for item in run.request.items.iter().flat_map(|items| items.iter()) {
+                let requirements = of_item(*item).unwrap_or_else(|| run.requirements.clone());
+                groups.entry(requirements).or_default().insert(*item);
+            }
+            all.extend(groups.keys().cloned());
+            let of_group = |(requirements, items)| run.clone().with_items(items).with_requirements(requirements);
+            groups.into_iter().map(of_group).for_each(|run| self.add(run));
+        }
+        all
+    }
+
+    /// Removes the runs of a handler that is no longer registered. What is stored stays.
     pub(super) fn remove(&mut self, handler: HandlerId) {
         let count = self.runs.len();
         self.runs.retain(|(of, _), _| *of != handler);
+        self.unstored.remove(&handler);
+        self.stored.remove(&handler);
         self.version += u64::from(self.runs.len() < count);
     }
 
-    /// Returns the reason why the handler's next run waits, if one does.
-    pub(super) fn hold_of(&self, handler: HandlerId) -> Option<&Hold> {
-        self.of(handler).find(|held| held.requirements.is_empty()).map(|held| &held.hold)
+    /// Removes the runs that were started for an event which is not in `events`.
+    pub(super) fn remove_events(&mut self, handler: HandlerId, events: RegisterFlags) {
+        let is_removed = |run: &HeldRun| {
+            let event = match run.request.trigger {
+                Trigger::Connect => RegisterFlags::CONNECT,
+                Trigger::Idle => RegisterFlags::IDLE,
+                _ => return false,
+            };
+            // An event starts runs with this reason and trigger.
+            run.request.handler == handler && run.reason == StartReason::HoldLifted && !events.contains(event)
+        };
+        let count = self.runs.len();
+        self.runs.retain(|_, run| !is_removed(run));
+        if self.runs.len() < count {
+            self.changed(handler);
+        }
     }
 
-    /// Returns the reason why an item waits for its requirements, if it does.
-    pub(super) fn hold_of_item(&self, handler: HandlerId, item: ItemId) -> Option<&Hold> {
+    /// Returns the run with an item that waits for its requirements, if it does.
+    pub(super) fn with_item(&self, handler: HandlerId, item: ItemId) -> Option<&HeldRun> {
         let waits = |held: &&HeldRun| held.request.items.as_ref().is_some_and(|items| items.contains(&item));
-        self.of(handler).filter(|held| !held.requirements.is_empty()).find(waits).map(|held| &held.hold)
+        self.of(handler).filter(|held| !held.requirements.is_empty()).find(waits)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &HeldRun> {
@@ -199,26 +263,30 @@ impl HeldRuns {
     }
 
     /// Removes and returns the runs that may start. A run for the preferred items also covers the one for an idle user.
-    pub(super) fn take_lifted(&mut self, mut is_lifted: impl FnMut(&HeldRun) -> bool) -> Vec<HeldRun> {
+    ///
+    /// `is_lifted` also sets the hold of a run that still waits.
+    pub(super) fn take_lifted(&mut self, mut is_lifted: impl FnMut(&mut HeldRun) -> bool) -> Vec<HeldRun> {
         let (mut lifted, mut preferred) = (Vec::new(), None);
-        for ((handler, scope), held) in std::mem::take(&mut self.runs) {
+        for ((handler, scope), mut held) in std::mem::take(&mut self.runs) {
             if scope == Scope::Preferred(When::Idle) && preferred == Some(handler) {
                 continue;
             }
-            if is_lifted(&held) {
+            let before = held.hold.clone();
+            if is_lifted(&mut held) {
+                self.changed(handler);
                 let covers_all = scope == Scope::FIRST && held.request.schedules.is_none();
                 preferred = if covers_all { Some(handler) } else { preferred };
                 lifted.push(held);
             } else {
+                self.version += u64::from(held.hold != before);
                 self.runs.insert((handler, scope), held);
             }
         }
-        self.version += u64::from(!lifted.is_empty());
         lifted
     }
 
     /// Returns the held runs of a handler.
-    fn of(&self, handler: HandlerId) -> impl Iterator<Item = &HeldRun> {
+    pub(super) fn of(&self, handler: HandlerId) -> impl Iterator<Item = &HeldRun> {
         let from = self.runs.range((handler, Scope::FIRST)..);
         from.take_while(move |((of, _), _)| *of == handler).map(|(_, held)| held)
     }

@@ -77,9 +77,10 @@ impl RetryLedger {
         Self { idle: Idle::new(delay), ..self }
     }
 
-    /// Returns the environment as it counts now.
-    pub(super) fn surroundings<'a>(&self, environment: &'a Environment, now: SystemTime) -> Surroundings<'a> {
-        let user = self.idle.activity(environment, self.time(now));
-        Surroundings { environment, user, ending: self.endings.kind(environment, self.time(now)) }
+    /// Returns the environment as it counts at this time of day, which is not that of the [ledger](Self::time).
+    pub(super) fn surroundings<'a>(&self, environment: &'a Environment, clock: SystemTime) -> Surroundings<'a> {
+        let now = self.time(clock);
+        let (user, ending) = (self.idle.activity(environment, now), self.endings.kind(environment, now));
+        Surroundings { environment, user, ending, clock }
     }
 }

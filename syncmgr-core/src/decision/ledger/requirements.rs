@@ -3,9 +3,9 @@
 use std::time::SystemTime;
 
 use super::{Effect, HeldRun, RetryLedger, StartReason};
-use crate::decision::environment_holds::{holds, stops_run};
+use crate::decision::environment_holds::hold_that_stops;
 use crate::decision::hold::Hold;
-use crate::decision::needs::{Needs, unmet};
+use crate::decision::needs::{Needs, hold_of_windows, unmet, unmet_condition};
 use crate::decision::retry::RequestedBy;
 use crate::environment::Environment;
 use crate::id::ItemId;
@@ -27,10 +27,17 @@ impl RetryLedger {
         now: SystemTime,
     ) -> (Option<Hold>, Vec<Effect>) {
         let handler = run.request.handler;
+        let before = self.windows.next();
+        self.windows.add(handler, &run.requirements, now);
+        // The scheduler may not know yet that it has to look when the window closes.
+        let wake = (self.windows.next() != before).then_some(Effect::Wake);
         let is_held_anyway = self.disabled.hold_of(handler, item).is_some()
             || self.hold(handler, item, &[], requested_by, now).is_some();
-        let hold = unmet(&run.requirements, &self.surroundings(environment, now));
-        let Some(hold) = hold.filter(|_| run.is_automatic() && !is_held_anyway) else { return (None, Vec::new()) };
+        let hold = unmet_condition(&run.requirements, &self.surroundings(environment, now));
+        let hold = hold.or_else(|| hold_of_windows(self.windows.opening(&run.requirements, now)));
+        let Some(hold) = hold.filter(|_| run.is_automatic() && !is_held_anyway) else {
+            return (None, wake.into_iter().collect());
+        };
         self.retry_queue.forget_item(handler, item);
         self.due_without_state.remove(&(handler, item));
         self.changes.forget_items(handler, [item]);
@@ -49,8 +56,7 @@ impl RetryLedger {
         environment: &Environment,
         now: SystemTime,
     ) -> Option<Hold> {
-        let hold = holds(self.surroundings(environment, now), needs, trigger, RequestedBy::Automatic);
-        hold.filter(|hold| stops_run(hold, trigger, policy))
+        hold_that_stops(self.surroundings(environment, now), needs, trigger, policy)
     }
 
     /// Returns the hold for the first of these requirements that is not met.

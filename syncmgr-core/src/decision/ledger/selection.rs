@@ -34,6 +34,10 @@ impl RetryLedger {
     ) -> (Option<Hold>, Vec<Effect>) {
         let handler = request.handler;
         if let Some(hold) = self.disabled.hold_of(handler, HANDLER_ITSELF) {
+            // Its firing is used up, or it has waited already. What other automatic runs were started for stays due.
+            if matches!(reason, StartReason::Scheduled | StartReason::HoldLifted) {
+                self.held.add(HeldRun::new(request, (requested_by, reason)).with_hold(hold.clone()));
+            }
             return (Some(hold), Vec::new());
         }
         let surroundings = self.surroundings(environment, now);
@@ -165,7 +169,7 @@ impl RetryLedger {
         }
         let items = self.handlers.get(&handler).into_iter().flat_map(|handler| handler.items.keys());
         let waits = |item: ItemId| {
-            self.retry_queue.due_of(handler, item).is_some() || self.held.hold_of_item(handler, item).is_some()
+            self.retry_queue.due_of(handler, item).is_some() || self.held.with_item(handler, item).is_some()
         };
         let is_missed = |item: &ItemId| !waits(*item) && lists(*item);
         let missed: BTreeSet<_> = items.chain(self.due_without_state_of(handler)).filter(is_missed).collect();
@@ -270,12 +274,23 @@ impl RetryLedger {
         known.due = known.due.into_iter().chain(self.changes.next_of(handler, known.item)).min();
         // The environment and a backoff explain an idle handler only if it has due items.
         let is_due = known.due.is_some() || self.has_fired(known);
-        known.due = known.due.into_iter().chain(self.firings_of(known, now)).min();
         let (surroundings, needs) = (self.surroundings(environment, now), needs.with_requirements_of(requirements));
-        let by_item = known.item.and_then(|item| self.held.hold_of_item(handler, item));
-        let never = needs.requirements.contradiction().is_some();
-        let environment = holds(surroundings, needs, Trigger::Scheduled, RequestedBy::Automatic).filter(|_| is_due);
-        known.other_holds.extend(self.held.hold_of(handler).or(by_item).cloned().or(environment));
+        let due = known.due.into_iter().chain(self.firings_of(known, now)).min();
+        known.due = due.map(|due| needs.requirements.opens(due));
+        let by_item = known.item.and_then(|item| self.held.with_item(handler, item));
+        let concerns = |held: &&HeldRun| {
+            let has = |item| held.request.items.as_ref().is_none_or(|items| items.contains(&item));
+            held.requirements.is_empty() && known.item.is_none_or(has) && self.disabled.allows(&held.request)
+        };
+        let waiting = self.held.of(handler).find(concerns).or(by_item);
+        let held = waiting.and_then(|held| self.environment_hold_of(held, environment, now));
+        if waiting.is_some() && held.is_none() {
+            let starts = self.environment_starts.next().unwrap_or(self.time(now));
+            known.due = known.due.into_iter().chain([starts]).min();
+        }
+        let never = needs.requirements.contradiction().is_some() || needs.requirements.never_open(now);
+        let of_environment = holds(surroundings, needs, Trigger::Scheduled, RequestedBy::Automatic).filter(|_| is_due);
+        known.other_holds.extend(held.or(of_environment));
         known.other_holds.extend(never.then_some(Hold::Contradictory));
         let held_back = known.item.and_then(|item| self.due_without_state.get(&(handler, item)));
         if known.listed == Listed::Unknown {

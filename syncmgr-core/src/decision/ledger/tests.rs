@@ -32,12 +32,14 @@ mod disabling;
 mod ending;
 mod holding;
 mod idling;
+mod overriding;
 mod requiring;
 mod resuming;
 mod scheduling;
 mod selecting;
 mod suspecting;
 mod ticking;
+mod windowing;
 
 const MAIL: HandlerId = HandlerId::from_u128(1);
 const PAGES: HandlerId = HandlerId::from_u128(2);
@@ -128,6 +130,7 @@ fn start(reason: StartReason, targets: Targets) -> Effect {
         requested_by: RequestedBy::Automatic,
         targets,
         changes: Vec::new(),
+        latest: Generation::FIRST,
     })
 }
 

@@ -27,11 +27,22 @@ impl RetryLedger {
     #[must_use = "perform the effects"]
     pub fn tick(&mut self, waited_for: Option<SystemTime>, environment: &Environment, now: SystemTime) -> Vec<Effect> {
         self.reached = waited_for.map_or(self.reached, |deadline| deadline.max(self.reached));
-        // Schedules go by the clock alone, also if it was set back.
-        let clock = now;
-        let now = self.time(now);
+        let effects = self.start_due(environment, now);
+        self.for_registrations_so_far(effects)
+    }
+
+    /// `clock` is the time of day. Schedules and windows go by it alone, also if it was set back.
+    fn start_due(&mut self, environment: &Environment, clock: SystemTime) -> Vec<Effect> {
+        let now = self.time(clock);
         let mut effects = self.follow_ending(environment, now);
-        if self.idle.begins(environment, now) {
+        if self.windows.follow(clock) {
+            self.version += 1;
+            effects.push(Effect::CheckRuns);
+        }
+        let next_idle = self.idle.next();
+        let is_idle = self.idle.begins(environment, now);
+        self.version += u64::from(is_idle || self.idle.next() != next_idle);
+        if is_idle {
             self.request_runs(RegisterFlags::IDLE, Trigger::Idle, &Hold::UserActive);
             effects.push(Effect::CheckRuns);
         }
@@ -40,12 +51,12 @@ impl RetryLedger {
         }
         // Held runs start first, because an automatic run takes along the due items of its handler.
         if self.environment_starts.is_ready(now) {
-            effects.extend(self.start_after_environment(environment, now));
+            effects.extend(self.start_after_environment(environment, clock));
         }
         // Schedules before retries: a run that a schedule starts takes along the due items of its handler.
         effects.extend(self.start_fired(environment, clock));
         effects.extend(start_items(self.retry_queue.take_due(now)));
-        effects.extend(self.start_changed(environment, now));
+        effects.extend(self.start_changed(environment, clock));
         effects.extend(self.resume());
         effects
     }
@@ -64,9 +75,11 @@ impl RetryLedger {
         self.retry_queue.next().into_iter().chain(environment).chain(events).chain(changes).min()
     }
 
-    /// Returns the time of the next firing of a schedule, by the clock. Call [`tick`](Self::tick) at this time too.
-    pub fn next_firing(&self) -> Option<SystemTime> {
-        self.schedules.timetable.next().filter(|_| !self.endings.suspends_starts())
+    /// Returns the next time, by the clock, at which a schedule fires or a window opens or closes. Call [`tick`](Self::tick) at
+    /// this time too.
+    pub fn next_by_clock(&self) -> Option<SystemTime> {
+        let next = self.schedules.timetable.next().into_iter().chain(self.windows.next()).min();
+        next.filter(|_| !self.endings.suspends_starts())
     }
 
     /// Returns `true` if the scheduler may have to start a session.
@@ -87,7 +100,7 @@ impl RetryLedger {
         environment: &Environment,
         now: SystemTime,
     ) -> Vec<Effect> {
-        let now = self.time(now);
+        let (clock, now) = (now, self.time(now));
         if !reconnected(before, environment) {
             self.check_connection(before, environment, now);
             return Vec::new();
@@ -99,11 +112,23 @@ impl RetryLedger {
         {
             return vec![Effect::Wake];
         }
-        self.start_after_environment(environment, now)
+        let effects = self.start_after_environment(environment, clock);
+        self.for_registrations_so_far(effects)
+    }
+
+    /// Limits these starts to the handlers that are registered now: another handler may be registered before they are performed.
+    fn for_registrations_so_far(&self, mut effects: Vec<Effect>) -> Vec<Effect> {
+        for effect in &mut effects {
+            if let Effect::Start(start) = effect {
+                start.latest = self.latest;
+            }
+        }
+        effects
     }
 
     /// Starts what the environment now allows. Nothing more starts for this reason until the interval has passed.
-    fn start_after_environment(&mut self, environment: &Environment, now: SystemTime) -> Vec<Effect> {
+    fn start_after_environment(&mut self, environment: &Environment, clock: SystemTime) -> Vec<Effect> {
+        let now = self.time(clock);
         let is_stable = self.connect_delay.is_ready(now);
         let reconnected = if is_stable { self.reconnected.take() } else { None };
         let reconnected = reconnected.filter(|_| is_connected(environment));
@@ -112,7 +137,7 @@ impl RetryLedger {
         }
         // Decided first, so that these runs take along the items whose backoffs end, and performed last, after the changes
         // of those items.
-        let lifted = self.start_lifted(environment, now);
+        let lifted = self.start_lifted(environment, clock);
         let mut effects = reconnected.map(|failed| self.reconnect(&failed, now)).unwrap_or_default();
         effects.extend(lifted);
         if !effects.is_empty() {
@@ -214,6 +239,7 @@ impl RetryLedger {
     ) -> Vec<Effect> {
         let disabled = unfinished.iter().filter(|item| self.disabled.hold_of(handler, **item).is_some());
         let left = disabled.copied().collect();
+        self.version += 1;
         writes(self.interrupted.done(handler, sessions, &left, now))
     }
 
@@ -251,35 +277,48 @@ impl RetryLedger {
         (!handlers.is_empty()).then(|| Start::scheduled(StartReason::Resumed, Targets::Handlers(handlers)))
     }
 
+    /// Returns the reason why a held run may not start now. A run whose handler no longer exists may.
+    pub(super) fn hold_of_held(&self, held: &HeldRun, environment: &Environment, now: SystemTime) -> Option<Hold> {
+        let disabled = self.disabled.hold_of_all([&held.request].into_iter());
+        disabled.or_else(|| self.environment_hold_of(held, environment, now))
+    }
+
+    /// Returns the reason why the environment holds a run.
+    pub(super) fn environment_hold_of(
+        &self,
+        HeldRun { request, requested_by, requirements, .. }: &HeldRun,
+        environment: &Environment,
+        now: SystemTime,
+    ) -> Option<Hold> {
+        let needs = self.needs(request.handler)?.with_requirements_of(requirements);
+        holds(self.surroundings(environment, now), needs, request.trigger, *requested_by)
+    }
+
     /// Starts the held runs that the environment now allows. A run whose handler no longer exists starts too, and fails.
-    fn start_lifted(&mut self, environment: &Environment, now: SystemTime) -> Vec<Effect> {
-        let surroundings = self.surroundings(environment, now);
-        let (handlers, disabled, retry_queue) = (&self.handlers, &self.disabled, &mut self.retry_queue);
-        let is_allowed = |held: &HeldRun| {
-            let handler = handlers.get(&held.request.handler);
-            let needs = handler.and_then(|handler| handler.registered.as_ref());
-            let needs = needs.map(|needs| needs.with_requirements_of(&held.requirements));
-            disabled.allows(&held.request)
-                && needs
-                    .is_none_or(|needs| holds(surroundings, needs, held.request.trigger, held.requested_by).is_none())
-        };
-        let starts = |held: &HeldRun| {
-            let waits = held.is_automatic() && retry_queue.is_running(held.request.handler);
-            let starts = !waits && is_allowed(held);
+    fn start_lifted(&mut self, environment: &Environment, clock: SystemTime) -> Vec<Effect> {
+        let mut held = std::mem::take(&mut self.held);
+        let lifted = held.take_lifted(|held| {
+            let hold = self.environment_hold_of(held, environment, clock);
+            let waits = held.is_automatic() && self.retry_queue.is_running(held.request.handler);
+            let starts = hold.is_none() && !waits && self.disabled.allows(&held.request);
+            held.hold = hold.unwrap_or_else(|| held.hold.clone());
             if starts && held.is_automatic() {
-                retry_queue.start(held.request.handler);
+                self.retry_queue.start(held.request.handler);
             }
             starts
-        };
-        self.held.take_lifted(starts).into_iter().map(start_held).collect()
+        });
+        self.held = held;
+        let starts: Vec<_> = lifted.into_iter().map(|run| self.without_disabled(run)).collect();
+        starts.into_iter().map(|run| start_held(self.waiting_change(run.request.handler), run)).collect()
     }
 }
 
-fn start_held(held: HeldRun) -> Effect {
+fn start_held(change: Option<StateChange>, held: HeldRun) -> Effect {
     let HeldRun { request, requested_by, reason, .. } = held;
     let reason = if reason == StartReason::Resumed { reason } else { StartReason::HoldLifted };
     let (trigger, targets) = (request.trigger, Targets::of(request));
-    Effect::Start(Start { reason, trigger, requested_by, targets, changes: Vec::new() })
+    let changes = change.into_iter().collect();
+    Effect::Start(Start { reason, trigger, requested_by, targets, changes, latest: Generation::default() })
 }
 
 /// Starts due items. If a handler itself is due, because its run could not begin, its preferred items run.

@@ -127,6 +127,23 @@ fn a_full_look_ends_with_the_items_that_a_run_has_chosen() {
 }
 
 #[test]
+fn an_item_that_a_run_of_all_chosen_items_leaves_out_keeps_its_change() {
+    let mut changes = changed([]);
+    changes.changed(FILES, LocalChange::Unknown, at(0));
+    changes.looks_at(FILES, [LETTER, PHOTO]);
+    changes.select(FILES, LETTER);
+    assert_eq!((changes.next(), take(&mut changes, 500)), (Some(at(500)), Some(items([PHOTO]))));
+}
+
+#[test]
+fn a_full_look_ends_if_no_item_is_chosen() {
+    let mut changes = changed([]);
+    changes.changed(FILES, LocalChange::Unknown, at(0));
+    changes.looks_at(FILES, []);
+    assert!(changes.is_empty(FILES));
+}
+
+#[test]
 fn a_held_handler_waits_until_it_is_resumed() {
     let mut changes = changed([(LETTER, 0)]);
     changes.hold(FILES);

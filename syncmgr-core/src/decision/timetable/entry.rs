@@ -12,69 +12,64 @@ const DAY: i64 = 24 * 60 * MINUTE;
 const COUNTED: u32 = 1_000;
 /// A time that lies before all firings.
 const NOT_YET: i64 = i64::MIN;
-/// A time that is never reached.
-const NEVER: i64 = i64::MAX;
 
-/// The state of one schedule of a handler. Times are in milliseconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The state of one schedule of a handler, from which its next firing follows. Times are in milliseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
     /// The time of the last firing or of the beginning.
     last: i64,
     /// The start of the last run.
     started: i64,
-    /// The time of the next firing, without jitter.
-    next: i64,
-    /// The time at which the next firing starts.
-    due: i64,
 }
 
 impl Entry {
+    /// The state of a schedule that has not begun.
+    pub(super) const NONE: Self = Self { last: NOT_YET, started: NOT_YET };
+
+    /// Returns the state of a schedule with this last firing.
+    pub(super) fn of(last: LastFiring) -> Self {
+        Self { last: to_millis(last.time), started: last.started.map_or(NOT_YET, to_millis) }
+    }
+
     /// Begins a schedule, or continues it from its stored last firing.
-    pub(super) fn new(schedule: &Schedule, stored: Option<&LastFiring>, jitter: Jitter, now: i64) -> Self {
-        let begun = if schedule.is_once() { NOT_YET } else { now };
-        let last = stored.map_or(begun, |stored| to_millis(stored.time));
-        let started = stored.and_then(|stored| stored.started).map_or(NOT_YET, to_millis);
-        let mut entry = Self { last, started, next: NEVER, due: NEVER };
-        entry.adjust(schedule, jitter, now);
-        entry.plan(schedule, jitter);
+    pub(super) fn new(schedule: &Schedule, stored: Option<&LastFiring>, now: i64) -> Self {
+        let begun = if schedule.is_once() { Self::NONE } else { Self { last: now, ..Self::NONE } };
+        let mut entry = stored.copied().map_or(begun, Self::of);
+        entry.adjust(schedule, now);
         entry
     }
 
     /// Returns the time at which the next firing starts.
-    pub(super) fn due(&self) -> Option<i64> {
-        (self.due != NEVER).then_some(self.due)
+    pub(super) fn due(&self, schedule: &Schedule, jitter: Jitter) -> Option<i64> {
+        schedule.after(self.last).map(|next| self.due_at(schedule, jitter, next))
     }
 
     /// Returns the last firing, as it is stored.
     pub(super) fn last(&self) -> Option<LastFiring> {
-        let started = (self.started != NOT_YET).then(|| from_millis(self.started));
-        (self.last != NOT_YET).then(|| LastFiring { time: from_millis(self.last), started })
+        (self.last != NOT_YET).then(|| self.fired())
     }
 
-    /// Computes the next firing from the last.
-    pub(super) fn plan(&mut self, schedule: &Schedule, jitter: Jitter) {
-        self.next = schedule.after(self.last).unwrap_or(NEVER);
-        self.due = if self.next == NEVER { NEVER } else { self.due_at(schedule, jitter, self.next) };
+    /// Returns the last firing of a schedule that has fired, as it is stored.
+    pub(super) fn fired(&self) -> LastFiring {
+        let started = (self.started != NOT_YET).then(|| from_millis(self.started));
+        LastFiring { time: from_millis(self.last), started }
     }
 
     /// Adjusts the state to a clock that may have been set back. Returns `true` if the last firing changed.
-    pub(super) fn adjust(&mut self, schedule: &Schedule, jitter: Jitter, now: i64) -> bool {
+    pub(super) fn adjust(&mut self, schedule: &Schedule, now: i64) -> bool {
         let before = (self.last, self.started);
         let tolerated = if schedule.is_interval() { MINUTE } else { DAY };
         if !schedule.is_once() && self.last > now.saturating_add(tolerated) {
             self.last = now;
         }
         self.started = self.started.min(now);
-        let changed = before != (self.last, self.started);
-        if changed {
-            self.plan(schedule, jitter);
-        }
-        changed
+        before != (self.last, self.started)
     }
 
-    /// Fires what is due: returns its time, the number of earlier firings that it stands for, and whether it runs.
-    pub(super) fn fire(&mut self, schedule: &Schedule, jitter: Jitter, now: i64) -> (i64, u32, FiringKind) {
-        let (time, missed) = self.latest(schedule, jitter, now);
+    /// Fires what is due: returns the number of earlier firings that it stands for, and whether it runs.
+    pub(super) fn fire(&mut self, schedule: &Schedule, jitter: Jitter, now: i64) -> (u32, FiringKind) {
+        let next = schedule.after(self.last).unwrap_or(self.last);
+        let (time, missed) = self.latest(schedule, next, jitter, now);
         let late = now.saturating_sub(self.due_at(schedule, jitter, time)) > MINUTE;
         let kind = match (late, schedule.missed()) {
             (false, _) => FiringKind::OnTime,
@@ -85,8 +80,7 @@ impl Entry {
         if kind != FiringKind::Skipped {
             self.started = now;
         }
-        self.plan(schedule, jitter);
-        (time, missed, kind)
+        (missed, kind)
     }
 
     /// Returns the start of the firing at `time`: later by the jitter, and at least the minimum gap after the last run.
@@ -98,40 +92,38 @@ impl Entry {
         }
     }
 
-    /// Returns the last firing that is due, and the number of firings before it.
-    fn latest(&self, schedule: &Schedule, jitter: Jitter, now: i64) -> (i64, u32) {
+    /// Returns the last firing that is due, and the number of firings before it. The first that is due is `next`.
+    fn latest(&self, schedule: &Schedule, next: i64, jitter: Jitter, now: i64) -> (i64, u32) {
+        let is_due = |time: i64| self.due_at(schedule, jitter, time) <= now;
         if let Some(interval) = schedule.interval_millis() {
-            return self.latest_of_interval(schedule, interval, jitter, now);
+            return latest_of_interval(next, interval, is_due, now);
         }
-        let mut firings =
-            std::iter::successors(Some(self.next), |time| schedule.after(*time).filter(|next| *next <= now));
+        let mut firings = std::iter::successors(Some(next), |time| schedule.after(*time).filter(|next| *next <= now));
         let counted = firings.by_ref().zip(0..=COUNTED);
-        let due = |time: &i64| self.due_at(schedule, jitter, *time) <= now;
-        let latest = counted.filter(|(time, _)| due(time)).last().unwrap_or((self.next, 0));
+        let latest = counted.filter(|(time, _)| is_due(*time)).last().unwrap_or((next, 0));
         match firings.next() {
-            Some(_) => (self.search_back(schedule, due, now).unwrap_or(latest.0), COUNTED),
+            Some(_) => (search_back(schedule, next, is_due, now).unwrap_or(latest.0), COUNTED),
             None => latest,
         }
     }
+}
 
-    fn latest_of_interval(&self, schedule: &Schedule, interval: u64, jitter: Jitter, now: i64) -> (i64, u32) {
-        let passed = now.abs_diff(self.next) / interval;
-        let time = self.next.saturating_add_unsigned(passed * interval);
-        let is_due = passed == 0 || self.due_at(schedule, jitter, time) <= now;
-        let missed = if is_due { passed } else { passed - 1 };
-        (self.next.saturating_add_unsigned(missed * interval), u32::try_from(missed).unwrap_or(u32::MAX))
-    }
+fn latest_of_interval(next: i64, interval: u64, is_due: impl Fn(i64) -> bool, now: i64) -> (i64, u32) {
+    let passed = now.abs_diff(next) / interval;
+    let is_due = passed == 0 || is_due(next.saturating_add_unsigned(passed * interval));
+    let missed = if is_due { passed } else { passed - 1 };
+    (next.saturating_add_unsigned(missed * interval), u32::try_from(missed).unwrap_or(u32::MAX))
+}
 
-    /// Returns the last firing that is due, of many: searches the last hour, the last day, and so on.
-    fn search_back(&self, schedule: &Schedule, due: impl Fn(&i64) -> bool, now: i64) -> Option<i64> {
-        let spans = std::iter::successors(Some(60 * MINUTE), |span: &i64| span.checked_mul(24));
-        let from = spans.map(|span| now.saturating_sub(span).max(self.next)).take_while(|from| *from > self.next);
-        let latest = |from: i64| {
-            let later = |time: &i64| schedule.after(*time).filter(|next| *next <= now);
-            std::iter::successors(later(&from), later).filter(&due).last()
-        };
-        from.filter_map(latest).next()
-    }
+/// Returns the last firing that is due, of many after `next`: searches the last hour, the last day, and so on.
+fn search_back(schedule: &Schedule, next: i64, is_due: impl Fn(i64) -> bool, now: i64) -> Option<i64> {
+    let spans = std::iter::successors(Some(60 * MINUTE), |span: &i64| span.checked_mul(24));
+    let from = spans.map(|span| now.saturating_sub(span).max(next)).take_while(|from| *from > next);
+    let latest = |from: i64| {
+        let later = |time: &i64| schedule.after(*time).filter(|next| *next <= now);
+        std::iter::successors(later(&from), later).filter(|time| is_due(*time)).last()
+    };
+    from.filter_map(latest).next()
 }
 
 /// The random delays of the firings of a handler.

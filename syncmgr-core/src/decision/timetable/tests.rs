@@ -53,12 +53,17 @@ impl Case {
         }
     }
 
+    fn store_firings(&mut self, firings: &[Firing]) {
+        self.stored.extend(firings.iter().map(|firing| (firing.schedule.clone(), firing.last)));
+    }
+
     /// Fires, and returns the time, the missed firings and the kind of the only firing, if there is one.
     fn fire(&mut self, time: &str) -> Option<(SystemTime, u32, FiringKind)> {
         let firings = self.timetable.fire(utc(time));
         self.store();
+        self.store_firings(&firings);
         assert!(firings.len() <= 1, "{firings:?}");
-        firings.first().map(|firing| (firing.time, firing.missed, firing.kind))
+        firings.first().map(|firing| (firing.last.time, firing.missed, firing.kind))
     }
 
     fn next(&self) -> Option<SystemTime> {
@@ -69,7 +74,7 @@ impl Case {
     fn run(&mut self, end: &str) -> Vec<SystemTime> {
         let mut times = Vec::new();
         while let Some(next) = self.next().filter(|next| *next < utc(end)) {
-            times.extend(self.timetable.fire(next).iter().map(|firing| firing.time));
+            times.extend(self.timetable.fire(next).iter().map(|firing| firing.last.time));
         }
         times
     }
@@ -286,8 +291,9 @@ fn a_restart_neither_loses_nor_repeats_a_firing() {
         let mut restarted = Case::new(schedule, "2026-01-01T00:00Z");
         let mut seen = Vec::new();
         while let Some(next) = restarted.next().filter(|next| *next < utc("2026-01-02T00:00Z")) {
-            seen.extend(restarted.timetable.fire(next).iter().map(|firing| firing.time));
-            restarted.store();
+            let firings = restarted.timetable.fire(next);
+            restarted.store_firings(&firings);
+            seen.extend(firings.iter().map(|firing| firing.last.time));
             restarted.restart(&Timestamp::try_from(next).unwrap().to_string());
         }
         assert_eq!(seen, wanted);
@@ -315,9 +321,17 @@ fn each_rule_has_a_test_of_its_name() {
         .filter_map(|line| line.strip_prefix("- "))
         .map(|rule| rule.trim_end_matches('.').to_lowercase().replace([' ', '-'], "_"))
         .collect();
-    assert_eq!(names.len(), 19);
+    assert_eq!(names.len(), 37);
+    let tests = [
+        include_str!("tests.rs"),
+        include_str!("../ledger/tests/scheduling.rs"),
+        include_str!("../ledger/tests/windowing.rs"),
+        include_str!("../ledger/tests/overriding.rs"),
+        include_str!("../../schedule/tests/window.rs"),
+    ];
     for name in names {
-        assert!(name.len() <= 75 && include_str!("tests.rs").contains(&format!("#[test]\nfn {name}() {{")), "{name}");
+        let test = format!("#[test]\nfn {name}() {{");
+        assert!(name.len() <= 75 && tests.iter().any(|tests| tests.contains(&test)), "{name}");
     }
 }
 
@@ -327,6 +341,18 @@ fn items_with_an_equal_schedule_fire_together() {
     timetable.set(MAIL, [every(60), every(60), every(90)], &BTreeMap::new(), utc("2026-01-01T00:00Z"));
     let fired: Vec<_> = timetable.fire(utc("2026-01-01T00:01Z")).into_iter().map(|firing| firing.schedule).collect();
     assert_eq!(fired, [every(60)]);
+}
+
+#[test]
+fn each_of_many_schedules_fires_at_its_own_times() {
+    let start = utc("2026-01-01T00:00Z");
+    let mut timetable = Timetable::new(7);
+    timetable.set(MAIL, (1..300).map(every), &BTreeMap::new(), start);
+    for second in 1..600 {
+        let firings = timetable.fire(start + Duration::from_secs(second)).into_iter();
+        let due = (1..300).filter(|interval| second % interval == 0).map(every);
+        assert_eq!(firings.map(|firing| firing.schedule).collect::<Vec<_>>(), due.collect::<Vec<_>>());
+    }
 }
 
 #[test]
@@ -377,7 +403,7 @@ fn a_jitter_delays_each_firing_by_its_own_replayable_time() {
         let mut delays = Vec::new();
         for count in 1..50_u32 {
             let (due, time) = (timetable.next().unwrap(), utc("2026-01-01T00:00Z") + count * Duration::from_secs(600));
-            assert_eq!(timetable.fire(due)[0].time, time);
+            assert_eq!(timetable.fire(due)[0].last.time, time);
             delays.push(due.duration_since(time).unwrap());
         }
         delays
@@ -407,7 +433,7 @@ fn a_firing_does_not_start_before_its_jitter_because_earlier_ones_were_missed() 
             let second_is_due = next_after(first).next() <= Some(now);
             let firings = next_after(start).fire(now);
             let wanted = if second_is_due { (second, 1) } else { (first, 0) };
-            assert_eq!(firings.iter().map(|firing| (firing.time, firing.missed)).collect::<Vec<_>>(), [wanted]);
+            assert_eq!(firings.iter().map(|firing| (firing.last.time, firing.missed)).collect::<Vec<_>>(), [wanted]);
             counts[usize::from(second_is_due)] += 1;
         }
         assert!(counts[0] > 5 && counts[1] > 5, "{counts:?}");

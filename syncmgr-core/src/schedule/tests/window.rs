@@ -60,6 +60,19 @@ fn a_window_opens_once_on_the_days_on_which_the_clock_changes() {
 }
 
 #[test]
+fn a_window_of_several_spans_is_open_while_one_of_them_is() {
+    let nights = window("22:00-06:00 in Europe/Berlin");
+    let both = nights.or(&window("00:00-24:00 in Europe/Berlin on SAT,SUN"));
+    assert_eq!(both, window("00:00-24:00 in Europe/Berlin on SUN,SAT or 22:00-06:00 in Europe/Berlin"));
+    assert_eq!((both.or(&nights), both.to_string().parse()), (both.clone(), Ok(both.clone())));
+    // From Friday night to Monday morning.
+    assert_state(&both, "2026-01-02T12:00:00Z", false, "2026-01-02 21:00:00Z", "2026-01-05 05:00:00Z");
+    assert_state(&both, "2026-01-04T12:00:00Z", true, "2026-01-05 21:00:00Z", "2026-01-05 05:00:00Z");
+    let always = window("00:00-12:00 in UTC or 12:00-24:00 in UTC");
+    assert_eq!(always.changes_after(utc("2026-01-02T12:00:00Z")), None);
+}
+
+#[test]
 fn a_window_without_length_or_days_is_refused() {
     let refused = |text: &str| refusal(text.parse::<Window>());
     assert!(refused("09:00-09:00 in UTC").contains("from 09:00 to 09:00 has no length"));

@@ -107,6 +107,7 @@ impl SyncManagerBuilder {
     /// ```
     pub fn environment(mut self, environment: impl EnvironmentSource) -> Self {
         self.ports.environment = Arc::new(environment);
+        self.rules.follows_environment = true;
         self
     }
 

@@ -10,21 +10,23 @@ use uuid::Uuid;
 use super::{Applier, ApplyResult};
 use crate::sqlite::encode::Json;
 
-const OF_HANDLER: [&str; 8] = [
+const OF_HANDLER: [&str; 9] = [
     "DELETE FROM items WHERE handler = ?1",
     "DELETE FROM choices WHERE handler = ?1",
     "DELETE FROM names WHERE handler = ?1",
     "DELETE FROM disabled WHERE handler = ?1",
+    "DELETE FROM overrides WHERE handler = ?1",
     "DELETE FROM firings WHERE handler = ?1",
     "DELETE FROM answers WHERE handler = ?1",
     "DELETE FROM log WHERE handler = ?1",
     "DELETE FROM handlers WHERE key = ?1",
 ];
-const OF_ITEM: [&str; 6] = [
+const OF_ITEM: [&str; 7] = [
     "DELETE FROM items WHERE handler = ?1 AND item = ?2",
     "DELETE FROM choices WHERE handler = ?1 AND item = ?2",
     "DELETE FROM names WHERE handler = ?1 AND item = ?2",
     "DELETE FROM disabled WHERE handler = ?1 AND item = ?2",
+    "DELETE FROM overrides WHERE handler = ?1 AND item = ?2",
     "DELETE FROM answers WHERE handler = ?1 AND item = ?2",
     "DELETE FROM log WHERE handler = ?1 AND item = ?2",
 ];

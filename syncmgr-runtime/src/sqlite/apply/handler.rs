@@ -6,15 +6,17 @@ use rusqlite::params;
 use syncmgr_core::decision::timetable::LastFiring;
 use syncmgr_core::id::{HandlerId, ItemId, Subject};
 use syncmgr_core::item::ItemState;
+use syncmgr_core::overrides::{Override, OverrideKind};
 use syncmgr_core::schedule::Schedule;
 use syncmgr_core::store::{ItemName, StateChange};
 use uuid::Uuid;
 
 use super::{Applier, ApplyResult, unknown_change};
-use crate::sqlite::encode::Time;
+use crate::sqlite::encode::{Json, Time};
 
 const REGISTER: &str = "UPDATE handlers SET description = ?2, registered = ?3 WHERE key = ?1";
 const SET_FLAGS: &str = "UPDATE handlers SET flags = ?2 WHERE key = ?1";
+const SET_WAITING: &str = "UPDATE handlers SET waiting = ?2 WHERE key = ?1";
 const CHOOSE: &str = "INSERT INTO choices (handler, item, checked) VALUES (?1, ?2, ?3)
     ON CONFLICT DO UPDATE SET checked = excluded.checked";
 const FORGET_CHOICE: &str = "DELETE FROM choices WHERE handler = ?1 AND item = ?2";
@@ -23,6 +25,8 @@ const FORGET_NAME: &str = "DELETE FROM names WHERE handler = ?1 AND item = ?2";
 const DISABLE: &str = "INSERT OR REPLACE INTO disabled (handler, item, reason) VALUES (?1, ?2, ?3)";
 const SET_FIRING: &str = "INSERT OR REPLACE INTO firings (handler, schedule, fired, started) VALUES (?1, ?2, ?3, ?4)";
 const REMOVE_FIRING: &str = "DELETE FROM firings WHERE handler = ?1 AND schedule = ?2";
+const OVERRIDE: &str = "INSERT OR REPLACE INTO overrides (handler, item, kind, value) VALUES (?1, ?2, ?3, ?4)";
+const RESET: &str = "DELETE FROM overrides WHERE handler = ?1 AND item = ?2 AND kind = ?3";
 const ENABLE: &str = "DELETE FROM disabled WHERE handler = ?1 AND item = ?2";
 
 impl Applier {
@@ -36,9 +40,16 @@ impl Applier {
                 let key = self.key(*handler)?;
                 self.run(SET_FLAGS, params![key, flags.bits()]).map(drop)
             }
+            StateChange::Waiting { handler, runs } => {
+                let key = self.key(*handler)?;
+                self.run(SET_WAITING, params![key, Json(runs)]).map(drop)
+            }
             StateChange::Choices { handler, items } => self.choose(*handler, items),
             StateChange::Names { handler, items } => self.name_items(*handler, items),
             StateChange::Disabled { handler, subject, reason } => self.disable(*handler, *subject, reason.as_deref()),
+            StateChange::Override { handler, subject, kind, value } => {
+                self.set_override(*handler, *subject, *kind, value.as_ref())
+            }
             StateChange::Fired { handler, firings } => self.set_firings(*handler, firings),
             _ => Err(unknown_change()),
         }
@@ -84,10 +95,29 @@ impl Applier {
     }
 
     fn disable(&mut self, handler: HandlerId, subject: Subject, reason: Option<&str>) -> ApplyResult {
-        let (key, item) = (self.key(handler)?, subject.item().map_or(Uuid::nil(), ItemId::guid));
+        let (key, item) = (self.key(handler)?, column(subject));
         match reason {
             Some(reason) => self.run(DISABLE, params![key, item, reason]).map(drop),
             None => self.run(ENABLE, params![key, item]).map(drop),
         }
     }
+
+    fn set_override(
+        &mut self,
+        handler: HandlerId,
+        subject: Subject,
+        kind: OverrideKind,
+        value: Option<&Override>,
+    ) -> ApplyResult {
+        let (key, item, kind) = (self.key(handler)?, column(subject), kind.word());
+        match value {
+            Some(value) => self.run(OVERRIDE, params![key, item, kind, value.to_string()]).map(drop),
+            None => self.run(RESET, params![key, item, kind]).map(drop),
+        }
+    }
+}
+
+/// Returns the value of the column `item`. It is nil for the handler.
+fn column(subject: Subject) -> Uuid {
+    subject.item().map_or(Uuid::nil(), ItemId::guid)
 }

@@ -14,6 +14,9 @@ pub(in crate::sqlite) enum Key {
     Choices(HandlerId),
 }
 
+/// The length of an id in JSON, in bytes.
+const ID: usize = 40;
+
 /// Estimates the cost of storing the changes: one for each statement and for each KiB of text.
 pub(super) fn cost(changes: &[StateChange]) -> usize {
     let kib = |text: &str| text.len() >> 10;
@@ -24,6 +27,9 @@ pub(super) fn cost(changes: &[StateChange]) -> usize {
         StateChange::Names { items, .. } => items.len(),
         StateChange::Absent { items, .. } => items.len(),
         StateChange::Fired { firings, .. } => firings.len(),
+        StateChange::Waiting { runs, .. } => {
+            runs.iter().flat_map(|run| &run.items).map(|items| (items.len() * ID) >> 10).sum()
+        }
         StateChange::Log { entries, .. } | StateChange::Logged { entries, .. } => {
             entries.iter().map(|entry| 1 + kib(&entry.text)).sum()
         }

@@ -52,9 +52,11 @@ fn handler_of(change: &StateChange) -> Option<HandlerId> {
     match change {
         StateChange::Registered { handler, .. }
         | StateChange::Flags { handler, .. }
+        | StateChange::Waiting { handler, .. }
         | StateChange::Choices { handler, .. }
         | StateChange::Names { handler, .. }
         | StateChange::Disabled { handler, .. }
+        | StateChange::Override { handler, .. }
         | StateChange::Fired { handler, .. }
         | StateChange::Committed { handler, .. }
         | StateChange::Ended { handler, .. }

@@ -1,3 +1,5 @@
+ALTER TABLE handlers ADD COLUMN waiting TEXT; -- the automatic runs that wait, as JSON
+
 CREATE TABLE names (
   -- The names and default states of the items that the handlers listed.
   handler INTEGER NOT NULL,

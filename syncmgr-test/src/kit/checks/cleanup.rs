@@ -1,9 +1,5 @@
 //! The checks after the end of a run: release, late use, tasks.
 
-use std::time::Duration;
-
-use tokio::time::sleep;
-
 use super::super::checker::Checker;
 use super::super::events::{Event, EventLog};
 use super::super::fixture::Time;
@@ -12,9 +8,6 @@ use super::super::process::{Process, SessionPlan};
 use super::super::result::CheckResult;
 use super::super::script::{CustomScript, FaultScript};
 use super::super::violation::{ScriptResult, Violation};
-
-/// The time to wait for a detached task that uses a context.
-const AN_HOUR: Duration = Duration::from_secs(60 * 60);
 
 pub(super) fn release(checker: &Checker<'_>) -> CheckResult {
     let complete = CustomScript::new("run all items", |checker| check_released(checker, SessionPlan::default()));
@@ -65,10 +58,7 @@ fn check_late_use(checker: &Checker<'_>, plan: SessionPlan) -> ScriptResult {
     let mut fixture = checker.fixture();
     fixture.run_process(async |process| {
         process.session(plan).await;
-        match process.time {
-            Time::Virtual => sleep(AN_HOUR).await,
-            Time::Real => sleep(Duration::from_millis(50)).await,
-        }
+        process.wait_long().await;
     });
     let late = fixture.log.find(|event| match event {
         Event::LateUse(text) => Some(text.clone()),

@@ -70,7 +70,7 @@ fn check_offline(checker: &Checker<'_>) -> ScriptResult {
     fixture.run_process(async |process| {
         process.session(SessionPlan::default()).await;
         process.log.action("the network is down");
-        process.environment.set_network(Network::Offline);
+        process.system.environment.set_network(Network::Offline);
         process.monitor.hold_begins();
         sleep(AN_HOUR).await;
         process.monitor.hold_ends();

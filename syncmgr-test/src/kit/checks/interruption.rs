@@ -14,7 +14,7 @@ use super::super::result::CheckResult;
 use super::super::script::FaultScript;
 use super::super::violation::{ScriptResult, Violation};
 
-const NOT_CANCELLABLE: &str = "the handler does not declare CANCELLABLE";
+pub(super) const NOT_CANCELLABLE: &str = "the handler does not declare CANCELLABLE";
 
 const CANCEL_HELP: &str = "return the errors of `progress` and `check` with `?`; long waits need `cancelled()` or the cancellation \
                            token. If one call processes all items, leave the skipped one out and continue";
@@ -62,7 +62,7 @@ pub(super) fn panics(checker: &Checker<'_>) -> CheckResult {
     checker.play(FaultScript::all(checker.awaits(|_| true), Fault::Panic, check_panic))
 }
 
-fn is_cancellable(checker: &Checker<'_>) -> bool {
+pub(super) fn is_cancellable(checker: &Checker<'_>) -> bool {
     checker.baseline.info.capabilities().contains(Capabilities::CANCELLABLE)
 }
 
@@ -154,33 +154,50 @@ fn check_in_time(checker: &Checker<'_>, took: Duration) -> Result<(), String> {
 
 fn check_stop(script: &FaultScript, checker: &Checker<'_>) -> ScriptResult {
     let mut fixture = checker.fixture();
-    let (ran, took, still_running) = fixture.run_process(async |process| {
-        let ran = process.session(script.plan()).await;
-        (ran, time_since_injection(process), process.shut_down().await.0)
+    let stopped = fixture.run_process(async |process| {
+        let (ran, took) = (process.session(script.plan()).await, time_since_injection(process));
+        StoppedRun { ran, took, still_running: process.shut_down().await.0 }
     });
-    if !fixture.log.was_injected() {
-        return Ok(());
+    stopped.check(checker, &fixture, "a stop")
+}
+
+/// A run into which a fault was injected that stops it.
+pub(super) struct StoppedRun {
+    pub(super) ran: SessionResult,
+    /// The time from the injection to the end of the session.
+    pub(super) took: Duration,
+    /// The calls that could not be stopped.
+    pub(super) still_running: Vec<String>,
+}
+
+impl StoppedRun {
+    /// Checks that everything has ended in time and nothing failed. `after` names the fault.
+    pub(super) fn check(&self, checker: &Checker<'_>, fixture: &Fixture, after: &str) -> ScriptResult {
+        if !fixture.log.was_injected() {
+            return Ok(());
+        }
+        check_no_panic(fixture)?;
+        let violation = |headline: String| Violation::new(headline, CANCEL_HELP).with_log(&fixture.log);
+        let SessionResult::Ended(report, _) = &self.ran else {
+            return Err(violation(format!("after {after}, the session does not end")));
+        };
+        check_in_time(checker, self.took)
+            .map_err(|late| violation(format!("after {after}, the session ended {late}")))?;
+        if let Some(call) = self.still_running.first() {
+            return Err(violation(call.clone()));
+        }
+        let succeeds = |item| checker.baseline.outcome(item) == Outcome::Succeeded;
+        let failed = report.items().find(|item| item.outcome == Outcome::Failed && succeeds(item.item.id()));
+        failed.map_or(Ok(()), |item| {
+            let item = ItemLabel::from(item.item);
+            Err(violation(format!("after {after}, {item} ends: failed")).with_item(&item))
+        })
     }
-    check_no_panic(&fixture)?;
-    let violation = |headline: String| Violation::new(headline, CANCEL_HELP).with_log(&fixture.log);
-    let SessionResult::Ended(report, _) = ran else {
-        return Err(violation("after a stop, the session does not end".into()));
-    };
-    check_in_time(checker, took).map_err(|late| violation(format!("after a stop, the session ended {late}")))?;
-    if let Some(call) = still_running.first() {
-        return Err(violation(call.clone()));
-    }
-    let is_failed = |item, outcome| outcome == Outcome::Failed && checker.baseline.outcome(item) == Outcome::Succeeded;
-    let failed = report.items().find(|item| is_failed(item.item.id(), item.outcome));
-    failed.map_or(Ok(()), |item| {
-        let item = ItemLabel::from(item.item);
-        Err(violation(format!("after a stop, {item} ends: failed")).with_item(&item))
-    })
 }
 
 /// Returns the time since the injection: the longer of virtual and real time, because virtual time does not advance during
 /// blocking work.
-fn time_since_injection(process: &Process) -> Duration {
+pub(super) fn time_since_injection(process: &Process) -> Duration {
     let injected = process.log.time_of(|event| matches!(event, Event::Injected(_)));
     let took = injected.map_or(Duration::ZERO, |injected| process.log.now().saturating_sub(injected));
     took.max(process.monitor.blocking_time_after_injection())

@@ -4,11 +4,13 @@ mod blocking;
 mod changes;
 mod cleanup;
 mod commits;
+mod conditions;
 mod description;
 mod failures;
 mod holds;
 mod hosts;
 mod interruption;
+mod local_changes;
 mod rerun;
 mod selection;
 mod upgrade;
@@ -37,9 +39,12 @@ pub(super) fn run(checker: &Checker<'_>) -> CheckResult {
         Check::Changes => changes::changes(checker),
         Check::InterruptedChanges => changes::interrupted_changes(checker),
         Check::LostUpdates => changes::lost_updates(checker),
+        Check::LocalChanges => local_changes::local_changes(checker),
         Check::Failures => failures::failures(checker),
         Check::Commits => commits::commits(checker),
         Check::Holds => holds::holds(checker),
+        Check::Conditions => conditions::conditions(checker),
+        Check::Endings => conditions::endings(checker),
         Check::Panics => interruption::panics(checker),
         Check::Unattended => user::unattended(checker),
         Check::Attention => user::attention(checker),

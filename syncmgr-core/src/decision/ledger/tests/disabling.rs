@@ -87,6 +87,40 @@ fn a_held_run_of_a_disabled_handler_waits_until_it_is_enabled() {
 }
 
 #[test]
+fn a_disabled_item_of_a_held_run_waits_until_it_is_enabled() {
+    let mut ledger = ledger();
+    let _ = begin(&mut ledger, request(MAIL).with_items([INBOX, DRAFTS]), offline());
+    let _ = ledger.disable(MAIL, Subject::Item(INBOX), reason());
+    assert_eq!(started(&ledger.tick(None, online(), at(50)))[0].targets, items(MAIL, &[DRAFTS]));
+    let _ = ledger.automatic_run_ended(MAIL);
+    assert_eq!(ledger.tick(None, online(), at(50)), []);
+    let _ = ledger.enable(MAIL, Subject::Item(INBOX), at(50));
+    assert_eq!(started(&ledger.tick(None, online(), at(50)))[0].targets, items(MAIL, &[INBOX]));
+}
+
+#[test]
+fn a_run_whose_handler_is_disabled_before_it_begins_waits_until_it_is_enabled() {
+    for reason_of_run in [StartReason::Scheduled, StartReason::HoldLifted] {
+        let mut ledger = ledger();
+        let _ = ledger.disable(MAIL, Subject::Handler, reason());
+        let origin = (RequestedBy::Automatic, reason_of_run);
+        let (held, _) = ledger.begin(request(MAIL).with_items([INBOX]), origin, NEEDS_NETWORK, online(), at(0));
+        assert_eq!((held, ledger.tick(None, online(), at(50))), (hold(), vec![]));
+        let _ = ledger.enable(MAIL, Subject::Handler, at(50));
+        assert_eq!(started(&ledger.tick(None, online(), at(50)))[0].targets, items(MAIL, &[INBOX]));
+    }
+}
+
+#[test]
+fn a_requested_run_of_a_disabled_handler_does_not_wait() {
+    let mut ledger = ledger();
+    let _ = ledger.disable(MAIL, Subject::Handler, reason());
+    assert_eq!(begin(&mut ledger, request(MAIL), online()), hold());
+    let _ = ledger.enable(MAIL, Subject::Handler, at(50));
+    assert_eq!(ledger.tick(None, online(), at(50)), []);
+}
+
+#[test]
 fn an_interrupted_run_of_a_disabled_handler_is_resumed_once_enabled() {
     let record = SessionRecord::new(SessionId(7), Uuid::nil(), Trigger::Manual, at(0), vec![request(MAIL)]);
     let mut ledger = RetryLedger::new(Resume::Immediately);
@@ -138,4 +172,15 @@ fn disabled_subjects_are_listed_and_described_until_forgotten() {
     let _ = ledger.forget_item(MAIL, INBOX);
     assert_eq!(ledger.disabled(), []);
     assert!(ledger.is_clean(MAIL));
+}
+
+#[test]
+fn a_run_that_waits_for_a_disabled_item_makes_no_other_item_due() {
+    let mut ledger = ledger();
+    let _ = begin(&mut ledger, request(MAIL).with_items([INBOX]), offline());
+    let _ = ledger.disable(MAIL, Subject::Item(INBOX), reason());
+    for mut known in [Known::of(MAIL), Known::of(MAIL).with_item(DRAFTS)] {
+        ledger.describe(&mut known, (&[], &Requirements::NONE), online(), at(50));
+        assert_eq!(known.due, None, "{known:?}");
+    }
 }

@@ -21,6 +21,7 @@ fn start_for_ending() -> Effect {
         requested_by: RequestedBy::Automatic,
         targets: handlers(&[PAGES]),
         changes: Vec::new(),
+        latest: Generation::FIRST,
     })
 }
 
@@ -39,6 +40,19 @@ fn all_work_stops_a_margin_before_the_deadline() {
     assert_eq!(ledger.next_deadline(), Some(at(24)));
     assert_eq!(ledger.tick(None, &sleep, at(24)), [Effect::StopRuns(Hold::Ending { kind: EndingKind::Sleep })]);
     assert_eq!(ledger.tick(None, &sleep, at(24)), []);
+}
+
+#[test]
+fn the_agenda_says_that_a_retry_waits_for_an_announced_end() {
+    let (mut ledger, sleep) = (ending(), announced(EndingKind::Sleep, 25));
+    let before = ledger.agenda_version();
+    let _ = ledger.tick(None, &sleep, at(20));
+    assert!(ledger.agenda_version() > before);
+    let agenda = ledger.agenda(&sleep, at(40));
+    assert_eq!((agenda.len(), &agenda[0].hold), (1, &Some(Hold::Ending { kind: EndingKind::Sleep })));
+    let before = ledger.agenda_version();
+    let _ = ledger.tick(None, &sleep, at(85)); // the announcement is out of date
+    assert!(ledger.agenda_version() > before);
 }
 
 #[test]
@@ -125,4 +139,17 @@ fn a_run_for_an_announced_end_that_is_held_is_not_made_up_for() {
     assert_eq!(ledger.begin(run.clone(), origin, needs, &down, at(20)).0, Some(Hold::Offline));
     assert_eq!(ledger.set_aside(HeldRun::new(run, origin)), []);
     assert!(ledger.held.is_empty());
+}
+
+#[test]
+fn the_time_left_ends_when_work_is_stopped() {
+    let (mut ledger, sleep) = (ending(), announced(EndingKind::Sleep, 25));
+    assert_eq!(ledger.time_left(at(20)), None, "nothing is announced");
+    let left = |seconds| Some((EndingKind::Sleep, Duration::from_secs(seconds)));
+    let _ = ledger.tick(None, &sleep, at(20));
+    assert_eq!([20, 23, 24, 30].map(|now| ledger.time_left(at(now))), [4, 1, 0, 0].map(left));
+    let _ = ledger.tick(None, &sleep, at(24));
+    assert_eq!(ledger.time_left(at(21)), left(0), "also if the clock is set back");
+    let _ = ledger.tick(None, online(), at(31));
+    assert_eq!(ledger.time_left(at(31)), None, "withdrawn");
 }

