@@ -23,8 +23,9 @@ pub(crate) fn summary(session: &Session) -> Value {
 }
 
 fn progress_json(session: &Session) -> Value {
-    let items = session.progress().into_iter().map(|(handler, item, state)| {
-        json!({ "handler": handler.to_string(), "item": item.to_string(), "progress": progress(&state) })
+    let items = session.progress().into_iter().map(|running| {
+        let (handler, item) = (running.handler.to_string(), running.item.to_string());
+        json!({ "handler": handler, "item": item, "name": running.name, "progress": progress(&running.state) })
     });
     json!({ "session": session.id().0, "state": "running", "items": items.collect::<Vec<_>>() })
 }

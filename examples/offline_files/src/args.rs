@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::thread::available_parallelism;
 
 use clap::{Parser, value_parser};
 use syncmgr::store::SqliteStore;
 
 use crate::guard::Deletions;
-use crate::handler::Options;
+use crate::handler::{OfflineFiles, Options, default_jobs};
 use crate::mirror::{Kept, OwnFiles};
 use crate::program::print_error;
 use crate::record::RecordMode;
@@ -125,7 +124,14 @@ impl Args {
             Self { full: true, .. } => RecordMode::Rebuild,
             _ => RecordMode::Use,
         };
-        Options { deletions: self.deletions(), record_mode, store, jobs: self.jobs(), own_files: own_files.into() }
+        Options {
+            handler: OfflineFiles::HANDLER.id(),
+            deletions: self.deletions(),
+            record_mode,
+            store,
+            jobs: self.jobs(),
+            own_files: own_files.into(),
+        }
     }
 
     /// The items to show in the table.
@@ -149,9 +155,7 @@ impl Args {
 
     /// The maximum number of threads that read and write files.
     fn jobs(&self) -> usize {
-        // While one thread waits for the disk, another one uses the processor.
-        let default = || 2 * available_parallelism().map_or(1, usize::from);
-        self.jobs.map_or_else(default, |jobs| jobs.into())
+        self.jobs.map_or_else(default_jobs, usize::from)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use syncmgr::SyncHandler;
 use syncmgr_test::{Kit, Provider};
 
+use crate::folder_pair::FolderPair;
 use crate::guard::Deletions;
 use crate::handler::{OfflineFiles, Options};
 use crate::mirror::trees::{Trees, snapshot};
@@ -17,6 +18,7 @@ impl Provider for Trees {
         let (pair, jobs) = (self.pair(), 2);
         let roots = Roots::of(&pair, &self.from, &self.to);
         let options = Options {
+            handler: OfflineFiles::HANDLER.id(),
             deletions: Deletions::Guarded,
             record_mode: RecordMode::Use,
             store: None,
@@ -35,6 +37,26 @@ impl Provider for Trees {
         };
         snapshot(&self.to).into_iter().map(described).collect()
     }
+}
+
+/// The trees as a folder pair.
+struct Hosted(Trees);
+
+impl Provider for Hosted {
+    fn handler(self: Arc<Self>) -> Arc<dyn SyncHandler> {
+        let pair = FolderPair::new("Trees", &self.0.from, &self.0.to).with_deletions(Deletions::Guarded).with_jobs(2);
+        // The kit ends a process only in its model: the files of a killed one stay open.
+        Arc::new(pair.without_lock())
+    }
+
+    fn data(&self) -> BTreeMap<String, String> {
+        self.0.data()
+    }
+}
+
+#[test]
+fn a_folder_pair_passes_the_conformance_check() {
+    Kit::new(|| Hosted(Trees::full())).assert_conforms();
 }
 
 #[test]

@@ -12,21 +12,20 @@ use crate::mirror::{self, ExtraEntries};
 use crate::paths::PathError;
 use crate::roots::{Roots, disk, is_other_disk};
 
-/// The id of the handler, as in its attribute.
-const HANDLER: HandlerId = HandlerId::from_u128(0x6f0d_8a52_3c1b_4d0e_9a57_52b1_c6f4_e8d3);
-
 /// The names of the sides.
 const FROM: &str = "FROM";
 const TO: &str = "TO";
 
 /// The deletions that are allowed in TO.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Deletions {
-    /// No deletions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Deletions {
+    /// No deletions. The default.
+    #[default]
     Never,
-    /// Entries that FROM does not have, unless the plan violates a guard rule.
+    /// Entries that FROM does not have, unless that looks like a mistake: the plan then violates a guard rule, and the user is asked.
     Guarded,
-    /// Entries that FROM does not have, even if the plan violates a guard rule.
+    /// Entries that FROM does not have, even if that looks like a mistake or other entries could not be copied.
     Always,
 }
 
@@ -47,9 +46,9 @@ impl Deletions {
 pub(crate) struct KnownDisks([Option<String>; 2]);
 
 impl KnownDisks {
-    /// Reads the disks of this pair from its records.
-    pub(crate) fn read(store: &SqliteStore) -> SyncResult<Self> {
-        let records = store.records(HANDLER)?;
+    /// Reads the disks of the pair of this handler from its records.
+    pub(crate) fn read(store: &SqliteStore, handler: HandlerId) -> SyncResult<Self> {
+        let records = store.records(handler)?;
         Ok(Self([FROM, TO].map(|side| {
             let identity =
                 |record: &ItemRecord| record.sides.iter().find(|other| &*other.name == side)?.identity.clone();

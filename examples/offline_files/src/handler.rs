@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
+use syncmgr::anyhow::anyhow;
 use syncmgr::prelude::*;
 use syncmgr::store::{SqliteStore, StateStore};
 
 use crate::guard::Deletions;
-use crate::mirror::{self, Extent, FileSystems, OwnFiles, Pair, ScanCache};
+use crate::mirror::{self, Directory, Extent, FileSystems, OwnFiles, Pair, ScanCache};
 use crate::part::Part;
 use crate::record::{LoadedRecord, Record, RecordMode};
 use crate::roots::{RootIds, Roots};
@@ -16,6 +18,17 @@ use crate::work::Work;
 
 /// The maximum number of items that run at the same time. The runtime has more threads for blocking work than this.
 const MAX_ITEMS: usize = 256;
+
+/// The default number of jobs: two per processor. While one thread waits for the disk, another one uses the processor.
+pub(crate) fn default_jobs() -> usize {
+    2 * available_parallelism().map_or(1, usize::from)
+}
+
+/// The limits of a handler with this number of jobs. As many items run as there are jobs: one that waited for a job would seem
+/// stalled.
+pub(crate) fn limits(jobs: usize) -> Limits {
+    Limits::DEFAULT.with_items(jobs.min(MAX_ITEMS))
+}
 
 /// Mirrors one directory into another. Each directory in FROM is an item; one more item has all other top-level entries.
 pub(crate) struct OfflineFiles {
@@ -31,6 +44,8 @@ pub(crate) type Parts = Arc<BTreeMap<ItemId, Arc<Part>>>;
 /// The options of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
+    /// The handler whose records the items have.
+    pub(crate) handler: HandlerId,
     pub(crate) deletions: Deletions,
     pub(crate) record_mode: RecordMode,
     /// The store of the records, if there is one.
@@ -44,16 +59,15 @@ impl Options {
     /// The directories of any item that need no comparison according to its record; `None` if that cannot be used.
     pub(crate) fn recorded_cache(&self, item: ItemId, roots: &RootIds) -> Option<ScanCache> {
         let store = self.store.as_ref().filter(|_| self.record_mode == RecordMode::Use)?;
-        let record = store.record(OfflineFiles::HANDLER.id(), item).ok()??;
+        let record = store.record(self.handler, item).ok()??;
         Record::decode(&record.checkpoint?.state)?.cache(roots)
     }
 }
 
 #[sync_handler(id = "6f0d8a52-3c1b-4d0e-9a57-52b1c6f4e8d3", name = "Offline Files")]
 impl SyncHandler for OfflineFiles {
-    /// As many items run as there are jobs: one that waited for a job would seem stalled.
     fn info(&self) -> HandlerInfo {
-        Self::HANDLER.with_limits(Limits::DEFAULT.with_items(self.options.jobs.min(MAX_ITEMS)))
+        Self::HANDLER.with_limits(limits(self.options.jobs))
     }
 
     async fn items(&self) -> SyncResult<Items> {
@@ -63,7 +77,7 @@ impl SyncHandler for OfflineFiles {
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        let part = self.part(item);
+        let part = self.part(item)?;
         let _stopwatch = part.measure();
         let record = LoadedRecord::load(item, self.options.record_mode, &self.roots.ids)?;
         part.result().scan_scope = Some(record.scan_scope);
@@ -90,9 +104,8 @@ impl SyncHandler for OfflineFiles {
 impl OfflineFiles {
     /// Creates a handler and lists its items. At most `options.jobs` threads work at the same time.
     pub(crate) fn new(pair: Pair, roots: Roots, options: Options) -> io::Result<Self> {
-        let directories = mirror::directories_of(&pair, &options.own_files)?.into_iter().map(Extent::Directory);
-        let parts = directories.chain([Extent::TopLevel]).map(|extent| Arc::new(Part::new(extent)));
-        let parts = parts.map(|part| (part.item().id(), part));
+        let parts = parts_of(&pair.from, Some(&pair.to), &options.own_files)?;
+        let parts = parts.map(|part| (part.item().id(), Arc::new(part)));
         let (parts, pair) = (Arc::new(parts.collect()), pair.with_jobs(options.jobs));
         Ok(Self { pair, roots, parts, options })
     }
@@ -107,9 +120,20 @@ impl OfflineFiles {
         self.pair.file_systems.clone()
     }
 
-    fn part(&self, item: &ItemContext) -> &Arc<Part> {
-        self.parts.get(&item.id()).expect("the host runs only listed items")
+    /// The part of an item. Fails if its directory is gone since the host listed the items.
+    fn part(&self, item: &ItemContext) -> SyncResult<&Arc<Part>> {
+        self.parts.get(&item.id()).ok_or_else(|| anyhow!("the directory is no longer in FROM")).gone()
     }
+}
+
+/// Lists the parts of two trees: one for each directory directly in FROM, and the top level.
+pub(crate) fn parts_of(
+    from: &Directory,
+    to: Option<&Directory>,
+    own_files: &OwnFiles,
+) -> io::Result<impl Iterator<Item = Part> + use<>> {
+    let directories = mirror::directories_of(from, to, own_files)?.into_iter().map(Extent::Directory);
+    Ok(directories.chain([Extent::TopLevel]).map(Part::new))
 }
 
 #[cfg(test)]
@@ -127,7 +151,14 @@ mod tests {
         OfflineFiles::new(
             trees.pair(),
             roots,
-            Options { deletions, record_mode: RecordMode::Use, store: None, jobs: 2, own_files: Arc::default() },
+            Options {
+                handler: OfflineFiles::HANDLER.id(),
+                deletions,
+                record_mode: RecordMode::Use,
+                store: None,
+                jobs: 2,
+                own_files: Arc::default(),
+            },
         )
         .unwrap()
     }
@@ -206,7 +237,7 @@ mod tests {
         let (handler, item) = (handler(&trees, Deletions::Never), host.item("docs"));
         host.cancel(&item, CancelReason::Skipped);
         assert!(block_on(handler.synchronize_item(&item)).is_err());
-        assert!(handler.part(&item).result().errors.is_empty());
+        assert!(handler.part(&item).unwrap().result().errors.is_empty());
         assert!(host.log().is_empty());
     }
 }

@@ -18,49 +18,8 @@
 //! after a signal: 130 after Ctrl-C.
 
 #[cfg(unix)]
-mod args;
-#[cfg(all(unix, test))]
-mod conformance;
-#[cfg(unix)]
-mod escape;
-#[cfg(unix)]
-mod guard;
-#[cfg(unix)]
-mod handler;
-#[cfg(unix)]
-mod history;
-#[cfg(unix)]
-mod mirror;
-#[cfg(unix)]
-mod part;
-#[cfg(unix)]
-mod paths;
-#[cfg(unix)]
-mod program;
-#[cfg(unix)]
-mod record;
-#[cfg(unix)]
-mod refusal;
-#[cfg(unix)]
-mod report;
-#[cfg(unix)]
-mod roots;
-#[cfg(unix)]
-mod scan_scope;
-#[cfg(unix)]
-mod screen;
-#[cfg(unix)]
-mod signals;
-#[cfg(unix)]
-mod state;
-#[cfg(unix)]
-mod state_path;
-#[cfg(unix)]
-mod work;
-
-#[cfg(unix)]
 fn main() -> std::process::ExitCode {
-    program::main()
+    offline_files::run_program()
 }
 
 #[cfg(not(unix))]

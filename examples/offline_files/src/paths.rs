@@ -45,8 +45,14 @@ pub(crate) fn check(from: &Path, to: &Path) -> Result<CheckedPaths, PathError> {
 }
 
 impl CheckedPaths {
-    /// Opens both directories. A missing TO is created with the permission bits of FROM and full access for its owner.
+    /// Opens both directories, and locks TO. A missing TO is created with the permission bits of FROM and full access for its owner.
     pub(crate) fn open(&self, kept: Kept) -> Result<Pair, PathError> {
+        let pair = self.open_unlocked(kept)?;
+        if pair.to.try_lock() { Ok(pair) } else { Err(PathError::Locked(self.to.clone())) }
+    }
+
+    /// Opens both directories as [`open`](Self::open) does, without the lock.
+    pub(crate) fn open_unlocked(&self, kept: Kept) -> Result<Pair, PathError> {
         let unusable = |cause| PathError::Unusable(self.to.clone(), cause);
         if let Some(mode) = self.create_mode {
             match mkdir(&self.to, mode) {
@@ -56,9 +62,6 @@ impl CheckedPaths {
             }
         }
         let copy = Directory::open(&self.to).map_err(unusable)?;
-        if !copy.try_lock() {
-            return Err(PathError::Locked(self.to.clone()));
-        }
         Ok(Pair::new(self.from_directory.clone(), copy, kept))
     }
 }

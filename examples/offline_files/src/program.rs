@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use syncmgr::Session;
 use syncmgr::anyhow::Context;
 use syncmgr::guard::GuardPolicy;
@@ -17,6 +16,7 @@ use crate::args::Args;
 use crate::guard::KnownDisks;
 use crate::handler::{OfflineFiles, Parts};
 use crate::mirror::{Extent, FileSystems, OwnFiles};
+use crate::open_files::raise_open_files;
 use crate::part::Diagnostic;
 use crate::paths::{self, PathError};
 use crate::refusal::Refusal;
@@ -26,8 +26,9 @@ use crate::screen::{Blank, Screen, screen};
 use crate::signals::Signals;
 use crate::state;
 
-/// Runs the program. An error that prevents the run is printed in one line, or as a document with `--json`.
-pub(crate) fn main() -> ExitCode {
+/// Runs the program `offline_files` with the arguments of this process, and returns its exit code. An error that prevents the run is
+/// printed in one line, or as a document with `--json`.
+pub fn main() -> ExitCode {
     let args = match Args::read() {
         Ok(args) => args,
         Err(code) => return code,
@@ -63,7 +64,9 @@ fn mirror(args: &Args) -> SyncResult<Report> {
     let paths = paths::check(&args.from, &args.to)?;
     // The state is opened first: if another run has it open, TO must not change.
     let store = state::open(&args.state(), &paths.from, &paths.to)?;
-    let disks = store.as_ref().map_or_else(|| Ok(KnownDisks::default()), KnownDisks::read)?;
+    let disks = store
+        .as_ref()
+        .map_or_else(|| Ok(KnownDisks::default()), |store| KnownDisks::read(store, OfflineFiles::HANDLER.id()))?;
     if !args.yes {
         disks.refuse_other(&paths.to)?;
     }
@@ -92,16 +95,6 @@ fn print_report(text: &str) -> io::Result<()> {
 /// Prints an error in one line. Ignores a closed standard error.
 pub(crate) fn print_error(message: &str) {
     let _ = writeln!(io::stderr(), "offline_files: {message}");
-}
-
-/// Raises the limit of open files as far as the system allows, because each thread has several open.
-fn raise_open_files() {
-    /// More than any run needs. Some systems refuse higher limits.
-    const ENOUGH: u64 = 8192;
-    let limit = getrlimit(Resource::Nofile);
-    let current = limit.current.map(|current| limit.maximum.unwrap_or(ENOUGH).min(ENOUGH).max(current));
-    // A lower limit suffices unless there are many jobs.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current, ..limit });
 }
 
 /// A runtime with a thread for blocking work, which stays. If the system allows no more threads, that one does all the work.

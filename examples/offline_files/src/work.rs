@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::prelude::*;
+use syncmgr::progress::ProgressUnit;
 
 use crate::guard::{Deletions, Tally, emptied_message, held_message, host_plan};
 use crate::handler::{Options, Parts};
@@ -32,7 +33,8 @@ impl Work {
         self.part.result().counts.unchanged = plan.unchanged;
         self.guard(record, &mut plan)?;
         self.part.plan(plan.bytes());
-        self.item.report(Progress::new().with_text("changing TO")).map_err(|_| Stopped)?;
+        let changing = Progress::new().with_text("changing TO").with_unit(ProgressUnit::Bytes);
+        self.item.report(changing).map_err(|_| Stopped)?;
         plan.deletes_after_errors = self.options.deletions == Deletions::Always;
         let began = plan.began;
         let in_sync = mirror::carry_out(&self.pair, plan, &self.options.own_files, self)?;

@@ -100,7 +100,10 @@ impl Run<'_> {
         remove_leftovers(to, &self.plan.leftovers, monitor)?;
         for Respelling { directory, from, to: name } in &self.plan.respellings {
             monitor.advance(0)?;
+            let is_top = directory.as_os_str().is_empty();
+            let renaming = is_top.then(|| self.root.claims.rename());
             let respelled = to.descend(directory).and_then(|directory| directory.respell(from, name));
+            drop(renaming);
             if tolerate(monitor, respelled.file_context("cannot be renamed in TO", &directory.join(name)))?.is_some() {
                 monitor.done(Done::Adjusted);
             }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::directory::Directory;
 use super::listing::Listing;
@@ -14,9 +14,22 @@ pub(crate) struct Claims {
     listed: OnceLock<Listing>,
     /// The items by the listed names of their directories, where these differ.
     items: Mutex<HashMap<OsString, OsString>>,
+    /// Written to while a directory at the top level is renamed.
+    renaming: RwLock<()>,
 }
 
 impl Claims {
+    /// Lets no item rename its directory while another looks up its own. Between the two steps of a renaming, TO finds nothing, and
+    /// the other item would take the directory over.
+    pub(super) fn look_up(&self) -> RwLockReadGuard<'_, ()> {
+        self.renaming.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets no item look up its directory while one is renamed.
+    pub(super) fn rename(&self) -> RwLockWriteGuard<'_, ()> {
+        self.renaming.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Returns `true` if TO listed `name`, so that no other item has this directory. A directory of this run is not listed.
     pub(super) fn lists(&self, to: &Directory, name: &OsStr) -> bool {
         self.listed.get_or_init(|| to.list(&[]).unwrap_or_default()).contains(name)

@@ -56,7 +56,8 @@ impl Trees {
 
     /// Mirrors every item.
     pub(crate) fn mirror_all(&self, extra_entries: ExtraEntries) -> Recorder {
-        let names = directories_of(&self.pair(), &OwnFiles::default()).unwrap();
+        let pair = self.pair();
+        let names = directories_of(&pair.from, Some(&pair.to), &OwnFiles::default()).unwrap();
         let extents = names.into_iter().map(Extent::Directory).chain([Extent::TopLevel]);
         let recorder = Recorder::default();
         for extent in extents {

@@ -198,6 +198,30 @@ fn a_directory_that_its_item_renames_during_the_scan_is_no_extra_entry() {
 }
 
 #[test]
+fn an_item_does_not_take_the_directory_that_another_is_renaming() {
+    let trees = Trees::new();
+    file(&trees.from.join("ITEM/a"), "a", 1);
+    file(&trees.from.join("item/b"), "b", 1);
+    let temporary = trees.to.join(spelling::temporary_name(OsStr::new("item")));
+    file(&temporary.join("a"), "a", 1);
+    let pair = trees.pair();
+    let renaming = pair.claims.rename();
+    let (begins, begun) = std::sync::mpsc::channel();
+    std::thread::scope(|threads| {
+        let item = threads.spawn(|| {
+            begins.send(()).unwrap();
+            scan(&pair, &Extent::Directory("item".into()), ExtraEntries::Keep, &Recorder::default())
+        });
+        begun.recv().unwrap();
+        (0..1_000).for_each(|_| std::thread::yield_now());
+        fs::rename(&temporary, trees.to.join("ITEM")).unwrap();
+        drop(renaming);
+        item.join().unwrap().unwrap();
+    });
+    assert!(trees.to.join("ITEM/a").exists());
+}
+
+#[test]
 fn entries_are_deleted_although_a_temporary_file_cannot_be_removed() {
     let (trees, run) = (Trees::full(), Recorder::default());
     let leftover = trees.to.join("docs/.offline-files-0123456789abcdef.partial");

@@ -126,12 +126,13 @@ impl Scan<'_> {
 
     /// Looks up the directory of an item in TO, which gets the name in FROM. Fails if TO has the same directory for another item.
     fn find_item<'n>(&self, top: &Visit, found: &mut Found, name: &'n OsStr) -> Result<TargetEntry<'n>, FileError> {
+        let claims = &self.root.claims;
+        let _looking_up = claims.look_up();
         let mut target = top.find(name)?;
         if target.to.is_none() && self.options.completes_renamings {
             top.complete_respell(name);
             target = top.find(name)?;
         }
-        let claims = &self.root.claims;
         if target.to.is_none() || claims.lists(&self.root.to, name) {
             return Ok(target);
         }
