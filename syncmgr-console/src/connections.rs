@@ -1,0 +1,72 @@
+//! Connections of clients, until the server stops.
+
+use std::io;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// The time in which a client has to send the headers of a request.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time that requests in progress get to end.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The maximum size of the buffer for what a client has not read, in bytes.
+const MAX_BUFFER: usize = 32 * 1024;
+
+/// The pause after the system has accepted no connection, for example because there are too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Accepts connections.
+pub(crate) trait Listener: Send + Sync + 'static {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    /// Accepts the next connection. Cancel safe.
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+/// Serves connections until `stop` is cancelled. Then accepts no more, and waits for the requests in progress for a short time.
+pub(crate) async fn serve(listener: impl Listener, router: Router, stop: CancellationToken) {
+    let connections = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok(stream) => spawn(stream, router.clone(), &connections),
+            Err(error) => pause(&error).await,
+        }
+    }
+    drop(listener);
+    if timeout(GRACE, connections.shutdown()).await.is_err() {
+        tracing::debug!("some connections of the console are still open");
+    }
+}
+
+async fn pause(error: &io::Error) {
+    tracing::error!(%error, "the console cannot accept a connection");
+    sleep(ACCEPT_PAUSE).await;
+}
+
+/// Serves one connection.
+fn spawn(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, router: Router, connections: &GracefulShutdown) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_BUFFER);
+    let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let connection = connections.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection of the console failed");
+        }
+    });
+}

@@ -1,0 +1,112 @@
+//! The page: what the manager does, for people with a browser.
+//!
+//! The server makes all of it. A few lines of script replace the parts that have changed, when an event arrives; without them, the
+//! page shows the state at the time of its loading.
+
+mod actions;
+mod agenda;
+mod history;
+mod items;
+mod log;
+mod now;
+mod questions;
+mod server;
+mod settings;
+
+use axum::Router;
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use maud::{DOCTYPE, Markup, html};
+
+pub(crate) use self::server::Server;
+use crate::api::Api;
+
+/// The views, with their paths.
+const VIEWS: [(&str, &str); 5] =
+    [("/", "Now"), ("/items", "Items"), ("/log", "Log"), ("/agenda", "Agenda"), ("/history", "History")];
+
+/// Nothing from elsewhere, and no script or style in the text.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; script-src 'self'; connect-src 'self'; form-action 'self'; \
+                      base-uri 'none'; frame-ancestors 'none'";
+
+/// Returns the routes of the page.
+pub(crate) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/", get(now::show))
+        .route("/items", get(items::show))
+        .route("/log", get(log::show))
+        .route("/agenda", get(agenda::show))
+        .route("/history", get(history::show))
+        .route("/style.css", get(async || text("text/css", include_str!("page/style.css"))))
+        .route("/script.js", get(async || text("text/javascript", include_str!("page/script.js"))))
+        .route("/do/{action}", post(actions::perform))
+        .route("/settings", get(settings::show))
+        .route("/settings/{setting}", post(settings::change))
+        .route("/reply/{question}", post(questions::reply))
+}
+
+fn text(kind: &'static str, text: &'static str) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=3600")], text)
+}
+
+/// Returns a view with the navigation around it.
+fn view(path: &str, content: &Markup) -> Response {
+    let title = VIEWS.iter().find(|(of, _)| *of == path).map_or("Sync", |(_, title)| title);
+    page(StatusCode::OK, (path, title), content)
+}
+
+/// Returns a page with this title in the view of this path.
+fn page(status: StatusCode, (path, title): (&str, &str), content: &Markup) -> Response {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " - Sync" }
+                link rel="stylesheet" href="/style.css";
+                link rel="icon" href="data:,";
+                script src="/script.js" defer {}
+            }
+            body {
+                a.skip href="#content" { "Skip to the content" }
+                header {
+                    h1 { "Sync" }
+                    nav aria-label="Views" {
+                        @for (to, name) in VIEWS {
+                            a href=(to) aria-current=[(to == path).then_some("page")] { (name) }
+                        }
+                    }
+                }
+                main #content { h2 { (title) } (content) }
+                p #state role="status" {}
+            }
+        }
+    };
+    respond(status, page)
+}
+
+fn respond(status: StatusCode, page: Markup) -> Response {
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        // With `no-referrer`, browsers send the origin `null` with forms.
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (HeaderName::from_static("cache-control"), "no-store"),
+    ];
+    (status, headers, Html(page.into_string())).into_response()
+}
+
+/// Returns a page that says why a request is refused.
+pub(crate) fn refused(status: StatusCode, text: &str) -> Response {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head { meta charset="utf-8"; meta name="color-scheme" content="light dark"; title { "Sync" } }
+            body { main { h1 { "Sync" } p { (text) } } }
+        }
+    };
+    respond(status, page)
+}

@@ -1,0 +1,120 @@
+//! The buttons of the page.
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, Render, html};
+use serde::Deserialize;
+use syncmgr::item::ItemState;
+use syncmgr::log::ErrorId;
+use syncmgr::{HandlerId, ItemId, SessionId, Trigger};
+
+use super::refused;
+use crate::api::{Api, ApiError};
+
+/// What a button is about.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Target {
+    pub(super) session: Option<SessionId>,
+    pub(super) handler: Option<HandlerId>,
+    pub(super) item: Option<ItemId>,
+    pub(super) entry: Option<ErrorId>,
+    pub(super) choice: Option<usize>,
+}
+
+/// Returns a text that is shown without the name, which its row has already. Screen readers read both.
+pub(super) fn about(verb: &str, name: &str) -> Markup {
+    html! { (verb) span.of { " " (name) } }
+}
+
+/// Returns a button. Its text names what it acts on, so that it makes sense on its own.
+pub(super) fn button(action: &str, text: impl Render, target: &Target) -> Markup {
+    let id = [
+        target.session.map(|of| of.to_string()),
+        target.handler.map(|of| of.to_string()),
+        target.item.map(|of| of.to_string()),
+        target.entry.map(|of| of.to_string()),
+        target.choice.map(|of| of.to_string()),
+    ];
+    let id: Vec<_> = id.into_iter().flatten().collect();
+    html! {
+        form method="post" action=(format!("/do/{action}")) {
+            @if let Some(session) = target.session { input type="hidden" name="session" value=(session); }
+            @if let Some(handler) = target.handler { input type="hidden" name="handler" value=(handler); }
+            @if let Some(item) = target.item { input type="hidden" name="item" value=(item); }
+            @if let Some(entry) = target.entry { input type="hidden" name="entry" value=(entry); }
+            @if let Some(choice) = target.choice { input type="hidden" name="choice" value=(choice); }
+            button id=(format!("{action}-{}", id.join("-"))) { (text) }
+        }
+    }
+}
+
+/// Performs the action of a button, and goes back to the view.
+pub(super) async fn perform(
+    State(api): State<Api>,
+    Path(action): Path<String>,
+    target: Result<Form<Target>, FormRejection>,
+) -> Response {
+    let Ok(Form(target)) = target else {
+        return refused(StatusCode::BAD_REQUEST, "The form is not one of this page.");
+    };
+    let back = view_of(&action);
+    match act(&api, &action, target).await {
+        Ok(true) => Redirect::to(back).into_response(),
+        Ok(false) => refused(StatusCode::BAD_REQUEST, "The form is not one of this page."),
+        Err(error) => error.into_page(),
+    }
+}
+
+/// Returns the view that shows the result of an action.
+fn view_of(action: &str) -> &'static str {
+    match action {
+        "choose" | "unchoose" => "/items",
+        "answer" | "show" => "/log",
+        _ => "/",
+    }
+}
+
+/// Performs an action. Returns `false` if there is no such action.
+async fn act(api: &Api, action: &str, target: Target) -> Result<bool, ApiError> {
+    match (action, target) {
+        ("pause", _) => api.manager.pause(),
+        ("resume", _) => api.manager.resume(),
+        ("run", target) => run(api, &target)?,
+        ("stop", Target { session: Some(session), .. }) => of_session(api, session)?.stop(),
+        ("skip", Target { session: Some(session), handler: Some(handler), item: Some(item), .. }) => {
+            of_session(api, session)?.skip(handler, item)?;
+        }
+        ("choose", Target { handler: Some(handler), item: Some(item), .. }) => {
+            api.manager.choose(handler, [item], ItemState::Checked).await?;
+        }
+        ("unchoose", Target { handler: Some(handler), item: Some(item), .. }) => {
+            api.manager.choose(handler, [item], ItemState::Unchecked).await?;
+        }
+        ("answer", Target { handler: Some(handler), entry: Some(entry), choice: Some(choice), .. }) => {
+            api.keep(api.manager.answer(handler, entry, choice)?);
+        }
+        ("show", Target { handler: Some(handler), entry: Some(entry), .. }) => {
+            api.manager.show_error(handler, entry).await?;
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn of_session(api: &Api, session: SessionId) -> Result<syncmgr::Session, ApiError> {
+    api.session(session).filter(|session| !session.is_idle()).ok_or_else(ApiError::unknown_session)
+}
+
+fn run(api: &Api, target: &Target) -> Result<(), ApiError> {
+    let request = api.manager.session(Trigger::Manual);
+    let request = match (target.handler, target.item) {
+        (Some(handler), Some(item)) => request.handlers([handler]).items(handler, [item]),
+        (Some(handler), None) => request.handlers([handler]),
+        _ => request,
+    };
+    api.keep(request.start()?);
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! The user of a session, who may answer its questions and press Ctrl-C.
+
+use std::future::pending;
+use std::mem;
+
+use futures::FutureExt;
+use futures::channel::mpsc::UnboundedSender;
+use futures::future::LocalBoxFuture;
+use indicatif::MultiProgress;
+use serde_json::Value;
+use syncmgr_console::Client;
+use tokio::signal::unix::Signal;
+
+use super::ask::ask_open;
+use super::commands::Failure;
+use super::streams::{Asking, SessionEvents};
+
+/// The end of what the user attends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Shown,
+    /// The user no longer wants to wait.
+    Interrupted,
+}
+
+/// What the command waits for.
+pub(crate) struct Attendance<'a> {
+    pub(crate) client: &'a Client,
+    /// The path of the session.
+    pub(crate) session: &'a str,
+    pub(crate) bars: &'a MultiProgress,
+    pub(crate) interrupts: Signal,
+    pub(crate) events: SessionEvents<'a>,
+    /// `None` if handlers must not ask.
+    pub(crate) asking: Option<Asking<'a>>,
+    /// `None` once there are no more events to show. They wait while the user answers, because the prompt is in place of the bars.
+    pub(crate) to_show: Option<UnboundedSender<Value>>,
+}
+
+/// A request or a prompt in progress.
+type Work<'a> = Option<LocalBoxFuture<'a, Result<(), Failure>>>;
+
+/// Something that has happened.
+enum Happened {
+    Interrupt,
+    Stopped(Result<(), Failure>),
+    Event(Result<Option<Value>, Failure>),
+    Questions(Result<(), Failure>),
+    Answered(Result<(), Failure>),
+    Shown,
+}
+
+impl<'a> Attendance<'a> {
+    /// Waits until everything is shown. Meanwhile asks the questions, and stops the session with the first Ctrl-C. The streams are read
+    /// all the time, because the program would end them otherwise.
+    pub(crate) async fn until(mut self, shown: impl Future<Output = ()>) -> Result<End, Failure> {
+        let mut shown = std::pin::pin!(shown);
+        let (mut stop, mut prompt): (Work<'a>, Work<'a>) = (None, None);
+        let (mut failure, mut asks) = (None, false);
+        loop {
+            if prompt.is_none() && mem::take(&mut asks) {
+                prompt = Some(ask_open(self.client, self.bars).boxed_local());
+            }
+            match self.next(&mut stop, &mut prompt, shown.as_mut()).await {
+                Happened::Interrupt if stop.is_some() => return Ok(End::Interrupted),
+                Happened::Interrupt => stop = Some(request_stop(self.client, self.session).boxed_local()),
+                Happened::Stopped(stopped) => {
+                    stopped?;
+                    if prompt.is_some() {
+                        return Ok(End::Interrupted);
+                    }
+                    stop = Some(pending().boxed_local());
+                }
+                Happened::Event(event) => {
+                    self.pass_on(event.unwrap_or_else(|error| note(&mut failure, error)), prompt.is_some())
+                }
+                Happened::Questions(Ok(())) => asks = true,
+                // The events that were read are shown before the command fails.
+                Happened::Questions(Err(error)) => {
+                    self.asking = None;
+                    self.pass_on(note(&mut failure, error), false);
+                }
+                Happened::Answered(answered) => {
+                    answered?;
+                    prompt = None;
+                }
+                Happened::Shown => return failure.map_or(Ok(End::Shown), Err),
+            }
+        }
+    }
+
+    async fn next(&mut self, stop: &mut Work<'a>, prompt: &mut Work<'a>, shown: impl Future<Output = ()>) -> Happened {
+        let prompts = prompt.is_some();
+        tokio::select! {
+            biased;
+            _ = self.interrupts.recv() => Happened::Interrupt,
+            stopped = done(stop) => Happened::Stopped(stopped),
+            answered = done(prompt) => Happened::Answered(answered),
+            () = shown, if !prompts => Happened::Shown,
+            event = self.events.next(), if self.to_show.is_some() => Happened::Event(event),
+            changed = changed(&mut self.asking) => Happened::Questions(changed),
+        }
+    }
+
+    /// Passes on an event to show; `None` if there are no more. Later progress replaces what comes while the user answers.
+    fn pass_on(&mut self, event: Option<Value>, prompts: bool) {
+        match (event, &self.to_show) {
+            (Some(event), Some(to_show)) => {
+                if !prompts || event["event"] != "progress" {
+                    // Fails once nothing is shown any more.
+                    let _ = to_show.unbounded_send(event);
+                }
+            }
+            _ => self.to_show = None,
+        }
+    }
+}
+
+/// Keeps the first failure.
+fn note(failure: &mut Option<Failure>, error: Failure) -> Option<Value> {
+    failure.get_or_insert(error);
+    None
+}
+
+/// Waits for the end of work, if there is some.
+async fn done(work: &mut Work<'_>) -> Result<(), Failure> {
+    match work {
+        Some(work) => work.await,
+        None => pending().await,
+    }
+}
+
+async fn changed(asking: &mut Option<Asking<'_>>) -> Result<(), Failure> {
+    match asking {
+        Some(asking) => asking.changed().await,
+        None => pending().await,
+    }
+}
+
+async fn request_stop(client: &Client, session: &str) -> Result<(), Failure> {
+    client.post::<Value>(&format!("{session}/stop"), &Value::Null).await?;
+    Ok(())
+}

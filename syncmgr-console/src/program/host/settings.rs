@@ -1,0 +1,202 @@
+//! The settings of a host.
+
+mod file;
+mod problem;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use offline_files::Deletions;
+use syncmgr::handler::{Importance, Requirement, Requirements};
+use syncmgr::schedule::{Schedule, Window};
+use toml::Spanned;
+
+pub(super) use self::problem::Problem;
+use self::problem::Source;
+use super::places;
+use super::words::{DELETE, IMPORTANCE, value_of};
+
+/// The settings of a host.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Settings {
+    pub(super) state: PathBuf,
+    pub(super) socket: Option<PathBuf>,
+    /// The port of the page.
+    pub(super) page: Option<u16>,
+    /// The maximum number of items that run at the same time, and of threads that work on one pair.
+    pub(super) jobs: Option<usize>,
+    pub(super) folders: Vec<Folder>,
+}
+
+/// The settings of a folder pair.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Folder {
+    pub(super) name: String,
+    pub(super) from: PathBuf,
+    pub(super) to: PathBuf,
+    pub(super) deletions: Deletions,
+    pub(super) schedule: Option<Schedule>,
+    pub(super) window: Option<Window>,
+    pub(super) requires: Vec<Requirement>,
+    pub(super) is_watched: bool,
+    pub(super) importance: Importance,
+}
+
+impl Settings {
+    /// Reads a settings file.
+    ///
+    /// # Errors
+    /// Returns all values that are not valid. A file that is not TOML, or has unknown keys or values of a wrong type, has one problem:
+    /// the first.
+    pub(super) fn read(path: &Path) -> Result<Self, Vec<Problem>> {
+        let text = std::fs::read_to_string(path).map_err(|error| vec![Problem::unreadable(path, &error)])?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads the text of a settings file. Relative paths begin at its directory.
+    fn parse(path: &Path, text: &str) -> Result<Self, Vec<Problem>> {
+        let source = Source::new(path, text);
+        let file: file::File = toml::from_str(text).map_err(|error| vec![source.refused(&error)])?;
+        let mut reader = Reader { source, problems: Vec::new() };
+        let settings = reader.settings(file);
+        if reader.problems.is_empty() { Ok(settings) } else { Err(reader.problems) }
+    }
+
+    /// Returns the names of the settings that differ and need a restart.
+    pub(super) fn fixed_differences(&self, other: &Self) -> impl Iterator<Item = &'static str> + use<> {
+        let differ = [
+            ("state", self.state != other.state),
+            ("socket", self.socket != other.socket),
+            ("page", self.page != other.page),
+            ("jobs", self.jobs != other.jobs),
+        ];
+        differ.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name)
+    }
+}
+
+/// Reads values, and collects the problems.
+struct Reader<'a> {
+    source: Source<'a>,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn settings(&mut self, file: file::File) -> Settings {
+        let state = file.state.map(|path| self.source.resolve(path)).or_else(places::state);
+        if state.is_none() {
+            self.problems.push(Problem::general("there is no directory for the state: HOME is not set; set `state`"));
+        }
+        self.refuse_repeated_names(&file.folder);
+        Settings {
+            state: state.unwrap_or_default(),
+            socket: file.socket.map(|path| self.source.resolve(path)),
+            page: file.page,
+            jobs: file.limits.jobs.map(usize::from),
+            folders: self.folders(file.folder),
+        }
+    }
+
+    /// The id of a handler derives from its name.
+    fn refuse_repeated_names(&mut self, folders: &[file::Folder]) {
+        let mut names = BTreeSet::new();
+        for name in folders.iter().map(|folder| &folder.name) {
+            if name.get_ref().trim().is_empty() {
+                self.refuse("name", name, "a name is not empty");
+            } else if !names.insert(name.get_ref()) {
+                self.refuse("name", name, "another folder has this name; names are unique");
+            }
+        }
+    }
+
+    fn folders(&mut self, folders: Vec<file::Folder>) -> Vec<Folder> {
+        let mut read: Vec<Folder> = Vec::new();
+        for folder in folders {
+            let span = folder.to.span();
+            let folder = self.folder(folder);
+            if let Some(message) = overlap(&folder, &read) {
+                self.problems.push(self.source.problem("to", span, message));
+            }
+            read.push(folder);
+        }
+        read
+    }
+
+    /// Reads the path of a directory.
+    fn directory(&mut self, key: &str, path: Spanned<PathBuf>) -> PathBuf {
+        if path.get_ref().as_os_str().is_empty() {
+            self.problems.push(self.source.problem(
+                key,
+                path.span(),
+                "the path of a directory is not empty".to_owned(),
+            ));
+        }
+        self.source.resolve(path.into_inner())
+    }
+
+    fn folder(&mut self, folder: file::Folder) -> Folder {
+        Folder {
+            name: folder.name.into_inner(),
+            from: self.directory("from", folder.from),
+            to: self.directory("to", folder.to),
+            deletions: self.value("delete", folder.delete, |text| value_of(DELETE, text)).unwrap_or_default(),
+            schedule: self.value("schedule", folder.schedule, |text| text.parse().map_err(in_words)),
+            window: self.value("window", folder.window, |text| text.parse().map_err(in_words)),
+            requires: self.requires(folder.requires),
+            is_watched: folder.watch,
+            importance: self
+                .value("importance", folder.importance, |text| value_of(IMPORTANCE, text))
+                .unwrap_or_default(),
+        }
+    }
+
+    fn requires(&mut self, words: Vec<Spanned<String>>) -> Vec<Requirement> {
+        let mut required = Requirements::NONE;
+        for word in words {
+            let span = word.span();
+            let Some(requirement) = self.value("requires", Some(word), |text| text.parse().map_err(in_words)) else {
+                continue;
+            };
+            required = required.with(requirement);
+            if let Some((one, other)) = required.contradiction() {
+                let message = format!("{one} and {other} exclude each other");
+                self.problems.push(self.source.problem("requires", span, message));
+            }
+        }
+        required.iter().collect()
+    }
+
+    /// Reads a value from its text. Returns `None` if it is left out or not valid.
+    fn value<T>(
+        &mut self,
+        key: &str,
+        text: Option<Spanned<String>>,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = text?;
+        parse(text.get_ref()).map_err(|message| self.refuse(key, &text, &message)).ok()
+    }
+
+    fn refuse(&mut self, key: &str, value: &Spanned<String>, message: &str) {
+        self.problems.push(self.source.problem(key, value.span(), message.to_owned()));
+    }
+}
+
+/// Says why a folder cannot be mirrored beside itself or these others.
+fn overlap(folder: &Folder, others: &[Folder]) -> Option<String> {
+    let contains = |one: &Path, other: &Path| one.starts_with(other) || other.starts_with(one);
+    if contains(&folder.from, &folder.to) {
+        return Some("neither of `from` and `to` may contain the other".to_owned());
+    }
+    // A pair that deletes nothing leaves the directories of others alone.
+    let deletes =
+        |outer: &Folder, inner: &Folder| inner.to.starts_with(&outer.to) && outer.deletions != Deletions::Never;
+    let clashes = |other: &&Folder| folder.to == other.to || deletes(folder, other) || deletes(other, folder);
+    let other = others.iter().find(clashes)?;
+    Some(format!("`{}` mirrors into the same directories; give each folder a `to` of its own", other.name))
+}
+
+fn in_words(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,83 @@
+//! What is wrong in a settings file, and where.
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use syncmgr::text::Escaped;
+
+use crate::host::places;
+
+/// A mistake in a settings file. Displayed as `FILE:LINE: KEY: MESSAGE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::host) struct Problem {
+    file: Option<PathBuf>,
+    /// The line, from 1, and the key or the header of a table in it.
+    place: Option<(usize, String)>,
+    message: String,
+}
+
+impl Problem {
+    /// Creates a problem that no place in a file has.
+    pub(in crate::host) fn general(message: impl Into<String>) -> Self {
+        Self { file: None, place: None, message: message.into() }
+    }
+
+    /// Creates the problem of a file that cannot be read.
+    pub(super) fn unreadable(file: &Path, error: &io::Error) -> Self {
+        Self { file: Some(file.to_owned()), ..Self::general(format!("the settings cannot be read: {error}")) }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{}:", Escaped(&file.to_string_lossy()))?;
+            f.write_str(if self.place.is_some() { "" } else { " " })?;
+        }
+        if let Some((line, key)) = &self.place {
+            write!(f, "{line}: {}: ", Escaped(key))?;
+        }
+        write!(f, "{}", Escaped(&self.message))
+    }
+}
+
+/// The text of a settings file.
+pub(super) struct Source<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(path: &'a Path, text: &'a str) -> Self {
+        Self { path, text }
+    }
+
+    /// Returns a path of the file: `~/` is the home directory, and a relative path begins at the directory of the file.
+    pub(super) fn resolve(&self, path: PathBuf) -> PathBuf {
+        match (path.strip_prefix("~"), places::home()) {
+            (Ok(in_home), Some(home)) => home.join(in_home),
+            _ => self.path.parent().unwrap_or(Path::new(".")).join(path),
+        }
+    }
+
+    /// Creates the problem of a value.
+    pub(super) fn problem(&self, key: &str, span: Range<usize>, message: String) -> Problem {
+        Problem { file: Some(self.path.to_owned()), place: Some((self.line(span.start), key.to_owned())), message }
+    }
+
+    /// Creates the problem of a file that is not TOML, or has an unknown key or a value of a wrong type.
+    pub(super) fn refused(&self, error: &toml::de::Error) -> Problem {
+        let start = error.span().map_or(0, |span| span.start);
+        let message = error.message().replace('\n', "; ");
+        let line = self.text.lines().nth(self.line(start) - 1).unwrap_or_default().trim();
+        let key = line.split_once('=').map_or(line, |(key, _)| key.trim_end());
+        self.problem(key, start..start, message)
+    }
+
+    fn line(&self, at: usize) -> usize {
+        let before = self.text.as_bytes().iter().take(at);
+        before.filter(|byte| **byte == b'\n').count() + 1
+    }
+}

@@ -1,0 +1,162 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Settings, Vec<Problem>> {
+    Settings::parse(Path::new("/etc/host.toml"), text)
+}
+
+/// Reads a file with one folder that has these lines.
+fn folder(lines: &str) -> Result<Folder, Vec<String>> {
+    let text = format!("[[folder]]\nname = \"docs\"\nfrom = \"a\"\nto = \"b\"\n{lines}");
+    parse(&text).map(|mut settings| settings.folders.remove(0)).map_err(|problems| in_lines(&problems))
+}
+
+fn in_lines(problems: &[Problem]) -> Vec<String> {
+    problems.iter().map(|problem| problem.to_string().replace("/etc/host.toml:", "")).collect()
+}
+
+#[test]
+fn every_setting_is_read_as_people_write_it() {
+    let text = r#"
+        state = "/var/lib/state.sqlite"
+        socket = "/run/own.sock"
+        page = 8080
+
+        [limits]
+        jobs = 4
+
+        [[folder]]
+        name = "Documents"
+        from = "/home/ann/Documents"
+        to = "backup"
+        delete = "guarded"
+        schedule = "cron 30 2 * * * in Europe/Berlin"
+        window = "22:00-06:00 in Europe/Berlin"
+        requires = ["mains", "idle-user"]
+        watch = true
+        importance = "high"
+    "#;
+    let settings = parse(text).unwrap();
+    let folder = Folder {
+        name: "Documents".to_owned(),
+        from: "/home/ann/Documents".into(),
+        to: "/etc/backup".into(),
+        deletions: Deletions::Guarded,
+        schedule: Some("cron 30 2 * * * in Europe/Berlin".parse().unwrap()),
+        window: Some("22:00-06:00 in Europe/Berlin".parse().unwrap()),
+        requires: vec![Requirement::Mains, Requirement::IdleUser],
+        is_watched: true,
+        importance: Importance::High,
+    };
+    assert_eq!(settings.folders, [folder]);
+    assert_eq!((settings.page, settings.jobs), (Some(8080), Some(4)));
+    assert_eq!((settings.state, settings.socket), ("/var/lib/state.sqlite".into(), Some("/run/own.sock".into())));
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let settings = parse("state = \"state\"").unwrap();
+    assert_eq!(
+        (settings.state, settings.socket, settings.page, settings.jobs),
+        ("/etc/state".into(), None, None, None)
+    );
+    let folder = folder("").unwrap();
+    assert_eq!((folder.deletions, folder.importance), (Deletions::Never, Importance::Normal));
+    assert!(folder.schedule.is_none() && folder.window.is_none() && folder.requires.is_empty() && !folder.is_watched);
+}
+
+#[test]
+fn each_bad_value_is_refused_with_its_line_its_key_and_what_was_expected() {
+    for (line, expected) in [
+        ("delete = \"all\"", "5: delete: `all` is not known; write `never`, `guarded` or `always`"),
+        (
+            "schedule = \"hourly\"",
+            "5: schedule: `hourly` cannot be read: write `cron 30 2 * * * in Europe/Berlin`, `every 15m`, \
+             `once 2026-12-01T02:30:00Z` or `never`",
+        ),
+        (
+            "schedule = \"cron 30 2 * * * in Europe/Berlim\"",
+            "5: schedule: the time zone `Europe/Berlim` is not known; did you mean `Europe/Berlin`?",
+        ),
+        (
+            "window = \"22:00\"",
+            "5: window: `22:00` cannot be read: write `22:00-06:00 in Europe/Berlin` or the same with ` on SAT,SUN`",
+        ),
+        (
+            "requires = [\n  \"mians\",\n]",
+            "6: requires: `mians` is not known; write `unmetered-network`, `internet`, `mains`, `battery-not-low`, `idle-user` or \
+             `active-user`",
+        ),
+        (
+            "requires = [\"idle-user\", \"active-user\"]",
+            "5: requires: an idle user and an active user exclude each other",
+        ),
+        ("importance = \"urgent\"", "5: importance: `urgent` is not known; write `low`, `normal` or `high`"),
+        ("watch = \"yes\"", "5: watch: invalid type: string \"yes\", expected a boolean"),
+        (
+            "form = \"x\"",
+            "5: form: unknown field `form`, expected one of `name`, `from`, `to`, `delete`, `schedule`, `window`, `requires`, \
+             `watch`, `importance`",
+        ),
+        ("name = \"twice\"", "5: name: duplicate key"),
+        ("watch = yes", "5: watch: string values must be quoted, expected literal string"),
+    ] {
+        assert_eq!(folder(line).unwrap_err(), [expected], "{line}");
+    }
+    for (text, expected) in [
+        ("page = 70000", "1: page: invalid value: integer `70000`, expected u16"),
+        ("\n[limits]\njobs = 0", "3: jobs: invalid value: integer `0`, expected a nonzero usize"),
+        (
+            "[limit]\njobs = 2",
+            "1: [limit]: unknown field `limit`, expected one of `state`, `socket`, `page`, `limits`, `folder`",
+        ),
+        ("page = 1\n\n[[folder]]\nname = \"a\"\nfrom = \"b\"", "3: [[folder]]: missing field `to`"),
+    ] {
+        assert_eq!(in_lines(&parse(text).unwrap_err()), [expected], "{text}");
+    }
+}
+
+#[test]
+fn the_bad_values_of_a_file_are_refused_together() {
+    let problems =
+        folder("delete = \"all\"\nschedule = \"hourly\"\n[[folder]]\nname = \"docs\"\nfrom = \"c\"\nto = \"d\"")
+            .unwrap_err();
+    let starts: Vec<_> =
+        problems.iter().map(|problem| problem.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(starts, ["8: name:", "5: delete:", "6: schedule:"]);
+    assert_eq!(problems[0], "8: name: another folder has this name; names are unique");
+}
+
+#[test]
+fn a_problem_begins_with_the_file_and_the_line() {
+    let problems = parse("\npage = -1").unwrap_err();
+    assert!(problems[0].to_string().starts_with("/etc/host.toml:2: page: "), "{}", problems[0]);
+    let missing = Settings::read(Path::new("/nowhere/host.toml")).unwrap_err();
+    assert!(missing[0].to_string().starts_with("/nowhere/host.toml: the settings cannot be read: "), "{}", missing[0]);
+}
+
+#[test]
+fn the_settings_in_the_documentation_are_valid() {
+    let readme = include_str!("../../../../README.md");
+    let (_, block) = readme.split_once("```toml\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    assert_eq!(parse(block).unwrap().folders.len(), 2);
+}
+
+#[test]
+fn directories_that_overlap_are_refused() {
+    let pair = |name: &str, from: &str, to: &str, delete: &str| {
+        format!("[[folder]]\nname = {name:?}\nfrom = {from:?}\nto = {to:?}\ndelete = {delete:?}\n")
+    };
+    let read = |pairs: &[String]| {
+        parse(&format!("state = \"state\"\n{}", pairs.concat())).map_err(|problems| in_lines(&problems))
+    };
+    let inside = "5: to: neither of `from` and `to` may contain the other";
+    assert_eq!(read(&[pair("a", "/a", "/a/b", "never")]).unwrap_err(), [inside]);
+    assert_eq!(read(&[pair("a", "/a/b", "/a", "never")]).unwrap_err(), [inside]);
+    let empty = read(&[pair("a", "", "/b", "never")]).unwrap_err();
+    assert_eq!(empty, ["4: from: the path of a directory is not empty"]);
+    let both = read(&[pair("a", "/a", "/to", "never"), pair("b", "/b", "/to", "never")]).unwrap_err();
+    assert_eq!(both, ["10: to: `a` mirrors into the same directories; give each folder a `to` of its own"]);
+    let outer = |delete: &str| read(&[pair("a", "/a", "/to/a", "never"), pair("b", "/b", "/to", delete)]);
+    assert!(outer("guarded").is_err() && outer("never").is_ok());
+}

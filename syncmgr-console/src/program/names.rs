@@ -1,0 +1,78 @@
+//! Handlers and items by their names or ids.
+
+use serde_json::Value;
+use syncmgr_console::Client;
+
+use super::commands::Failure;
+
+/// A handler, and one of its items if one is named.
+#[derive(Debug)]
+pub(crate) struct Named {
+    pub(crate) handler: String,
+    pub(crate) item: Option<String>,
+}
+
+impl Named {
+    /// Returns the path of the handler or the item.
+    pub(crate) fn path(&self) -> String {
+        match &self.item {
+            Some(item) => format!("/v1/handlers/{}/items/{item}", self.handler),
+            None => format!("/v1/handlers/{}", self.handler),
+        }
+    }
+}
+
+/// Finds a handler or an item. The name of a handler may contain `/`: the longest one that fits counts.
+pub(crate) async fn find(client: &Client, text: &str) -> Result<Named, Failure> {
+    let handlers: Value = client.get("/v1/handlers").await?;
+    let splits = text.match_indices('/').map(|(at, _)| (&text[..at], Some(&text[at + 1..])));
+    let splits = [(text, None)].into_iter().chain(splits.collect::<Vec<_>>().into_iter().rev());
+    for (handler, item) in splits {
+        let Some(handler) = one(&handlers["handlers"], "handler", handler)? else { continue };
+        let item = match item {
+            Some(item) => Some(find_item(client, &handler, item).await?),
+            None => None,
+        };
+        return Ok(Named { handler, item });
+    }
+    Err(Failure::unknown(text, "`syncmgr status` lists the handlers"))
+}
+
+/// Finds a handler.
+pub(crate) async fn find_handler(client: &Client, text: &str) -> Result<String, Failure> {
+    match find(client, text).await? {
+        Named { handler, item: None } => Ok(handler),
+        Named { .. } => Err(Failure::unknown(text, "name a handler, not an item")),
+    }
+}
+
+/// Finds an item.
+pub(crate) async fn find_item_of(client: &Client, text: &str) -> Result<(String, String), Failure> {
+    match find(client, text).await? {
+        Named { handler, item: Some(item) } => Ok((handler, item)),
+        Named { .. } => Err(Failure::unknown(text, "name an item, as HANDLER/ITEM")),
+    }
+}
+
+/// Returns the name of a handler among these, or its id.
+pub(crate) fn name_of<'a>(handlers: &'a Value, handler: &'a Value) -> &'a Value {
+    let named = handlers.as_array().into_iter().flatten().find(|of| of["handler"] == *handler);
+    named.map_or(handler, |of| &of["name"])
+}
+
+async fn find_item(client: &Client, handler: &str, item: &str) -> Result<String, Failure> {
+    let items: Value = client.get(&format!("/v1/handlers/{handler}/items")).await?;
+    let items: Value = items["items"].as_array().into_iter().flatten().map(|item| item["status"].clone()).collect();
+    one(&items, "item", item)?.ok_or_else(|| Failure::unknown(item, "`syncmgr items HANDLER` lists the items"))
+}
+
+/// Returns the id of the entry with this id or name. Fails if several have the name.
+fn one(entries: &Value, key: &str, text: &str) -> Result<Option<String>, Failure> {
+    let entries = entries.as_array().into_iter().flatten();
+    let fits = entries.filter(|entry| entry[key] == text || entry["name"] == text);
+    let mut ids: Vec<_> = fits.filter_map(|entry| entry[key].as_str()).collect();
+    match ids.len() {
+        0 | 1 => Ok(ids.pop().map(str::to_owned)),
+        _ => Err(Failure::unknown(text, "several have this name; use the id, which `--json` shows")),
+    }
+}

@@ -1,0 +1,163 @@
+//! The page, without a browser: who may open it, and what its buttons do. `tests/page` has the tests with a browser.
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
+use hyper::http::request::Builder;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use syncmgr::Trigger;
+use tokio::net::TcpStream;
+
+use crate::support::Host;
+
+/// The address and the token of the page.
+struct Page {
+    address: String,
+    token: String,
+}
+
+impl Page {
+    fn of(host: &Host) -> Self {
+        let url = host.console.page().expect("the console has a page");
+        let (address, token) =
+            url.trim_start_matches("http://").split_once("/?token=").expect("the address has a token");
+        Self { address: address.to_owned(), token: token.to_owned() }
+    }
+
+    /// A request of a browser that has opened the page.
+    fn request(&self, method: Method, path: &str) -> Builder {
+        let cookie = format!("other=1; syncmgr-{}={}", self.port(), self.token);
+        Request::builder().method(method).uri(path).header(HOST, &self.address).header(COOKIE, cookie)
+    }
+
+    async fn send(&self, request: Builder, body: &str) -> (StatusCode, hyper::HeaderMap, String) {
+        let stream = TcpStream::connect(&self.address).await.expect("the page is served");
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("it is HTTP");
+        tokio::spawn(connection);
+        let request = request.body(Full::new(Bytes::from(body.to_owned()))).expect("the request is valid");
+        let (parts, body) = sender.send_request(request).await.expect("there is an answer").into_parts();
+        let body = body.collect().await.expect("the answer is complete").to_bytes();
+        (parts.status, parts.headers, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    async fn status(&self, request: Builder) -> u16 {
+        self.send(request, "").await.0.as_u16()
+    }
+
+    fn port(&self) -> &str {
+        self.address.rsplit(':').next().expect("an address has a port")
+    }
+
+    /// Presses a button.
+    async fn press(&self, action: &str, form: &str) -> u16 {
+        self.submit(&format!("/do/{action}"), form).await.0.as_u16()
+    }
+
+    /// Submits a form.
+    async fn submit(&self, path: &str, form: &str) -> (StatusCode, hyper::HeaderMap, String) {
+        let request = self.request(Method::POST, path).header(ORIGIN, format!("http://{}", self.address));
+        self.send(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded"), form).await
+    }
+}
+
+#[tokio::test]
+async fn the_address_with_the_token_opens_the_page() {
+    let host = Host::start();
+    let page = Page::of(&host);
+    let request = Request::builder().uri(format!("/items?token={}", page.token)).header(HOST, &page.address);
+    let (status, headers, _) = page.send(request, "").await;
+    assert!(status == StatusCode::SEE_OTHER && headers[LOCATION] == "/items", "{status} {headers:?}");
+    let cookie = headers[SET_COOKIE].to_str().unwrap();
+    assert!(cookie.contains(&page.token) && cookie.contains("HttpOnly; SameSite=Lax"), "{cookie}");
+    for (path, title) in
+        [("/", "Now"), ("/items", "Items"), ("/log", "Log"), ("/agenda", "Agenda"), ("/history", "History")]
+    {
+        let (status, headers, text) = page.send(page.request(Method::GET, path), "").await;
+        assert!(status.is_success() && text.contains(&format!("<h2>{title}</h2>")), "{path}: {text}");
+        assert!(headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
+    }
+    assert!(!format!("{:?}", host.console).contains(&page.token));
+}
+
+#[tokio::test]
+async fn requests_without_the_token_or_from_elsewhere_are_refused() {
+    let host = Host::start();
+    let page = Page::of(&host);
+    let plain = |path: &str| Request::builder().uri(path).header(HOST, &page.address);
+    assert_eq!(page.status(plain("/")).await, 401);
+    assert_eq!(page.status(plain("/v1/handlers")).await, 401);
+    assert_eq!(page.status(plain("/?token=00")).await, 401);
+    assert_eq!(page.status(plain("/v1").header(AUTHORIZATION, format!("Bearer {}", page.token))).await, 200);
+    let elsewhere = |host: &str| {
+        Request::builder().uri("/").header(HOST, host).header(COOKIE, format!("syncmgr-{}={}", page.port(), page.token))
+    };
+    assert_eq!(page.status(elsewhere("sync.example:80")).await, 421);
+    let foreign = page.request(Method::POST, "/do/pause").header(ORIGIN, "http://sync.example");
+    assert_eq!(page.status(foreign).await, 421);
+    assert_eq!(page.status(page.request(Method::POST, "/do/pause")).await, 401, "a browser names its origin");
+    assert!(host.manager.held().is_empty());
+}
+
+#[tokio::test]
+async fn a_redirection_with_the_token_stays_on_this_server() {
+    let host = Host::start();
+    let page = Page::of(&host);
+    let request = Request::builder().uri(format!("//sync.example/?token={}", page.token)).header(HOST, &page.address);
+    let (status, headers, _) = page.send(request, "").await;
+    assert!(status == StatusCode::SEE_OTHER && headers[LOCATION] == "/sync.example/", "{status} {headers:?}");
+}
+
+#[tokio::test]
+async fn the_buttons_do_what_they_say() {
+    let host = Host::start();
+    let page = Page::of(&host);
+    host.gate.add_permits(9);
+    host.manager.session(Trigger::Manual).start().unwrap().finish().await;
+    let handler = host.manager.handlers()[0].id();
+    let one = syncmgr::ItemId::from_name("one");
+    assert_eq!(page.press("unchoose", &format!("handler={handler}&item={one}")).await, 303);
+    let report = host.manager.session(Trigger::Manual).start().unwrap().finish().await;
+    assert!(report.items().all(|item| item.item.name() != "one"), "{report}");
+    assert_eq!(page.press("run", &format!("handler={handler}&item={one}")).await, 303);
+    let session = host.manager.sessions().into_iter().max_by_key(syncmgr::Session::id).expect("it is kept");
+    assert_eq!(session.finish().await.items().map(|item| item.item.name().to_owned()).collect::<Vec<_>>(), ["one"]);
+    for (action, form) in [("dance", ""), ("skip", ""), ("run", "handler=x"), ("run", "more=1")] {
+        assert_eq!(page.press(action, form).await, 400, "{action} {form}");
+    }
+    let gone = format!("session=99&handler={handler}&item={one}");
+    assert_eq!(page.press("skip", &gone).await, 404);
+}
+
+#[tokio::test]
+async fn a_setting_is_set_and_reset_and_a_refused_value_is_kept_with_the_reason() {
+    let host = Host::start();
+    let page = Page::of(&host);
+    host.gate.add_permits(9);
+    host.manager.session(Trigger::Manual).start().unwrap().finish().await;
+    let (handler, one) = (host.manager.handlers()[0].id(), syncmgr::ItemId::from_name("one"));
+    let path = format!("/settings?handler={handler}&item={one}");
+    let items = page.send(page.request(Method::GET, "/items"), "").await.2;
+    assert!(items.contains(&path.replace('&', "&amp;")), "{items}");
+    let of = format!("handler={handler}&item={one}");
+    let (status, headers, _) = page.submit("/settings/schedule", &format!("{of}&value=every+5m")).await;
+    assert!(status == StatusCode::SEE_OTHER && headers[LOCATION] == format!("{path}#schedule"), "{status}");
+    let (_, _, shown) = page.send(page.request(Method::GET, &path), "").await;
+    assert!(shown.contains("<h2>Settings of one</h2>") && shown.contains("value=\"every 5m\""), "{shown}");
+    let (status, _, shown) = page.submit("/settings/schedule", &format!("{of}&value=every+%3Cday%3E")).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(shown.contains("value=\"every &lt;day&gt;\"") && shown.contains("aria-invalid=\"true\""), "{shown}");
+    assert!(
+        shown.contains("id=\"schedule-error\" role=\"alert\">`&lt;day&gt;` cannot be read: write a duration"),
+        "{shown}"
+    );
+    assert_eq!(page.submit("/settings/schedule", &of).await.0, StatusCode::SEE_OTHER);
+    assert!(host.manager.settings(handler, syncmgr::Subject::Item(one)).unwrap().overrides.is_empty());
+    for (path, form) in
+        [("/settings/color", &of[..]), ("/settings/window", "handler=x"), ("/settings/window", "more=1")]
+    {
+        assert_eq!(page.submit(path, form).await.0, StatusCode::BAD_REQUEST, "{path} {form}");
+    }
+    assert_eq!(page.status(page.request(Method::GET, "/settings?handler=x")).await, 400);
+}

@@ -1,0 +1,28 @@
+//! The completions of shells and the man pages.
+
+#![cfg(feature = "manual")]
+
+use std::fs;
+use std::path::Path;
+
+use super::{output, program};
+
+#[tokio::test]
+async fn the_completions_of_each_shell_know_the_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, out, _) = output(program(Path::new("unused")).args(["completions", shell])).await;
+        assert!(code == 0 && out.contains("syncmgr") && out.contains("explain") && out.contains("follow"), "{shell}");
+    }
+    assert_eq!(output(program(Path::new("unused")).args(["completions", "tcsh"])).await.0, 2);
+}
+
+#[tokio::test]
+async fn each_command_has_a_man_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let man = folder.path().join("man1");
+    let (code, _, err) = output(program(Path::new("unused")).arg("man").arg(&man)).await;
+    assert_eq!((code, err.as_str()), (0, ""));
+    let page = fs::read_to_string(man.join("syncmgr-run.1")).unwrap();
+    assert!(page.contains("syncmgr run \\-\\-choose") && page.contains(".SH NAME"), "{page}");
+    assert!(fs::read_to_string(man.join("syncmgr.1")).unwrap().contains("Exit codes"));
+}

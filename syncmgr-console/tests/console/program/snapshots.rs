@@ -1,0 +1,172 @@
+//! What each command prints, as text and as JSON, at a fixed time.
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::Value;
+use syncmgr::anyhow::anyhow;
+use syncmgr::environment::{Clock, Now, Randomness};
+use syncmgr::prelude::*;
+use syncmgr::store::MemoryStore;
+use syncmgr_console::{Console, Serving};
+use tempfile::TempDir;
+use tokio::sync::Semaphore;
+
+use super::{output, program};
+
+/// A handler with one item for each outcome.
+struct Letters {
+    gate: Arc<Semaphore>,
+}
+
+#[sync_handler(id = "2d1f6a0e-55b3-4c0f-8f2e-9a7b3c1d5e60", name = "Letters", capabilities(cancellable))]
+impl SyncHandler for Letters {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok(["Drafts", "Inbox", "Outbox", "Slow"].into_iter().map(SyncItem::named).collect())
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        match item.name() {
+            "Drafts" => {
+                let _ = item.decide("newer", "Which draft is right?", &["here", "on the server"]);
+            }
+            "Inbox" => {
+                item.log(LogEntry::new(LogLevel::Warning, "the server is slow"));
+                return Err(anyhow!("the disk is full"));
+            }
+            "Slow" => {
+                item.progress(1, 4)?;
+                self.gate.acquire().await?.forget();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// The time stands still.
+struct Fixed;
+
+impl Clock for Fixed {
+    fn now(&self) -> Now {
+        Now::new(Duration::ZERO, UNIX_EPOCH + Duration::from_secs(1_800_000_000))
+    }
+}
+
+impl Randomness for Fixed {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(7);
+    }
+}
+
+struct Host {
+    gate: Arc<Semaphore>,
+    manager: SyncManager,
+    console: Serving,
+    _folder: TempDir,
+}
+
+impl Host {
+    /// Items run one after the other, so that each run prints the same.
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("there is a directory for temporary files");
+        let builder = SyncManager::builder().store(MemoryStore::new()).clock(Fixed).randomness(Fixed);
+        let (manager, gate) = (builder.max_concurrent_items(1).build(), Arc::new(Semaphore::new(0)));
+        manager.register(Letters { gate: gate.clone() }).expect("the handler is new");
+        let console = Console::new(&manager).at(folder.path().join("run/test.sock")).start().expect("it is free");
+        Self { gate, manager, console, _folder: folder }
+    }
+
+    /// Returns what a command prints, as text and then as JSON.
+    async fn both(&self, command: &str) -> String {
+        format!("{}\n{}\n", self.one(command).await, self.one(&format!("{command} --json")).await)
+    }
+
+    async fn one(&self, command: &str) -> String {
+        let (code, out, err) = output(program(self.console.path()).args(command.split(' '))).await;
+        let shown = |text: &str| text.lines().map(|line| readable(line) + "\n").collect::<String>();
+        let code = if code == 0 { String::new() } else { format!("exit code {code}\n") };
+        format!("$ syncmgr {command}\n{}{}{code}", shown(&out), shown(&err))
+    }
+}
+
+/// Returns a line, or JSON in several lines, without durations.
+fn readable(line: &str) -> String {
+    let Ok(mut value) = serde_json::from_str::<Value>(line) else { return line.to_owned() };
+    remove_durations(&mut value);
+    serde_json::to_string_pretty(&value).expect("it was JSON")
+}
+
+fn remove_durations(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|key, _| key != "seconds");
+            fields.values_mut().for_each(remove_durations);
+        }
+        Value::Array(values) => values.iter_mut().for_each(remove_durations),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_queries() {
+    let host = Host::start();
+    host.gate.add_permits(1);
+    host.manager.session(Trigger::Manual).start().unwrap().finish().await;
+    let mut all = String::new();
+    for command in
+        ["status", "items Letters", "log", "explain Letters", "explain Letters/Inbox", "agenda", "held", "history"]
+    {
+        all += &host.both(command).await;
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[tokio::test]
+async fn the_actions() {
+    let host = Host::start();
+    host.gate.add_permits(9);
+    let mut all = host.both("run").await;
+    for command in [
+        "pause",
+        "resume",
+        "stop",
+        "stop Letters",
+        "unchoose Letters/Slow",
+        "choose Letters/Slow",
+        "disable Letters/Outbox",
+        "enable Letters/Outbox",
+        "forget Letters/Outbox",
+    ] {
+        all += &host.both(command).await;
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[tokio::test]
+async fn the_commands_about_a_running_session() {
+    let host = Host::start();
+    let session = host.manager.session(Trigger::Manual).start().unwrap();
+    let mut events = session.events();
+    while !matches!(events.next().await, Some(SessionEvent::Progress { .. })) {}
+    let mut all = host.both("status").await;
+    all += &host.one("skip Letters/Slow --json").await;
+    session.report().await;
+    let entry = host.manager.log(host.manager.handlers()[0].id()).await.unwrap();
+    let question = entry.iter().find_map(|record| record.entry.id).expect("there is a question");
+    for command in [format!("show {question}"), format!("answer {question} 3"), format!("answer {question} 1 --json")] {
+        all += "\n";
+        all += &host.one(&command).await;
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[tokio::test]
+async fn the_errors() {
+    let host = Host::start();
+    let mut all = String::new();
+    for command in ["explain Mail/Inbox", "skip Letters", "show 0", "answer 0 0", "web", "run Mail", "items Mail"] {
+        all += &host.both(command).await;
+    }
+    insta::assert_snapshot!(all);
+}

@@ -1,0 +1,11 @@
+//! The program `syncmgr` as a host of folder pairs.
+
+#![cfg(all(unix, feature = "host"))]
+
+mod ending;
+mod hosting;
+mod interrupted;
+mod log;
+mod reloading;
+mod settings;
+mod support;

@@ -1,0 +1,11 @@
+//! The full-screen view in a terminal of tmux, with keys sent and the screen captured. Also the prompt for a secret, which needs a terminal.
+
+#![cfg(all(unix, feature = "view"))]
+
+mod ending;
+mod link;
+mod questions;
+mod secret;
+mod support;
+mod terminal;
+mod working;
