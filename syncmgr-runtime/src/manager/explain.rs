@@ -1,5 +1,6 @@
 //! Explanations of items and handlers: the last outcome, holds and the next run.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use syncmgr_core::decision::ledger::HANDLER_ITSELF;
@@ -58,7 +59,7 @@ impl SyncManager {
 
     fn item_explanation(&self, handler: HandlerId, item: ItemId) -> SyncResult<Explanation> {
         let record = self.host().record(handler, item)?;
-        let facts = ItemFacts::read(self, handler, Scope::One(item))?;
+        let facts = ItemFacts::read(self, handler, Scope::Among(&BTreeSet::from([item])))?;
         let stored = if facts.listed.is_empty() { self.host().ports.store.name(handler, item)? } else { None };
         Ok(facts.explain(item, stored.as_ref(), record))
     }
@@ -75,7 +76,7 @@ impl SyncManager {
             });
         let interrupted = self.host().ledger().interrupted(handler).pop();
         known.current = known.current.or(interrupted.map(|run| Current::Interrupted(run.session)));
-        let facts = Facts::read(self, handler, Scope::One(HANDLER_ITSELF))?;
+        let facts = Facts::read(self, handler, Scope::Among(&BTreeSet::from([HANDLER_ITSELF])))?;
         Ok(facts.explain(known, HANDLER_ITSELF, (&[], &Requirements::NONE)))
     }
 

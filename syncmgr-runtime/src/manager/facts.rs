@@ -29,11 +29,24 @@ use crate::run::Run;
 
 /// The items that are explained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// One item.
-    One(ItemId),
+pub(super) enum Scope<'a> {
+    /// These items, each of which is looked up.
+    Among(&'a BTreeSet<ItemId>),
     /// All items.
     All,
+}
+
+impl Scope<'_> {
+    /// Returns what the store has about the items: looks up each item, or reads all.
+    pub(super) fn read<T>(
+        self,
+        one: impl Fn(ItemId) -> SyncResult<Option<T>>,
+        all: impl FnOnce() -> SyncResult<BTreeMap<ItemId, T>>,
+    ) -> SyncResult<BTreeMap<ItemId, T>> {
+        let Self::Among(items) = self else { return all() };
+        let found = items.iter().filter_map(|item| Some(one(*item).transpose()?.map(|found| (*item, found))));
+        found.collect()
+    }
 }
 
 /// The facts that apply to a handler and to all of its items.
@@ -81,7 +94,7 @@ impl LastEntries {
 
 impl Facts {
     /// Reads the facts for explanations of the items in `scope`.
-    pub(super) fn read(manager: &SyncManager, handler: HandlerId, scope: Scope) -> SyncResult<Self> {
+    pub(super) fn read(manager: &SyncManager, handler: HandlerId, scope: Scope<'_>) -> SyncResult<Self> {
         let host = manager.host().clone();
         let mut held = manager.held();
         held.retain(|held| held.handler == handler && held.hold != Hold::Quarantined);
@@ -146,20 +159,20 @@ pub(super) struct ItemFacts {
 
 impl ItemFacts {
     /// Reads the facts about the items in `scope`.
-    pub(super) fn read(manager: &SyncManager, handler: HandlerId, scope: Scope) -> SyncResult<Self> {
+    pub(super) fn read(manager: &SyncManager, handler: HandlerId, scope: Scope<'_>) -> SyncResult<Self> {
         let (of_handler, listing) = (Facts::read(manager, handler, scope)?, manager.listing(handler));
         let host = &of_handler.host;
         let overrides = host.manager_state().handlers.get(&handler).map(|known| known.overrides.clone());
         let listed: Vec<_> = match (&listing, scope) {
             (None, _) => Vec::new(),
-            (Some(known), Scope::One(item)) => known.item(item).into_iter().collect(),
+            (Some(known), Scope::Among(items)) => items.iter().filter_map(|item| known.item(*item)).collect(),
             (Some(known), Scope::All) => known.items().collect(),
         };
         let listed = listed.into_iter().map(|item| (item.id(), item.clone()));
         let quarantined = host.admission.quarantined().into_iter().filter(|(of, _)| *of == handler);
         Ok(Self {
             listed: listed.collect(),
-            choices: choices(host, handler, scope)?,
+            choices: scope.read(|item| host.ports.store.choice(handler, item), || host.ports.store.choices(handler))?,
             interrupted: interrupted(host, handler, scope)?,
             quarantined: quarantined.map(|(_, item)| item).collect(),
             overrides: overrides.unwrap_or_default(),
@@ -233,55 +246,37 @@ impl ItemFacts {
     }
 }
 
-/// Returns the stored choices.
-fn choices(host: &Host, handler: HandlerId, scope: Scope) -> SyncResult<BTreeMap<ItemId, ItemState>> {
-    match scope {
-        Scope::One(item) => {
-            Ok(host.ports.store.choice(handler, item)?.map(|choice| (item, choice)).into_iter().collect())
-        }
-        Scope::All => host.ports.store.choices(handler),
-    }
-}
-
 /// Returns the interrupted runs of a handler, each with the items that have ended since.
-fn interrupted(host: &Host, handler: HandlerId, scope: Scope) -> SyncResult<Vec<(InterruptedRun, BTreeSet<ItemId>)>> {
+fn interrupted(
+    host: &Host,
+    handler: HandlerId,
+    scope: Scope<'_>,
+) -> SyncResult<Vec<(InterruptedRun, BTreeSet<ItemId>)>> {
     let store = &host.ports.store;
     let ended = |session| -> SyncResult<BTreeSet<ItemId>> {
-        match scope {
-            Scope::One(item) if store.has_ended_since(handler, item, session)? => Ok(BTreeSet::from([item])),
-            Scope::One(_) => Ok(BTreeSet::new()),
-            Scope::All => store.ended_since(handler, session),
-        }
+        let Scope::Among(items) = scope else { return store.ended_since(handler, session) };
+        let has_ended = |item: &ItemId| store.has_ended_since(handler, *item, session);
+        items.iter().filter_map(|item| has_ended(item).map(|ended| ended.then_some(*item)).transpose()).collect()
     };
     let interrupted = host.ledger().interrupted(handler);
     interrupted.into_iter().map(|run| Ok((run.clone(), ended(run.session)?))).collect()
 }
 
-/// Returns the last log entries about each item in `scope`. The problems of a single item are not read.
+/// Returns the last log entries about each item in `scope`.
 fn last_entries(
     host: &Host,
     handler: HandlerId,
     runs: &[Arc<Run>],
-    scope: Scope,
+    scope: Scope<'_>,
 ) -> SyncResult<BTreeMap<ItemId, LastEntries>> {
-    let of_run = |run: &Arc<Run>| {
-        let session = run.id().session;
-        let entries = match scope {
-            Scope::One(item) => run.events().entries_about(item),
-            Scope::All => run.events().entries(),
-        };
-        entries.into_iter().map(move |entry| (session, entry))
-    };
-    let live: Vec<_> = runs.iter().flat_map(of_run).collect();
-    let stored = match scope {
-        Scope::One(_) if live.iter().any(|(_, entry)| entry.is_link()) => Vec::new(),
-        Scope::One(item) => host.ports.store.log_about(handler, item)?,
-        Scope::All => host.ports.store.log(handler)?,
-    };
     // A session that is still open may be older than one whose log is stored.
     let origin = |record: &LogRecord| (record.manager == host.id, record.session);
-    let stored = stored.into_iter().map(|record| (origin(&record), Some(record.time), record.entry));
-    let live = live.into_iter().map(|(session, entry)| ((true, session), None, entry));
+    let stored = stored_entries(host, handler, scope)?.into_iter();
+    let stored = stored.map(|record| (origin(&record), Some(record.time), record.entry));
+    let live = runs.iter().flat_map(|run| {
+        let session = run.id().session;
+        live_entries(run, scope).into_iter().map(move |entry| ((true, session), None, entry))
+    });
     let mut entries: Vec<_> = stored.chain(live).collect();
     entries.sort_by_key(|(origin, ..)| *origin);
     let mut last = BTreeMap::<_, LastEntries>::new();
@@ -290,6 +285,23 @@ fn last_entries(
         last.entry(item).or_default().add(entry, session, stored);
     }
     Ok(last)
+}
+
+fn stored_entries(host: &Host, handler: HandlerId, scope: Scope<'_>) -> SyncResult<Vec<LogRecord>> {
+    let store = &host.ports.store;
+    let Scope::Among(items) = scope else { return store.log(handler) };
+    let mut entries = Vec::new();
+    for item in items {
+        entries.extend(store.log_about(handler, *item)?);
+    }
+    Ok(entries)
+}
+
+fn live_entries(run: &Run, scope: Scope<'_>) -> Vec<Arc<LogEntry>> {
+    match scope {
+        Scope::Among(items) => items.iter().flat_map(|item| run.events().entries_about(*item)).collect(),
+        Scope::All => run.events().entries(),
+    }
 }
 
 /// Returns `true` if the entry is a question with this key.

@@ -13,7 +13,8 @@ use syncmgr_core::id::{HandlerId, ItemId};
 use syncmgr_core::item::ItemState;
 use syncmgr_core::overrides::KnownSettings;
 use syncmgr_core::progress::ProgressState;
-use syncmgr_core::store::StateChange;
+use syncmgr_core::record::ItemRecord;
+use syncmgr_core::store::{ItemName, StateChange};
 use syncmgr_core::text::Escaped;
 
 use super::facts::{ItemFacts, Scope};
@@ -49,7 +50,62 @@ impl SyncManager {
     /// Returns an error if the store cannot be read.
     pub async fn items(&self, handler: HandlerId) -> Result<Vec<ItemStatus>, StoreAccessError> {
         let manager = self.clone();
-        off_thread(move || manager.item_statuses(handler)).await.map_err(StoreAccessError::Unreadable)
+        off_thread(move || manager.item_statuses(handler, Scope::All)).await.map_err(StoreAccessError::Unreadable)
+    }
+
+    /// Returns those of these items that [`items`](Self::items) has, in order of name. Looks up each of them, so that a few of many
+    /// items cost little.
+    ///
+    /// Reads the store on a thread of the runtime that may block. Cancel safe.
+    ///
+    /// ```
+    /// # use syncmgr_doc_examples::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let mail = manager.register(Mail)?;
+    /// manager.update_all()?.finish().await;
+    /// let first = manager.item_names(mail).await?.into_iter().map(|(item, _)| item).take(1);
+    /// let items = manager.items_among(mail, first).await?;
+    /// assert_eq!(&*items[0].name, "Inbox");
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be read.
+    pub async fn items_among(
+        &self,
+        handler: HandlerId,
+        items: impl IntoIterator<Item = ItemId>,
+    ) -> Result<Vec<ItemStatus>, StoreAccessError> {
+        let (manager, items) = (self.clone(), items.into_iter().collect());
+        let statuses = off_thread(move || manager.item_statuses(handler, Scope::Among(&items)));
+        statuses.await.map_err(StoreAccessError::Unreadable)
+    }
+
+    /// Returns the names of the items that [`items`](Self::items) has, in order of name.
+    ///
+    /// Reads the store on a thread of the runtime that may block. Cancel safe.
+    ///
+    /// ```
+    /// # use syncmgr_doc_examples::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// let mail = manager.register(Mail)?;
+    /// manager.update_all()?.finish().await;
+    /// let names: Vec<_> = manager.item_names(mail).await?.into_iter().map(|(_, name)| name.to_string()).collect();
+    /// assert_eq!(names, ["Inbox", "Sent"]);
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be read.
+    pub async fn item_names(&self, handler: HandlerId) -> Result<Vec<(ItemId, Arc<str>)>, StoreAccessError> {
+        let manager = self.clone();
+        off_thread(move || manager.known_names(handler)).await.map_err(StoreAccessError::Unreadable)
     }
 
     /// Stores the choice of these items: whether they run in sessions that do not name their items. The choice applies
@@ -85,35 +141,55 @@ impl SyncManager {
         self.host().write(vec![choice]).await.map_err(StoreAccessError::Refused)
     }
 
-    fn item_statuses(&self, handler: HandlerId) -> SyncResult<Vec<ItemStatus>> {
+    fn item_statuses(&self, handler: HandlerId, scope: Scope<'_>) -> SyncResult<Vec<ItemStatus>> {
         let store = &self.host().ports.store;
-        let (names, mut records) = (store.names(handler)?, store.records(handler)?);
+        let names = scope.read(|item| store.name(handler, item), || store.names(handler))?;
+        let mut records = scope.read(|item| store.record(handler, item), || store.records(handler))?;
         records.remove(&HANDLER_ITSELF);
-        let facts = ItemFacts::read(self, handler, Scope::All)?;
+        let facts = ItemFacts::read(self, handler, scope)?;
         let progress = progress(&facts);
         let known: BTreeSet<_> = facts.listed.keys().chain(names.keys()).chain(records.keys()).copied().collect();
-        let status = |item| {
-            let stored = names.get(&item);
-            let explanation = facts.explain(item, stored, records.remove(&item));
-            let name = explanation.name.clone().unwrap_or_else(|| item.to_string().into());
-            let choice = facts.choice(item, stored).unwrap_or(ItemState::Checked);
-            let reason = facts
-                .of_handler
-                .reason(item, explanation.succeeded)
-                .filter(|_| explanation.last.is_none_or(|last| last.outcome != Outcome::Succeeded));
-            ItemStatus {
-                item,
-                name,
-                explanation,
-                reason,
-                choice,
-                settings: facts.settings(item),
-                progress: progress.get(&item).cloned(),
-            }
-        };
+        let status = |item| facts.status(item, names.get(&item), records.remove(&item), progress.get(&item).cloned());
         let mut items: Vec<_> = known.into_iter().map(status).collect();
         items.sort_by(|one, other| (&one.name, one.item).cmp(&(&other.name, other.item)));
         Ok(items)
+    }
+
+    fn known_names(&self, handler: HandlerId) -> SyncResult<Vec<(ItemId, Arc<str>)>> {
+        let store = &self.host().ports.store;
+        let (stored, recorded) = (store.names(handler)?, store.recorded_items(handler)?);
+        let recorded = recorded.into_keys().filter(|item| *item != HANDLER_ITSELF);
+        let mut names: BTreeMap<_, Arc<str>> = recorded.map(|item| (item, item.to_string().into())).collect();
+        names.extend(stored.into_iter().map(|(item, stored)| (item, stored.name)));
+        if let Some(listing) = self.listing(handler) {
+            names.extend(listing.items().map(|item| (item.id(), item.shared_name())));
+        }
+        let mut names: Vec<_> = names.into_iter().collect();
+        names.sort_by(|(item, name), (other, other_name)| (name, item).cmp(&(other_name, other)));
+        Ok(names)
+    }
+}
+
+impl ItemFacts {
+    fn status(
+        &self,
+        item: ItemId,
+        stored: Option<&ItemName>,
+        record: Option<ItemRecord>,
+        progress: Option<ProgressState>,
+    ) -> ItemStatus {
+        let explanation = self.explain(item, stored, record);
+        let last = explanation.last.map(|last| last.outcome);
+        let reason = self.of_handler.reason(item, explanation.succeeded);
+        ItemStatus {
+            item,
+            name: explanation.name.clone().unwrap_or_else(|| item.to_string().into()),
+            reason: reason.filter(|_| last != Some(Outcome::Succeeded)),
+            explanation,
+            choice: self.choice(item, stored).unwrap_or(ItemState::Checked),
+            settings: self.settings(item),
+            progress,
+        }
     }
 }
 

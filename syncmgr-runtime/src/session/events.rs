@@ -12,7 +12,7 @@ use syncmgr_core::id::SessionId;
 use super::event::{ManagerEvent, SessionEvent};
 use super::feed::{Accepting, Feed};
 use super::lifecycle::SessionShared;
-use super::reader::Reader;
+use super::reader::{Following, Reader};
 use super::woken::Woken;
 use crate::owner::Owner;
 
@@ -74,10 +74,19 @@ pub struct ManagerEvents {
     woken: Arc<Woken<SessionId>>,
     /// Those of them that the stream has not read yet.
     unread: BTreeSet<SessionId>,
+    /// Events that follow those of earlier sessions that are not read yet. The last sessions come first.
+    held: Vec<Batch>,
     ready: VecDeque<ManagerEvent>,
     /// `true` once the woken stream has yielded to the workers, so that it reads many entries together.
     yielded: bool,
     missed: u64,
+}
+
+/// The next events of a session.
+struct Batch {
+    session: SessionId,
+    events: Vec<SessionEvent>,
+    following: Following,
 }
 
 /// The part of a manager's stream that reads one session.
@@ -93,6 +102,7 @@ impl ManagerEvents {
             readers: BTreeMap::new(),
             woken: Arc::default(),
             unread: BTreeSet::new(),
+            held: Vec::new(),
             ready: VecDeque::new(),
             yielded: false,
             missed: 0,
@@ -155,23 +165,32 @@ impl ManagerEvents {
     /// into memory.
     ///
     /// Later sessions are read first, and their events come last: a run that ended before one of these events has woken its session
-    /// before the next run of its handler began, so its events are read too.
+    /// before the next run of its handler began, so its events are read too. They wait until all of these are read.
     fn read(&mut self, cx: &mut Context<'_>) {
-        let mut read = Vec::new();
-        let end = self.first_ended(cx);
+        let end = self.held.last().map(|batch| Bound::Excluded(batch.session));
+        let end = end.unwrap_or_else(|| self.first_ended(cx));
         let mut next = self.last_unread(end, cx);
         while let Some(session) = next {
-            if let Some(Part { reader, waker }) = self.readers.get_mut(&session) {
-                read.push((session, reader.read_all(&mut Context::from_waker(waker))));
-                if reader.is_done() {
-                    self.readers.remove(&session);
-                }
-            }
+            self.read_session(session);
             next = self.last_unread(Bound::Excluded(session), cx);
         }
-        for (session, events) in read.into_iter().rev() {
+        while let Some(Batch { session, events, following }) = self.held.pop() {
             self.ready.extend(events.into_iter().map(|event| ManagerEvent { session, event }));
+            if following == Following::Unread {
+                break;
+            }
         }
+    }
+
+    fn read_session(&mut self, session: SessionId) {
+        let Some(Part { reader, waker }) = self.readers.get_mut(&session) else { return };
+        let (events, following) = reader.read_batch(&mut Context::from_waker(waker));
+        match following {
+            Following::Unread => drop(self.unread.insert(session)),
+            Following::Nothing => drop(self.readers.remove(&session)),
+            Following::Later => {}
+        }
+        self.held.push(Batch { session, events, following });
     }
 
     /// Returns the first session with something new that has ended, as the last one to read.

@@ -23,8 +23,19 @@ use crate::run::{PositionedEvent, Run, RunEvent};
 /// The interval at which progress is sampled.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The number of journal entries read under one lock.
-const BATCH: usize = 256;
+/// The number of events that are read together, so that a stream that nobody reads costs little, however many items have run.
+const BATCH: usize = 128;
+
+/// What follows the events of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Following {
+    /// Events that are there already.
+    Unread,
+    /// Events that have not happened yet. The reader is woken once there are some.
+    Later,
+    /// The session is closed.
+    Nothing,
+}
 
 /// Reads the events of a session at its own pace, from the start of the session until the session is closed.
 pub(super) struct Reader {
@@ -46,6 +57,8 @@ pub(super) struct Reader {
     yielded: bool,
     /// The number of idle periods at the last idle event.
     last_idle: Option<u64>,
+    /// Whether the session has ended, and the idle period without an event, when the reader last looked.
+    last: (bool, Option<u64>),
     /// `None` once the last event is ready.
     changes: Option<NextChange>,
 }
@@ -76,6 +89,7 @@ impl Reader {
             shown: BTreeMap::new(),
             yielded: false,
             last_idle: None,
+            last: (false, None),
         }
     }
 
@@ -116,15 +130,21 @@ impl Reader {
         }
     }
 
-    /// Returns all events so far that were not read before; the reader is woken once there are more. Looks at every run whose turn has
-    /// ended since the last read, because the next run of its handler, in another session, may have events already.
-    pub(super) fn read_all(&mut self, cx: &mut Context<'_>) -> Vec<SessionEvent> {
+    /// Returns the next events, and what follows them. Looks at every run whose turn has ended since the last read, because the next
+    /// run of its handler, in another session, may have events already.
+    pub(super) fn read_batch(&mut self, cx: &mut Context<'_>) -> (Vec<SessionEvent>, Following) {
         let mut events = Vec::new();
         self.read_turns(cx);
         loop {
             events.extend(self.ready.drain(..));
-            if self.is_done() || !self.read_more(cx) {
-                return events;
+            if self.is_done() {
+                return (events, Following::Nothing);
+            }
+            if events.len() >= BATCH {
+                return (events, Following::Unread);
+            }
+            if !self.read_more(cx) {
+                return (events, Following::Later);
             }
         }
     }
@@ -153,11 +173,13 @@ impl Reader {
         let idle_count = self.session.time_to_idle().map(|_| self.session.times_idle());
         let idle_count = idle_count.filter(|_| self.session.is_idle());
         // A thread that ends an item marks its run as changed some time later. All events precede these two.
-        if ended || idle_count.is_some() && idle_count != self.last_idle {
+        let last = (ended, idle_count.filter(|_| idle_count != self.last_idle));
+        if last != mem::replace(&mut self.last, last) {
             self.changed.add(0..self.runs.len());
         }
-        self.read_runs(cx);
-        self.emit_idle(idle_count);
+        if self.read_runs(cx) {
+            self.emit_idle(idle_count);
+        }
         if !self.ready.is_empty() {
             return true;
         }
@@ -175,22 +197,29 @@ impl Reader {
         changed || sampled
     }
 
-    /// Reads the runs that have changed since the last time.
-    fn read_runs(&mut self, cx: &mut Context<'_>) {
+    /// Reads the next events of the runs that have changed. Returns `false` if there are more, which the next call reads.
+    fn read_runs(&mut self, cx: &mut Context<'_>) -> bool {
         if self.runs.is_empty() {
             let runs = self.session.runs();
             self.runs =
                 runs.iter().enumerate().map(|(index, run)| Cursor::at_start(run, &self.changed, index)).collect();
             self.changed.add(0..self.runs.len());
         }
-        for index in self.changed.take(cx.waker()) {
+        let mut changed = self.changed.take(cx.waker());
+        while let Some(index) = changed.first().copied() {
             let cursor = &mut self.runs[index];
-            while cursor.read(&mut self.ready) {}
+            while self.ready.len() < BATCH && cursor.read(&mut self.ready) {}
+            if self.ready.len() >= BATCH {
+                self.changed.add(changed);
+                return false;
+            }
             match cursor.run.attempt().is_running() {
                 true => self.running.insert(index),
                 false => self.running.remove(&index),
             };
+            changed.remove(&index);
         }
+        true
     }
 
     /// Emits one idle event for each time the session becomes idle.
@@ -208,7 +237,11 @@ impl Reader {
             // Sampled before the journals are read, so that an item's `Began` event precedes its progress.
             let samples = self.sample();
             self.changed.add(self.running.iter().copied());
-            self.read_runs(cx);
+            if !self.read_runs(cx) {
+                // Some items of the samples may have ended in what is not read yet.
+                self.shown.clear();
+                return due;
+            }
             let ready = &self.ready;
             let running = |sample: &SessionEvent| !ready.iter().any(|event| ends(event, sample));
             let samples: Vec<_> = samples.into_iter().filter(running).collect();
@@ -246,7 +279,8 @@ impl Cursor {
         Self { attempt, entry, event: run.events().len(), ..Self::at_start(run, changed, index) }
     }
 
-    /// Reads the next events of the run. Returns `false` if there are none yet; the stream is woken once there are.
+    /// Reads the next events of the run, until a batch is ready. Returns `false` if there are none yet; the stream is woken once there
+    /// are.
     fn read(&mut self, ready: &mut VecDeque<SessionEvent>) -> bool {
         let run = self.run.clone();
         let Some(attempt) = run.nth_attempt(self.attempt) else { return false };
@@ -257,6 +291,9 @@ impl Cursor {
         let mut next = run.events().at(self.event);
         for entry in &entries {
             self.take_events(Some(self.entry), &mut next, ready);
+            if ready.len() >= BATCH {
+                return true;
+            }
             ready.push_back(self.item_event(&attempt, *entry));
             self.entry += 1;
         }
@@ -272,7 +309,7 @@ impl Cursor {
         !entries.is_empty()
     }
 
-    /// Takes the events that precede this entry of the attempt's journal, starting with `next`.
+    /// Takes the events that precede this entry of the attempt's journal, starting with `next`, until a batch is ready.
     fn take_events(
         &mut self,
         entry: Option<usize>,
@@ -284,7 +321,9 @@ impl Cursor {
             positioned.attempt < attempt
                 || positioned.attempt == attempt && entry.is_none_or(|entry| positioned.after <= entry)
         };
-        while let Some(positioned) = next.take_if(due) {
+        while ready.len() < BATCH
+            && let Some(positioned) = next.take_if(due)
+        {
             ready.push_back(self.run_event(positioned.event));
             self.event += 1;
             *next = self.run.events().at(self.event);

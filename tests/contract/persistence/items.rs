@@ -25,8 +25,24 @@ async fn finish(session: Session) {
     within(session.finish()).await;
 }
 
+/// Returns all items. Each of them is the same if it is looked up alone.
 async fn items(manager: &SyncManager) -> Vec<ItemStatus> {
-    manager.items(HANDLER).await.expect("a memory store can be read")
+    let items = manager.items(HANDLER).await.expect("a memory store can be read");
+    for item in &items {
+        let alone = manager.items_among(HANDLER, [item.item]).await.expect("a memory store can be read");
+        assert_eq!(&alone[..], std::slice::from_ref(item));
+    }
+    let names: Vec<_> = items.iter().map(|item| (item.item, item.name.clone())).collect();
+    assert_eq!(manager.item_names(HANDLER).await.expect("a memory store can be read"), names);
+    items
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_that_are_not_known_are_left_out_of_those_looked_up() {
+    let manager = with_store(&MemoryStore::new(), Scripted::new(&["b", "a", "c"]));
+    finish(begin(&manager)).await;
+    let among = manager.items_among(HANDLER, ["c", "a", "unknown"].map(id)).await.unwrap();
+    assert_eq!(among.iter().map(|item| &*item.name).collect::<Vec<_>>(), ["a", "c"]);
 }
 
 async fn names(manager: &SyncManager) -> Vec<String> {

@@ -16,6 +16,9 @@ use crate::support::steps::register_all;
 use crate::support::test_clock::{MINUTE, StartTimes, TestClock, builder_with_clock, fail_until};
 use crate::support::{HANDLER, Scripted, id};
 
+/// More than a stream reads together.
+const MANY: usize = 300;
+
 /// Reads the events until the stream ends.
 async fn rest(events: ManagerEvents) -> Vec<ManagerEvent> {
     within(events.collect()).await
@@ -42,6 +45,15 @@ fn named(number: u128, name: &'static str) -> Scripted {
     Scripted::new(&["a", "b"]).info(|_| HandlerInfo::new(HandlerId::from_u128(number), name))
 }
 
+/// A handler of many items that log an entry each.
+fn large(number: u128, name: &'static str) -> Scripted {
+    let items = || Ok((0..MANY).map(|item| SyncItem::named(item.to_string())).collect());
+    named(number, name).items(items).on_item(|item| {
+        item.info("one line");
+        async { Ok(()) }.boxed()
+    })
+}
+
 #[tokio::test(start_paused = true)]
 async fn sessions_that_the_manager_starts_have_events_too() {
     let (began, clock) = (StartTimes::new(), TestClock::new());
@@ -65,7 +77,7 @@ async fn sessions_that_the_manager_starts_have_events_too() {
 async fn a_manager_stream_that_is_read_late_equals_the_sessions_streams() {
     let manager = SyncManager::new();
     for (number, name) in [(1, "Mail"), (2, "Feed")] {
-        manager.register(named(number, name)).unwrap();
+        manager.register(large(number, name)).unwrap();
     }
     let unread = manager.events();
     let sessions = [begin(&manager), begin(&manager)];
@@ -81,13 +93,21 @@ async fn a_manager_stream_that_is_read_late_equals_the_sessions_streams() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_of_a_handler_are_in_order_across_its_sessions() {
-    const SESSIONS: u64 = 200;
+    across_sessions(200, named).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_of_a_large_handler_are_in_order_across_its_sessions() {
+    across_sessions(20, large).await;
+}
+
+async fn across_sessions(count: u64, handler: fn(u128, &'static str) -> Scripted) {
     let manager = SyncManager::new();
-    let handlers = [(1, "Mail"), (2, "Feed")].map(|(number, name)| manager.register(named(number, name)).unwrap());
+    let handlers = [(1, "Mail"), (2, "Feed")].map(|(number, name)| manager.register(handler(number, name)).unwrap());
     let events = tokio::spawn(rest(manager.events()));
     let start =
         |number: u64| manager.session(Trigger::Manual).handlers([handlers[number as usize % 2]]).start().unwrap();
-    let sessions: Vec<_> = (0..SESSIONS).map(start).collect();
+    let sessions: Vec<_> = (0..count).map(start).collect();
     for session in sessions {
         within(session.finish()).await;
     }
@@ -102,7 +122,7 @@ async fn events_of_a_handler_are_in_order_across_its_sessions() {
             assert!(before <= session, "an event of session {session} follows one of session {before}");
         }
     }
-    assert_eq!(last.into_values().collect::<Vec<_>>(), [SessionId(SESSIONS - 1), SessionId(SESSIONS)]);
+    assert_eq!(last.into_values().collect::<Vec<_>>(), [SessionId(count - 1), SessionId(count)]);
 }
 
 #[tokio::test(start_paused = true)]
