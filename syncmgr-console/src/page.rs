@@ -9,15 +9,19 @@ mod history;
 mod items;
 mod log;
 mod now;
+mod pager;
 mod questions;
 mod server;
 mod settings;
 
 use axum::Router;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::{DOCTYPE, Markup, html};
+use serde::de::DeserializeOwned;
 
 pub(crate) use self::server::Server;
 use crate::api::Api;
@@ -48,6 +52,19 @@ pub(crate) fn routes() -> Router<Api> {
 
 fn text(kind: &'static str, text: &'static str) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=3600")], text)
+}
+
+/// The part of a view that a request wants, or a page that refuses the request.
+struct Part<T>(T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Part<T> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        let wanted = Query::try_from_uri(&parts.uri);
+        let refuse = |_| refused(StatusCode::BAD_REQUEST, "The address is not one of this page.");
+        wanted.map(|Query(wanted)| Self(wanted)).map_err(refuse)
+    }
 }
 
 /// Returns a view with the navigation around it.

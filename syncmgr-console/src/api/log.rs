@@ -19,8 +19,8 @@ use super::{Api, Json};
 
 /// Lists the entries, the latest first.
 pub(super) async fn list(State(api): State<Api>, Handler(handler): Handler) -> Result<impl IntoResponse, ApiError> {
-    let (entries, items) = (api.manager.log(handler).await?, api.manager.items(handler).await?);
-    let names: BTreeMap<_, _> = items.iter().map(|item| (item.item, &*item.name)).collect();
+    let (entries, names) = (api.manager.log(handler).await?, api.manager.item_names(handler).await?);
+    let names: BTreeMap<_, _> = names.iter().map(|(item, name)| (*item, &**name)).collect();
     let entries: Vec<_> = entries.iter().rev().map(|record| describe(record, &names)).collect();
     Ok(Json(json!({ "log": entries })))
 }

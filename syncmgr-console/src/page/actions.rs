@@ -2,7 +2,8 @@
 
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
-use axum::http::StatusCode;
+use axum::http::header::REFERER;
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, Render, html};
 use serde::Deserialize;
@@ -10,6 +11,7 @@ use syncmgr::item::ItemState;
 use syncmgr::log::ErrorId;
 use syncmgr::{HandlerId, ItemId, SessionId, Trigger};
 
+use super::items::row_id;
 use super::refused;
 use crate::api::{Api, ApiError};
 
@@ -55,14 +57,15 @@ pub(super) fn button(action: &str, text: impl Render, target: &Target) -> Markup
 pub(super) async fn perform(
     State(api): State<Api>,
     Path(action): Path<String>,
+    headers: HeaderMap,
     target: Result<Form<Target>, FormRejection>,
 ) -> Response {
     let Ok(Form(target)) = target else {
         return refused(StatusCode::BAD_REQUEST, "The form is not one of this page.");
     };
-    let back = view_of(&action);
+    let back = back(view_of(&action), &headers, &target);
     match act(&api, &action, target).await {
-        Ok(true) => Redirect::to(back).into_response(),
+        Ok(true) => Redirect::to(&back).into_response(),
         Ok(false) => refused(StatusCode::BAD_REQUEST, "The form is not one of this page."),
         Err(error) => error.into_page(),
     }
@@ -75,6 +78,16 @@ fn view_of(action: &str) -> &'static str {
         "answer" | "show" => "/log",
         _ => "/",
     }
+}
+
+/// Returns the address of a view: with the page and the search from which the form was sent, and the row of the item.
+fn back(view: &str, headers: &HeaderMap, target: &Target) -> String {
+    let referer = headers.get(REFERER).and_then(|referer| Uri::try_from(referer.as_bytes()).ok());
+    let query = referer.as_ref().filter(|referer| referer.path() == view).and_then(Uri::query);
+    let query = query.map_or_else(String::new, |query| format!("?{query}"));
+    let row = target.handler.zip(target.item).filter(|_| view == "/items");
+    let row = row.map_or_else(String::new, |(handler, item)| format!("#{}", row_id(handler, item)));
+    format!("{view}{query}{row}")
 }
 
 /// Performs an action. Returns `false` if there is no such action.

@@ -1,56 +1,73 @@
 //! The log, with the actions of its entries.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 use syncmgr::log::Action;
 use syncmgr::store::LogRecord;
-use syncmgr::{HandlerInfo, ItemId, LogLevel};
+use syncmgr::{HandlerInfo, LogLevel};
 
 use super::actions::{Target, button};
-use super::view;
+use super::pager::Wanted;
+use super::{Part, view};
 use crate::api::{Api, ApiError};
 use crate::time::utc;
 
-/// The maximum number of entries on the page.
-const SHOWN: usize = 500;
+/// An entry of the log, with the name of what it is about.
+struct Row<'a> {
+    handler: &'a HandlerInfo,
+    record: LogRecord,
+    about: String,
+}
 
-/// Shows the entries of all handlers, the latest first.
-pub(super) async fn show(State(api): State<Api>) -> Result<Response, ApiError> {
+/// Shows the entries of all handlers, the latest first, a page at a time.
+pub(super) async fn show(State(api): State<Api>, Part(wanted): Part<Wanted>) -> Result<Response, ApiError> {
+    let handlers = api.manager.handlers();
     let mut rows = Vec::new();
-    for info in api.manager.handlers() {
-        let items = api.manager.items(info.id()).await?;
-        let names: BTreeMap<_, _> = items.into_iter().map(|item| (item.item, item.name)).collect();
-        let log = api.manager.log(info.id()).await?;
-        rows.extend(log.iter().map(|record| (record.time, row(&info, &names, record))));
+    for handler in &handlers {
+        rows.extend(rows_of(&api, handler).await?.into_iter().filter(|row| wanted.finds(&row.about)));
     }
-    rows.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
+    rows.sort_by_key(|row| Reverse(row.record.time));
+    let page = wanted.of(rows.len());
     let content = html! {
+        (page.search("Find handlers and items"))
         div #live {
-            @if rows.is_empty() { p { "The log is empty." } } @else {
+            (page.links("Entries"))
+            @if rows.is_empty() { p { @if wanted.is_start() { "The log is empty." } @else { "No entry is about this name." } } } @else {
                 table {
                     caption { "The last entries" }
                     thead {
                         tr { th scope="col" { "Time" } th scope="col" { "About" } th scope="col" { "Entry" } th scope="col" { "Actions" } }
                     }
-                    tbody { @for (_, row) in rows.iter().take(SHOWN) { (row) } }
+                    tbody { @for row in &rows[page.range()] { (shown(row)) } }
                 }
             }
+            (page.links("Entries"))
         }
     };
     Ok(view("/log", &content))
 }
 
-fn row(info: &HandlerInfo, names: &BTreeMap<ItemId, Arc<str>>, record: &LogRecord) -> Markup {
+async fn rows_of<'a>(api: &Api, handler: &'a HandlerInfo) -> Result<Vec<Row<'a>>, ApiError> {
+    let names: BTreeMap<_, _> = api.manager.item_names(handler.id()).await?.into_iter().collect();
+    let about = |record: &LogRecord| match record.entry.item.and_then(|item| names.get(&item)) {
+        Some(name) => format!("{}/{name}", handler.name()),
+        None => handler.name().to_owned(),
+    };
+    let log = api.manager.log(handler.id()).await?.into_iter();
+    // The latest first, also of those with the same time.
+    Ok(log.rev().map(|record| Row { handler, about: about(&record), record }).collect())
+}
+
+fn shown(Row { handler: info, record, about }: &Row<'_>) -> Markup {
     let entry = &record.entry;
-    let name = entry.item.and_then(|item| names.get(&item));
     html! {
         tr class=(level(entry.level)) {
             td { time { (utc(record.time)) } }
-            td { (info.name()) @if let Some(name) = name { "/" (name) } }
+            td { (about) }
             td { strong { (level(entry.level)) } ": " (entry.text) }
             td { @if let (Some(id), Some(action)) = (entry.id, &entry.action) { (actions(info, id, action)) } }
         }

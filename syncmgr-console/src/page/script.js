@@ -31,7 +31,7 @@ async function refresh() {
   busy = true;
   due = false;
   try {
-    const answer = await fetch(location.pathname);
+    const answer = await fetch(location.pathname + location.search);
     const next = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
     if (answer.ok && next) update(document.getElementById("live"), next);
   } catch { due = true; }

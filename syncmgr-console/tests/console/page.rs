@@ -1,12 +1,16 @@
 //! The page, without a browser: who may open it, and what its buttons do. `tests/page` has the tests with a browser.
 
+use std::time::Duration;
+
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, REFERER, SET_COOKIE};
 use hyper::http::request::Builder;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use syncmgr::Trigger;
+use syncmgr::anyhow::anyhow;
+use syncmgr::prelude::*;
 use tokio::net::TcpStream;
 
 use crate::support::Host;
@@ -160,4 +164,77 @@ async fn a_setting_is_set_and_reset_and_a_refused_value_is_kept_with_the_reason(
         assert_eq!(page.submit(path, form).await.0, StatusCode::BAD_REQUEST, "{path} {form}");
     }
     assert_eq!(page.status(page.request(Method::GET, "/settings?handler=x")).await, 400);
+}
+
+/// Many items with a schedule each, of which the even ones fail.
+struct Large;
+
+#[sync_handler(id = "d1b6f0a4-1f0e-4c33-8f5b-5f0d7f2f9a10", name = "Large")]
+impl SyncHandler for Large {
+    async fn items(&self) -> SyncResult<Items> {
+        let item = |number: u64| {
+            let schedule = syncmgr::schedule::Schedule::every(Duration::from_secs(3_600 + number))?;
+            Ok(SyncItem::named(format!("Item {number:03}")).with_schedule(schedule))
+        };
+        (0..250).map(item).collect()
+    }
+
+    async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        if item.name().ends_with(['0', '2', '4', '6', '8']) { Err(anyhow!("no space")) } else { Ok(()) }
+    }
+}
+
+fn count(text: &str, what: &str) -> usize {
+    text.matches(what).count()
+}
+
+#[tokio::test]
+async fn long_lists_are_shown_a_page_at_a_time_and_can_be_searched() {
+    let host = Host::start();
+    let page = Page::of(&host);
+    let large = host.manager.register(Large).unwrap();
+    host.manager.session(Trigger::Manual).handlers([large]).start().unwrap().finish().await;
+    let shown = async |path: &str| page.send(page.request(Method::GET, path), "").await;
+    let rows = |text: &str| count(text, "<tr id=\"row-");
+    for (path, items, marks) in [
+        ("/items", 100, ["Items 1 to 100 of 250", "Item 000", "No items are known yet."]),
+        ("/items?page=3", 50, ["Items 201 to 250 of 250", "Item 249", "50 of 250 items"]),
+        ("/items?page=99", 50, ["Items 201 to 250 of 250", "Item 200", "Previous page"]),
+        ("/items?find=item+24", 10, ["Item 240", "value=\"item 24\"", "Show all"]),
+        ("/items?find=nowhere", 0, ["No item has this name.", "Show all", "role=\"search\""]),
+    ] {
+        let (status, _, text) = shown(path).await;
+        assert!(status.is_success() && rows(&text) == items, "{path}: {} {text}", rows(&text));
+        marks.iter().for_each(|mark| assert!(text.contains(mark), "{path}: {mark}: {text}"));
+    }
+    let (_, _, log) = shown("/log?find=item+11").await;
+    assert_eq!((count(&log, "<tr class"), count(&log, "no space")), (5, 5), "{log}");
+    let (_, _, log) = shown("/log?page=2").await;
+    assert!(log.contains("Entries 101 to 125 of 125") && count(&log, "no space") == 25, "{log}");
+    let (_, _, agenda) = shown("/agenda?page=2").await;
+    assert!(agenda.contains("<ol start=\"101\">"), "{agenda}");
+    for path in ["/items?page=x", "/log?page=-1", "/agenda?pages=1"] {
+        assert_eq!(shown(path).await.0, StatusCode::BAD_REQUEST, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_button_leads_back_to_the_row_in_the_page_and_the_search_it_is_in() {
+    let host = Host::start();
+    let page = Page::of(&host);
+    host.gate.add_permits(9);
+    host.manager.session(Trigger::Manual).start().unwrap().finish().await;
+    let (handler, one) = (host.manager.handlers()[0].id(), syncmgr::ItemId::from_name("one"));
+    let row = format!("#row-{handler}-{one}");
+    for (referer, location) in [
+        (format!("http://{}/items?page=2&find=o", page.address), format!("/items?page=2&find=o{row}")),
+        (format!("http://{}/log?page=2", page.address), format!("/items{row}")),
+        ("http://sync.example/other".to_owned(), format!("/items{row}")),
+        ("%".to_owned(), format!("/items{row}")),
+    ] {
+        let request = page.request(Method::POST, "/do/unchoose").header(ORIGIN, format!("http://{}", page.address));
+        let request = request.header(REFERER, &referer).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let (status, headers, _) = page.send(request, &format!("handler={handler}&item={one}")).await;
+        assert_eq!((status, headers[LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, &*location), "{referer}");
+    }
 }
