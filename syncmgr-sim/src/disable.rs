@@ -21,7 +21,10 @@ impl Process<'_> {
             let now = state.elapsed();
             state.model.disabled.entry((handler, subject)).or_insert(now);
             // What is disabled need not run before it is enabled.
-            state.model.drop_all_promises();
+            state.model.drop_all_promises(|key| match subject {
+                Subject::Item(item) => *key == (handler, item),
+                _ => key.0 == handler,
+            });
         });
         let manager = self.manager.clone();
         self.tasks.spawn(async move { drop(manager.disable(handler, subject, "disabled by a step").await) });

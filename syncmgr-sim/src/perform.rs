@@ -142,16 +142,16 @@ impl Process<'_> {
         let sessions = self.manager.sessions();
         let Some(session) = sessions.get(number % sessions.len().max(1)) else { return };
         session.stop();
-        self.begin_cancel(|_, running| running == session.id());
+        self.begin_cancel(|_, of| of.is_none_or(|of| of == session.id()));
     }
 
-    /// Records the cancellation of the matching running items in the model.
-    pub(crate) fn begin_cancel(&self, wanted: impl Fn(&Key, SessionId) -> bool) {
+    /// Records the cancellation of the matching items in the model. The session of an item that may be in any of them is `None`.
+    pub(crate) fn begin_cancel(&self, wanted: impl Fn(&Key, Option<SessionId>) -> bool) {
         self.sim.try_with(|state| {
             let now = state.elapsed();
-            state.model.begin_cancel(now, wanted);
+            state.model.begin_cancel(now, |key, session| wanted(key, Some(session)));
             // Any of these items and runs may now be cancelled, and what is cancelled need not run.
-            state.model.drop_all_promises();
+            state.model.drop_all_promises(|key| wanted(key, None));
         });
     }
 

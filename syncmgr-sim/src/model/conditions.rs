@@ -126,9 +126,9 @@ impl Model {
         self.changed.retain(|key, _| !affected(key));
     }
 
-    /// Drops all that must run: any of it may have been cancelled.
-    pub(crate) fn drop_all_promises(&mut self) {
-        self.to_resume.clear();
+    /// Drops what must run because any of it may have been cancelled; of the interrupted items, only the affected ones.
+    pub(crate) fn drop_all_promises(&mut self, affected: impl Fn(&Key) -> bool) {
+        self.to_resume.retain(|key| !affected(key));
         self.to_connect.clear();
         self.to_end.clear();
         self.drop_promises(|_| true);

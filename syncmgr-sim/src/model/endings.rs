@@ -32,7 +32,8 @@ impl Model {
     pub(crate) fn announce(&mut self, ending: Ending, now: Duration, deadline: Duration, free: BTreeSet<HandlerId>) {
         self.machine_shuts_down |= ending.kind == EndingKind::Shutdown;
         if self.clock_set_back {
-            // The manager counts from the latest time that it has reached.
+            // The manager counts from the latest time that it has reached, so it is not known whether it stops anything.
+            self.defer_all();
             return;
         }
         self.announced = Some(Announced { ending, deadline, is_released: false });
@@ -98,12 +99,15 @@ impl Model {
             return vec![("the system is released once", format!("{:?} is released twice", ending.kind))];
         }
         if announced.deadline <= now + MARGIN + TICK {
-            // What was stopped before the deadline may go on afterwards, with the rights of its request.
-            let all: Vec<_> = self.settings.handlers.keys().copied().collect();
-            self.deferred.extend(all);
+            self.defer_all();
             return Vec::new();
         }
         self.check_early_release(ending.kind, now)
+    }
+
+    /// Records that any run may have been stopped before a deadline. It may go on afterwards, with the rights of its request.
+    fn defer_all(&mut self) {
+        self.deferred.extend(self.settings.handlers.keys().copied());
     }
 
     fn check_early_release(&mut self, kind: EndingKind, now: Duration) -> Vec<Finding> {
