@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use syncmgr_console::{Client, ClientError};
 use tokio::task::spawn_blocking;
 
-use super::commands::Failure;
+use super::failure::Failure;
 use super::output::safe;
 
 /// Asks the open questions, one after the other, in place of the bars. A question that was answered elsewhere meanwhile is left.

@@ -12,7 +12,7 @@ use syncmgr_console::Client;
 use tokio::signal::unix::Signal;
 
 use super::ask::ask_open;
-use super::commands::Failure;
+use super::failure::Failure;
 use super::streams::{Asking, SessionEvents};
 
 /// The end of what the user attends.

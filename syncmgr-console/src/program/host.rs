@@ -27,9 +27,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use self::folders::Folders;
 use self::settings::{Problem, Settings};
 use self::signals::{Request, Signals};
-
-/// The exit code for settings that are not valid.
-const BAD_SETTINGS: u8 = 2;
+use super::{INVALID, fail};
 
 /// The number of threads that do not block.
 const THREADS: usize = 2;
@@ -45,13 +43,10 @@ pub(crate) fn main(file: Option<PathBuf>, socket: Option<PathBuf>, json: bool) -
     let hosted = places::settings(file).map_err(|problem| vec![problem]).and_then(read);
     match hosted.map(Host::run) {
         Ok(Ok(code)) => code,
-        Ok(Err(error)) => {
-            eprintln!("syncmgr: {error:#}");
-            ExitCode::FAILURE
-        }
+        Ok(Err(error)) => fail(&format!("{error:#}"), 1, json),
         Err(problems) => {
-            problems.iter().for_each(|problem| eprintln!("syncmgr: {problem}"));
-            ExitCode::from(BAD_SETTINGS)
+            problems.iter().for_each(|problem| _ = fail(&problem.to_string(), INVALID, json));
+            ExitCode::from(INVALID)
         }
     }
 }

@@ -12,8 +12,9 @@ use syncmgr::SessionEvent;
 use syncmgr_console::{Bars, Client, Events};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::advice;
 use super::attendance::{Attendance, End};
-use super::commands::Failure;
+use super::failure::Failure;
 use super::names::{self, Named};
 use super::output::line;
 use super::streams::{Asking, SessionEvents, is_lost};
@@ -37,7 +38,11 @@ pub(crate) async fn run(client: &Client, request: Request, json: bool) -> Result
     // The user is there before the session asks.
     let asking = if request.choose { Some(Asking::open(client).await?) } else { None };
     let started: Value = client.post("/v1/sessions", &body(client, &request).await?).await?;
-    let (session, interrupts) = (&format!("/v1/sessions/{}", started["session"]), signal(SignalKind::interrupt())?);
+    let interrupts = signal(SignalKind::interrupt())?;
+    if !json {
+        advice::say_what_holds(client, &started["session"]).await?;
+    }
+    let session = &format!("/v1/sessions/{}", started["session"]);
     let (bars, (to_show, events)) = (&terminal(), mpsc::unbounded());
     let (to_show, session_events) = (Some(to_show), SessionEvents::new(client, session));
     let attendance = Attendance { client, session, bars, interrupts, events: session_events, asking, to_show };

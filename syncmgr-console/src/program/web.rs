@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 use syncmgr_console::Client;
 
-use super::commands::Failure;
+use super::failure::Failure;
 use super::output::line;
 
 /// The beginning of the file that leads to the page.
