@@ -27,7 +27,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use self::folders::Folders;
 use self::settings::{Problem, Settings};
 use self::signals::{Request, Signals};
-use super::{INVALID, fail};
+use super::{INVALID, fail, web};
 
 /// The number of threads that do not block.
 const THREADS: usize = 2;
@@ -113,6 +113,8 @@ impl Host {
         let mut folders = Folders::new(manager.clone(), store, self.settings.jobs);
         folders.apply(&self.settings.folders).context("the folder pairs cannot be hosted")?;
         let console = self.console(&manager, questions).start()?;
+        // From a host that was killed.
+        web::remove_redirection(console.path());
         manager.start_scheduler()?;
         folders.look();
         announce(&console, self.json);
@@ -218,6 +220,8 @@ async fn end(manager: &SyncManager, console: Serving) -> ExitCode {
     systemd::stopping();
     let left = manager.shutdown().await;
     left.iter().for_each(|handler| tracing::error!("{handler}"));
+    let socket = console.path().to_owned();
     console.stop().await;
+    web::remove_redirection(&socket);
     if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -12,6 +12,7 @@ mod args;
 mod ask;
 mod attendance;
 mod commands;
+mod echo;
 mod entries;
 mod failure;
 #[cfg(feature = "host")]

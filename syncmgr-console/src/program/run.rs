@@ -58,10 +58,21 @@ async fn finish(client: &Client, session: &str, json: bool) -> Result<ExitCode, 
     let report = &session["report"];
     match json {
         true => line(json!({ "event": "report", "report": report })),
-        false => line(report["text"].as_str().unwrap_or_default()),
+        false => {
+            line(report["text"].as_str().unwrap_or_default());
+            if asks(report) {
+                line("`syncmgr log` shows the questions, with the command for each answer");
+            }
+        }
     }
     let held = report["handlers"].as_array().into_iter().flatten().any(|of| !of["hold"].is_null());
     Ok(if report["success"] == true && !held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Returns `true` if an entry of the log asks a question.
+fn asks(report: &Value) -> bool {
+    let entries = report["handlers"].as_array().into_iter().flatten().flat_map(|of| of["log"].as_array());
+    entries.flatten().any(|entry| !entry["action"]["decide"].is_null())
 }
 
 /// Returns the request for a session of these handlers and items.
