@@ -148,7 +148,7 @@ impl From<PropertiesError> for ApiError {
         match error {
             PropertiesError::Start(error) => error.into(),
             PropertiesError::Session(error @ SessionError::NoProperties { .. }) => {
-                Self::new(StatusCode::CONFLICT, error.to_string(), "this handler offers no properties for it")
+                Self::new(StatusCode::CONFLICT, error.to_string(), "there is nothing to show")
             }
             PropertiesError::Session(error) => error.into(),
             _ => Self::server(StatusCode::BAD_GATEWAY, error.to_string(), "see the log of the handler"),

@@ -71,8 +71,10 @@ impl<'a> Attendance<'a> {
         prompt: &mut Work<'a>,
     ) -> Result<End, Failure> {
         let (mut stop, mut failure, mut asks): (Work<'a>, _, _) = (None, None, false);
+        // A prompt has the bars.
+        let draws = !self.bars.is_hidden();
         loop {
-            if self.to_show.is_none() && prompt.is_some() && !self.bars.is_hidden() {
+            if self.to_show.is_none() && prompt.is_some() && draws {
                 // The session has ended. What is left to show is in its report.
                 return failure.map_or(Ok(End::Shown), Err);
             }

@@ -65,10 +65,10 @@ async fn pairs_whose_items_ask_alike_are_answered_by_their_names() {
     let more = "delete = \"guarded\"\n[[folder]]\nname = \"My pics\"\nfrom = \"pics\"\nto = \"copy\"\ndelete = \"guarded\"";
     let place = Place::new(more);
     let both = ["from/photos", "pics/photos"];
-    both.map(|directory| place.fill(directory));
+    both.iter().for_each(|directory| place.fill(directory));
     let host = place.host().await;
     assert_eq!(place.client(&["run"]).await.0, 0);
-    both.map(|directory| place.empty(directory));
+    both.iter().for_each(|directory| place.empty(directory));
     assert_eq!(place.client(&["run"]).await.0, 1);
     let (_, out) = place.client(&["log"]).await;
     let id = out.split("answer docs/").nth(1).unwrap().split(' ').next().unwrap();
