@@ -34,7 +34,9 @@ pub(crate) async fn act(client: &Client, command: Command) -> Result<Done, Failu
         Command::Stop { what } => stop(client, what.as_deref()).await,
         Command::Skip { item } => skip(client, &item).await,
         Command::Choose { items } => choose(client, &items, "checked", "chosen").await,
-        Command::Unchoose { items } => choose(client, &items, "unchecked", "left out of sessions that do not name it").await,
+        Command::Unchoose { items } => {
+            choose(client, &items, "unchecked", "left out of sessions that do not name it").await
+        }
         Command::Disable { what, reason } => {
             let line = format!("disabled until `syncmgr enable {what}`", what = Escaped(&what));
             set_enabled(client, &what, "disable", json!({ "reason": reason }), line).await
@@ -76,7 +78,9 @@ async fn forget(client: &Client, what: &str) -> Result<Done, Failure> {
     let what = Escaped(what);
     let line = match named.item {
         Some(_) => format!("forgotten: the next run of {what} begins anew"),
-        None => format!("forgotten: {what} does not run until the program registers it again; `syncmgr host` does at SIGHUP"),
+        None => format!(
+            "forgotten: {what} does not run until the program registers it again; `syncmgr host` does at SIGHUP"
+        ),
     };
     Ok(Done::new(Value::Null, line))
 }
@@ -154,13 +158,7 @@ async fn choose(client: &Client, items: &[String], state: &str, done: &str) -> R
     Ok(Done::new(Value::Null, format!("{done}: {}", items.join(", "))))
 }
 
-async fn set_enabled(
-    client: &Client,
-    what: &str,
-    verb: &str,
-    mut body: Value,
-    line: String,
-) -> Result<Done, Failure> {
+async fn set_enabled(client: &Client, what: &str, verb: &str, mut body: Value, line: String) -> Result<Done, Failure> {
     let named = names::find(client, what).await?;
     if let Some(item) = named.item {
         body["items"] = json!([item]);

@@ -1,9 +1,10 @@
 //! What a person can do about what holds a handler or an item.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use syncmgr_console::Client;
 
 use super::failure::Failure;
+use super::output::{safe, warn};
 
 /// Returns what ends a hold. `None` if nothing needs to be done, or if the hold says it.
 pub(crate) fn about(hold: &Value) -> Option<String> {
@@ -37,12 +38,14 @@ async fn choice(client: &Client, explanation: &Value) -> Result<Option<String>, 
 
 /// Says on standard error what holds the handlers of a session that has just begun.
 pub(crate) async fn say_what_holds(client: &Client, session: &Value) -> Result<(), Failure> {
-    let held: Value = client.get("/v1/held").await?;
-    let held = held["held"].as_array().into_iter().flatten().filter(|of| of["held"]["session"] == *session);
-    for of in held.filter(|of| *session != json!(null) && of["held"]["item"].is_null()) {
-        if let Some(advice) = about(&of["held"]["hold"]) {
-            let (name, text) = (super::output::safe(&of["handler_name"]), super::output::safe(&of["text"]));
-            eprintln!("syncmgr: {name}: {text}; {advice}");
+    let (about_all, held): (Value, Value) = (client.get("/v1").await?, client.get("/v1/held").await?);
+    if about_all["paused"] == true {
+        warn("paused: nothing begins until `syncmgr resume`", false);
+    }
+    for of in held["held"].as_array().into_iter().flatten().filter(|of| of["held"]["session"] == *session) {
+        let hold = &of["held"]["hold"];
+        if let Some(advice) = about(hold).filter(|_| hold != "paused") {
+            warn(&format!("{}: {}; {advice}", safe(&of["handler_name"]), safe(&of["text"])), false);
         }
     }
     Ok(())

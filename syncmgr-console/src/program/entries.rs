@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn a_name_that_handlers_share_begins_with_the_handler() {
-        let mut all = [record("My docs", "11112222-3333"), record("pics", "11112222-3333"), record("$(x)", "11112222-3333")];
+        let mut all =
+            [record("My docs", "11112222-3333"), record("pics", "11112222-3333"), record("$(x)", "11112222-3333")];
         for (at, record) in all.iter_mut().enumerate() {
             record["handler"] = json!(at.to_string());
         }

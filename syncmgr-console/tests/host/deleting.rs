@@ -11,7 +11,8 @@ impl Place {
     }
 
     fn empty(&self, directory: &str) {
-        (0..12).for_each(|number| fs::remove_file(self.path(&format!("{directory}/{number}"))).expect("it was written"));
+        (0..12)
+            .for_each(|number| fs::remove_file(self.path(&format!("{directory}/{number}"))).expect("it was written"));
     }
 
     /// Returns the lines of the log of `docs`, without their times.
@@ -62,7 +63,8 @@ async fn a_small_item_that_lost_everything_asks_whether_to_delete_it() {
 
 #[tokio::test]
 async fn pairs_whose_items_ask_alike_are_answered_by_their_names() {
-    let more = "delete = \"guarded\"\n[[folder]]\nname = \"My pics\"\nfrom = \"pics\"\nto = \"copy\"\ndelete = \"guarded\"";
+    let more =
+        "delete = \"guarded\"\n[[folder]]\nname = \"My pics\"\nfrom = \"pics\"\nto = \"copy\"\ndelete = \"guarded\"";
     let place = Place::new(more);
     let both = ["from/photos", "pics/photos"];
     both.iter().for_each(|directory| place.fill(directory));

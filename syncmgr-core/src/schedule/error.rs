@@ -85,7 +85,10 @@ impl ScheduleError {
 
     /// Returns the error for a text without a time zone.
     pub(super) fn without_zone(text: &str) -> Self {
-        Self::text(text, "write its time zone after it: ` in local` for that of the machine, or a name as in ` in Europe/Berlin`")
+        Self::text(
+            text,
+            "write its time zone after it: ` in local` for that of the machine, or a name as in ` in Europe/Berlin`",
+        )
     }
 
     pub(super) fn text(text: &str, expected: &'static str) -> Self {

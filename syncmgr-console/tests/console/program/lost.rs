@@ -30,6 +30,7 @@ impl Scripted {
     /// Starts the session of `syncmgr run`, which asks what holds it.
     async fn run_with_text(&mut self) -> Script {
         self.answer("POST /v1/sessions", json!({ "session": 1 })).await;
+        self.answer("GET /v1", json!({ "paused": false })).await;
         self.answer("GET /v1/held", json!({ "held": [] })).await;
         self.stream(EVENTS).await
     }

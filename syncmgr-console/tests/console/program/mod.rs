@@ -1,5 +1,6 @@
 //! The program `syncmgr` as a client of a console.
 
+mod explaining;
 mod following;
 mod help;
 mod lost;
@@ -12,7 +13,8 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 
 use serde_json::Value;
-use syncmgr::Trigger;
+use syncmgr::session::RunChange;
+use syncmgr::{SessionEvent, Trigger};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
@@ -92,9 +94,22 @@ async fn a_run_that_is_held_was_not_done() {
 }
 
 #[tokio::test]
-async fn the_status_says_that_the_manager_is_paused() {
+async fn a_paused_manager_says_so_with_what_ends_that() {
     let host = Host::start();
     assert_eq!(syncmgr(&host, &["pause"]).await.0, 0);
+    let mut run = program(host.console.path());
+    let mut run = run.arg("run").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(run.stderr.take().unwrap()).lines();
+    let expected = "syncmgr: paused: nothing begins until `syncmgr resume`";
+    assert_eq!(said.next_line().await.unwrap().as_deref(), Some(expected));
+    let session = host.manager.sessions().pop().unwrap();
+    let mut events = session.events();
+    while !matches!(events.next().await, Some(SessionEvent::Run { change: RunChange::Synchronizing, .. })) {}
+    let (_, out, _) = syncmgr(&host, &["explain", "Gated/one"]).await;
+    let expected = "one: waiting in session 1, paused; runs once resumed\n  `syncmgr resume` lets items begin again\n";
+    assert_eq!(out, expected);
+    session.stop();
+    assert_eq!(run.wait().await.unwrap().code(), Some(1));
     assert!(syncmgr(&host, &["status"]).await.1.starts_with("paused: nothing begins until `syncmgr resume`\n"));
     assert_eq!(syncmgr(&host, &["resume"]).await.0, 0);
     assert!(syncmgr(&host, &["status"]).await.1.starts_with("handlers:\n"));
@@ -125,7 +140,10 @@ async fn what_does_not_exist_is_named_with_what_to_do() {
     assert_eq!(syncmgr(&host, &["dance"]).await.0, 2);
     let (code, _, err) = output(program(Path::new("/nowhere/mail.sock")).arg("status")).await;
     assert_eq!(code, 3);
-    assert_eq!(err, "syncmgr: no program serves /nowhere/mail.sock; start one, such as `syncmgr host`, or name its socket with `--socket`\n");
+    assert_eq!(
+        err,
+        "syncmgr: no program serves /nowhere/mail.sock; start one, such as `syncmgr host`, or name its socket with `--socket`\n"
+    );
 }
 
 #[tokio::test]
@@ -177,7 +195,7 @@ async fn a_run_that_waits_for_another_session_says_what_ends_that() {
     let host = Host::start();
     let first = host.manager.session(Trigger::Manual).start().unwrap();
     let mut events = first.events();
-    while !matches!(events.next().await, Some(syncmgr::SessionEvent::Began { .. })) {}
+    while !matches!(events.next().await, Some(SessionEvent::Began { .. })) {}
     let mut run = program(host.console.path());
     let mut run = run.arg("run").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(run.stderr.take().unwrap()).lines();

@@ -82,7 +82,10 @@ fn each_bad_value_is_refused_with_its_line_its_key_and_what_was_expected() {
             "5: schedule: `cron 30 2 * * *` cannot be read: write its time zone after it: ` in local` for that of the machine, or a \
              name as in ` in Europe/Berlin`",
         ),
-        ("schedule = \"every 1ms\"", "5: schedule: a person sets an interval of at least one second, such as `every 15m`"),
+        (
+            "schedule = \"every 1ms\"",
+            "5: schedule: a person sets an interval of at least one second, such as `every 15m`",
+        ),
         (
             "window = \"22:00-06:00\"",
             "5: window: `22:00-06:00` cannot be read: write its time zone after it: ` in local` for that of the machine, or a name \
@@ -127,7 +130,10 @@ fn each_bad_value_is_refused_with_its_line_its_key_and_what_was_expected() {
         ("folder = 1", "1: folder: this is the integer `1`; write a list in brackets"),
         ("limits = 1", "1: limits: this is the integer `1`; write a table `[limits]`"),
         ("state = 1", "1: state: this is the integer `1`; write a path in quotes"),
-        ("page = 1\n\n[[folder]]\nname = \"a\"\nfrom = \"b\"", "3: [[folder]]: `to` is missing; write it in this table"),
+        (
+            "page = 1\n\n[[folder]]\nname = \"a\"\nfrom = \"b\"",
+            "3: [[folder]]: `to` is missing; write it in this table",
+        ),
     ] {
         assert_eq!(in_lines(&parse(text).unwrap_err()), [expected], "{text}");
     }
