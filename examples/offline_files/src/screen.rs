@@ -285,7 +285,9 @@ mod tests {
         shows(&mut |bars| bars.progressed(copies, 1024, 4096), "1.00 KiB/4.00 KiB");
         shows(&mut |bars| bars.compared(copies), "");
         shows(&mut |bars| bars.progressed(copies, 4096, 4096), "4.00 KiB ");
-        shows(&mut |bars| bars.began(ItemId::from_name("long"), &"long".repeat(99)), &"long".repeat(26));
+        let long = ItemId::from_name("long");
+        shows(&mut |bars| bars.began(long, &"long".repeat(99)), "");
+        shows(&mut |bars| bars.compared(long), &format!("{}lon ", "long".repeat(20)));
         shows(&mut |bars| bars.progressed(deletes, 0, 0), "deleting, setting times, recording");
     }
 }

@@ -13,7 +13,7 @@ use crate::time::from_millis;
 const SCHEDULE: &str = "write `cron 30 2 * * * in Europe/Berlin`, `every 15m`, `once 2026-12-01T02:30:00Z` or `never`";
 const OPTION: &str = "an option is `jitter 5m`, `gap 1h` or `missed skip`";
 const DURATION: &str = "write a duration such as 15m or 1h 30m";
-const TIME: &str = "write a time with its zone, such as 2026-12-01T02:30:00Z or 2026-12-01T02:30:00+01:00";
+const TIME: &str = "write a time with its zone, as in `once 2026-12-01T02:30:00Z` or `once 2026-12-01T02:30:00+01:00`";
 
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
