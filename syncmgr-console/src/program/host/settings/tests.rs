@@ -140,6 +140,12 @@ fn each_bad_value_is_refused_with_its_line_its_key_and_what_was_expected() {
 }
 
 #[test]
+fn a_single_time_that_is_past_is_read_because_the_file_stays_after_it() {
+    let once = "once 2020-01-01T00:00:00Z";
+    assert_eq!(folder(&format!("schedule = {once:?}")).unwrap().schedule, Some(once.parse().unwrap()));
+}
+
+#[test]
 fn the_bad_values_of_a_file_are_refused_together() {
     let problems =
         folder("delete = \"all\"\nschedule = \"hourly\"\n[[folder]]\nname = \"docs\"\nfrom = \"c\"\nto = \"d\"")
