@@ -82,7 +82,7 @@ fn nested(router: Router<Api>, routes: Router<Api>, api: Api) -> Router {
 }
 
 /// Waits until what a request has changed is stored, so that nothing that was confirmed is lost if the process is killed. Then tells the
-/// other clients.
+/// other clients. An error says names.
 async fn finish(State(api): State<Api>, request: Request, next: Next) -> Result<Response, ApiError> {
     let reads = request.method().is_safe();
     let response = next.run(request).await;
@@ -92,7 +92,10 @@ async fn finish(State(api): State<Api>, request: Request, next: Next) -> Result<
         api.changes.send_modify(|changes| *changes += 1);
         stored.map_err(ApiError::not_stored)?;
     }
-    Ok(response)
+    match response.extensions().get::<ApiError>().filter(|error| error.contains_id()) {
+        Some(error) => Err(error.clone().with_names(&api).await),
+        None => Ok(response),
+    }
 }
 
 fn routes() -> Router<Api> {

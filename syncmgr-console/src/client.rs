@@ -24,7 +24,7 @@ const MAX_EVENT: usize = 16 * 1024 * 1024;
 #[non_exhaustive]
 pub enum ClientError {
     /// No program serves the socket.
-    #[error("no program serves {}; start it, or name its socket", path.display())]
+    #[error("no program serves {}; start one, such as `syncmgr host`, or name its socket with `--socket`", path.display())]
     NotServed {
         /// The path of the socket.
         path: PathBuf,

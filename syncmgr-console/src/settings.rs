@@ -1,7 +1,13 @@
 //! The settings of handlers and items as texts, for the API and the page.
 
 use serde_json::{Value, json};
-use syncmgr::schedule::{KnownSettings, Override, OverrideKind, Settings};
+use syncmgr::environment::{Clock, SystemClock};
+use syncmgr::schedule::{KnownSettings, Override, OverrideError, OverrideKind, Settings};
+
+/// Parses a value that a person sets now.
+pub(crate) fn parse(kind: OverrideKind, text: &str) -> Result<Override, OverrideError> {
+    kind.parse_of_person(text, SystemClock::default().now().wall)
+}
 
 /// The texts of one setting.
 pub(crate) struct Texts {

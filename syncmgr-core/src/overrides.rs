@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -85,6 +86,18 @@ impl OverrideKind {
             Self::Window if text == ALWAYS => Override::Window(None),
             Self::Window => Override::Window(Some(text.parse()?)),
         })
+    }
+
+    /// Parses a value like [`parse`](Self::parse), and refuses what a person who sets it at `now` cannot mean.
+    ///
+    /// # Errors
+    /// Returns the errors of [`parse`](Self::parse), and those of [`Schedule::check_of_person`].
+    pub fn parse_of_person(self, text: &str, now: SystemTime) -> Result<Override, OverrideError> {
+        let value = self.parse(text)?;
+        if let Override::Schedule(schedule) = &value {
+            schedule.check_of_person(now)?;
+        }
+        Ok(value)
     }
 }
 
@@ -334,6 +347,19 @@ mod tests {
             assert_eq!(value(kind, text).to_string(), text);
             assert_eq!(kind.word().parse(), Ok(kind));
         }
+    }
+
+    #[test]
+    fn a_person_sets_no_interval_below_a_second_and_no_time_that_is_past() {
+        let now = crate::time::from_millis(1_800_000_000_000);
+        let set = |text| OverrideKind::Schedule.parse_of_person(text, now).map_err(|error| error.to_string());
+        let too_often = "a person sets an interval of at least one second, such as `every 15m`";
+        assert_eq!(set("every 999ms; jitter 1ms").unwrap_err(), too_often);
+        let past = "the time 2027-01-15 07:59:59Z is past; write a time to come";
+        assert_eq!(set("once 2027-01-15T07:59:59Z; missed skip").unwrap_err(), past);
+        assert!(set("every 1s").is_ok() && set("once 2027-01-15T08:00:00Z").is_ok() && set("never").is_ok());
+        let stored = OverrideKind::Schedule.parse("once 2027-01-15T07:59:59Z");
+        assert!(stored.is_ok(), "what was set before still applies");
     }
 
     #[test]

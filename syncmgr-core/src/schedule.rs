@@ -39,6 +39,9 @@ const MAX_JITTER: u64 = 24 * 60 * 60 * 1_000;
 /// The length from which on an interval is refused: a thousand years, in milliseconds.
 const MAX_INTERVAL: u64 = 1_000 * 365 * 24 * 60 * 60 * 1_000;
 
+/// The shortest interval that a person means, in milliseconds.
+const MIN_OF_PERSON: u64 = 1_000;
+
 /// When a handler or an item runs by itself.
 ///
 /// A schedule is a cron expression in a time zone, a fixed interval, a single time, or never. It is cheap to clone. A cron expression
@@ -193,6 +196,27 @@ impl Schedule {
     /// earlier waits. At most a thousand years.
     pub fn with_min_gap(self, gap: Duration) -> Self {
         self.adjusted(|options| options.min_gap = millis(gap).min(MAX_INTERVAL))
+    }
+
+    /// Refuses what a person who sets the schedule at `now` cannot mean. Code may declare it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for an interval of less than a second, and for a single time that is past.
+    ///
+    /// ```
+    /// # use std::time::{Duration, SystemTime};
+    /// # use syncmgr_core::schedule::Schedule;
+    /// let error = Schedule::every(Duration::from_millis(1))?.check_of_person(SystemTime::UNIX_EPOCH).unwrap_err();
+    /// assert_eq!(error.to_string(), "a person sets an interval of at least one second, such as `every 15m`");
+    /// # Ok::<(), syncmgr_core::schedule::ScheduleError>(())
+    /// ```
+    pub fn check_of_person(&self, now: SystemTime) -> Result<(), ScheduleError> {
+        match *self.timing() {
+            Timing::Every(..MIN_OF_PERSON) => Err(ScheduleError::TooOften),
+            Timing::Once(time) if time < to_millis(now) => Err(ScheduleError::Past { time: from_millis(time) }),
+            _ => Ok(()),
+        }
     }
 
     fn adjusted(self, adjust: impl FnOnce(&mut Options)) -> Self {

@@ -164,15 +164,14 @@ pub(crate) fn held_message(own: Tally, whole: Tally, violation: &GuardViolation)
 
 /// Asks the user about the deletion of everything in TO. Returns the error unless the user allows it.
 pub(crate) fn emptied_message(item: &ItemContext, own: Tally) -> Option<String> {
-    const CHOICES: [&str; 2] = ["delete", "keep"];
-    let question = emptied_question(own.existing);
-    let answer = item.decide("emptied", &question, &CHOICES);
-    let delete = || format!("nothing was changed: {question}; use --yes to delete {}", them(own.existing));
-    (answer != Some(CHOICES[0])).then(delete)
+    const CHOICES: [&str; 2] = ["delete", "change nothing"];
+    let (fact, them) = (emptied_fact(own.existing), them(own.existing));
+    let answer = item.decide("emptied", &format!("{fact}. Delete {them}?"), &CHOICES);
+    (answer != Some(CHOICES[0])).then(|| format!("nothing was changed: {fact}; use --yes to delete {them}"))
 }
 
-/// The question about a TO with this number of entries, none of which FROM has.
-fn emptied_question(existing: u64) -> String {
+/// The text about a TO with this number of entries, none of which FROM has.
+fn emptied_fact(existing: u64) -> String {
     match existing {
         1 => "FROM does not have the only entry in TO".into(),
         _ => format!("FROM has none of the {existing} entries in TO"),
@@ -198,8 +197,8 @@ mod tests {
 
     #[test]
     fn one_entry_that_would_be_deleted_is_singular() {
-        assert_eq!(emptied_question(1), "FROM does not have the only entry in TO");
-        assert_eq!(emptied_question(2), "FROM has none of the 2 entries in TO");
+        assert_eq!(emptied_fact(1), "FROM does not have the only entry in TO");
+        assert_eq!(emptied_fact(2), "FROM has none of the 2 entries in TO");
         let empty = GuardViolation::SideEmpty { side: "FROM".into(), before: 20 };
         let one = Tally { deletes: 1, extra: 1, existing: 1, files: 0 };
         let message = held_message(one, one, &empty);

@@ -73,14 +73,15 @@ struct Bar {
     template: &'static str,
 }
 
-const COMPARING: &str = "{prefix:24!} {spinner} comparing";
-const CHANGING: &str = "{prefix:24!} {spinner} deleting, setting times, recording";
-const COPYING: &str = "{prefix:24!} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec}";
-const COPIED: &str = "{prefix:24!} [{bar:30}] {total_bytes} {spinner} deleting, setting times, recording";
+// The name gets the width that the terminal has left, so that no line is longer than the terminal.
+const COMPARING: &str = "{wide_msg} {spinner} comparing";
+const CHANGING: &str = "{wide_msg} {spinner} deleting, setting times, recording";
+const COPYING: &str = "{wide_msg} {bytes}/{total_bytes} {bytes_per_sec} [{bar:14}]";
+const COPIED: &str = "{wide_msg} {total_bytes} {spinner} deleting, setting times, recording";
 
 impl Screen for Bars {
     fn began(&mut self, item: ItemId, name: &str) {
-        let bar = ProgressBar::no_length().with_prefix(Escaped(name).to_string()).with_style(style(COMPARING));
+        let bar = ProgressBar::no_length().with_message(Escaped(name).to_string()).with_style(style(COMPARING));
         self.running.insert(item, Bar { bar: self.all.add(bar), template: COMPARING });
     }
 
@@ -284,6 +285,9 @@ mod tests {
         shows(&mut |bars| bars.progressed(copies, 1024, 4096), "1.00 KiB/4.00 KiB");
         shows(&mut |bars| bars.compared(copies), "");
         shows(&mut |bars| bars.progressed(copies, 4096, 4096), "4.00 KiB ");
+        let long = ItemId::from_name("long");
+        shows(&mut |bars| bars.began(long, &"long".repeat(99)), "");
+        shows(&mut |bars| bars.compared(long), &format!("{}lon ", "long".repeat(20)));
         shows(&mut |bars| bars.progressed(deletes, 0, 0), "deleting, setting times, recording");
     }
 }

@@ -92,7 +92,8 @@ impl Work {
         match self.item.propose(&host_plan(plan, judged, &self.roots)) {
             Err(PlanError::Held(violation)) => Some(held_message(own, whole, &violation)),
             Err(error) => Some(error.to_string()),
-            Ok(()) if is_emptied => emptied_message(&self.item, own),
+            // A person who has allowed so many deletions is not asked about them again.
+            Ok(()) if is_emptied && !judged.is_large_loss() => emptied_message(&self.item, own),
             Ok(()) => None,
         }
     }

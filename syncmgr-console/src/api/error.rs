@@ -7,12 +7,14 @@ use syncmgr::request::RequestError;
 use syncmgr::schedule::OverrideError;
 use syncmgr::session::{LogAccessError, PropertiesError, SettingsError};
 use syncmgr::store::StoreAccessError;
-use syncmgr::{SessionError, StartError};
+use syncmgr::text::Escaped;
+use syncmgr::{SessionError, StartError, Uuid};
 
+use super::Api;
 use crate::json::Json;
 
 /// An error response.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct ApiError {
     #[serde(skip)]
     status: StatusCode,
@@ -146,7 +148,7 @@ impl From<PropertiesError> for ApiError {
         match error {
             PropertiesError::Start(error) => error.into(),
             PropertiesError::Session(error @ SessionError::NoProperties { .. }) => {
-                Self::new(StatusCode::CONFLICT, error.to_string(), "this handler offers no properties for it")
+                Self::new(StatusCode::CONFLICT, error.to_string(), "there is nothing to show")
             }
             PropertiesError::Session(error) => error.into(),
             _ => Self::server(StatusCode::BAD_GATEWAY, error.to_string(), "see the log of the handler"),
@@ -164,10 +166,33 @@ impl From<LogAccessError> for ApiError {
     }
 }
 
+impl ApiError {
+    /// Puts the names of known handlers and items in place of their ids, which users have not seen.
+    pub(super) async fn with_names(mut self, api: &Api) -> Self {
+        for info in api.manager.handlers() {
+            self.replace(&info.id(), info.name());
+            for item in api.manager.items(info.id()).await.unwrap_or_default() {
+                self.replace(&item.item, &item.name);
+            }
+        }
+        self
+    }
+
+    fn replace(&mut self, id: &impl ToString, name: &str) {
+        self.problem = self.problem.replace(&id.to_string(), &Escaped(name).to_string());
+    }
+
+    /// Returns `true` if the problem names something by its id.
+    pub(super) fn contains_id(&self) -> bool {
+        self.problem.split([' ', ';', ':', ',']).any(|word| Uuid::parse_str(word).is_ok())
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = Json(&self).into_response();
         *response.status_mut() = self.status;
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use syncmgr::handler::HandlerFlags;
 use syncmgr::schedule::{KnownSettings, Overrides, Settings};
+use syncmgr::store::StoreAccessError;
 use syncmgr::{HandlerId, HandlerInfo, ItemId, Subject};
 
 use super::body::Body;
@@ -34,6 +35,12 @@ pub(super) async fn show(State(api): State<Api>, Handler(handler): Handler) -> R
 /// Returns the names of the registered handlers.
 pub(super) fn names(api: &Api) -> BTreeMap<HandlerId, String> {
     api.manager.handlers().iter().map(|info| (info.id(), info.name().to_owned())).collect()
+}
+
+/// Returns the name of a handler, also if it is not registered any more; its id if none is known.
+pub(super) fn name(api: &Api, handler: HandlerId) -> Result<String, StoreAccessError> {
+    let known = api.manager.explain_handler(handler)?.name;
+    Ok(known.map_or_else(|| handler.to_string(), |name| name.to_string()))
 }
 
 fn describe(api: &Api, info: &HandlerInfo) -> Result<Value, ApiError> {

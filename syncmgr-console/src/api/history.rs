@@ -1,15 +1,18 @@
 //! Earlier sessions.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use axum::extract::{Query, State};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use syncmgr::SessionId;
 use syncmgr::store::SessionRecord;
+use syncmgr::{HandlerId, SessionId};
 
 use super::error::ApiError;
 use super::report::millis;
-use super::{Api, Json};
+use super::{Api, Json, handlers};
 
 /// The number of sessions on a page, if the request names none.
 const PAGE: usize = 50;
@@ -37,11 +40,18 @@ pub(super) async fn history(
         return Err(ApiError::bad_request(format!("a page has at most {MAX_PAGE} sessions")));
     }
     let sessions = api.manager.history_page(page.before.map(SessionId), limit).await?;
-    let sessions: Vec<_> = sessions.iter().rev().map(session).collect();
+    let mut names = handlers::names(&api);
+    // Those of handlers that are not registered any more.
+    for run in sessions.iter().flat_map(|session| &session.runs) {
+        if let Entry::Vacant(unknown) = names.entry(run.handler) {
+            unknown.insert(handlers::name(&api, run.handler)?);
+        }
+    }
+    let sessions: Vec<_> = sessions.iter().rev().map(|record| session(record, &names)).collect();
     Ok(Json(json!({ "sessions": sessions })))
 }
 
-fn session(record: &SessionRecord) -> Value {
+fn session(record: &SessionRecord, names: &BTreeMap<HandlerId, String>) -> Value {
     let end = record.end.as_ref().map(|end| {
         let outcomes = end.outcomes.iter().map(|(outcome, items)| (outcome.to_string(), json!(items)));
         let outcomes: serde_json::Map<_, _> = outcomes.collect();
@@ -55,5 +65,6 @@ fn session(record: &SessionRecord) -> Value {
         "began": millis(record.began),
         "end": end,
         "handlers": handlers,
+        "handler_names": record.runs.iter().map(|run| names.get(&run.handler)).collect::<Vec<_>>(),
     })
 }

@@ -22,14 +22,16 @@ pub(super) async fn list(State(api): State<Api>, Handler(handler): Handler) -> R
     Ok(Json(json!({ "items": items })))
 }
 
-/// Explains an item: its condition, what holds it, and when it runs next.
+/// Explains an item: its condition, what holds it, when it runs next, and why it did not succeed.
 pub(super) async fn show(
     State(api): State<Api>,
     Handler(handler): Handler,
     Item(item): Item,
 ) -> Result<impl IntoResponse, ApiError> {
     let explanation = api.manager.explain_item(handler, item)?;
-    Ok(Json(json!({ "text": explanation.to_string(), "explanation": explanation })))
+    let items = api.manager.items(handler).await?;
+    let reason = items.into_iter().find(|status| status.item == item).and_then(|status| status.reason);
+    Ok(Json(json!({ "text": explanation.to_string(), "explanation": explanation, "reason": reason })))
 }
 
 fn describe(item: &ItemStatus) -> serde_json::Value {

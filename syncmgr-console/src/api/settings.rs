@@ -11,13 +11,13 @@ use super::body::Body;
 use super::error::ApiError;
 use super::ids::{Kind, Of};
 use super::{Api, Json};
-use crate::settings::Texts;
+use crate::settings::{self, Texts};
 
 /// Shows the settings.
 pub(super) async fn show(State(api): State<Api>, Of(handler, subject): Of) -> Result<impl IntoResponse, ApiError> {
     let known = api.manager.settings(handler, subject)?;
-    let settings = OverrideKind::ALL.into_iter().map(|kind| (kind.to_string(), Texts::of(&known, kind).json()));
-    Ok(Json(settings.collect::<serde_json::Map<String, Value>>()))
+    let texts = OverrideKind::ALL.into_iter().map(|kind| (kind.to_string(), Texts::of(&known, kind).json()));
+    Ok(Json(texts.collect::<serde_json::Map<String, Value>>()))
 }
 
 /// A value to set.
@@ -35,7 +35,7 @@ pub(super) async fn set(
     Kind(kind): Kind,
     Body(Set { value }): Body<Set>,
 ) -> Result<StatusCode, ApiError> {
-    api.manager.set_override(handler, subject, kind.parse(&value)?).await?;
+    api.manager.set_override(handler, subject, settings::parse(kind, &value)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

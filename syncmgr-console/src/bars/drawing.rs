@@ -6,13 +6,14 @@ use syncmgr::text::Escaped;
 
 use super::board::{Frame, Key, Row, Totals};
 
+// The names and texts of items get the width that the terminal has left, so that no line is longer than the terminal.
 const WAITING: &str = "{spinner} waiting";
-const TOTAL: &str = "[{bar:30}] {human_pos}/{human_len} items{msg}  {elapsed}";
-const COUNT: &str = "{prefix:30!} [{bar:14}] {human_pos}/{human_len} {wide_msg}";
-const BYTES: &str = "{prefix:30!} [{bar:14}] {bytes}/{total_bytes} {bytes_per_sec} {wide_msg}";
-const UNKNOWN: &str = "{prefix:30!} {spinner} {wide_msg}";
-const UNKNOWN_COUNT: &str = "{prefix:30!} {spinner} {human_pos} {wide_msg}";
-const UNKNOWN_BYTES: &str = "{prefix:30!} {spinner} {bytes} {bytes_per_sec} {wide_msg}";
+const TOTAL: &str = "[{bar:20}] {human_pos}/{human_len} items{msg}  {elapsed}";
+const COUNT: &str = "{wide_msg} {human_pos}/{human_len} [{bar:14}]";
+const BYTES: &str = "{wide_msg} {bytes}/{total_bytes} {bytes_per_sec} [{bar:14}]";
+const UNKNOWN: &str = "{wide_msg} {spinner}";
+const UNKNOWN_COUNT: &str = "{wide_msg} {human_pos} {spinner}";
+const UNKNOWN_BYTES: &str = "{wide_msg} {bytes} {bytes_per_sec} {spinner}";
 
 /// The bars of a session, which disappear when this is dropped.
 #[derive(Debug)]
@@ -52,11 +53,10 @@ impl Drawing {
 
     fn draw_item(&mut self, key: Key, row: &Row) {
         let at = self.items.iter().position(|(shown, _)| *shown == key).unwrap_or_else(|| {
-            let bar = bar_from(row.state.value).with_prefix(row.name.to_string());
-            self.items.push((key, Bar::new(&self.all, bar, self.total.as_ref(), UNKNOWN)));
+            self.items.push((key, Bar::new(&self.all, bar_from(row.state.value), self.total.as_ref(), UNKNOWN)));
             self.items.len() - 1
         });
-        self.items[at].1.show_item(&row.state);
+        self.items[at].1.show_item(row);
     }
 }
 
@@ -71,8 +71,11 @@ impl Bar {
         Self { all: all.clone(), bar, template, text: String::new() }
     }
 
-    fn show_item(&mut self, state: &ProgressState) {
-        let text = state.text.as_deref().map(|text| Escaped(text).to_string()).unwrap_or_default();
+    fn show_item(&mut self, Row { name, state, .. }: &Row) {
+        let text = match state.text.as_deref() {
+            Some(text) if !text.is_empty() => format!("{name}  {}", Escaped(text)),
+            _ => name.to_string(),
+        };
         self.show(template(state), (state.value, state.max), text);
     }
 

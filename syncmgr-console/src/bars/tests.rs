@@ -68,7 +68,11 @@ struct Shown {
 
 impl Shown {
     fn new() -> Self {
-        let terminal = InMemoryTerm::new(24, 80);
+        Self::of_width(80)
+    }
+
+    fn of_width(width: u16) -> Self {
+        let terminal = InMemoryTerm::new(24, width);
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
         let drawing = Drawing::new(&all);
         Self { terminal, all, board: Board::new(Detail::Problems), drawing }
@@ -108,14 +112,34 @@ fn amounts_are_shown_in_the_unit_of_the_item() {
         progress("Trash", &bytes.with_value(2048)),
     ]);
     let expected = [
-        "Mail/Inbox                     [=======>      ] 1,200/2,400 reading\\u{1b}[2J",
-        "Mail/Outbox                    [===>          ] 1.00 KiB/4.00 KiB 0 B/s",
-        "Mail/Drafts                    /",
-        "Mail/Spam                      / 7",
-        "Mail/Trash                     / 2.00 KiB 0 B/s",
-        "[                              ] 0/5 items",
+        "Mail/Inbox  reading\\u{1b}[2J                        1,200/2,400 [=======>      ]",
+        "Mail/Outbox                             1.00 KiB/4.00 KiB 0 B/s [===>          ]",
+        "Mail/Drafts                                                                    /",
+        "Mail/Spam                                                                    7 /",
+        "Mail/Trash                                                      2.00 KiB 0 B/s /",
+        "[                    ] 0/5 items",
     ];
     assert_eq!(lines, expected);
+}
+
+#[test]
+fn no_line_is_longer_than_the_terminal() {
+    for width in [60, 80, 200] {
+        let mut shown = Shown::of_width(width);
+        let name = "Letters/A long letter to Ann about everything.pdf".repeat(3);
+        let bytes = Progress::new().with_unit(ProgressUnit::Bytes).with_value(1023 << 20).with_max(1023 << 30);
+        let lines = shown.after([
+            selected(1_000_000),
+            began(&name),
+            progress(&name, &bytes.with_text("reading")),
+            began("Notes"),
+            progress("Notes", &Progress::new().with_value(1 << 20).with_max(1 << 30)),
+        ]);
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        assert!(lines[0].starts_with("Mail/Letters") && lines[0].ends_with("[>             ]"), "{lines:?}");
+        let all_fit = lines.iter().all(|line| line.chars().count() <= usize::from(width));
+        assert!(all_fit && lines[0].contains("1023.00 MiB/1023.00 GiB"), "{lines:?}");
+    }
 }
 
 #[test]
@@ -127,7 +151,7 @@ fn only_the_first_running_items_have_bars() {
     let lines = shown.after(names[..995].iter().map(|name| ended(name, Outcome::Succeeded)));
     let shown_names: Vec<_> = lines.iter().filter_map(|line| line.strip_prefix("Mail/")?.split(' ').next()).collect();
     assert_eq!(shown_names, &names[995..]);
-    assert_eq!(lines.last().map(String::as_str), Some("[=============================>] 995/1,000 items"));
+    assert_eq!(lines.last().map(String::as_str), Some("[===================>] 995/1,000 items"));
 }
 
 #[test]
@@ -145,10 +169,10 @@ fn a_failed_item_leaves_a_line_with_its_reason_above_the_bars() {
     let expected = [
         "Mail/Outbox: warning: the server is slow",
         "Mail/Outbox: failed: the disk is full",
-        "Mail/Inbox                     /",
+        "Mail/Inbox                                                                     /",
     ];
     assert_eq!(lines[..3], expected);
-    assert_eq!(lines[3], "[==========>                   ] 1/3 items, 1 failed");
+    assert_eq!(lines[3], "[======>             ] 1/3 items, 1 failed");
     drop(shown.drawing);
     assert_eq!(shown.terminal.contents().lines().collect::<Vec<_>>(), &expected[..2], "the lines stay");
 }

@@ -12,7 +12,7 @@ use syncmgr::{HandlerId, ItemId, Subject};
 
 use super::{page, refused};
 use crate::api::{Api, ApiError};
-use crate::settings::Texts;
+use crate::settings::{self, Texts};
 
 /// The handler or item.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -88,7 +88,7 @@ pub(super) async fn change(
 /// Sets a value. An unreadable text is refused like a value that cannot apply.
 async fn perform(api: &Api, of: Of, kind: OverrideKind, text: Option<&str>) -> Result<(), SettingsError> {
     let (handler, subject) = (of.handler, of.subject());
-    match text.map(|text| kind.parse(text)) {
+    match text.map(|text| settings::parse(kind, text)) {
         Some(Ok(value)) => api.manager.set_override(handler, subject, value).await,
         Some(Err(error)) => Err(error.into()),
         None => api.manager.reset_override(handler, subject, kind).await,

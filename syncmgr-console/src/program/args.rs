@@ -72,6 +72,7 @@ Examples:
 Exits with 1 if an item failed or was not done.")]
     Run {
         /// The handlers and items; by default, the chosen items of all handlers
+        #[arg(value_name = "HANDLER[/ITEM]")]
         what: Vec<String>,
         /// Run also what backs off, and without a network
         #[arg(long)]
@@ -84,13 +85,15 @@ Exits with 1 if an item failed or was not done.")]
     Watch,
     /// Skip a running item
     Skip {
-        /// The item, as HANDLER/ITEM
+        /// The item
+        #[arg(value_name = "HANDLER/ITEM")]
         item: String,
     },
-    /// Stop all sessions, or the runs of one handler
+    /// Stop all sessions, one session, or the runs of one handler
     Stop {
-        /// The handler; by default, all that runs
-        handler: Option<String>,
+        /// The handler, or the number of the session; by default, all that runs
+        #[arg(value_name = "HANDLER|SESSION")]
+        what: Option<String>,
     },
     /// Let no item begin, until `resume`
     Pause,
@@ -111,13 +114,13 @@ Examples:
     },
     /// Open an entry of the log: ask its handler for more
     Show {
-        /// The entry, as `log` prints it
+        /// The entry, as `log` prints it: at least the first 4 characters of its id, or HANDLER/ENTRY
         entry: String,
     },
     /// Answer the question of an entry of the log: its item runs again
     #[command(after_help = "`syncmgr log` prints this command for each choice of each question.")]
     Answer {
-        /// The entry, as `log` prints it
+        /// The entry, as `log` prints it: at least the first 4 characters of its id, or HANDLER/ENTRY
         entry: String,
         /// The number of the choice, from 1
         #[arg(value_parser = clap::value_parser!(u32).range(1..))]
@@ -130,6 +133,7 @@ Examples:
   syncmgr explain Documents/Letters  Explain an item")]
     Explain {
         /// The handler or item
+        #[arg(value_name = "HANDLER[/ITEM]")]
         what: String,
     },
     /// Show what runs next without a request, and why
@@ -147,14 +151,14 @@ Examples:
 Example:
   syncmgr choose Documents/Letters Photos/2026")]
     Choose {
-        /// The items, each as HANDLER/ITEM
-        #[arg(required = true, value_name = "ITEM")]
+        /// The items
+        #[arg(required = true, value_name = "HANDLER/ITEM")]
         items: Vec<String>,
     },
     /// Leave items out of sessions that do not name them
     Unchoose {
-        /// The items, each as HANDLER/ITEM
-        #[arg(required = true, value_name = "ITEM")]
+        /// The items
+        #[arg(required = true, value_name = "HANDLER/ITEM")]
         items: Vec<String>,
     },
     /// Let a handler or an item not run, until `enable`
@@ -163,6 +167,7 @@ Example:
   syncmgr disable Photos --reason 'the disk is away'")]
     Disable {
         /// The handler or item
+        #[arg(value_name = "HANDLER[/ITEM]")]
         what: String,
         /// The reason, which explanations show
         #[arg(long, default_value = "", hide_default_value = true)]
@@ -171,6 +176,7 @@ Example:
     /// Let a handler or an item run again
     Enable {
         /// The handler or item
+        #[arg(value_name = "HANDLER[/ITEM]")]
         what: String,
     },
     /// Show or set when a handler or an item runs by itself, and what it requires for that
@@ -178,11 +184,16 @@ Example:
     /// Ask a handler to show the properties of itself or of an item, and wait until they are closed
     Properties {
         /// The handler or item
+        #[arg(value_name = "HANDLER[/ITEM]")]
         what: String,
     },
     /// Forget everything that is stored about a handler or an item
+    #[command(after_help = "\
+A handler that is forgotten does not run until its program registers it again. `syncmgr host` does so at SIGHUP. A folder pair \
+that was forgotten may then begin anew on another disk.")]
     Forget {
         /// The handler or item
+        #[arg(value_name = "HANDLER[/ITEM]")]
         what: String,
     },
     /// Open the page of the program in a browser, or print its address if the output is no terminal
@@ -233,6 +244,7 @@ pub(crate) enum Shell {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Change {
     /// The handler or item
+    #[arg(value_name = "HANDLER[/ITEM]")]
     pub(crate) what: String,
     /// When it runs by itself: `every 15m`, `cron 30 2 * * * in Europe/Berlin`, `once 2026-12-01T02:30:00Z` or `never`; `reset` for
     /// what the program declares

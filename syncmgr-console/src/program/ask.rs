@@ -1,6 +1,5 @@
 //! Questions in the terminal, on standard error, so that the output has results only.
 
-use std::future::pending;
 use std::io::{self, BufRead, Write};
 
 use indicatif::MultiProgress;
@@ -8,7 +7,8 @@ use serde_json::{Value, json};
 use syncmgr_console::{Client, ClientError};
 use tokio::task::spawn_blocking;
 
-use super::commands::Failure;
+use super::echo::Hidden;
+use super::failure::Failure;
 use super::output::safe;
 
 /// Asks the open questions, one after the other, in place of the bars. A question that was answered elsewhere meanwhile is left.
@@ -21,13 +21,11 @@ pub(crate) async fn ask_open(client: &Client, bars: &MultiProgress) -> Result<()
         }
         let path = format!("/v1/questions/{}", asked["question"]);
         let bars = bars.clone();
+        // Not on the thread of the prompt, which goes on if the user leaves the prompt with Ctrl-C.
+        let hidden = if asked["kind"] == "secret" { Some(Hidden::new()?) } else { None };
         // A thread that may wait for the user.
-        let answer = spawn_blocking(move || bars.suspend(|| prompt(&asked))).await.map_err(io::Error::other)?;
-        let answer = match answer {
-            // Ctrl-C, for which the prompt has also raised SIGINT. That ends the command.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => pending().await,
-            answer => answer?,
-        };
+        let answer = spawn_blocking(move || bars.suspend(|| prompt(&asked))).await.map_err(io::Error::other)??;
+        drop(hidden);
         match client.post::<Value>(&path, &answer).await {
             Ok(_) | Err(ClientError::Refused { status: 404, .. }) => {}
             Err(error) => return Err(error.into()),
@@ -42,7 +40,7 @@ fn prompt(asked: &Value) -> io::Result<Value> {
     Ok(if kind == "confirm" {
         json!({ "confirm": line(&format!("{question} [y/N] "))?.eq_ignore_ascii_case("y") })
     } else if kind == "secret" {
-        let secret = rpassword::prompt_password(format!("{question} "))?;
+        let secret = typed(&format!("{question} "))?;
         if secret.is_empty() { dismiss() } else { json!({ "secret": secret }) }
     } else if let Some(choices) = kind["choose"]["choices"].as_array() {
         numbered(&question, choices.iter().map(safe))?;
@@ -63,11 +61,17 @@ fn numbered(question: &str, choices: impl Iterator<Item = String>) -> io::Result
     (1..).zip(choices).try_for_each(|(number, choice)| writeln!(out, "  {number} {choice}"))
 }
 
-fn line(prompt: &str) -> io::Result<String> {
+/// Returns the line that the user types, without its end.
+fn typed(prompt: &str) -> io::Result<String> {
     write!(io::stderr(), "{prompt}")?;
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
-    Ok(line.trim().to_owned())
+    line.truncate(line.trim_end_matches(['\r', '\n']).len());
+    Ok(line)
+}
+
+fn line(prompt: &str) -> io::Result<String> {
+    Ok(typed(prompt)?.trim().to_owned())
 }
 
 /// Asks until the answer can be read.

@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::mem;
+use std::pin::Pin;
 
 use futures::FutureExt;
 use futures::channel::mpsc::UnboundedSender;
@@ -12,7 +13,7 @@ use syncmgr_console::Client;
 use tokio::signal::unix::Signal;
 
 use super::ask::ask_open;
-use super::commands::Failure;
+use super::failure::Failure;
 use super::streams::{Asking, SessionEvents};
 
 /// The end of what the user attends.
@@ -54,14 +55,33 @@ impl<'a> Attendance<'a> {
     /// Waits until everything is shown. Meanwhile asks the questions, and stops the session with the first Ctrl-C. The streams are read
     /// all the time, because the program would end them otherwise.
     pub(crate) async fn until(mut self, shown: impl Future<Output = ()>) -> Result<End, Failure> {
-        let mut shown = std::pin::pin!(shown);
-        let (mut stop, mut prompt): (Work<'a>, Work<'a>) = (None, None);
-        let (mut failure, mut asks) = (None, false);
+        let (mut shown, mut prompt) = (Box::pin(shown), None);
+        let end = self.attend(shown.as_mut(), &mut prompt).await;
+        if prompt.is_some() {
+            // The thread of the prompt has the bars, and goes on until the process ends. Dropping them would wait for it.
+            mem::forget(shown);
+            eprintln!();
+        }
+        end
+    }
+
+    async fn attend(
+        &mut self,
+        mut shown: Pin<&mut impl Future<Output = ()>>,
+        prompt: &mut Work<'a>,
+    ) -> Result<End, Failure> {
+        let (mut stop, mut failure, mut asks): (Work<'a>, _, _) = (None, None, false);
+        // A prompt has the bars.
+        let draws = !self.bars.is_hidden();
         loop {
-            if prompt.is_none() && mem::take(&mut asks) {
-                prompt = Some(ask_open(self.client, self.bars).boxed_local());
+            if self.to_show.is_none() && prompt.is_some() && draws {
+                // The session has ended. What is left to show is in its report.
+                return failure.map_or(Ok(End::Shown), Err);
             }
-            match self.next(&mut stop, &mut prompt, shown.as_mut()).await {
+            if prompt.is_none() && mem::take(&mut asks) {
+                *prompt = Some(ask_open(self.client, self.bars).boxed_local());
+            }
+            match self.next(&mut stop, prompt, shown.as_mut()).await {
                 Happened::Interrupt if stop.is_some() => return Ok(End::Interrupted),
                 Happened::Interrupt => stop = Some(request_stop(self.client, self.session).boxed_local()),
                 Happened::Stopped(stopped) => {
@@ -82,7 +102,7 @@ impl<'a> Attendance<'a> {
                 }
                 Happened::Answered(answered) => {
                     answered?;
-                    prompt = None;
+                    *prompt = None;
                 }
                 Happened::Shown => return failure.map_or(Ok(End::Shown), Err),
             }
@@ -90,13 +110,13 @@ impl<'a> Attendance<'a> {
     }
 
     async fn next(&mut self, stop: &mut Work<'a>, prompt: &mut Work<'a>, shown: impl Future<Output = ()>) -> Happened {
-        let prompts = prompt.is_some();
+        let waits = prompt.is_some() && self.to_show.is_some();
         tokio::select! {
             biased;
             _ = self.interrupts.recv() => Happened::Interrupt,
             stopped = done(stop) => Happened::Stopped(stopped),
             answered = done(prompt) => Happened::Answered(answered),
-            () = shown, if !prompts => Happened::Shown,
+            () = shown, if !waits => Happened::Shown,
             event = self.events.next(), if self.to_show.is_some() => Happened::Event(event),
             changed = changed(&mut self.asking) => Happened::Questions(changed),
         }

@@ -27,9 +27,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use self::folders::Folders;
 use self::settings::{Problem, Settings};
 use self::signals::{Request, Signals};
-
-/// The exit code for settings that are not valid.
-const BAD_SETTINGS: u8 = 2;
+use super::{INVALID, fail, web};
 
 /// The number of threads that do not block.
 const THREADS: usize = 2;
@@ -45,13 +43,10 @@ pub(crate) fn main(file: Option<PathBuf>, socket: Option<PathBuf>, json: bool) -
     let hosted = places::settings(file).map_err(|problem| vec![problem]).and_then(read);
     match hosted.map(Host::run) {
         Ok(Ok(code)) => code,
-        Ok(Err(error)) => {
-            eprintln!("syncmgr: {error:#}");
-            ExitCode::FAILURE
-        }
+        Ok(Err(error)) => fail(&format!("{error:#}"), 1, json),
         Err(problems) => {
-            problems.iter().for_each(|problem| eprintln!("syncmgr: {problem}"));
-            ExitCode::from(BAD_SETTINGS)
+            problems.iter().for_each(|problem| _ = fail(&problem.to_string(), INVALID, json));
+            ExitCode::from(INVALID)
         }
     }
 }
@@ -118,6 +113,8 @@ impl Host {
         let mut folders = Folders::new(manager.clone(), store, self.settings.jobs);
         folders.apply(&self.settings.folders).context("the folder pairs cannot be hosted")?;
         let console = self.console(&manager, questions).start()?;
+        // From a host that was killed.
+        web::remove_redirection(console.path());
         manager.start_scheduler()?;
         folders.look();
         announce(&console, self.json);
@@ -223,6 +220,8 @@ async fn end(manager: &SyncManager, console: Serving) -> ExitCode {
     systemd::stopping();
     let left = manager.shutdown().await;
     left.iter().for_each(|handler| tracing::error!("{handler}"));
+    let socket = console.path().to_owned();
     console.stop().await;
+    web::remove_redirection(&socket);
     if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

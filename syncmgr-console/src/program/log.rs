@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use syncmgr::environment::{Clock, SystemClock};
 use syncmgr_console::Client;
 
-use super::commands::Failure;
+use super::entries::{self, Names};
+use super::failure::Failure;
 use super::names;
-use super::output::{line, safe, time};
+use super::output::{line, safe, time, warn};
 use super::streams::is_lost;
 
 /// The number of earlier entries that come before the new ones.
@@ -44,32 +45,19 @@ pub(crate) async fn entries(client: &Client, handler: Option<&str>) -> Result<Va
 
 /// Opens an entry.
 pub(crate) async fn open(client: &Client, entry: &str) -> Result<Value, Failure> {
-    let record = find(client, entry).await?;
-    Ok(client.post(&format!("{}/show", path(&record)), &Value::Null).await?)
+    let record = entries::find(client, entry).await?;
+    Ok(client.post(&format!("{}/show", entries::path(&record)), &Value::Null).await?)
 }
 
 /// Answers the question of an entry with the choice that has this number, from 1.
 pub(crate) async fn answer(client: &Client, entry: &str, number: u32) -> Result<Value, Failure> {
-    let record = find(client, entry).await?;
+    let record = entries::find(client, entry).await?;
     let choices = record["entry"]["action"]["decide"]["choices"].as_array().map_or(0, Vec::len);
     if choices > 0 && number as usize > choices {
         return Err(Failure::NoSuchChoice { number, choices });
     }
     let body = json!({ "choice": number.saturating_sub(1) });
-    Ok(client.post(&format!("{}/answer", path(&record)), &body).await?)
-}
-
-async fn find(client: &Client, entry: &str) -> Result<Value, Failure> {
-    let mut entries = entries(client, None).await?;
-    let record = entries.as_array_mut().into_iter().flatten().find(|record| record["entry"]["id"] == entry);
-    record
-        .map(Value::take)
-        .ok_or_else(|| Failure::unknown(&format!("entry {entry}"), "`syncmgr log` shows the entries"))
-}
-
-fn path(record: &Value) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    format!("/v1/handlers/{}/log/{}", text(&record["handler"]), text(&record["entry"]["id"]))
+    Ok(client.post(&format!("{}/answer", entries::path(&record)), &body).await?)
 }
 
 /// Prints the last entries, and then new ones until the program ends.
@@ -83,19 +71,22 @@ pub(crate) async fn follow(client: &Client, handler: Option<&str>, json: bool) -
     let before: HashSet<_> = read().await?.iter().map(Value::to_string).collect();
     let mut events = client.events(NEW).await?;
     let now = read().await?;
-    now.iter().take(EARLIER).rev().for_each(|record| show(record, json));
+    let mut known = Names::of(&now);
+    now.iter().take(EARLIER).rev().for_each(|record| show(record, &known, json));
     // Those of them that are among the events, too.
     let mut shown: HashSet<_> = now.iter().filter(|record| !before.contains(&record.to_string())).map(key).collect();
     loop {
         let event: Value = events.next().await.map_err(Failure::of_stream)?.ok_or(Failure::Ended)?;
         if is_lost(&event) {
-            eprintln!("syncmgr: entries may be missing here, because the output was not read; `syncmgr log` shows all");
+            warn("entries may be missing here, because the output was not read; `syncmgr log` shows all", json);
             events = client.events(NEW).await.map_err(Failure::of_stream)?;
         } else if event["event"] == "logged"
             && only.as_ref().is_none_or(|only| event["handler"] == **only)
             && !shown.remove(&key(&event))
         {
-            show(&record_of(event), json);
+            let record = record_of(event);
+            known.add(&record);
+            show(&record, &known, json);
         }
     }
 }
@@ -115,17 +106,24 @@ fn record_of(mut event: Value) -> Value {
     record
 }
 
-fn show(record: &Value, json: bool) {
-    if json { line(record) } else { print(record) }
+fn show(record: &Value, known: &Names, json: bool) {
+    if json { line(record) } else { print(record, known) }
+}
+
+/// Prints entries, with names that are different among them.
+pub(crate) fn print_all(records: &Value) {
+    let records = records.as_array().map(Vec::as_slice).unwrap_or_default();
+    let known = Names::of(records);
+    records.iter().for_each(|record| print(record, &known));
 }
 
 /// Prints an entry, and the commands that act on it.
-pub(crate) fn print(record: &Value) {
+fn print(record: &Value, known: &Names) {
     let entry = &record["entry"];
     let (when, level, text) = (time(&record["time"]), safe(&entry["level"]), safe(&entry["text"]));
     let name = if record["name"].is_null() { String::new() } else { format!("/{}", safe(&record["name"])) };
     line(format_args!("{when} {}{name}: {level}: {text}", safe(&record["handler_name"])));
-    let Some(id) = entry["id"].as_str() else { return };
+    let Some(id) = known.name(record) else { return };
     match entry["action"]["decide"]["choices"].as_array() {
         Some(choices) => {
             for (number, choice) in choices.iter().enumerate() {

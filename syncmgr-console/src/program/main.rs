@@ -6,10 +6,15 @@
 
 #![cfg(unix)]
 
+mod act;
+mod advice;
 mod args;
 mod ask;
 mod attendance;
 mod commands;
+mod echo;
+mod entries;
+mod failure;
 #[cfg(feature = "host")]
 mod host;
 mod log;
@@ -24,38 +29,67 @@ mod streams;
 mod view;
 mod web;
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use serde_json::json;
 
 use self::args::Args;
-use self::commands::Failure;
+use self::failure::Failure;
+
+/// The exit code for arguments or settings that are not valid.
+const INVALID: u8 = 2;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) if error.use_stderr() && wants_json(std::env::args_os()) => {
+            return fail(&usage_problem(&error), INVALID, true);
+        }
+        Err(error) => error.exit(),
+    };
     let json = args.json;
     #[cfg(feature = "host")]
     if let Some(args::Command::Host { config }) = args.command {
         return host::main(config, args.socket, json);
     }
     if args.command.is_none() && !opens_view(&args) {
-        let usage =
-            Args::command().error(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, Args::command().render_help());
-        usage.exit();
+        return without_command(json);
     }
-    match start(args) {
-        Ok(code) => code,
-        Err(failure) => {
-            match json {
-                true => eprintln!("{}", json!({ "error": failure.to_string(), "code": failure.code() })),
-                false => eprintln!("syncmgr: {failure}"),
-            }
-            ExitCode::from(failure.code())
-        }
+    start(args).unwrap_or_else(|failure| fail(&failure.to_string(), failure.code(), json))
+}
+
+/// Returns `true` if arguments that cannot be parsed contain `--json`.
+fn wants_json(args: impl Iterator<Item = OsString>) -> bool {
+    args.take_while(|arg| arg != "--").any(|arg| arg == "--json")
+}
+
+/// Returns what is wrong with the arguments, in one line without the usage.
+fn usage_problem(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let problem = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<_> = problem.split_whitespace().skip_while(|word| *word == "error:").collect();
+    words.join(" ")
+}
+
+/// Prints an error, and returns its exit code.
+fn fail(problem: &str, code: u8, json: bool) -> ExitCode {
+    match json {
+        true => eprintln!("{}", json!({ "error": problem, "code": code })),
+        false => eprintln!("syncmgr: {problem}"),
     }
+    ExitCode::from(code)
+}
+
+/// Says which commands there are.
+fn without_command(json: bool) -> ExitCode {
+    if json {
+        return fail("there is no command; `syncmgr --help` lists them", INVALID, true);
+    }
+    eprint!("{}", Args::command().render_help());
+    ExitCode::from(INVALID)
 }
 
 /// Returns `true` if the program opens the full-screen view when no command is given.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use syncmgr_console::Client;
 
-use super::commands::Failure;
+use super::failure::Failure;
 
 /// A handler, and one of its items if one is named.
 #[derive(Debug)]
@@ -52,6 +52,11 @@ pub(crate) async fn find_item_of(client: &Client, text: &str) -> Result<(String,
         Named { handler, item: Some(item) } => Ok((handler, item)),
         Named { .. } => Err(Failure::unknown(text, "name an item, as HANDLER/ITEM")),
     }
+}
+
+/// Returns the text of a value, such as an id.
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 /// Returns the name of a handler among these, or its id.

@@ -2,13 +2,21 @@
 
 use std::io::{self, Write};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use syncmgr::text::Escaped;
 
 /// Prints a line. Ends the program quietly if nobody reads it any more.
 pub(crate) fn line(text: impl std::fmt::Display) {
     if writeln!(io::stdout(), "{text}").is_err() {
         std::process::exit(0);
+    }
+}
+
+/// Prints a warning on standard error, as text or as JSON.
+pub(crate) fn warn(text: &str, json: bool) {
+    match json {
+        true => eprintln!("{}", json!({ "warning": text })),
+        false => eprintln!("syncmgr: {text}"),
     }
 }
 

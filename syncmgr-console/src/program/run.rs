@@ -12,8 +12,9 @@ use syncmgr::SessionEvent;
 use syncmgr_console::{Bars, Client, Events};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::advice;
 use super::attendance::{Attendance, End};
-use super::commands::Failure;
+use super::failure::Failure;
 use super::names::{self, Named};
 use super::output::line;
 use super::streams::{Asking, SessionEvents, is_lost};
@@ -37,7 +38,11 @@ pub(crate) async fn run(client: &Client, request: Request, json: bool) -> Result
     // The user is there before the session asks.
     let asking = if request.choose { Some(Asking::open(client).await?) } else { None };
     let started: Value = client.post("/v1/sessions", &body(client, &request).await?).await?;
-    let (session, interrupts) = (&format!("/v1/sessions/{}", started["session"]), signal(SignalKind::interrupt())?);
+    let interrupts = signal(SignalKind::interrupt())?;
+    if !json {
+        advice::say_what_holds(client, &started["session"]).await?;
+    }
+    let session = &format!("/v1/sessions/{}", started["session"]);
     let (bars, (to_show, events)) = (&terminal(), mpsc::unbounded());
     let (to_show, session_events) = (Some(to_show), SessionEvents::new(client, session));
     let attendance = Attendance { client, session, bars, interrupts, events: session_events, asking, to_show };
@@ -53,10 +58,21 @@ async fn finish(client: &Client, session: &str, json: bool) -> Result<ExitCode, 
     let report = &session["report"];
     match json {
         true => line(json!({ "event": "report", "report": report })),
-        false => line(report["text"].as_str().unwrap_or_default()),
+        false => {
+            line(report["text"].as_str().unwrap_or_default());
+            if asks(report) {
+                line("`syncmgr log` shows the questions, with the command for each answer");
+            }
+        }
     }
     let held = report["handlers"].as_array().into_iter().flatten().any(|of| !of["hold"].is_null());
     Ok(if report["success"] == true && !held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Returns `true` if an entry of the log asks a question.
+fn asks(report: &Value) -> bool {
+    let entries = report["handlers"].as_array().into_iter().flatten().flat_map(|of| of["log"].as_array());
+    entries.flatten().any(|entry| !entry["action"]["decide"].is_null())
 }
 
 /// Returns the request for a session of these handlers and items.

@@ -1,11 +1,12 @@
 //! The command `schedule`: when a handler or an item runs by itself, and what it requires.
 
 use serde_json::{Value, json};
+use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::schedule::OverrideKind;
 use syncmgr_console::Client;
 
 use super::args::Change;
-use super::commands::Failure;
+use super::failure::Failure;
 use super::names;
 use super::output::{line, safe};
 
@@ -34,14 +35,15 @@ fn checked(kind: OverrideKind, text: String) -> Result<Option<String>, Failure> 
     if text.trim() == RESET {
         return Ok(None);
     }
-    kind.parse(&text)?;
+    kind.parse_of_person(&text, SystemClock::default().now().wall)?;
     Ok(Some(text))
 }
 
 /// Shows the settings, or changes them.
 pub(crate) async fn schedule(client: &Client, change: &Change, json: bool) -> Result<(), Failure> {
     let values = change.values()?;
-    let path = format!("{}/settings", names::find(client, &change.what).await?.path());
+    let of = names::find(client, &change.what).await?.path();
+    let path = format!("{of}/settings");
     if values.is_empty() {
         return show(&client.get(&path).await?, json);
     }
@@ -54,6 +56,9 @@ pub(crate) async fn schedule(client: &Client, change: &Change, json: bool) -> Re
     }
     if json {
         line(json!({}));
+    } else {
+        // When it runs next.
+        line(names::text(&client.get::<Value>(&of).await?["text"]));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use syncmgr_console::{Client, Events};
 
-use super::commands::Failure;
+use super::failure::Failure;
 
 /// What has changed. While it is read, handlers may ask.
 const CHANGES: &str = "/v1/changes?answers=true";

@@ -3,12 +3,12 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use syncmgr_console::Client;
 
-use super::commands::Failure;
+use super::failure::Failure;
 use super::output::line;
 
 /// The beginning of the file that leads to the page.
@@ -40,7 +40,7 @@ pub(crate) async fn web(client: &Client, show: Show, json: bool) -> Result<(), F
         _ if json => line(&answer),
         Show::Print => line(address),
         Show::Open => {
-            let file = client.path().with_added_extension("page.html");
+            let file = redirection_beside(client.path());
             write_redirection(&file, address)?;
             open::that_detached(&file).map_err(Failure::Browser)?;
             line(format_args!("opened {}; if no page appears, use `syncmgr web --print`", without_token(address)));
@@ -53,9 +53,23 @@ fn without_token(address: &str) -> &str {
     address.split('?').next().unwrap_or_default()
 }
 
+/// Removes the file that leads a browser to the page of the host on this socket. Its token has ended with that host.
+#[cfg(feature = "host")]
+pub(crate) fn remove_redirection(socket: &Path) {
+    let file = redirection_beside(socket);
+    if is_ours(&file).unwrap_or_default() {
+        // It may not exist.
+        let _ = fs::remove_file(file);
+    }
+}
+
+fn redirection_beside(socket: &Path) -> PathBuf {
+    socket.with_added_extension("page.html")
+}
+
 /// Writes a file for this user alone that leads a browser to the address. The command line of a browser is visible to other users, so
-/// it must not contain the token. The file stays beside the socket, because a browser may read it late; its token ends with the host.
-/// Replaces only such a file.
+/// it must not contain the token. The file stays beside the socket, because a browser may read it late; `syncmgr host` removes it with
+/// the end of its token. Replaces only such a file.
 fn write_redirection(file: &Path, address: &str) -> Result<(), Failure> {
     if !is_ours(file)? {
         return Err(Failure::Foreign(file.to_owned()));

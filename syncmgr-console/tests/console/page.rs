@@ -156,6 +156,8 @@ async fn a_setting_is_set_and_reset_and_a_refused_value_is_kept_with_the_reason(
         shown.contains("id=\"schedule-error\" role=\"alert\">`&lt;day&gt;` cannot be read: write a duration"),
         "{shown}"
     );
+    let (_, _, shown) = page.submit("/settings/schedule", &format!("{of}&value=every+1ms")).await;
+    assert!(shown.contains("at least one second"), "{shown}");
     assert_eq!(page.submit("/settings/schedule", &of).await.0, StatusCode::SEE_OTHER);
     assert!(host.manager.settings(handler, syncmgr::Subject::Item(one)).unwrap().overrides.is_empty());
     for (path, form) in

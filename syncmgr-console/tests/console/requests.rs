@@ -68,5 +68,6 @@ async fn without_a_program_the_client_says_so() {
     let path = host.console.path().to_owned();
     host.console.stop().await;
     let error = Client::new(&path).get::<Value>("/v1/agenda").await.unwrap_err();
-    assert_eq!(error.to_string(), format!("no program serves {}; start it, or name its socket", path.display()));
+    let expected = "start one, such as `syncmgr host`, or name its socket with `--socket`";
+    assert_eq!(error.to_string(), format!("no program serves {}; {expected}", path.display()));
 }

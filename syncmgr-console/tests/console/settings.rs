@@ -70,6 +70,8 @@ async fn what_cannot_apply_is_refused_with_the_reason() {
     for (setting, value, problem) in [
         ("schedule", "cron 0 0 30 2 * in UTC", "never fires"),
         ("schedule", "every morning", "write a duration"),
+        ("schedule", "every 1ms", "at least one second"),
+        ("schedule", "once 2020-01-01T00:00:00Z", "is past"),
         ("schedule", "cron 0 8 * * * in Europe/Berlim", "did you mean `Europe/Berlin`?"),
         ("requirements", "mians", "write `unmetered-network`"),
         ("requirements", "idle-user,active-user", "exclude each other"),
@@ -90,6 +92,7 @@ async fn a_handler_without_properties_says_so() {
     for path in [host.handler("/properties"), of_item(&host, "/properties")] {
         let (status, problem) = refusal(host.client.post(&path, &Value::Null).await);
         assert_eq!(status, 409, "{problem}");
+        assert!(problem.contains("handler Gated did not declare"), "{problem}");
     }
 }
 

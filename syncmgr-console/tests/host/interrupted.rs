@@ -24,5 +24,5 @@ async fn a_killed_host_shows_the_interruption_and_resumes() {
         Host::ended(&mut events, "plans").await;
     }
     let (_, history) = place.client(&["history"]).await;
-    assert!(history.contains("session 1 interrupted"), "{history}");
+    assert!(history.contains("session 1 of docs: interrupted"), "{history}");
 }

@@ -2,6 +2,7 @@
 
 #![cfg(all(unix, feature = "host"))]
 
+mod deleting;
 mod ending;
 mod hosting;
 mod interrupted;
@@ -9,3 +10,4 @@ mod log;
 mod reloading;
 mod settings;
 mod support;
+mod web;

@@ -3,8 +3,64 @@
 use crate::support::Host;
 use crate::terminal::{SIZES, Terminal, has_tmux};
 
+/// Runs the item `inbox`, until its secret is asked for.
+async fn asks(host: &Host, terminal: &Terminal) {
+    let program = env!("CARGO_BIN_EXE_syncmgr");
+    let line = format!("{program} --socket {} run --choose Mail; echo ended $?", host.socket().display());
+    terminal.types(&line).await;
+    terminal.press(&["Enter"]).await;
+    terminal.shows("or nothing for those with [x]").await;
+    terminal.types("2").await;
+    terminal.press(&["Enter"]).await;
+    terminal.shows("Mail: inbox: Password?").await;
+}
+
+/// Returns the settings of the terminal, as the shell sees them.
+async fn settings(terminal: &Terminal, name: &str) -> String {
+    let file = terminal.folder().join(name);
+    terminal.types(&format!("stty -g > {}; echo $((40 + 2)) {name}", file.display())).await;
+    terminal.press(&["Enter"]).await;
+    terminal.shows(&format!("42 {name}")).await;
+    std::fs::read_to_string(file).expect("the shell has written it")
+}
+
+async fn outcomes(host: &Host) -> Vec<String> {
+    let session = host.manager.sessions().pop().expect("its results are kept");
+    session.report().await.items().map(|item| item.outcome.to_string()).collect()
+}
+
 #[tokio::test]
-async fn ctrl_c_at_a_secret_stops_the_session() {
+async fn ctrl_c_at_a_secret_stops_the_session_and_leaves_the_terminal_as_it_was() {
+    if !has_tmux().await {
+        return;
+    }
+    let host = Host::start().await;
+    let terminal = Terminal::open(SIZES[0]).await;
+    let before = settings(&terminal, "before").await;
+    asks(&host, &terminal).await;
+    terminal.press(&["C-c"]).await;
+    terminal.shows("ended 130").await;
+    assert_eq!(outcomes(&host).await, ["stopped"]);
+    assert_eq!(settings(&terminal, "after").await, before);
+}
+
+#[tokio::test]
+async fn a_prompt_ends_with_its_session_and_leaves_the_terminal_as_it_was() {
+    if !has_tmux().await {
+        return;
+    }
+    let host = Host::start().await;
+    let terminal = Terminal::open(SIZES[0]).await;
+    let before = settings(&terminal, "before").await;
+    asks(&host, &terminal).await;
+    host.manager.sessions().pop().expect("it runs").stop();
+    let screen = terminal.shows("ended 1").await;
+    assert!(screen.contains("stopped     inbox"), "{screen}");
+    assert_eq!(settings(&terminal, "after").await, before);
+}
+
+#[tokio::test]
+async fn ctrl_c_at_a_choice_stops_the_session() {
     if !has_tmux().await {
         return;
     }
@@ -15,14 +71,21 @@ async fn ctrl_c_at_a_secret_stops_the_session() {
     terminal.types(&line).await;
     terminal.press(&["Enter"]).await;
     terminal.shows("or nothing for those with [x]").await;
-    // The item `inbox`.
-    terminal.types("2").await;
-    terminal.press(&["Enter"]).await;
-    terminal.shows("Mail: inbox: Password?").await;
     terminal.press(&["C-c"]).await;
     terminal.shows("ended 130").await;
-    let session = host.manager.sessions().pop().expect("its results are kept");
-    let report = session.report().await;
-    let outcomes: Vec<_> = report.items().map(|item| item.outcome.to_string()).collect();
-    assert_eq!(outcomes, ["stopped"]);
+}
+
+#[tokio::test]
+async fn a_secret_is_not_shown_and_is_passed_on_as_it_was_typed() {
+    if !has_tmux().await {
+        return;
+    }
+    let host = Host::start().await;
+    let terminal = Terminal::open(SIZES[0]).await;
+    asks(&host, &terminal).await;
+    terminal.types(" open sesame ").await;
+    terminal.press(&["Enter"]).await;
+    let screen = terminal.shows("ended 0").await;
+    assert!(!screen.contains("sesame"), "{screen}");
+    assert_eq!(host.answers(), [" open sesame "]);
 }

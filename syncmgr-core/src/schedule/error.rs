@@ -1,6 +1,9 @@
 //! The errors of schedules and windows.
 
+use std::time::SystemTime;
+
 use crate::text::{Escaped, bounded};
+use crate::time::Utc;
 
 /// The maximum length of a refused text in an error, in bytes.
 const SHOWN: usize = 128;
@@ -37,6 +40,16 @@ pub enum ScheduleError {
     /// The interval is less than a millisecond.
     #[error("an interval is at least one millisecond long")]
     ZeroInterval,
+    /// The interval is too short for a person to have meant it.
+    #[error("a person sets an interval of at least one second, such as `every 15m`")]
+    TooOften,
+    /// The single time is over.
+    #[error("the time {} is past; write a time to come", Utc(*.time))]
+    #[non_exhaustive]
+    Past {
+        /// The time.
+        time: SystemTime,
+    },
     /// The time is not in the years 1 to 9999, or the interval is longer than a thousand years.
     #[error("the time is not in the years 1 to 9999, or the interval is longer than a thousand years")]
     OutOfRange,
@@ -68,6 +81,14 @@ pub enum ScheduleError {
 impl ScheduleError {
     pub(super) fn expression(expression: &str, reason: impl ToString) -> Self {
         Self::Expression { expression: shown(expression), reason: reason.to_string() }
+    }
+
+    /// Returns the error for a text without a time zone.
+    pub(super) fn without_zone(text: &str) -> Self {
+        Self::text(
+            text,
+            "write its time zone after it: ` in local` for that of the machine, or a name as in ` in Europe/Berlin`",
+        )
     }
 
     pub(super) fn text(text: &str, expected: &'static str) -> Self {

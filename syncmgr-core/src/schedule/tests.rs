@@ -77,7 +77,7 @@ fn schedules_with_different_texts_are_different() {
 fn a_bad_text_is_refused_with_what_to_write() {
     let refused = |text: &str| refusal(text.parse::<Schedule>());
     assert!(refused("").contains("write `cron 30 2 * * * in Europe/Berlin`"));
-    assert!(refused("cron 30 2 * * *").contains("in Europe/Berlin"));
+    assert!(refused("cron 30 2 * * *").contains("write its time zone after it: ` in local`"));
     assert!(refused("every day").contains("write a duration such as 15m"));
     assert!(refused("every -5m").contains("write a duration"));
     assert!(refused("once tomorrow").contains("once 2026-12-01T02:30:00Z"));

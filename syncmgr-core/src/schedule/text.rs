@@ -13,6 +13,7 @@ use crate::time::from_millis;
 const SCHEDULE: &str = "write `cron 30 2 * * * in Europe/Berlin`, `every 15m`, `once 2026-12-01T02:30:00Z` or `never`";
 const OPTION: &str = "an option is `jitter 5m`, `gap 1h` or `missed skip`";
 const DURATION: &str = "write a duration such as 15m or 1h 30m";
+const TIME: &str = "write a time with its zone, as in `once 2026-12-01T02:30:00Z` or `once 2026-12-01T02:30:00+01:00`";
 
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,7 +59,7 @@ impl FromStr for Schedule {
 fn parse_timing(text: &str) -> Result<Schedule, ScheduleError> {
     match text.split_once(' ') {
         Some(("cron", rest)) => {
-            let (expression, zone) = rest.rsplit_once(" in ").ok_or_else(|| ScheduleError::text(text, SCHEDULE))?;
+            let (expression, zone) = rest.rsplit_once(" in ").ok_or_else(|| ScheduleError::without_zone(text))?;
             Schedule::cron(expression, zone)
         }
         Some(("every", rest)) => Schedule::every(parse_duration(rest)?),
@@ -85,7 +86,7 @@ fn parse_duration(text: &str) -> Result<Duration, ScheduleError> {
 
 fn parse_time(text: &str) -> Result<SystemTime, ScheduleError> {
     let time: Result<Timestamp, _> = text.trim().parse();
-    time.map(|time| from_millis(time.as_millisecond())).map_err(|_| ScheduleError::text(text, SCHEDULE))
+    time.map(|time| from_millis(time.as_millisecond())).map_err(|_| ScheduleError::text(text, TIME))
 }
 
 /// Formats a number of milliseconds in the longest unit that divides it.

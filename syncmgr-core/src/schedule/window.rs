@@ -198,7 +198,10 @@ impl Window {
     fn parse_span(text: &str) -> Result<Self, ScheduleError> {
         let refused =
             || ScheduleError::text(text, "write `22:00-06:00 in Europe/Berlin` or the same with ` on SAT,SUN`");
-        let (times, place) = text.split_once(" in ").ok_or_else(refused)?;
+        let (times, place) = text.split_once(" in ").ok_or_else(|| match text.split_once('-') {
+            Some((from, _)) if from.parse::<TimeOfDay>().is_ok() => ScheduleError::without_zone(text),
+            _ => refused(),
+        })?;
         let (from, to) = times.split_once('-').ok_or_else(refused)?;
         let (zone, days) = place.split_once(" on ").map_or((place, None), |(zone, days)| (zone, Some(days)));
         let window = Self::daily(from.parse()?, to.parse()?, zone)?;

@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use offline_files::Deletions;
+use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::handler::{Importance, Requirement, Requirements};
-use syncmgr::schedule::{Schedule, Window};
+use syncmgr::schedule::{Schedule, ScheduleError, Window};
 use toml::Spanned;
 
 pub(super) use self::problem::Problem;
@@ -141,7 +142,7 @@ impl Reader<'_> {
             from: self.directory("from", folder.from),
             to: self.directory("to", folder.to),
             deletions: self.value("delete", folder.delete, |text| value_of(DELETE, text)).unwrap_or_default(),
-            schedule: self.value("schedule", folder.schedule, |text| text.parse().map_err(in_words)),
+            schedule: self.schedule(folder.schedule),
             window: self.value("window", folder.window, |text| text.parse().map_err(in_words)),
             requires: self.requires(folder.requires),
             is_watched: folder.watch,
@@ -149,6 +150,22 @@ impl Reader<'_> {
                 .value("importance", folder.importance, |text| value_of(IMPORTANCE, text))
                 .unwrap_or_default(),
         }
+    }
+
+    /// Reads a schedule. A single time that is past is no mistake, because the file stays as it is once the time has come.
+    fn schedule(&mut self, text: Option<Spanned<String>>) -> Option<Schedule> {
+        let span = text.as_ref().map(Spanned::span).unwrap_or_default();
+        let now = SystemClock::default().now().wall;
+        let parse = |text: &str| text.parse::<Schedule>().map(|schedule| (schedule.check_of_person(now), schedule));
+        let (checked, schedule) = self.value("schedule", text, |text| parse(text).map_err(in_words))?;
+        match checked {
+            Err(past @ ScheduleError::Past { .. }) => {
+                tracing::warn!("{}", self.source.problem("schedule", span, past.to_string()));
+            }
+            Err(error) => self.problems.push(self.source.problem("schedule", span, error.to_string())),
+            Ok(()) => {}
+        }
+        Some(schedule)
     }
 
     fn requires(&mut self, words: Vec<Spanned<String>>) -> Vec<Requirement> {

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::link;
 use super::model::{Effect, Link, Message, Model};
 use super::screen::{Screen, read_keys};
-use crate::commands::Failure;
+use crate::failure::Failure;
 
 /// The minimum time between two frames.
 const FRAME: Duration = Duration::from_millis(100);

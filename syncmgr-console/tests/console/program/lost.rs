@@ -21,9 +21,17 @@ fn idle() -> Value {
 }
 
 impl Scripted {
-    /// Starts the session of `syncmgr run`.
+    /// Starts the session of `syncmgr run --json`.
     async fn run(&mut self) -> Script {
         self.answer("POST /v1/sessions", json!({ "session": 1 })).await;
+        self.stream(EVENTS).await
+    }
+
+    /// Starts the session of `syncmgr run`, which asks what holds it.
+    async fn run_with_text(&mut self) -> Script {
+        self.answer("POST /v1/sessions", json!({ "session": 1 })).await;
+        self.answer("GET /v1", json!({ "paused": false })).await;
+        self.answer("GET /v1/held", json!({ "held": [] })).await;
         self.stream(EVENTS).await
     }
 
@@ -76,7 +84,7 @@ async fn a_user_who_is_lost_is_there_again() {
     let mut console = Scripted::start();
     let run = Following::at(console.path(), &["run", "--choose"]);
     drop(console.stream(ASKING).await);
-    let events = console.run().await;
+    let events = console.run_with_text().await;
     let _asking = console.stream(ASKING).await;
     // A question may have been asked meanwhile.
     console.answer(QUESTIONS, json!({ "questions": [] })).await;
@@ -116,10 +124,29 @@ async fn the_streams_are_read_while_the_user_answers() {
 }
 
 #[tokio::test]
+async fn a_run_ends_with_its_session_though_a_question_is_open() {
+    let mut console = Scripted::start();
+    let mut run = Following::at(console.path(), &["run", "--choose", "--json"]);
+    let asking = console.stream(ASKING).await;
+    let events = console.run().await;
+    asking.send(json!({ "event": "changed", "what": ["questions"] })).await;
+    let question = json!({ "question": 7, "asker": "Mail", "text": "Sure?", "kind": "confirm" });
+    console.answer(QUESTIONS, json!({ "questions": [question] })).await;
+    let mut asked = BufReader::new(run.child.stderr.as_mut().unwrap());
+    assert_eq!(asked.read_until(b']', &mut Vec::new()).await.unwrap(), "Mail: Sure? [y/N]".len());
+    events.send(logged("one")).await;
+    events.send(idle()).await;
+    assert_eq!(text(&run.line().await), "one");
+    console.report().await;
+    assert!(run.line().await.contains("\"report\""));
+    assert_eq!(run.end().await.0, Ok(0));
+}
+
+#[tokio::test]
 async fn a_second_ctrl_c_ends_a_run_whose_program_does_not_answer() {
     let mut console = Scripted::start();
     let run = Following::at(console.path(), &["run"]);
-    let _events = console.run().await;
+    let _events = console.run_with_text().await;
     run.interrupt();
     let _hangs = console.call("POST /v1/sessions/1/stop").await;
     run.interrupt();

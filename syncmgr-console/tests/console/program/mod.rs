@@ -1,5 +1,6 @@
 //! The program `syncmgr` as a client of a console.
 
+mod explaining;
 mod following;
 mod help;
 mod lost;
@@ -12,7 +13,9 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 
 use serde_json::Value;
-use syncmgr::Trigger;
+use syncmgr::session::RunChange;
+use syncmgr::{SessionEvent, Trigger};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use crate::support::Host;
@@ -72,7 +75,7 @@ async fn the_queries_answer_in_lines_and_in_json() {
         (&["log", "Gated"], "Z Gated/broken: warning: the disk is slow\n"),
         (&["explain", "Gated/broken"], "broken: backing off until 20"),
         (&["agenda"], ": 1 item, to retry\n"),
-        (&["history"], "session 1 with problems: 1 failed, 2 succeeded\n"),
+        (&["history"], "session 1 of Gated: with problems, 1 failed, 2 succeeded\n"),
         (&["held"], ""),
     ] {
         let (code, out, err) = syncmgr(&host, args).await;
@@ -91,9 +94,22 @@ async fn a_run_that_is_held_was_not_done() {
 }
 
 #[tokio::test]
-async fn the_status_says_that_the_manager_is_paused() {
+async fn a_paused_manager_says_so_with_what_ends_that() {
     let host = Host::start();
     assert_eq!(syncmgr(&host, &["pause"]).await.0, 0);
+    let mut run = program(host.console.path());
+    let mut run = run.arg("run").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(run.stderr.take().unwrap()).lines();
+    let expected = "syncmgr: paused: nothing begins until `syncmgr resume`";
+    assert_eq!(said.next_line().await.unwrap().as_deref(), Some(expected));
+    let session = host.manager.sessions().pop().unwrap();
+    let mut events = session.events();
+    while !matches!(events.next().await, Some(SessionEvent::Run { change: RunChange::Synchronizing, .. })) {}
+    let (_, out, _) = syncmgr(&host, &["explain", "Gated/one"]).await;
+    let expected = "one: waiting in session 1, paused; runs once resumed\n  `syncmgr resume` lets items begin again\n";
+    assert_eq!(out, expected);
+    session.stop();
+    assert_eq!(run.wait().await.unwrap().code(), Some(1));
     assert!(syncmgr(&host, &["status"]).await.1.starts_with("paused: nothing begins until `syncmgr resume`\n"));
     assert_eq!(syncmgr(&host, &["resume"]).await.0, 0);
     assert!(syncmgr(&host, &["status"]).await.1.starts_with("handlers:\n"));
@@ -124,7 +140,10 @@ async fn what_does_not_exist_is_named_with_what_to_do() {
     assert_eq!(syncmgr(&host, &["dance"]).await.0, 2);
     let (code, _, err) = output(program(Path::new("/nowhere/mail.sock")).arg("status")).await;
     assert_eq!(code, 3);
-    assert_eq!(err, "syncmgr: no program serves /nowhere/mail.sock; start it, or name its socket\n");
+    assert_eq!(
+        err,
+        "syncmgr: no program serves /nowhere/mail.sock; start one, such as `syncmgr host`, or name its socket with `--socket`\n"
+    );
 }
 
 #[tokio::test]
@@ -134,12 +153,13 @@ async fn a_schedule_is_shown_set_and_reset() {
     host.manager.session(Trigger::Manual).start().unwrap().finish().await;
     let shown = "schedule: that of the handler, or none\nrequirements: none\nwindow: always\n";
     assert_eq!(syncmgr(&host, &["schedule", "Gated/one"]).await, (0, shown.to_owned(), String::new()));
-    for args in [
-        &["schedule", "Gated/one", "cron 30 2 * * * in UTC", "--window", "22:00-06:00 in local"][..],
-        &["schedule", "Gated/one", "--requires", "mains,unmetered-network"],
-        &["schedule", "Gated", "every", "15m"],
+    for (args, next) in [
+        (&["schedule", "Gated/one", "cron 30 2 * * * in UTC", "--window", "22:00-06:00 in local"][..], "; runs at 20"),
+        (&["schedule", "Gated/one", "--requires", "mains,unmetered-network"], "one: "),
+        (&["schedule", "Gated", "every", "15m"], "Gated: idle; runs at 20"),
     ] {
-        assert_eq!(syncmgr(&host, args).await, (0, String::new(), String::new()), "{args:?}");
+        let (code, out, err) = syncmgr(&host, args).await;
+        assert!(code == 0 && out.contains(next) && out.lines().count() == 1 && err.is_empty(), "{args:?}: {out}{err}");
     }
     let shown = "schedule: cron 30 2 * * * in UTC (set)\nrequirements: unmetered-network,mains (set; declared: none)\n\
                  window: 22:00-06:00 in local (set; declared: always)\n";
@@ -168,6 +188,23 @@ async fn a_schedule_that_is_not_valid_changes_nothing() {
     assert!(code == 4 && err.contains("exclude each other"), "{err}");
     assert!(syncmgr(&host, &["schedule", "Gated"]).await.1.starts_with("schedule: that of the handler, or none\n"));
     assert_eq!(syncmgr(&host, &["schedule", "Nobody", "never"]).await.0, 4);
+}
+
+#[tokio::test]
+async fn a_run_that_waits_for_another_session_says_what_ends_that() {
+    let host = Host::start();
+    let first = host.manager.session(Trigger::Manual).start().unwrap();
+    let mut events = first.events();
+    while !matches!(events.next().await, Some(SessionEvent::Began { .. })) {}
+    let mut run = program(host.console.path());
+    let mut run = run.arg("run").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(run.stderr.take().unwrap()).lines();
+    let expected =
+        "syncmgr: Gated: waits for the run of the same handler in session 1; `syncmgr stop 1` ends session 1";
+    assert_eq!(said.next_line().await.unwrap().as_deref(), Some(expected));
+    assert_eq!(syncmgr(&host, &["stop", "1"]).await, (0, "stopping session 1\n".to_owned(), String::new()));
+    host.gate.add_permits(9);
+    assert_eq!(run.wait().await.unwrap().code(), Some(1));
 }
 
 #[tokio::test]

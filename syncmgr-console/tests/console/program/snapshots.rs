@@ -136,7 +136,10 @@ async fn the_actions() {
         "choose Letters/Slow",
         "disable Letters/Outbox",
         "enable Letters/Outbox",
+        "schedule Letters every 15m",
+        "schedule Letters/Inbox --reset",
         "forget Letters/Outbox",
+        "forget Letters",
     ] {
         all += &host.both(command).await;
     }
@@ -150,7 +153,14 @@ async fn the_commands_about_a_running_session() {
     let mut events = session.events();
     while !matches!(events.next().await, Some(SessionEvent::Progress { .. })) {}
     let mut all = host.both("status").await;
-    all += &host.one("skip Letters/Slow --json").await;
+    all += &host.one("pause").await;
+    all += &host.one("explain Letters/Slow").await;
+    let next = host.manager.session(Trigger::Manual).start().unwrap();
+    all += &host.one("explain Letters").await;
+    all += &host.one("stop 2").await;
+    next.report().await;
+    all += &host.one("resume").await;
+    all += &host.one("skip Letters/Slow").await;
     session.report().await;
     let entry = host.manager.log(host.manager.handlers()[0].id()).await.unwrap();
     let question = entry.iter().find_map(|record| record.entry.id).expect("there is a question");
@@ -165,8 +175,26 @@ async fn the_commands_about_a_running_session() {
 async fn the_errors() {
     let host = Host::start();
     let mut all = String::new();
-    for command in ["explain Mail/Inbox", "skip Letters", "show 0", "answer 0 0", "web", "run Mail", "items Mail"] {
+    for command in [
+        "explain Mail/Inbox",
+        "skip Letters",
+        "show 0",
+        "show 00000000",
+        "answer 0 0",
+        "dance",
+        "explain",
+        "web",
+        "run Mail",
+        "items Mail",
+        "properties Letters",
+        "stop 7",
+        "schedule Letters every 1ms",
+        "schedule Letters once 2020-01-01T00:00:00Z",
+        "schedule Letters cron 30 2 * * *",
+        "schedule Letters --window 22:00-06:00",
+    ] {
         all += &host.both(command).await;
     }
+    all += &format!("$ syncmgr --json\n{}\n", output(program(host.console.path()).arg("--json")).await.2);
     insta::assert_snapshot!(all);
 }

@@ -82,7 +82,10 @@ fn a_window_without_length_or_days_is_refused() {
     assert!(refused("08:00-25:00 in UTC").contains("`25:00` is not a time of day"));
     assert!(refused("08:60-09:00 in UTC").contains("`08:60` is not a time of day"));
     assert!(refused("08:00-09:00 in Utopia").contains("`Utopia` is not known"));
-    for text in ["", "08:00 in UTC", "08:00-09:00", "08:00-09:00 in UTC on Someday", "08:00-09:00 in UTC on "] {
+    for text in ["08:00-09:00", "08:00-09:00 on SAT"] {
+        assert!(refused(text).contains("write its time zone after it: ` in local`"), "{text}");
+    }
+    for text in ["", "08:00 in UTC", "08:00-09:00 in UTC on Someday", "08:00-09:00 in UTC on "] {
         assert!(refused(text).contains("write `22:00-06:00 in Europe/Berlin`"), "{text}");
     }
     assert!(TimeOfDay::new(24, 1).is_err() && TimeOfDay::new(255, 255).is_err());

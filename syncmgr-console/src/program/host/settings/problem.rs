@@ -70,7 +70,7 @@ impl<'a> Source<'a> {
     /// Creates the problem of a file that is not TOML, or has an unknown key or a value of a wrong type.
     pub(super) fn refused(&self, error: &toml::de::Error) -> Problem {
         let start = error.span().map_or(0, |span| span.start);
-        let message = error.message().replace('\n', "; ");
+        let message = in_words(&error.message().replace('\n', "; "));
         let line = self.text.lines().nth(self.line(start) - 1).unwrap_or_default().trim();
         let key = line.split_once('=').map_or(line, |(key, _)| key.trim_end());
         self.problem(key, start..start, message)
@@ -79,5 +79,33 @@ impl<'a> Source<'a> {
     fn line(&self, at: usize) -> usize {
         let before = self.text.as_bytes().iter().take(at);
         before.filter(|byte| **byte == b'\n').count() + 1
+    }
+}
+
+/// What a reader expects, and what to write for it.
+const EXPECTED: &[(&str, &str)] = &[
+    ("a boolean", "`true` or `false`"),
+    ("a string", "a text in quotes"),
+    ("path string", "a path in quotes"),
+    ("u16", "a number from 0 to 65535"),
+    ("a nonzero usize", "a number from 1"),
+    ("a sequence", "a list in brackets"),
+    ("struct Limits", "a table `[limits]`"),
+    ("struct Folder", "a table `[[folder]]`"),
+];
+
+/// Returns the message of a reader of TOML in the words of this program: what was found, and what to write.
+fn in_words(message: &str) -> String {
+    let wrong = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
+    if let Some((found, expected)) = wrong.and_then(|wrong| wrong.rsplit_once(", expected ")) {
+        let known = EXPECTED.iter().find(|(name, _)| *name == expected).map_or(expected, |(_, words)| words);
+        return format!("this is the {found}; write {known}");
+    }
+    if let Some((key, keys)) = message.strip_prefix("unknown field ").and_then(|rest| rest.split_once(", expected ")) {
+        return format!("there is no key {key}; the keys are {}", keys.trim_start_matches("one of "));
+    }
+    match message.strip_prefix("missing field ") {
+        Some(key) => format!("{key} is missing; write it in this table"),
+        None => message.to_owned(),
     }
 }

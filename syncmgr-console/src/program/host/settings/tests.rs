@@ -78,6 +78,24 @@ fn each_bad_value_is_refused_with_its_line_its_key_and_what_was_expected() {
             "5: schedule: the time zone `Europe/Berlim` is not known; did you mean `Europe/Berlin`?",
         ),
         (
+            "schedule = \"cron 30 2 * * *\"",
+            "5: schedule: `cron 30 2 * * *` cannot be read: write its time zone after it: ` in local` for that of the machine, or a \
+             name as in ` in Europe/Berlin`",
+        ),
+        (
+            "schedule = \"every 1ms\"",
+            "5: schedule: a person sets an interval of at least one second, such as `every 15m`",
+        ),
+        (
+            "window = \"22:00-06:00\"",
+            "5: window: `22:00-06:00` cannot be read: write its time zone after it: ` in local` for that of the machine, or a name \
+             as in ` in Europe/Berlin`",
+        ),
+        ("delete = 1", "5: delete: this is the integer `1`; write a text in quotes"),
+        ("to = 1", "5: to: duplicate key"),
+        ("requires = \"mains\"", "5: requires: this is the string \"mains\"; write a list in brackets"),
+        ("requires = [1]", "5: requires: this is the integer `1`; write a text in quotes"),
+        (
             "window = \"22:00\"",
             "5: window: `22:00` cannot be read: write `22:00-06:00 in Europe/Berlin` or the same with ` on SAT,SUN`",
         ),
@@ -91,10 +109,10 @@ fn each_bad_value_is_refused_with_its_line_its_key_and_what_was_expected() {
             "5: requires: an idle user and an active user exclude each other",
         ),
         ("importance = \"urgent\"", "5: importance: `urgent` is not known; write `low`, `normal` or `high`"),
-        ("watch = \"yes\"", "5: watch: invalid type: string \"yes\", expected a boolean"),
+        ("watch = \"yes\"", "5: watch: this is the string \"yes\"; write `true` or `false`"),
         (
             "form = \"x\"",
-            "5: form: unknown field `form`, expected one of `name`, `from`, `to`, `delete`, `schedule`, `window`, `requires`, \
+            "5: form: there is no key `form`; the keys are `name`, `from`, `to`, `delete`, `schedule`, `window`, `requires`, \
              `watch`, `importance`",
         ),
         ("name = \"twice\"", "5: name: duplicate key"),
@@ -103,16 +121,28 @@ fn each_bad_value_is_refused_with_its_line_its_key_and_what_was_expected() {
         assert_eq!(folder(line).unwrap_err(), [expected], "{line}");
     }
     for (text, expected) in [
-        ("page = 70000", "1: page: invalid value: integer `70000`, expected u16"),
-        ("\n[limits]\njobs = 0", "3: jobs: invalid value: integer `0`, expected a nonzero usize"),
+        ("page = 70000", "1: page: this is the integer `70000`; write a number from 0 to 65535"),
+        ("\n[limits]\njobs = 0", "3: jobs: this is the integer `0`; write a number from 1"),
         (
             "[limit]\njobs = 2",
-            "1: [limit]: unknown field `limit`, expected one of `state`, `socket`, `page`, `limits`, `folder`",
+            "1: [limit]: there is no key `limit`; the keys are `state`, `socket`, `page`, `limits`, `folder`",
         ),
-        ("page = 1\n\n[[folder]]\nname = \"a\"\nfrom = \"b\"", "3: [[folder]]: missing field `to`"),
+        ("folder = 1", "1: folder: this is the integer `1`; write a list in brackets"),
+        ("limits = 1", "1: limits: this is the integer `1`; write a table `[limits]`"),
+        ("state = 1", "1: state: this is the integer `1`; write a path in quotes"),
+        (
+            "page = 1\n\n[[folder]]\nname = \"a\"\nfrom = \"b\"",
+            "3: [[folder]]: `to` is missing; write it in this table",
+        ),
     ] {
         assert_eq!(in_lines(&parse(text).unwrap_err()), [expected], "{text}");
     }
+}
+
+#[test]
+fn a_single_time_that_is_past_is_read_because_the_file_stays_after_it() {
+    let once = "once 2020-01-01T00:00:00Z";
+    assert_eq!(folder(&format!("schedule = {once:?}")).unwrap().schedule, Some(once.parse().unwrap()));
 }
 
 #[test]
