@@ -192,7 +192,13 @@ async fn observe(sim: Sim, disk: Disk, manager: SyncManager, mut started: Unboun
         let Some(session) = session.filter(|_| followed.insert(id)) else { continue };
         check_reason(&sim, &session);
         let (sim, disk) = (sim.clone(), disk.clone());
-        reports.spawn(async move { read_report(&sim, &disk, &session.report().await) });
+        reports.spawn(async move {
+            let report = session.report().await;
+            read_report(&sim, &disk, &report);
+            if session.reason() == StartReason::Resumed {
+                sim.try_with(|state| crate::reports::check_resumed(state, &report));
+            }
+        });
     }
 }
 

@@ -72,6 +72,22 @@ pub(crate) fn check_report(state: &mut State, store: &FaultyStore, report: &Repo
     }
 }
 
+/// Checks that a session that resumes interrupted runs leaves out none of their items.
+pub(crate) fn check_resumed(state: &mut State, report: &Report) {
+    let is_complete = |run: &&RunReport| matches!(run.ending, Some(RunEnding::Completed | RunEnding::NothingToDo));
+    let handlers: BTreeSet<_> = report.runs.iter().filter(is_complete).map(|run| run.handler).collect();
+    let is_listed = |key: &Key| {
+        let was_absent = state.model.items.get(key).is_some_and(|item| item.was_absent);
+        state.sides.peer.contains_key(key) && !was_absent
+    };
+    let left = state.model.to_resume.iter().filter(|key| handlers.contains(&key.0) && is_listed(key));
+    let left: Vec<_> = left.copied().collect();
+    if !left.is_empty() {
+        let details = format!("session {} has left out {left:?}", report.session);
+        state.report_violation("interrupted items are resumed", details);
+    }
+}
+
 /// Checks that a reported outcome matches the result of the last attempt in that session.
 fn check_outcome(state: &mut State, report: &Report, key: Key, outcome: Outcome, has_hold: bool) {
     let of_session = |attempt: &&crate::model::Attempt| attempt.key == key && attempt.session == report.session;
