@@ -9,7 +9,7 @@ use syncmgr::schedule::Schedule;
 use syncmgr::store::MemoryStore;
 use syncmgr_console::{Console, Questions, socket_path};
 
-/// Downloads that take a while. `report.pdf` has a question, and `video.mp4` fails.
+/// Downloads that take a while. `private.zip` needs a password, `report.pdf` has a question, and `video.mp4` fails.
 struct Downloads;
 
 #[sync_handler(id = "3c5a2f8b-0d19-4e7a-a6d4-5f1e8b7c9d02", name = "Downloads", capabilities(cancellable))]
@@ -19,10 +19,16 @@ impl SyncHandler for Downloads {
     }
 
     async fn items(&self) -> SyncResult<Items> {
-        Ok(["letter.txt", "photo.jpg", "report.pdf", "video.mp4"].into_iter().map(SyncItem::named).collect())
+        Ok(["letter.txt", "photo.jpg", "private.zip", "report.pdf", "video.mp4"]
+            .into_iter()
+            .map(SyncItem::named)
+            .collect())
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
+        if item.name() == "private.zip" {
+            item.secret("server", "The password of the server").await?;
+        }
         for step in 0..=20 {
             item.progress(step, 20)?;
             tokio::time::sleep(Duration::from_millis(100)).await;

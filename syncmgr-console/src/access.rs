@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, LOCATION, ORIGIN, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::api::ApiError;
 use crate::page;
 use crate::token::Token;
 
@@ -19,16 +20,21 @@ use crate::token::Token;
 pub(crate) struct Access {
     token: Token,
     host_names: Vec<String>,
-    /// The name of the cookie with the token. Browsers send cookies to all ports, so that each page has a name of its own.
-    cookie: String,
+    /// The random path of the page. A browser sends a cookie to all ports of this machine, also to the servers of other users, but only
+    /// for its path.
+    path: String,
 }
 
+/// The name of the cookie with the token.
+const TOKEN: &str = "syncmgr";
+
 impl Access {
-    pub(crate) fn new(token: Token, address: SocketAddr) -> Arc<Self> {
+    /// Creates the access to the page at an address. `path` is a random name.
+    pub(crate) fn new((token, path): (Token, &Token), address: SocketAddr) -> Arc<Self> {
         let hosts = ["127.0.0.1", "localhost"];
         let bare = hosts.iter().filter(|_| address.port() == 80).map(ToString::to_string);
         let host_names = hosts.iter().map(|host| format!("{host}:{}", address.port())).chain(bare).collect();
-        Arc::new(Self { token, host_names, cookie: format!("syncmgr-{}", address.port()) })
+        Arc::new(Self { token, host_names, path: format!("/{}", path.reveal()) })
     }
 
     /// Returns `true` if the request may be served: an API client has the token in a header, a browser in a cookie.
@@ -36,7 +42,7 @@ impl Access {
         let bearer = only(request.headers(), AUTHORIZATION).and_then(|value| value.strip_prefix(b"Bearer "));
         // A browser names the origin of everything but plain reads.
         let is_own = request.headers().contains_key(ORIGIN) || request.method() == Method::GET;
-        let cookie = cookies(request.headers(), &self.cookie).find(|_| is_own);
+        let cookie = cookies(request.headers(), TOKEN).find(|_| is_own);
         bearer.or(cookie).is_some_and(|presented| self.token.is(presented))
     }
 
@@ -47,30 +53,52 @@ impl Access {
         let admits = request.method() == Method::GET && self.token.is(presented.as_bytes());
         admits.then(|| request.uri().path().to_owned())
     }
+
+    /// Leads a browser to a view of the page, with the token in a cookie.
+    fn open(&self, path: &str) -> Response {
+        let (token, page) = (self.token.reveal(), &self.path);
+        // Strict cookies would not open the page for `syncmgr web`, which leads there from a file. Requests that change something are
+        // refused without our origin.
+        let cookie = format!("{TOKEN}={token}; HttpOnly; SameSite=Lax; Path={page}/");
+        let cookie = HeaderValue::try_from(cookie).expect("a token has hexadecimal digits only");
+        let location = own_path(&format!("{page}{path}"));
+        (StatusCode::SEE_OTHER, [(SET_COOKIE, cookie), (LOCATION, location)]).into_response()
+    }
+
+    /// Removes the path of the page from the address of a request.
+    fn strip_path(&self, request: &mut Request) {
+        let address = request.uri().path_and_query().map_or("", |address| address.as_str());
+        let rest = address.strip_prefix(&*self.path).filter(|rest| rest.starts_with('/'));
+        if let Some(Ok(rest)) = rest.map(Uri::try_from) {
+            *request.uri_mut() = rest;
+        }
+    }
 }
 
 /// Serves a request if it may be served.
-pub(crate) async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
+    access.strip_path(&mut request);
     if !is_for_us(&request, &access.host_names) {
-        return page::refused(
-            StatusCode::MISDIRECTED_REQUEST,
-            "The request is for another server or comes from another site.",
-        );
+        let problem = "The request is for another server or comes from another site.";
+        return refuse(&request, StatusCode::MISDIRECTED_REQUEST, problem);
     }
     if let Some(path) = access.entry(&request) {
-        // Strict cookies would not open the page for `syncmgr web`, which leads there from a file. Requests that change something are
-        // refused without our origin.
-        let cookie = format!("{}={}; HttpOnly; SameSite=Lax; Path=/", access.cookie, access.token.reveal());
-        let cookie = HeaderValue::try_from(cookie).expect("a token has hexadecimal digits only");
-        return (StatusCode::SEE_OTHER, [(SET_COOKIE, cookie), (LOCATION, own_path(&path))]).into_response();
+        return access.open(&path);
     }
     if !access.admits(&request) {
-        return page::refused(
-            StatusCode::UNAUTHORIZED,
-            "Open the address that the program printed: it contains a token.",
-        );
+        let problem = "Open the address that the program printed: it contains a token.";
+        return refuse(&request, StatusCode::UNAUTHORIZED, problem);
     }
     next.run(request).await
+}
+
+/// Refuses a request: with a page, or with an error of the API.
+fn refuse(request: &Request, status: StatusCode, problem: &str) -> Response {
+    if request.uri().path().starts_with("/v1") {
+        let advice = "send the token of the page in the header `Authorization: Bearer`, to 127.0.0.1";
+        return ApiError::new(status, problem, advice).into_response();
+    }
+    page::refused(status, problem)
 }
 
 /// Returns a path of this server for a redirection. A path that begins with `//` would name another server.

@@ -36,8 +36,8 @@ use self::sessions::Kept;
 use crate::json::Json;
 use crate::questions::Questions;
 
-/// The maximum length of a body in bytes.
-const MAX_BODY: usize = 1024 * 1024;
+/// The maximum length of a body in bytes. A choice of 100,000 items fits.
+const MAX_BODY: usize = 8 * 1024 * 1024;
 
 /// What all requests share. Cheap to clone.
 #[derive(Clone)]

@@ -5,6 +5,7 @@
 
 mod actions;
 mod agenda;
+mod fields;
 mod history;
 mod items;
 mod log;
@@ -22,6 +23,8 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::{DOCTYPE, Markup, html};
 use serde::de::DeserializeOwned;
+use syncmgr::Explanation;
+use syncmgr::text::Escaped;
 
 pub(crate) use self::server::Server;
 use crate::api::Api;
@@ -45,8 +48,7 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/style.css", get(async || text("text/css", include_str!("page/style.css"))))
         .route("/script.js", get(async || text("text/javascript", include_str!("page/script.js"))))
         .route("/do/{action}", post(actions::perform))
-        .route("/settings", get(settings::show))
-        .route("/settings/{setting}", post(settings::change))
+        .route("/settings", get(settings::show).post(settings::change))
         .route("/reply/{question}", post(questions::reply))
 }
 
@@ -67,6 +69,17 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Part<T> {
     }
 }
 
+/// Returns a link to a view. All links are relative, because the page is below a path that only its user knows.
+fn link(path: &str) -> String {
+    format!(".{path}")
+}
+
+/// Returns an explanation without the name, which its row has already.
+fn without_name(explanation: &Explanation, name: &str) -> String {
+    let text = explanation.to_string();
+    text.strip_prefix(&format!("{}: ", Escaped(name))).map(str::to_owned).unwrap_or(text)
+}
+
 /// Returns a view with the navigation around it.
 fn view(path: &str, content: &Markup) -> Response {
     let title = VIEWS.iter().find(|(of, _)| *of == path).map_or("Sync", |(_, title)| title);
@@ -83,9 +96,9 @@ fn page(status: StatusCode, (path, title): (&str, &str), content: &Markup) -> Re
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) " - Sync" }
-                link rel="stylesheet" href="/style.css";
+                link rel="stylesheet" href="style.css";
                 link rel="icon" href="data:,";
-                script src="/script.js" defer {}
+                script src="script.js" defer {}
             }
             body {
                 a.skip href="#content" { "Skip to the content" }
@@ -93,7 +106,7 @@ fn page(status: StatusCode, (path, title): (&str, &str), content: &Markup) -> Re
                     h1 { "Sync" }
                     nav aria-label="Views" {
                         @for (to, name) in VIEWS {
-                            a href=(to) aria-current=[(to == path).then_some("page")] { (name) }
+                            a href=(link(to)) aria-current=[(to == path).then_some("page")] { (name) }
                         }
                     }
                 }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use syncmgr_core::decision::verdict::Outcome;
 use syncmgr_core::id::{HandlerId, SessionId};
 use syncmgr_core::record::{Fence, ItemRecord};
+use syncmgr_core::request::RunRequest;
 use syncmgr_core::retry::{RetryState, RetryStatus};
 use syncmgr_core::store::{SessionOutcome, StateStore};
 
@@ -19,9 +20,11 @@ impl Process<'_> {
     /// Checks that the stored state matches what the previous process reported. Must be called before any work starts.
     pub(crate) fn check_recovery(&self, end: ProcessEnd) {
         let keys = self.keys();
-        let unfinished = self.unfinished_items(&keys);
+        let unfinished = self.unfinished_items(&keys, |_| true);
+        // A firing may have been for other items.
+        let to_resume = self.unfinished_items(&keys, |run| run.schedules.is_none());
         self.sim.try_with(|state| {
-            state.model.to_resume = if self.has_chooser() { BTreeSet::new() } else { unfinished.clone() };
+            state.model.to_resume = if self.has_chooser() { BTreeSet::new() } else { to_resume };
             state.model.unfinished = unfinished;
             state.model.suspect_handlers = self.interrupted_handlers();
             state.model.suspect_handlers.retain(|handler| keys.iter().all(|key| key.0 != *handler));
@@ -67,11 +70,11 @@ impl Process<'_> {
         interrupted.iter().flat_map(|session| &session.runs).map(|run| run.handler).collect()
     }
 
-    /// Returns the unfinished items of interrupted sessions. These items may run regardless of their wait.
-    fn unfinished_items(&self, keys: &[Key]) -> BTreeSet<Key> {
+    /// Returns the unfinished items of these runs of interrupted sessions. These items may run regardless of their wait.
+    fn unfinished_items(&self, keys: &[Key], wanted: impl Fn(&RunRequest) -> bool) -> BTreeSet<Key> {
         let mut unfinished = BTreeSet::new();
         for session in self.disk.store.interrupted().unwrap_or_default() {
-            for run in &session.runs {
+            for run in session.runs.iter().filter(|run| wanted(run)) {
                 let ended = self.disk.store.ended_since(run.handler, session.session).unwrap_or_default();
                 let is_requested = |item| run.items.as_ref().is_none_or(|items| items.contains(item));
                 let left =

@@ -35,7 +35,7 @@ enum Fault {
 
 impl ApiError {
     /// Creates an error with the client at fault.
-    pub(super) fn new(status: StatusCode, problem: impl Into<String>, advice: &'static str) -> Self {
+    pub(crate) fn new(status: StatusCode, problem: impl Into<String>, advice: &'static str) -> Self {
         Self { status, fault: Fault::Client, problem: problem.into(), advice }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! A client that reads slowly slows nothing down: its events wait in the manager, and progress is sampled, so that it sees fewer
 //! samples. A client that reads nothing for 10 s loses its stream, and costs no more than the buffer of its connection. The last event of
-//! its stream is `lost`, so that it can tell this from the end of the console. `missed` says how many sessions the manager has dropped
-//! before the client read them.
+//! its stream is `lost`, so that it can tell this from the end of the console. The event `missed` says how many sessions the manager has
+//! left out because the client read too slowly.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -74,6 +74,8 @@ enum Position {
     Start,
     /// The next one.
     Now,
+    /// That of their start if they run, otherwise the next one.
+    Running,
 }
 
 /// Streams the events of all sessions: of those that are open from their start or from now on, and of all later ones. Also says when
@@ -87,8 +89,9 @@ pub(super) async fn all(
     let events = match from {
         Position::Start => api.manager.events(),
         Position::Now => api.manager.events_from_now(),
+        Position::Running => api.manager.events_of_running(),
     };
-    let events = stream::unfold((events, 0), next_event);
+    let events = stream::unfold((events, 0), next_events).flat_map(stream::iter);
     let questions = stream::unfold((api.questions.changes(), "questions"), changed);
     let clients = stream::unfold((api.changes.subscribe(), "changed"), changed);
     let agenda = api.manager.agenda_changes().map(|()| Ok(named("agenda")));
@@ -108,12 +111,12 @@ fn named(name: &str) -> Event {
     event_of(&json!({ "event": name }))
 }
 
-async fn next_event((mut events, missed): (ManagerEvents, u64)) -> Option<(Events, (ManagerEvents, u64))> {
-    let event = events.next().await?;
+/// Returns the next event, after one that says how many sessions were left out before it.
+async fn next_events((mut events, missed): (ManagerEvents, u64)) -> Option<(Vec<Events>, (ManagerEvents, u64))> {
+    let event = event_of(&events.next().await?);
     let now = events.missed();
-    let event =
-        if now > missed { event_of(&event).comment(format!("missed {}", now - missed)) } else { event_of(&event) };
-    Some((Ok(event), (events, now)))
+    let left_out = (now > missed).then(|| event_of(&json!({ "event": "missed", "sessions": now - missed })));
+    Some((left_out.into_iter().chain([event]).map(Ok).collect(), (events, now)))
 }
 
 /// Streams the events of one session from its start on, until it is closed.

@@ -1,9 +1,8 @@
 //! The buttons of the page.
 
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Path, State};
 use axum::http::header::REFERER;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, Render, html};
 use serde::Deserialize;
@@ -11,8 +10,8 @@ use syncmgr::item::ItemState;
 use syncmgr::log::ErrorId;
 use syncmgr::{HandlerId, ItemId, SessionId, Trigger};
 
+use super::fields::{self, Fields};
 use super::items::row_id;
-use super::refused;
 use crate::api::{Api, ApiError};
 
 /// What a button is about.
@@ -42,7 +41,7 @@ pub(super) fn button(action: &str, text: impl Render, target: &Target) -> Markup
     ];
     let id: Vec<_> = id.into_iter().flatten().collect();
     html! {
-        form method="post" action=(format!("/do/{action}")) {
+        form method="post" action=(format!("./do/{action}")) {
             @if let Some(session) = target.session { input type="hidden" name="session" value=(session); }
             @if let Some(handler) = target.handler { input type="hidden" name="handler" value=(handler); }
             @if let Some(item) = target.item { input type="hidden" name="item" value=(item); }
@@ -58,15 +57,12 @@ pub(super) async fn perform(
     State(api): State<Api>,
     Path(action): Path<String>,
     headers: HeaderMap,
-    target: Result<Form<Target>, FormRejection>,
+    Fields(target): Fields<Target>,
 ) -> Response {
-    let Ok(Form(target)) = target else {
-        return refused(StatusCode::BAD_REQUEST, "The form is not one of this page.");
-    };
     let back = back(view_of(&action), &headers, &target);
     match act(&api, &action, target).await {
         Ok(true) => Redirect::to(&back).into_response(),
-        Ok(false) => refused(StatusCode::BAD_REQUEST, "The form is not one of this page."),
+        Ok(false) => fields::unknown(),
         Err(error) => error.into_page(),
     }
 }
@@ -83,11 +79,11 @@ fn view_of(action: &str) -> &'static str {
 /// Returns the address of a view: with the page and the search from which the form was sent, and the row of the item.
 fn back(view: &str, headers: &HeaderMap, target: &Target) -> String {
     let referer = headers.get(REFERER).and_then(|referer| Uri::try_from(referer.as_bytes()).ok());
-    let query = referer.as_ref().filter(|referer| referer.path() == view).and_then(Uri::query);
+    let query = referer.as_ref().filter(|referer| referer.path().ends_with(view)).and_then(Uri::query);
     let query = query.map_or_else(String::new, |query| format!("?{query}"));
     let row = target.handler.zip(target.item).filter(|_| view == "/items");
     let row = row.map_or_else(String::new, |(handler, item)| format!("#{}", row_id(handler, item)));
-    format!("{view}{query}{row}")
+    format!("..{view}{query}{row}")
 }
 
 /// Performs an action. Returns `false` if there is no such action.
@@ -95,7 +91,7 @@ async fn act(api: &Api, action: &str, target: Target) -> Result<bool, ApiError> 
     match (action, target) {
         ("pause", _) => api.manager.pause(),
         ("resume", _) => api.manager.resume(),
-        ("run", target) => run(api, &target)?,
+        ("run" | "ask", target) => run(api, &target, action)?,
         ("stop", Target { session: Some(session), .. }) => of_session(api, session)?.stop(),
         ("skip", Target { session: Some(session), handler: Some(handler), item: Some(item), .. }) => {
             of_session(api, session)?.skip(handler, item)?;
@@ -121,13 +117,15 @@ fn of_session(api: &Api, session: SessionId) -> Result<syncmgr::Session, ApiErro
     api.session(session).filter(|session| !session.is_idle()).ok_or_else(ApiError::unknown_session)
 }
 
-fn run(api: &Api, target: &Target) -> Result<(), ApiError> {
+/// Starts a session. It may ask the user if it runs one item, or if the user wants to choose the items.
+fn run(api: &Api, target: &Target, action: &str) -> Result<(), ApiError> {
     let request = api.manager.session(Trigger::Manual);
     let request = match (target.handler, target.item) {
-        (Some(handler), Some(item)) => request.handlers([handler]).items(handler, [item]),
+        (Some(handler), Some(item)) => request.handlers([handler]).items(handler, [item]).may_bother_user(),
         (Some(handler), None) => request.handlers([handler]),
         _ => request,
     };
+    let request = if action == "ask" { request.may_bother_user() } else { request };
     api.keep(request.start()?);
     Ok(())
 }

@@ -10,7 +10,7 @@ use syncmgr::{HandlerId, HandlerInfo, ItemId};
 use super::actions::{Target, about, button};
 use super::pager::{Page, Wanted};
 use super::settings::Of;
-use super::{Part, view};
+use super::{Part, view, without_name};
 use crate::api::{Api, ApiError};
 
 /// The items of a handler that are on the page.
@@ -31,11 +31,11 @@ pub(super) async fn show(State(api): State<Api>, Part(wanted): Part<Wanted>) -> 
         parts.push(part(&handler, &items, known));
     }
     let content = html! {
-        (page.search("Find items"))
+        (page.search("Find handlers and items"))
         div #live {
             (page.links("Items"))
             @for part in &parts { (part) }
-            @if parts.is_empty() { p { @if wanted.is_start() { "There are no handlers." } @else { "No item has this name." } } }
+            @if parts.is_empty() { p { @if wanted.is_start() { "There are no handlers." } @else { "Nothing has this name." } } }
             (page.links("Items"))
         }
     };
@@ -47,8 +47,9 @@ async fn sections(api: &Api, wanted: &Wanted) -> Result<Vec<Section>, ApiError> 
     let mut sections = Vec::new();
     for handler in api.manager.handlers() {
         let names = api.manager.item_names(handler.id()).await?;
-        let known = names.len();
-        let items = names.into_iter().filter(|(_, name)| wanted.finds(name)).map(|(item, _)| item).collect();
+        let (known, finds_all) = (names.len(), wanted.finds(handler.name()));
+        let found = names.into_iter().filter(|(_, name)| finds_all || wanted.finds(name));
+        let items = found.map(|(item, _)| item).collect();
         sections.push(Section { handler, items, known });
     }
     Ok(sections)
@@ -64,7 +65,8 @@ fn keep(sections: &mut Vec<Section>, page: &Page<'_>, wanted: &Wanted) {
         section.items = section.items.drain(kept).collect();
         start = end;
     }
-    sections.retain(|section| !section.items.is_empty() || section.known == 0 && wanted.is_start());
+    let has_none = |section: &Section| section.known == 0 && page.is_first() && wanted.finds(section.handler.name());
+    sections.retain(|section| !section.items.is_empty() || has_none(section));
 }
 
 fn part(info: &HandlerInfo, items: &[ItemStatus], known: usize) -> Markup {
@@ -98,7 +100,7 @@ fn row(handler: HandlerId, item: &ItemStatus) -> Markup {
         tr id=(row_id(handler, item.item)) {
             th scope="row" { (item.name) }
             td {
-                (item.explanation)
+                (without_name(&item.explanation, &item.name))
                 @if let Some(reason) = &item.reason { br; (reason) }
                 @for set in item.settings.overrides.iter() { br; "You have set the " (set.kind()) ": " (set) }
             }

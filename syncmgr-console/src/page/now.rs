@@ -7,7 +7,8 @@ use syncmgr::session::RunningItem;
 use syncmgr::{HandlerInfo, Session};
 
 use super::actions::{Target, about, button};
-use super::{questions, view};
+use super::pager::Wanted;
+use super::{questions, view, without_name};
 use crate::api::{Api, ApiError};
 
 /// Shows the handlers, and the running sessions with their progress.
@@ -16,14 +17,16 @@ pub(super) async fn show(State(api): State<Api>) -> Result<Response, ApiError> {
     sessions.retain(|session| !session.is_idle());
     sessions.sort_by_key(Session::id);
     let handlers = api.manager.handlers();
+    let pause = if api.manager.is_paused() { ("resume", "Resume") } else { ("pause", "Pause") };
     let content = html! {
         div #live {
             (questions::part(&api.questions.open()))
             div.actions {
-                @for (action, text) in [("run", "Run all"), ("pause", "Pause"), ("resume", "Resume")] {
+                @for (action, text) in [("run", "Run all"), ("ask", "Choose and run"), pause] {
                     (button(action, text, &Target::default())) " "
                 }
             }
+            @if api.manager.is_paused() { p { "Everything is paused: no item begins." } }
             @for session in &sessions { (session_part(session)) }
             @if sessions.is_empty() { p { "Nothing is running." } }
             (handlers_part(&api, &handlers)?)
@@ -75,8 +78,8 @@ fn handlers_part(api: &Api, handlers: &[HandlerInfo]) -> Result<Markup, ApiError
         let target = Target { handler: Some(info.id()), ..Target::default() };
         rows.push(html! {
             tr id=(format!("handler-{}", info.id())) {
-                th scope="row" { a href=(format!("/items#{}", info.id())) { (info.name()) } }
-                td { (explanation) }
+                th scope="row" { a href=(Wanted::finding(info.name()).of_view("/items")) { (info.name()) } }
+                td { (without_name(&explanation, info.name())) }
                 td { (button("run", about("Run", info.name()), &target)) }
             }
         });

@@ -5,6 +5,8 @@ use std::ops::Range;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::link;
+
 /// The number of entries on a page. More of them take a browser so long to show that it does not follow the changes.
 const SIZE: usize = 100;
 
@@ -41,6 +43,16 @@ impl Wanted {
         Page { wanted: self, number: self.page.clamp(1, last), last, total }
     }
 
+    /// Wants what has this name.
+    pub(super) fn finding(name: &str) -> Self {
+        Self { find: name.to_owned(), ..Self::default() }
+    }
+
+    /// Returns the link to the first page of what is wanted in a view.
+    pub(super) fn of_view(&self, path: &str) -> String {
+        format!("{}{}", link(path), self.address(1))
+    }
+
     fn address(&self, page: usize) -> String {
         let page = page.to_string();
         let fields = [("page", &page), ("find", &self.find)];
@@ -59,6 +71,10 @@ pub(super) struct Page<'a> {
 }
 
 impl Page<'_> {
+    pub(super) fn is_first(&self) -> bool {
+        self.number == 1
+    }
+
     /// Returns the indexes of the entries on the page.
     pub(super) fn range(&self) -> Range<usize> {
         let start = (self.number - 1) * SIZE;

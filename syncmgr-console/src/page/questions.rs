@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
-use axum::http::StatusCode;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use syncmgr::item::ItemState;
 use syncmgr::{HandlerId, ItemId};
 
-use super::refused;
+use super::fields::{self, Fields};
 use crate::api::Api;
 use crate::questions::{Answer, Asked, Dismiss, Kind, Offered};
 
@@ -24,7 +22,7 @@ fn question(asked: &Asked) -> Markup {
     html! {
         section.question id=(id) aria-labelledby=(format!("{id}-text")) {
             h3 id=(format!("{id}-text")) { (asked.asker) ": " (asked.text) }
-            form method="post" action=(format!("/reply/{}", asked.question)) {
+            form method="post" action=(format!("./reply/{}", asked.question)) {
                 (fields(asked, &id))
                 " " button id=(format!("{id}-dismiss")) name="answer" value="dismiss" formnovalidate { "No answer" }
             }
@@ -69,12 +67,11 @@ fn choices(offered: &Offered, id: &str) -> Markup {
 pub(super) async fn reply(
     State(api): State<Api>,
     Path(question): Path<u64>,
-    form: Result<Form<Vec<(String, String)>>, FormRejection>,
+    Fields(fields): Fields<Vec<(String, String)>>,
 ) -> Response {
-    let answer = form.ok().and_then(|Form(fields)| answer_of(fields));
-    let Some(answer) = answer else { return refused(StatusCode::BAD_REQUEST, "The form is not one of this page.") };
+    let Some(answer) = answer_of(fields) else { return fields::unknown() };
     match api.answer(question, answer) {
-        Ok(()) => Redirect::to("/").into_response(),
+        Ok(()) => Redirect::to("../").into_response(),
         Err(error) => error.into_page(),
     }
 }

@@ -34,12 +34,16 @@ async function refresh() {
     const answer = await fetch(location.pathname + location.search);
     const next = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
     if (answer.ok && next) update(document.getElementById("live"), next);
-  } catch { due = true; }
+  } catch { /* The connection is lost. The page is refreshed once the events come again. */ }
   setTimeout(() => { busy = false; if (due) refresh(); }, 200);
 }
 
-const events = new EventSource("/v1/changes?answers=true");
+const events = new EventSource("./v1/changes?answers=true");
 events.onopen = () => { state.textContent = "Live"; refresh(); };
-events.onerror = () => { state.textContent = "The program does not answer. The page may be out of date."; };
+events.onerror = () => {
+  const over = events.readyState === EventSource.CLOSED;
+  state.textContent = over ? "The program has started anew. Open the page again with: syncmgr web"
+    : "The program does not answer. The page may be out of date.";
+};
 events.onmessage = refresh;
 document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });

@@ -21,16 +21,18 @@ pub(crate) struct Server {
     listener: TcpListener,
     address: SocketAddr,
     token: Token,
+    path: Token,
 }
 
 impl Server {
     /// Binds to a port of 127.0.0.1, and creates a token.
     pub(crate) fn bind(port: u16) -> Result<Self, ConsoleError> {
         let failed = |source| ConsoleError::Page { port, source };
-        let token = Token::random().map_err(|error| failed(error.into()))?;
+        let random = || Token::random().map_err(|error| failed(error.into()));
+        let (token, path) = (random()?, random()?);
         let listener = listen(port).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, token })
+        Ok(Self { listener, address, token, path })
     }
 
     /// Returns the address of the page, with the token.
@@ -40,8 +42,10 @@ impl Server {
 
     /// Serves the page and the API until `stop` is cancelled.
     pub(crate) async fn serve(self, api: Api, stop: CancellationToken) {
-        let access: Arc<Access> = Access::new(self.token, self.address);
-        let router: Router = api::with(routes(), api).layer(from_fn_with_state(access, guard));
+        let access: Arc<Access> = Access::new((self.token, &self.path), self.address);
+        // The guard changes the path of a request, so that it comes before the routes.
+        let router: Router = Router::new().fallback_service(api::with(routes(), api));
+        let router = router.layer(from_fn_with_state(access, guard));
         connections::serve(self.listener, router, stop).await;
     }
 }

@@ -1,7 +1,7 @@
 //! The settings of a handler or an item: when it runs by itself, and what it requires.
 
-use axum::extract::rejection::{FormRejection, QueryRejection};
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
@@ -10,6 +10,7 @@ use syncmgr::schedule::{KnownSettings, OverrideKind};
 use syncmgr::session::SettingsError;
 use syncmgr::{HandlerId, ItemId, Subject};
 
+use super::fields::{self, Fields};
 use super::{page, refused};
 use crate::api::{Api, ApiError};
 use crate::settings::{self, Texts};
@@ -30,8 +31,8 @@ impl Of {
     pub(super) fn address(self) -> String {
         let Self { handler, item } = self;
         item.map_or_else(
-            || format!("/settings?handler={handler}"),
-            |item| format!("/settings?handler={handler}&item={item}"),
+            || format!("./settings?handler={handler}"),
+            |item| format!("./settings?handler={handler}&item={item}"),
         )
     }
 
@@ -44,6 +45,7 @@ impl Of {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sent {
+    setting: String,
     handler: HandlerId,
     item: Option<ItemId>,
     /// `None` to let the declared value apply.
@@ -66,14 +68,8 @@ pub(super) async fn show(State(api): State<Api>, of: Result<Query<Of>, QueryReje
 }
 
 /// Sets or resets a value. A value that is refused is shown again, with the reason.
-pub(super) async fn change(
-    State(api): State<Api>,
-    Path(kind): Path<String>,
-    sent: Result<Form<Sent>, FormRejection>,
-) -> Response {
-    let (Ok(kind), Ok(Form(sent))) = (kind.parse(), sent) else {
-        return refused(StatusCode::BAD_REQUEST, "The form is not one of this page.");
-    };
+pub(super) async fn change(State(api): State<Api>, Fields(sent): Fields<Sent>) -> Response {
+    let Ok(kind) = sent.setting.parse() else { return fields::unknown() };
     let of = Of::new(sent.handler, sent.item);
     let problem = match perform(&api, of, kind, sent.value.as_deref()).await {
         Ok(()) => return Redirect::to(&format!("{}#{kind}", of.address())).into_response(),
@@ -100,7 +96,7 @@ async fn view(api: &Api, of: Of, refused: Option<Refused<'_>>) -> Result<Respons
     let name = name(api, of).await?;
     let status = if refused.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let content = html! {
-        p { a href="/items" { "Back to the items" } }
+        p { a href="./items" { "Back to the items" } }
         @for kind in OverrideKind::ALL {
             (section(of, &known, kind, refused.as_ref().filter(|refused| refused.kind == kind)))
         }
@@ -128,8 +124,8 @@ fn section(of: Of, known: &KnownSettings, kind: OverrideKind, refused: Option<&R
     html! {
         section id=(kind) aria-labelledby=(format!("{kind}-title")) {
             h3 id=(format!("{kind}-title")) { (title) }
-            form.setting method="post" action=(format!("/settings/{kind}")) {
-                (hidden(of))
+            form.setting method="post" action="./settings" {
+                (hidden(of, kind))
                 label for=(format!("{kind}-value")) { (label) }
                 input type="text" name="value" id=(format!("{kind}-value")) required autocomplete="off" spellcheck="false"
                     value=(refused.map_or(in_force.as_str(), |refused| refused.value))
@@ -140,14 +136,15 @@ fn section(of: Of, known: &KnownSettings, kind: OverrideKind, refused: Option<&R
             }
             @if set.is_some() {
                 p { "You have set this. The program declares: " (declared.as_deref().unwrap_or("nothing")) "." }
-                form method="post" action=(format!("/settings/{kind}")) { (hidden(of)) button { "Reset the " (kind) } }
+                form method="post" action="./settings" { (hidden(of, kind)) button { "Reset the " (kind) } }
             }
         }
     }
 }
 
-fn hidden(of: Of) -> Markup {
+fn hidden(of: Of, kind: OverrideKind) -> Markup {
     html! {
+        input type="hidden" name="setting" value=(kind);
         input type="hidden" name="handler" value=(of.handler);
         @if let Some(item) = of.item { input type="hidden" name="item" value=(item); }
     }

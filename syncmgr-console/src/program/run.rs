@@ -29,8 +29,8 @@ pub(crate) struct Request {
     pub(crate) choose: bool,
 }
 
-/// The events of all sessions: of those that are open from their start on.
-const ALL: &str = "/v1/events";
+/// The events of all sessions: of those that run from their start on.
+const ALL: &str = "/v1/events?from=running";
 
 /// Runs handlers and items, and shows what happens until the session is idle. The first Ctrl-C stops the session, the second one ends
 /// this program.
@@ -104,7 +104,7 @@ pub(crate) async fn watch(client: &Client, json: bool) -> Result<(), Failure> {
         match json {
             true => line(json!({ "event": "lost" })),
             false => eprintln!(
-                "syncmgr: events may be missing here, because the output was not read; the open sessions follow from their start"
+                "syncmgr: events may be missing here, because the output was not read; the sessions that run follow from their start"
             ),
         }
         events = client.events(ALL).await.map_err(Failure::of_stream)?;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use syncmgr::Trigger;
+use syncmgr::prelude::*;
 
 use crate::support::Host;
 
@@ -25,15 +26,46 @@ async fn every_client_sees_the_events_of_all_sessions() {
     }
 }
 
-#[tokio::test]
-async fn a_client_that_does_not_read_delays_nobody() {
-    let host = Host::start();
-    let _idle = host.client.events("/v1/events").await.unwrap();
-    for _ in 0..20 {
-        host.gate.add_permits(3);
-        host.manager.session(Trigger::Manual).start().unwrap().finish().await;
+/// Many items.
+struct Large;
+
+#[sync_handler(id = "6a2f4d2c-2f5f-4b8e-9f55-3a1d6b0c7e42", name = "Large")]
+impl SyncHandler for Large {
+    async fn items(&self) -> SyncResult<Items> {
+        Ok((0..3_000).map(|number| SyncItem::named(format!("Item {number}"))).collect())
     }
-    assert_eq!(host.get("/v1/history?limit=100").await["sessions"].as_array().map(Vec::len), Some(20));
+
+    async fn synchronize_item(&self, _item: &ItemContext) -> SyncResult {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_delays_nobody_and_the_other_sees_everything() {
+    let host = Host::start();
+    let large = host.manager.register(Large).unwrap();
+    // The events of the session are half a megabyte, more than all buffers of a connection hold.
+    let _unread = host.client.events("/v1/events").await.unwrap();
+    let mut events = host.client.events("/v1/events").await.unwrap();
+    let session = host.manager.session(Trigger::Manual).handlers([large]).start().unwrap();
+    let mut ended = 0;
+    while ended < 3_000 {
+        let event: Value = events.next().await.unwrap().unwrap();
+        ended += usize::from(event["event"] == "ended");
+    }
+    assert!(session.finish().await.is_success());
+}
+
+#[tokio::test]
+async fn a_stream_of_what_runs_leaves_out_the_sessions_that_are_idle() {
+    let host = Host::start();
+    host.gate.add_permits(3);
+    let idle = host.manager.session(Trigger::Manual).start().unwrap();
+    idle.report().await;
+    let running = host.manager.session(Trigger::Manual).start().unwrap();
+    let mut events = host.client.events("/v1/events?from=running").await.unwrap();
+    let first: Value = events.next().await.unwrap().unwrap();
+    assert_eq!((&first["event"], &first["session"]), (&json!("started"), &json!(running.id())));
 }
 
 #[tokio::test]

@@ -15,23 +15,32 @@ use tokio::net::TcpStream;
 
 use crate::support::Host;
 
-/// The address and the token of the page.
+/// The address, the path and the token of the page.
 struct Page {
     address: String,
+    path: String,
     token: String,
 }
 
 impl Page {
-    fn of(host: &Host) -> Self {
+    async fn of(host: &Host) -> Self {
         let url = host.console.page().expect("the console has a page");
         let (address, token) =
             url.trim_start_matches("http://").split_once("/?token=").expect("the address has a token");
-        Self { address: address.to_owned(), token: token.to_owned() }
+        let page = Self { address: address.to_owned(), path: String::new(), token: token.to_owned() };
+        let request = Request::builder().uri(format!("/?token={token}")).header(HOST, address);
+        let location = page.send(request, "").await.1[LOCATION]
+            .to_str()
+            .expect("a path is ASCII")
+            .trim_end_matches('/')
+            .to_owned();
+        Self { path: location, ..page }
     }
 
     /// A request of a browser that has opened the page.
     fn request(&self, method: Method, path: &str) -> Builder {
-        let cookie = format!("other=1; syncmgr-{}={}", self.port(), self.token);
+        let cookie = format!("other=1; syncmgr={}", self.token);
+        let path = format!("{}{path}", self.path);
         Request::builder().method(method).uri(path).header(HOST, &self.address).header(COOKIE, cookie)
     }
 
@@ -50,10 +59,6 @@ impl Page {
         self.send(request, "").await.0.as_u16()
     }
 
-    fn port(&self) -> &str {
-        self.address.rsplit(':').next().expect("an address has a port")
-    }
-
     /// Presses a button.
     async fn press(&self, action: &str, form: &str) -> u16 {
         self.submit(&format!("/do/{action}"), form).await.0.as_u16()
@@ -69,12 +74,17 @@ impl Page {
 #[tokio::test]
 async fn the_address_with_the_token_opens_the_page() {
     let host = Host::start();
-    let page = Page::of(&host);
+    let page = Page::of(&host).await;
     let request = Request::builder().uri(format!("/items?token={}", page.token)).header(HOST, &page.address);
     let (status, headers, _) = page.send(request, "").await;
-    assert!(status == StatusCode::SEE_OTHER && headers[LOCATION] == "/items", "{status} {headers:?}");
+    assert!(
+        status == StatusCode::SEE_OTHER && headers[LOCATION] == format!("{}/items", page.path),
+        "{status} {headers:?}"
+    );
     let cookie = headers[SET_COOKIE].to_str().unwrap();
     assert!(cookie.contains(&page.token) && cookie.contains("HttpOnly; SameSite=Lax"), "{cookie}");
+    // A browser sends a cookie to the servers of other users too, unless its path is not theirs.
+    assert!(cookie.ends_with(&format!("; Path={}/", page.path)) && page.path.len() == 65, "{cookie}");
     for (path, title) in
         [("/", "Now"), ("/items", "Items"), ("/log", "Log"), ("/agenda", "Agenda"), ("/history", "History")]
     {
@@ -88,15 +98,14 @@ async fn the_address_with_the_token_opens_the_page() {
 #[tokio::test]
 async fn requests_without_the_token_or_from_elsewhere_are_refused() {
     let host = Host::start();
-    let page = Page::of(&host);
+    let page = Page::of(&host).await;
     let plain = |path: &str| Request::builder().uri(path).header(HOST, &page.address);
     assert_eq!(page.status(plain("/")).await, 401);
     assert_eq!(page.status(plain("/v1/handlers")).await, 401);
     assert_eq!(page.status(plain("/?token=00")).await, 401);
     assert_eq!(page.status(plain("/v1").header(AUTHORIZATION, format!("Bearer {}", page.token))).await, 200);
-    let elsewhere = |host: &str| {
-        Request::builder().uri("/").header(HOST, host).header(COOKIE, format!("syncmgr-{}={}", page.port(), page.token))
-    };
+    let elsewhere =
+        |host: &str| Request::builder().uri("/").header(HOST, host).header(COOKIE, format!("syncmgr={}", page.token));
     assert_eq!(page.status(elsewhere("sync.example:80")).await, 421);
     let foreign = page.request(Method::POST, "/do/pause").header(ORIGIN, "http://sync.example");
     assert_eq!(page.status(foreign).await, 421);
@@ -107,16 +116,19 @@ async fn requests_without_the_token_or_from_elsewhere_are_refused() {
 #[tokio::test]
 async fn a_redirection_with_the_token_stays_on_this_server() {
     let host = Host::start();
-    let page = Page::of(&host);
+    let page = Page::of(&host).await;
     let request = Request::builder().uri(format!("//sync.example/?token={}", page.token)).header(HOST, &page.address);
     let (status, headers, _) = page.send(request, "").await;
-    assert!(status == StatusCode::SEE_OTHER && headers[LOCATION] == "/sync.example/", "{status} {headers:?}");
+    assert!(
+        status == StatusCode::SEE_OTHER && headers[LOCATION] == format!("{}//sync.example/", page.path),
+        "{status} {headers:?}"
+    );
 }
 
 #[tokio::test]
 async fn the_buttons_do_what_they_say() {
     let host = Host::start();
-    let page = Page::of(&host);
+    let page = Page::of(&host).await;
     host.gate.add_permits(9);
     host.manager.session(Trigger::Manual).start().unwrap().finish().await;
     let handler = host.manager.handlers()[0].id();
@@ -137,7 +149,7 @@ async fn the_buttons_do_what_they_say() {
 #[tokio::test]
 async fn a_setting_is_set_and_reset_and_a_refused_value_is_kept_with_the_reason() {
     let host = Host::start();
-    let page = Page::of(&host);
+    let page = Page::of(&host).await;
     host.gate.add_permits(9);
     host.manager.session(Trigger::Manual).start().unwrap().finish().await;
     let (handler, one) = (host.manager.handlers()[0].id(), syncmgr::ItemId::from_name("one"));
@@ -145,25 +157,23 @@ async fn a_setting_is_set_and_reset_and_a_refused_value_is_kept_with_the_reason(
     let items = page.send(page.request(Method::GET, "/items"), "").await.2;
     assert!(items.contains(&path.replace('&', "&amp;")), "{items}");
     let of = format!("handler={handler}&item={one}");
-    let (status, headers, _) = page.submit("/settings/schedule", &format!("{of}&value=every+5m")).await;
-    assert!(status == StatusCode::SEE_OTHER && headers[LOCATION] == format!("{path}#schedule"), "{status}");
+    let (status, headers, _) = page.submit("/settings", &format!("setting=schedule&{of}&value=every+5m")).await;
+    assert!(status == StatusCode::SEE_OTHER && headers[LOCATION] == format!(".{path}#schedule"), "{status}");
     let (_, _, shown) = page.send(page.request(Method::GET, &path), "").await;
     assert!(shown.contains("<h2>Settings of one</h2>") && shown.contains("value=\"every 5m\""), "{shown}");
-    let (status, _, shown) = page.submit("/settings/schedule", &format!("{of}&value=every+%3Cday%3E")).await;
+    let (status, _, shown) = page.submit("/settings", &format!("setting=schedule&{of}&value=every+%3Cday%3E")).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(shown.contains("value=\"every &lt;day&gt;\"") && shown.contains("aria-invalid=\"true\""), "{shown}");
     assert!(
         shown.contains("id=\"schedule-error\" role=\"alert\">`&lt;day&gt;` cannot be read: write a duration"),
         "{shown}"
     );
-    let (_, _, shown) = page.submit("/settings/schedule", &format!("{of}&value=every+1ms")).await;
+    let (_, _, shown) = page.submit("/settings", &format!("setting=schedule&{of}&value=every+1ms")).await;
     assert!(shown.contains("at least one second"), "{shown}");
-    assert_eq!(page.submit("/settings/schedule", &of).await.0, StatusCode::SEE_OTHER);
+    assert_eq!(page.submit("/settings", &format!("setting=schedule&{of}")).await.0, StatusCode::SEE_OTHER);
     assert!(host.manager.settings(handler, syncmgr::Subject::Item(one)).unwrap().overrides.is_empty());
-    for (path, form) in
-        [("/settings/color", &of[..]), ("/settings/window", "handler=x"), ("/settings/window", "more=1")]
-    {
-        assert_eq!(page.submit(path, form).await.0, StatusCode::BAD_REQUEST, "{path} {form}");
+    for form in [&format!("setting=color&{of}"), "setting=window&handler=x", "setting=window&more=1", &of] {
+        assert_eq!(page.submit("/settings", form).await.0, StatusCode::BAD_REQUEST, "{form}");
     }
     assert_eq!(page.status(page.request(Method::GET, "/settings?handler=x")).await, 400);
 }
@@ -193,7 +203,7 @@ fn count(text: &str, what: &str) -> usize {
 #[tokio::test]
 async fn long_lists_are_shown_a_page_at_a_time_and_can_be_searched() {
     let host = Host::start();
-    let page = Page::of(&host);
+    let page = Page::of(&host).await;
     let large = host.manager.register(Large).unwrap();
     host.manager.session(Trigger::Manual).handlers([large]).start().unwrap().finish().await;
     let shown = async |path: &str| page.send(page.request(Method::GET, path), "").await;
@@ -203,7 +213,8 @@ async fn long_lists_are_shown_a_page_at_a_time_and_can_be_searched() {
         ("/items?page=3", 50, ["Items 201 to 250 of 250", "Item 249", "50 of 250 items"]),
         ("/items?page=99", 50, ["Items 201 to 250 of 250", "Item 200", "Previous page"]),
         ("/items?find=item+24", 10, ["Item 240", "value=\"item 24\"", "Show all"]),
-        ("/items?find=nowhere", 0, ["No item has this name.", "Show all", "role=\"search\""]),
+        ("/items?find=larg", 100, ["Items 1 to 100 of 250", "find=larg", "Show all"]),
+        ("/items?find=nowhere", 0, ["Nothing has this name.", "Show all", "role=\"search\""]),
     ] {
         let (status, _, text) = shown(path).await;
         assert!(status.is_success() && rows(&text) == items, "{path}: {} {text}", rows(&text));
@@ -223,16 +234,16 @@ async fn long_lists_are_shown_a_page_at_a_time_and_can_be_searched() {
 #[tokio::test]
 async fn a_button_leads_back_to_the_row_in_the_page_and_the_search_it_is_in() {
     let host = Host::start();
-    let page = Page::of(&host);
+    let page = Page::of(&host).await;
     host.gate.add_permits(9);
     host.manager.session(Trigger::Manual).start().unwrap().finish().await;
     let (handler, one) = (host.manager.handlers()[0].id(), syncmgr::ItemId::from_name("one"));
     let row = format!("#row-{handler}-{one}");
     for (referer, location) in [
-        (format!("http://{}/items?page=2&find=o", page.address), format!("/items?page=2&find=o{row}")),
-        (format!("http://{}/log?page=2", page.address), format!("/items{row}")),
-        ("http://sync.example/other".to_owned(), format!("/items{row}")),
-        ("%".to_owned(), format!("/items{row}")),
+        (format!("http://{}{}/items?page=2&find=o", page.address, page.path), format!("../items?page=2&find=o{row}")),
+        (format!("http://{}{}/log?page=2", page.address, page.path), format!("../items{row}")),
+        ("http://sync.example/other".to_owned(), format!("../items{row}")),
+        ("%".to_owned(), format!("../items{row}")),
     ] {
         let request = page.request(Method::POST, "/do/unchoose").header(ORIGIN, format!("http://{}", page.address));
         let request = request.header(REFERER, &referer).header(CONTENT_TYPE, "application/x-www-form-urlencoded");

@@ -54,4 +54,26 @@ impl SyncManager {
     pub fn events_from_now(&self) -> ManagerEvents {
         ManagerEvents::from_now(self.owner.sessions.feed())
     }
+
+    /// Returns the stream of what happens in all sessions: in those that run already from their start on, and in those that are idle but
+    /// not closed from now on. For viewers that show what runs.
+    ///
+    /// ```
+    /// # use syncmgr_doc_examples::*;
+    /// # run(async {
+    /// let manager = SyncManager::new();
+    /// manager.register(Mail)?;
+    /// let idle = manager.update_all()?;
+    /// idle.report().await;
+    /// let running = manager.update_all()?;
+    /// let mut events = manager.events_of_running();
+    /// let event = events.next().await.expect("the manager is not shut down");
+    /// assert_eq!(event.session, running.id());
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    pub fn events_of_running(&self) -> ManagerEvents {
+        ManagerEvents::of_running(self.owner.sessions.feed())
+    }
 }

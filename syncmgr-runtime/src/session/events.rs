@@ -59,8 +59,8 @@ impl std::fmt::Debug for Events {
 /// open when it is created, from their start on, and of all later sessions. The events of a session are those of its
 /// [`Events`]. The events of a handler are in order across its sessions while these run in the order in which they were
 /// started. If a later session overtakes an earlier one, or an earlier one runs items again, events that are read at the
-/// same time come in the order of the sessions. The stream does not keep the manager alive, and ends once the manager is
-/// shut down or dropped.
+/// same time come in the order of the sessions: if the reader is slower than an earlier session, those of later ones wait until
+/// it has caught up. The stream does not keep the manager alive, and ends once the manager is shut down or dropped.
 ///
 /// A slow reader slows down no session. Until the reader has read an ended session, the session stays in memory with its
 /// items, its log and its handlers. The memory is bounded: if the ended sessions that the reader has not taken up have
@@ -111,10 +111,21 @@ impl ManagerEvents {
 
     /// Creates a stream of what happens from now on.
     pub(crate) fn from_now(feed: Arc<Feed>) -> Self {
+        Self::beginning(feed, |_| false)
+    }
+
+    /// Creates a stream that begins with the start of the sessions that run.
+    pub(crate) fn of_running(feed: Arc<Feed>) -> Self {
+        Self::beginning(feed, |session| !session.is_idle())
+    }
+
+    /// Creates a stream that reads some of the open sessions from their start on, and the others from now on.
+    fn beginning(feed: Arc<Feed>, from_start: impl Fn(&SessionShared) -> bool) -> Self {
         let mut events = Self::new(feed);
         let open = events.feed.take(Waker::noop()).sessions;
         for (id, session) in open {
-            let part = Reader::at_end(session).map(|reader| Part { reader, waker: events.woken.waker(id) });
+            let reader = if from_start(&session) { Some(Reader::new(session)) } else { Reader::at_end(session) };
+            let part = reader.map(|reader| Part { reader, waker: events.woken.waker(id) });
             events.unread.extend(part.is_some().then_some(id));
             events.readers.extend(part.map(|part| (id, part)));
         }
@@ -140,7 +151,8 @@ impl ManagerEvents {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let accepting = self.take_up(cx);
+            // The events that are held follow those of sessions that are known already.
+            let accepting = if self.held.is_empty() { self.take_up(cx) } else { Accepting::Yes };
             self.read(cx);
             if self.ready.is_empty() {
                 self.yielded = false;

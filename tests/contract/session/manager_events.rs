@@ -103,17 +103,19 @@ async fn events_of_a_large_handler_are_in_order_across_its_sessions() {
 
 async fn across_sessions(count: u64, handler: fn(u128, &'static str) -> Scripted) {
     let manager = SyncManager::new();
-    let handlers = [(1, "Mail"), (2, "Feed")].map(|(number, name)| manager.register(handler(number, name)).unwrap());
+    let handlers = [(1, "Mail"), (2, "Feed")]
+        .map(|(number, name)| manager.register(handler(number, name)).expect("the handlers are new"));
     let events = tokio::spawn(rest(manager.events()));
-    let start =
-        |number: u64| manager.session(Trigger::Manual).handlers([handlers[number as usize % 2]]).start().unwrap();
+    let start = |number: u64| {
+        manager.session(Trigger::Manual).handlers([handlers[number as usize % 2]]).start().expect("the manager is open")
+    };
     let sessions: Vec<_> = (0..count).map(start).collect();
     for session in sessions {
         within(session.finish()).await;
     }
     within(manager.shutdown()).await;
     let mut last = BTreeMap::new();
-    for ManagerEvent { session, event, .. } in events.await.unwrap() {
+    for ManagerEvent { session, event, .. } in events.await.expect("the task reads to the end") {
         if let SessionEvent::Run { handler, .. }
         | SessionEvent::Began { handler, .. }
         | SessionEvent::Ended { handler, .. } = event

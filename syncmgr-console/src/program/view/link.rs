@@ -21,7 +21,7 @@ const RETRY: Duration = Duration::from_millis(500);
 pub(super) async fn watch(client: Client, messages: Sender<Message>) {
     let start = Instant::now();
     loop {
-        if let Ok(events) = client.events("/v1/events?answers=true").await {
+        if let Ok(events) = client.events("/v1/events?from=running&answers=true").await {
             if messages.send(Message::Connected).await.is_err() {
                 return;
             }

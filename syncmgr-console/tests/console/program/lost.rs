@@ -157,10 +157,10 @@ async fn a_second_ctrl_c_ends_a_run_whose_program_does_not_answer() {
 async fn what_is_watched_goes_on_after_a_lost_stream() {
     let mut console = Scripted::start();
     let mut watch = Following::at(console.path(), &["watch"]);
-    let events = console.stream("GET /v1/events").await;
+    let events = console.stream("GET /v1/events?from=running").await;
     events.send(logged("one")).await;
     events.lose().await;
-    let again = console.stream("GET /v1/events").await;
+    let again = console.stream("GET /v1/events?from=running").await;
     again.send(logged("two")).await;
     assert_eq!([watch.line().await, watch.line().await], ["Mail: information: one", "Mail: information: two"]);
     drop(again);
