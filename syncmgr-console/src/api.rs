@@ -62,13 +62,15 @@ impl Api {
 
 /// Creates the routes of the API on the control socket. Only they tell the address of the page, which contains its token.
 pub(crate) fn router(api: Api, page: Option<Arc<str>>) -> Router {
-    nested(Router::new(), routes().merge(of_socket(page)), api)
+    let routes = routes(&api).merge(of_socket(page));
+    nested(Router::new(), routes, api)
 }
 
 /// Adds the routes of the API to those of the page.
 #[cfg(feature = "web")]
 pub(crate) fn with(router: Router<Api>, api: Api) -> Router {
-    nested(router, routes(), api)
+    let routes = routes(&api);
+    nested(router, routes, api)
 }
 
 fn nested(router: Router<Api>, routes: Router<Api>, api: Api) -> Router {
@@ -98,7 +100,7 @@ async fn finish(State(api): State<Api>, request: Request, next: Next) -> Result<
     }
 }
 
-fn routes() -> Router<Api> {
+fn routes(api: &Api) -> Router<Api> {
     Router::new()
         .route("/", get(control::about))
         .route("/openapi.json", get(openapi))
@@ -114,7 +116,7 @@ fn routes() -> Router<Api> {
         .route("/handlers", get(handlers::list))
         .route("/handlers/{handler}", get(handlers::show).delete(handlers::forget))
         .merge(of_handler())
-        .merge(of_session())
+        .merge(of_session(api))
         .fallback(async || ApiError::no_such_path())
         .method_not_allowed_fallback(async || ApiError::wrong_method())
 }
@@ -126,6 +128,7 @@ fn of_socket(page: Option<Arc<str>>) -> Router<Api> {
 fn of_handler() -> Router<Api> {
     Router::new()
         .route("/handlers/{handler}/items", get(items::list))
+        .route("/handlers/{handler}/names", get(items::names))
         .route("/handlers/{handler}/items/{item}", get(items::show).delete(items::forget))
         .route("/handlers/{handler}/settings", get(settings::show))
         .route("/handlers/{handler}/settings/{setting}", post(settings::set).delete(settings::reset))
@@ -141,11 +144,12 @@ fn of_handler() -> Router<Api> {
         .route("/handlers/{handler}/log/{entry}/answer", post(log::answer))
 }
 
-fn of_session() -> Router<Api> {
+fn of_session(api: &Api) -> Router<Api> {
+    let keep_open = from_fn_with_state(api.clone(), sessions::keep_open);
     Router::new()
         .route("/sessions", get(sessions::list).post(sessions::start))
         .route("/sessions/{session}", get(sessions::show))
-        .route("/sessions/{session}/events", get(events::of_session))
+        .route("/sessions/{session}/events", get(events::of_session).layer(keep_open))
         .route("/sessions/{session}/stop", post(sessions::stop))
         .route("/sessions/{session}/pause", post(sessions::pause))
         .route("/sessions/{session}/resume", post(sessions::resume))

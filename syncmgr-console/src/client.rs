@@ -9,6 +9,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustix::process::geteuid;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::net::UnixStream;
@@ -30,6 +31,14 @@ pub enum ClientError {
         path: PathBuf,
         /// The error of the system.
         source: io::Error,
+    },
+    /// Another user serves the socket, and would receive what this user types.
+    #[error("user {user} serves {}, and not you; name a socket of your own with `--socket`", path.display())]
+    Foreign {
+        /// The path of the socket.
+        path: PathBuf,
+        /// The user id of the other user.
+        user: u32,
     },
     /// The connection broke, for example because the program has ended.
     #[error("the connection to the program broke: {reason}")]
@@ -151,6 +160,11 @@ impl Client {
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, ClientError> {
         let not_served = |source| ClientError::NotServed { path: self.path.clone(), source };
         let stream = UnixStream::connect(&self.path).await.map_err(not_served)?;
+        // In a directory that all users share, another one may have created the path first.
+        let user = stream.peer_cred().map_err(broken)?.uid();
+        if user != geteuid().as_raw() {
+            return Err(ClientError::Foreign { path: self.path.clone(), user });
+        }
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         // Ends with the request, whose error says what went wrong.
         tokio::spawn(connection);
@@ -215,4 +229,23 @@ impl Events {
 /// Returns the data of an event. `None` for a comment. The console writes the data in one line.
 fn data_of(block: &[u8]) -> Option<&[u8]> {
     block.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"data:")).map(<[u8]>::trim_ascii_start)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::nobody;
+
+    #[tokio::test]
+    async fn a_socket_that_another_user_serves_gets_no_request() {
+        let folder = nobody::shared_folder();
+        let path = folder.path().join("other.sock");
+        let bind = || std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let Some(listener) = nobody::run(bind) else { return };
+        let error = Client::new(&path).get::<Value>("/v1").await.unwrap_err();
+        let expected = format!("user 65534 serves {}, and not you", path.display());
+        assert!(error.to_string().starts_with(&expected), "{error}");
+        let (mut stream, _) = listener.accept().unwrap();
+        assert_eq!(io::Read::read(&mut stream, &mut [0]).unwrap(), 0);
+    }
 }

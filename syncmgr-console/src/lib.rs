@@ -10,6 +10,8 @@ mod client;
 mod connections;
 mod console;
 mod json;
+#[cfg(all(test, target_os = "linux"))]
+mod nobody;
 #[cfg(feature = "web")]
 mod page;
 mod questions;

@@ -49,7 +49,7 @@ pub enum ConsoleError {
         path: PathBuf,
     },
     /// The socket or its directory could not be created.
-    #[error("the control socket {} cannot be created: {source}", path.display())]
+    #[error("the control socket {} cannot be created", path.display())]
     Socket {
         /// The path of the socket.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum ConsoleError {
         source: io::Error,
     },
     /// The page could not be served.
-    #[error("the page cannot be served on port {port} of 127.0.0.1: {source}")]
+    #[error("the page cannot be served on port {port} of 127.0.0.1")]
     Page {
         /// The port.
         port: u16,
@@ -79,7 +79,7 @@ impl ControlSocket {
     /// Binds the socket, in a directory that only this user can enter. Replaces one that another process has left behind.
     pub(crate) fn bind(path: &Path) -> Result<Self, ConsoleError> {
         let failed = |source| ConsoleError::Socket { path: path.to_owned(), source };
-        let directory = path.parent().unwrap_or(Path::new("."));
+        let directory = directory_of(path);
         create_private(directory).map_err(failed)?;
         if !is_private(directory).map_err(failed)? {
             return Err(ConsoleError::NotPrivate { path: directory.to_owned() });
@@ -87,9 +87,7 @@ impl ControlSocket {
         let lock = open_lock(&path.with_added_extension("lock")).map_err(failed)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| ConsoleError::InUse { path: path.to_owned() })?;
-        remove(path).map_err(failed)?;
-        let listener = UnixListener::bind(path).map_err(failed)?;
-        std::fs::set_permissions(path, Permissions::from_mode(FILE_MODE)).map_err(failed)?;
+        let listener = listen(path).map_err(failed)?;
         Ok(Self { listener, path: path.to_owned(), _lock: lock })
     }
 
@@ -121,6 +119,27 @@ impl Drop for ControlSocket {
             tracing::warn!(path = %self.path.display(), %error, "the control socket is left behind");
         }
     }
+}
+
+/// Returns the directory of a socket.
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Binds a socket, in place of one that was left behind. Call with its lock. The system creates a socket that others may connect to, so
+/// that it begins in a directory that they cannot enter.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    let closed = path.with_added_extension("new");
+    let new = closed.join("s");
+    // From a process that was killed here.
+    remove(&new)?;
+    create_private(&closed)?;
+    std::fs::set_permissions(&closed, Permissions::from_mode(DIRECTORY_MODE))?;
+    let listener = UnixListener::bind(&new)?;
+    std::fs::set_permissions(&new, Permissions::from_mode(FILE_MODE))?;
+    std::fs::rename(&new, path)?;
+    std::fs::remove_dir(&closed)?;
+    Ok(listener)
 }
 
 fn create_private(directory: &Path) -> io::Result<()> {
@@ -156,8 +175,50 @@ mod tests {
         let socket = ControlSocket::bind(&path).unwrap();
         let mode = |path: &Path| std::fs::symlink_metadata(path).unwrap().mode() & 0o777;
         assert_eq!((mode(path.parent().unwrap()), mode(&path)), (DIRECTORY_MODE, FILE_MODE));
+        assert!(!path.with_added_extension("new").exists());
         drop(socket);
         assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_process_has_left_behind_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("own/mail.sock");
+        let left = path.with_added_extension("new");
+        create_private(&left).unwrap();
+        let _left = UnixListener::bind(left.join("s")).unwrap();
+        let _socket = ControlSocket::bind(&path).unwrap();
+        assert!(UnixStream::connect(&path).await.is_ok() && !left.exists());
+    }
+
+    #[test]
+    fn the_directory_of_a_bare_name_is_the_current_one() {
+        assert_eq!(["rel.sock", "run/rel.sock"].map(|path| directory_of(Path::new(path))), [".", "run"].map(Path::new));
+    }
+
+    #[tokio::test]
+    async fn an_error_leaves_its_cause_to_its_source() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        let error = ControlSocket::bind(&folder.path().join("file/mail.sock")).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(!error.to_string().contains(&cause), "{error}: {cause}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_connection_of_another_user_is_refused_and_the_next_accepted() {
+        use crate::nobody;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("own/mail.sock");
+        let socket = ControlSocket::bind(&path).unwrap();
+        // So that only the check of the peer is left.
+        [folder.path(), path.parent().unwrap(), &path].into_iter().for_each(nobody::open_to_all);
+        let connect = || std::os::unix::net::UnixStream::connect(&path).unwrap();
+        let Some(mut refused) = nobody::run(connect) else { return };
+        let (accepted, _own) = (socket.accept(), UnixStream::connect(&path).await.unwrap());
+        assert_eq!(accepted.await.unwrap().peer_cred().unwrap().uid(), geteuid().as_raw());
+        assert_eq!(io::Read::read(&mut refused, &mut [0]).unwrap(), 0);
     }
 
     #[tokio::test]

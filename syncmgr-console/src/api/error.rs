@@ -8,7 +8,7 @@ use syncmgr::schedule::OverrideError;
 use syncmgr::session::{LogAccessError, PropertiesError, SettingsError};
 use syncmgr::store::StoreAccessError;
 use syncmgr::text::Escaped;
-use syncmgr::{SessionError, StartError, Uuid};
+use syncmgr::{ItemId, SessionError, StartError, Uuid};
 
 use super::Api;
 use crate::json::Json;
@@ -169,9 +169,10 @@ impl From<LogAccessError> for ApiError {
 impl ApiError {
     /// Puts the names of known handlers and items in place of their ids, which users have not seen.
     pub(super) async fn with_names(mut self, api: &Api) -> Self {
+        let ids: Vec<_> = self.ids().map(ItemId::new).collect();
         for info in api.manager.handlers() {
             self.replace(&info.id(), info.name());
-            for item in api.manager.items(info.id()).await.unwrap_or_default() {
+            for item in api.manager.items_among(info.id(), ids.clone()).await.unwrap_or_default() {
                 self.replace(&item.item, &item.name);
             }
         }
@@ -184,7 +185,11 @@ impl ApiError {
 
     /// Returns `true` if the problem names something by its id.
     pub(super) fn contains_id(&self) -> bool {
-        self.problem.split([' ', ';', ':', ',']).any(|word| Uuid::parse_str(word).is_ok())
+        self.ids().next().is_some()
+    }
+
+    fn ids(&self) -> impl Iterator<Item = Uuid> {
+        self.problem.split([' ', ';', ':', ',']).filter_map(|word| Uuid::parse_str(word).ok())
     }
 }
 

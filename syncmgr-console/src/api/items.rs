@@ -22,6 +22,13 @@ pub(super) async fn list(State(api): State<Api>, Handler(handler): Handler) -> R
     Ok(Json(json!({ "items": items })))
 }
 
+/// Lists the names of the items, in order.
+pub(super) async fn names(State(api): State<Api>, Handler(handler): Handler) -> Result<impl IntoResponse, ApiError> {
+    let names = api.manager.item_names(handler).await?;
+    let names: Vec<_> = names.iter().map(|(item, name)| json!({ "item": item, "name": name })).collect();
+    Ok(Json(json!({ "names": names })))
+}
+
 /// Explains an item: its condition, what holds it, when it runs next, and why it did not succeed.
 pub(super) async fn show(
     State(api): State<Api>,
@@ -29,8 +36,8 @@ pub(super) async fn show(
     Item(item): Item,
 ) -> Result<impl IntoResponse, ApiError> {
     let explanation = api.manager.explain_item(handler, item)?;
-    let items = api.manager.items(handler).await?;
-    let reason = items.into_iter().find(|status| status.item == item).and_then(|status| status.reason);
+    let items = api.manager.items_among(handler, [item]).await?;
+    let reason = items.into_iter().next().and_then(|status| status.reason);
     Ok(Json(json!({ "text": explanation.to_string(), "explanation": explanation, "reason": reason })))
 }
 

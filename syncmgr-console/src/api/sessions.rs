@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
-use axum::extract::State;
+use axum::body::Body as AxumBody;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
 use serde::Deserialize;
 use serde_json::json;
 use syncmgr::item::ItemState;
@@ -19,17 +22,33 @@ use super::{Api, Json, report};
 /// The number of sessions whose results stay open after their end.
 const KEPT: usize = 32;
 
-/// The last sessions that clients have started. The results of a session close with its last handle.
+/// The sessions that clients have started: those that run, and the last ones that have ended. The results of a session close with its
+/// last handle.
 #[derive(Default)]
-pub(super) struct Kept(Mutex<VecDeque<Session>>);
+pub(super) struct Kept(Mutex<Sessions>);
+
+#[derive(Default)]
+struct Sessions {
+    running: Vec<Session>,
+    ended: VecDeque<Session>,
+}
 
 impl Kept {
     fn add(&self, session: Session) {
         let mut kept = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        kept.push_back(session);
-        let first = if kept.len() > KEPT { kept.pop_front() } else { None };
+        let dropped = kept.add(session);
         drop(kept);
-        drop(first);
+        drop(dropped);
+    }
+}
+
+impl Sessions {
+    /// Adds a session. Returns those that ended too long ago to be kept.
+    fn add(&mut self, session: Session) -> Vec<Session> {
+        self.running.push(session);
+        self.ended.extend(self.running.extract_if(.., |session| session.is_idle()));
+        let surplus = self.ended.len().saturating_sub(KEPT);
+        self.ended.drain(..surplus).collect()
     }
 }
 
@@ -55,6 +74,12 @@ pub(super) async fn list(State(api): State<Api>) -> impl IntoResponse {
 /// Shows a session with its progress or its report.
 pub(super) async fn show(Open(session): Open) -> impl IntoResponse {
     Json(report::session(&session))
+}
+
+/// Keeps a session open while a client reads its events, so that the client can read the report after the last one.
+pub(super) async fn keep_open(Open(session): Open, request: Request, next: Next) -> Response {
+    let kept = move |body: AxumBody| AxumBody::from_stream(body.into_data_stream().inspect(move |_| _ = &session));
+    next.run(request).await.map(kept)
 }
 
 /// A session to start. Without fields, it covers the chosen items of all handlers.

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::log;
 #[cfg(feature = "manual")]
 use super::manual;
-use super::names;
+use super::names::{self, Names};
 
 /// What was done.
 #[derive(Debug)]
@@ -123,7 +123,7 @@ fn numbered(sessions: &[u64]) -> String {
 }
 
 async fn skip(client: &Client, text: &str) -> Result<Done, Failure> {
-    let (handler, item) = names::find_item_of(client, text).await?;
+    let (handler, item) = Names::new(client).find_item_of(text).await?;
     let sessions = in_sessions(client, &format!("/handlers/{handler}/items/{item}/skip")).await?;
     let text = Escaped(text).to_string();
     match sessions.is_empty() {
@@ -149,8 +149,12 @@ async fn in_sessions(client: &Client, path: &str) -> Result<Vec<u64>, Failure> {
 }
 
 async fn choose(client: &Client, items: &[String], state: &str, done: &str) -> Result<Done, Failure> {
+    let (mut names, mut found) = (Names::new(client), Vec::new());
+    // All are found before the first is chosen.
     for item in items {
-        let (handler, item) = names::find_item_of(client, item).await?;
+        found.push(names.find_item_of(item).await?);
+    }
+    for (handler, item) in found {
         let body = json!({ "items": [item], "state": state });
         client.post::<Value>(&format!("/v1/handlers/{handler}/choice"), &body).await?;
     }

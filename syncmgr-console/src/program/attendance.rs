@@ -14,6 +14,7 @@ use tokio::signal::unix::Signal;
 
 use super::ask::ask_open;
 use super::failure::Failure;
+use super::output::problem;
 use super::streams::{Asking, SessionEvents};
 
 /// The end of what the user attends.
@@ -53,14 +54,15 @@ enum Happened {
 
 impl<'a> Attendance<'a> {
     /// Waits until everything is shown. Meanwhile asks the questions, and stops the session with the first Ctrl-C. The streams are read
-    /// all the time, because the program would end them otherwise.
-    pub(crate) async fn until(mut self, shown: impl Future<Output = ()>) -> Result<End, Failure> {
+    /// all the time, because the program would end them otherwise. The program keeps the report of the session for as long as the stream
+    /// of its events is open.
+    pub(crate) async fn until(&mut self, shown: impl Future<Output = ()>) -> Result<End, Failure> {
         let (mut shown, mut prompt) = (Box::pin(shown), None);
         let end = self.attend(shown.as_mut(), &mut prompt).await;
         if prompt.is_some() {
             // The thread of the prompt has the bars, and goes on until the process ends. Dropping them would wait for it.
             mem::forget(shown);
-            eprintln!();
+            problem("");
         }
         end
     }

@@ -22,7 +22,7 @@ pub(crate) enum Failure {
     #[error("the program has ended; start it, and run this command again")]
     Ended,
     #[error("the page cannot be opened: {0}; use `syncmgr web --print`, and open the address in a browser")]
-    Browser(#[source] io::Error),
+    Browser(io::Error),
     #[error("{} was not written by `syncmgr web`; move it away, or use `syncmgr web --print`", .0.display())]
     Foreign(PathBuf),
     #[error(transparent)]
@@ -47,7 +47,8 @@ impl Failure {
     /// Returns the exit code for scripts.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Client(ClientError::NotServed { .. } | ClientError::Broken { .. }) | Self::Ended => 3,
+            Self::Client(ClientError::NotServed { .. } | ClientError::Foreign { .. } | ClientError::Broken { .. })
+            | Self::Ended => 3,
             Self::Client(ClientError::Refused { .. }) | Self::Unknown { .. } => 4,
             Self::NotRunning { .. } | Self::NoSuchChoice { .. } | Self::Ambiguous { .. } => 4,
             Self::Invalid(_) => 2,

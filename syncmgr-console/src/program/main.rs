@@ -48,7 +48,12 @@ fn main() -> ExitCode {
         Err(error) if error.use_stderr() && wants_json(std::env::args_os()) => {
             return fail(&usage_problem(&error), INVALID, true);
         }
-        Err(error) => error.exit(),
+        Err(error) if error.use_stderr() => error.exit(),
+        Err(help) => {
+            // Ends the program if the output cannot be written.
+            let _ = help.print().or_else(|error| output::end(&error));
+            return ExitCode::SUCCESS;
+        }
     };
     let json = args.json;
     #[cfg(feature = "host")]
@@ -77,8 +82,8 @@ fn usage_problem(error: &clap::Error) -> String {
 /// Prints an error, and returns its exit code.
 fn fail(problem: &str, code: u8, json: bool) -> ExitCode {
     match json {
-        true => eprintln!("{}", json!({ "error": problem, "code": code })),
-        false => eprintln!("syncmgr: {problem}"),
+        true => output::problem(json!({ "error": problem, "code": code })),
+        false => output::problem(format_args!("syncmgr: {problem}")),
     }
     ExitCode::from(code)
 }
@@ -88,7 +93,7 @@ fn without_command(json: bool) -> ExitCode {
     if json {
         return fail("there is no command; `syncmgr --help` lists them", INVALID, true);
     }
-    eprint!("{}", Args::command().render_help());
+    output::problem(Args::command().render_help().to_string().trim_end());
     ExitCode::from(INVALID)
 }
 

@@ -1,5 +1,7 @@
 //! Handlers and items by their names or ids.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use syncmgr_console::Client;
 
@@ -22,20 +24,67 @@ impl Named {
     }
 }
 
-/// Finds a handler or an item. The name of a handler may contain `/`: the longest one that fits counts.
-pub(crate) async fn find(client: &Client, text: &str) -> Result<Named, Failure> {
-    let handlers: Value = client.get("/v1/handlers").await?;
-    let splits = text.match_indices('/').map(|(at, _)| (&text[..at], Some(&text[at + 1..])));
-    let splits = [(text, None)].into_iter().chain(splits.collect::<Vec<_>>().into_iter().rev());
-    for (handler, item) in splits {
-        let Some(handler) = one(&handlers["handlers"], "handler", handler)? else { continue };
-        let item = match item {
-            Some(item) => Some(find_item(client, &handler, item).await?),
-            None => None,
-        };
-        return Ok(Named { handler, item });
+/// The names of the handlers and items of a program. Each list is read once.
+pub(crate) struct Names<'a> {
+    client: &'a Client,
+    handlers: Option<Value>,
+    items: BTreeMap<String, Value>,
+}
+
+impl<'a> Names<'a> {
+    /// Creates the names of a program. Reads nothing yet.
+    pub(crate) fn new(client: &'a Client) -> Self {
+        Self { client, handlers: None, items: BTreeMap::new() }
     }
-    Err(Failure::unknown(text, "`syncmgr status` lists the handlers"))
+
+    /// Finds a handler or an item. The name of a handler may contain `/`: the longest one that fits counts.
+    pub(crate) async fn find(&mut self, text: &str) -> Result<Named, Failure> {
+        let splits = text.match_indices('/').map(|(at, _)| (&text[..at], Some(&text[at + 1..])));
+        let splits = [(text, None)].into_iter().chain(splits.collect::<Vec<_>>().into_iter().rev());
+        for (handler, item) in splits {
+            let Some(handler) = one(self.handlers().await?, "handler", handler)? else { continue };
+            let item = match item {
+                Some(item) => Some(self.find_item(&handler, item).await?),
+                None => None,
+            };
+            return Ok(Named { handler, item });
+        }
+        Err(Failure::unknown(text, "`syncmgr status` lists the handlers"))
+    }
+
+    /// Finds an item.
+    pub(crate) async fn find_item_of(&mut self, text: &str) -> Result<(String, String), Failure> {
+        match self.find(text).await? {
+            Named { handler, item: Some(item) } => Ok((handler, item)),
+            Named { .. } => Err(Failure::unknown(text, "name an item, as HANDLER/ITEM")),
+        }
+    }
+
+    async fn find_item(&mut self, handler: &str, item: &str) -> Result<String, Failure> {
+        let items = self.items(handler).await?;
+        one(items, "item", item)?.ok_or_else(|| Failure::unknown(item, "`syncmgr items HANDLER` lists the items"))
+    }
+
+    async fn handlers(&mut self) -> Result<&Value, Failure> {
+        let handlers = match self.handlers.take() {
+            Some(handlers) => handlers,
+            None => self.client.get::<Value>("/v1/handlers").await?["handlers"].take(),
+        };
+        Ok(self.handlers.insert(handlers))
+    }
+
+    async fn items(&mut self, handler: &str) -> Result<&Value, Failure> {
+        let items = match self.items.remove(handler) {
+            Some(items) => items,
+            None => self.client.get::<Value>(&format!("/v1/handlers/{handler}/names")).await?["names"].take(),
+        };
+        Ok(self.items.entry(handler.to_owned()).or_insert(items))
+    }
+}
+
+/// Finds a handler or an item.
+pub(crate) async fn find(client: &Client, text: &str) -> Result<Named, Failure> {
+    Names::new(client).find(text).await
 }
 
 /// Finds a handler.
@@ -43,14 +92,6 @@ pub(crate) async fn find_handler(client: &Client, text: &str) -> Result<String, 
     match find(client, text).await? {
         Named { handler, item: None } => Ok(handler),
         Named { .. } => Err(Failure::unknown(text, "name a handler, not an item")),
-    }
-}
-
-/// Finds an item.
-pub(crate) async fn find_item_of(client: &Client, text: &str) -> Result<(String, String), Failure> {
-    match find(client, text).await? {
-        Named { handler, item: Some(item) } => Ok((handler, item)),
-        Named { .. } => Err(Failure::unknown(text, "name an item, as HANDLER/ITEM")),
     }
 }
 
@@ -63,12 +104,6 @@ pub(crate) fn text(value: &Value) -> &str {
 pub(crate) fn name_of<'a>(handlers: &'a Value, handler: &'a Value) -> &'a Value {
     let named = handlers.as_array().into_iter().flatten().find(|of| of["handler"] == *handler);
     named.map_or(handler, |of| &of["name"])
-}
-
-async fn find_item(client: &Client, handler: &str, item: &str) -> Result<String, Failure> {
-    let items: Value = client.get(&format!("/v1/handlers/{handler}/items")).await?;
-    let items: Value = items["items"].as_array().into_iter().flatten().map(|item| item["status"].clone()).collect();
-    one(&items, "item", item)?.ok_or_else(|| Failure::unknown(item, "`syncmgr items HANDLER` lists the items"))
 }
 
 /// Returns the id of the entry with this id or name. Fails if several have the name.

@@ -5,18 +5,52 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 use syncmgr::text::Escaped;
 
-/// Prints a line. Ends the program quietly if nobody reads it any more.
-pub(crate) fn line(text: impl std::fmt::Display) {
-    if writeln!(io::stdout(), "{text}").is_err() {
-        std::process::exit(0);
+use super::{fail, wants_json};
+
+/// The exit code if the output cannot be written.
+const FAILED: u8 = 1;
+
+/// The standard output. Ends the program if it cannot be written: quietly if nobody reads it any more.
+pub(crate) struct Output;
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        io::stdout().write(bytes).or_else(|error| end(&error))
     }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush().or_else(|error| end(&error))
+    }
+}
+
+/// Ends the program after an error of the standard output, unless the write is to be tried again.
+pub(crate) fn end<T>(error: &io::Error) -> io::Result<T> {
+    match error.kind() {
+        kind @ io::ErrorKind::Interrupted => Err(kind.into()),
+        io::ErrorKind::BrokenPipe => std::process::exit(0),
+        _ => {
+            fail(&format!("the output cannot be written: {error}"), FAILED, wants_json(std::env::args_os()));
+            std::process::exit(FAILED.into())
+        }
+    }
+}
+
+/// Prints a line.
+pub(crate) fn line(text: impl std::fmt::Display) {
+    let written = writeln!(Output, "{text}").and_then(|()| Output.flush());
+    written.expect("the program has ended if the output cannot be written");
+}
+
+/// Prints a line on standard error. What the program does is the same if that is closed.
+pub(crate) fn problem(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Prints a warning on standard error, as text or as JSON.
 pub(crate) fn warn(text: &str, json: bool) {
     match json {
-        true => eprintln!("{}", json!({ "warning": text })),
-        false => eprintln!("syncmgr: {text}"),
+        true => problem(json!({ "warning": text })),
+        false => problem(format_args!("syncmgr: {text}")),
     }
 }
 

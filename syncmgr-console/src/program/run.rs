@@ -15,8 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::advice;
 use super::attendance::{Attendance, End};
 use super::failure::Failure;
-use super::names::{self, Named};
-use super::output::line;
+use super::names::{Named, Names};
+use super::output::{Output, line, warn};
 use super::streams::{Asking, SessionEvents, is_lost};
 
 /// The exit code after Ctrl-C, like that of a program that does not handle it.
@@ -45,7 +45,7 @@ pub(crate) async fn run(client: &Client, request: Request, json: bool) -> Result
     let session = &format!("/v1/sessions/{}", started["session"]);
     let (bars, (to_show, events)) = (&terminal(), mpsc::unbounded());
     let (to_show, session_events) = (Some(to_show), SessionEvents::new(client, session));
-    let attendance = Attendance { client, session, bars, interrupts, events: session_events, asking, to_show };
+    let mut attendance = Attendance { client, session, bars, interrupts, events: session_events, asking, to_show };
     match attendance.until(show(events, bars, json)).await? {
         End::Shown => finish(client, session, json).await,
         End::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
@@ -78,8 +78,9 @@ fn asks(report: &Value) -> bool {
 /// Returns the request for a session of these handlers and items.
 async fn body(client: &Client, request: &Request) -> Result<Value, Failure> {
     let (mut handlers, mut items) = (Vec::new(), serde_json::Map::new());
+    let mut names = Names::new(client);
     for text in &request.what {
-        let Named { handler, item } = names::find(client, text).await?;
+        let Named { handler, item } = names.find(text).await?;
         match item {
             Some(item) => {
                 let of_handler = items.entry(handler.clone()).or_insert_with(|| json!([]));
@@ -103,8 +104,9 @@ pub(crate) async fn watch(client: &Client, json: bool) -> Result<(), Failure> {
         end?;
         match json {
             true => line(json!({ "event": "lost" })),
-            false => eprintln!(
-                "syncmgr: events may be missing here, because the output was not read; the sessions that run follow from their start"
+            false => warn(
+                "events may be missing here, because the output was not read; the sessions that run follow from their start",
+                json,
             ),
         }
         events = client.events(ALL).await.map_err(Failure::of_stream)?;
@@ -140,7 +142,7 @@ async fn show(events: impl Stream<Item = Value>, bars: &MultiProgress, json: boo
         return events.for_each(async |event| line(event)).await;
     }
     let within = Bars::within(bars);
-    let bars = if within.are_drawn() { within } else { Bars::lines(io::stdout()) };
+    let bars = if within.are_drawn() { within } else { Bars::lines(Output) };
     // Events of later versions are left out.
     bars.show_events(events.filter_map(|event| ready(serde_json::from_value::<SessionEvent>(event).ok()))).await;
 }

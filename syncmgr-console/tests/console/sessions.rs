@@ -129,3 +129,43 @@ async fn a_handler_beside_named_items_of_another_runs_its_chosen_items() {
     let counts: usize = report["handlers"].as_array().unwrap().iter().map(ran).sum();
     assert_eq!(counts, 4, "{report}");
 }
+
+impl Host {
+    /// Runs 40 sessions of the handler, one after the other.
+    async fn run_others(&self, handler: HandlerId) {
+        for _ in 0..40 {
+            let session = self.session(json!({ "handlers": [handler] })).await;
+            let mut events = self.client.events(&format!("{session}/events")).await.expect("the console serves");
+            until(&mut events, "idle").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_long_session_is_readable_after_its_end_though_many_came_and_went() {
+    let host = Host::start();
+    let gated = host.manager.handlers()[0].id();
+    let other = host.manager.register(Pair).unwrap();
+    let session = host.session(json!({ "handlers": [gated] })).await;
+    host.run_others(other).await;
+    let mut events = host.client.events(&format!("{session}/events")).await.unwrap();
+    host.gate.add_permits(3);
+    until(&mut events, "idle").await;
+    drop(events);
+    host.session(json!({ "handlers": [other] })).await;
+    assert_eq!(host.get(&session).await["report"]["handlers"][0]["items"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn the_report_of_a_session_stays_while_a_client_reads_its_events() {
+    let host = Host::start();
+    let other = host.manager.register(Pair).unwrap();
+    let read = host.session(json!({ "handlers": [other] })).await;
+    let unread = host.session(json!({ "handlers": [other] })).await;
+    let mut events = host.client.events(&format!("{read}/events")).await.unwrap();
+    until(&mut events, "idle").await;
+    host.run_others(other).await;
+    assert_eq!(host.get(&read).await["report"]["success"], true);
+    let refused = host.client.get::<Value>(&unread).await.unwrap_err();
+    assert!(matches!(refused, ClientError::Refused { status: 404, .. }), "{refused}");
+}

@@ -14,12 +14,6 @@ impl Place {
         (0..12)
             .for_each(|number| fs::remove_file(self.path(&format!("{directory}/{number}"))).expect("it was written"));
     }
-
-    /// Returns the lines of the log of `docs`, without their times.
-    async fn log(&self) -> Vec<String> {
-        let (_, out) = self.client(&["log", "docs"]).await;
-        out.lines().map(|line| line.split_once("Z ").map_or(line, |(_, rest)| rest).trim_start().to_owned()).collect()
-    }
 }
 
 #[tokio::test]

@@ -87,6 +87,12 @@ impl Place {
         let text = [output.stdout, output.stderr].concat();
         (output.status.code().expect("it ended by itself"), String::from_utf8(text).expect("the output is UTF-8"))
     }
+
+    /// Returns the lines of the log of `docs`, without their times.
+    pub(crate) async fn log(&self) -> Vec<String> {
+        let (_, out) = self.client(&["log", "docs"]).await;
+        out.lines().map(|line| line.split_once("Z ").map_or(line, |(_, rest)| rest).trim_start().to_owned()).collect()
+    }
 }
 
 /// A running host.
@@ -147,7 +153,7 @@ impl Host<'_> {
 }
 
 /// Waits for what a host does, and not for ever if it does not.
-async fn within<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(300), future).await.expect("the host does it within minutes")
 }
 

@@ -5,6 +5,8 @@ mod following;
 mod help;
 mod lost;
 mod manual;
+mod naming;
+mod output;
 mod scripted;
 mod snapshots;
 mod web;
