@@ -20,10 +20,10 @@ unshare --map-root-user --net --mount ip link add eth0 type veth peer name far0 
     skip "a network namespace with a veth pair is not permitted here, or unshare or ip is missing"
 command -v dbus-daemon > /dev/null && command -v dbus-send > /dev/null || skip "dbus is missing"
 folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT
-cd "$folder" && mkdir -p archives/partial root profiles scripts/pre-down.d
+cd "$folder" && mkdir -p archives/partial packages profiles scripts/pre-down.d
 apt-get install --yes --download-only --no-install-recommends --reinstall -o Dir::Cache::archives="$folder/archives" \
     network-manager=1.42.4-1+deb12u1 > apt.log 2>&1 || skip "network-manager 1.42.4-1+deb12u1 cannot be downloaded: $(tail -1 apt.log)"
-for package in archives/*.deb; do dpkg -x "$package" root; done
+for package in archives/*.deb; do dpkg -x "$package" packages; done
 
 cat > bus.conf <<BUS
 <busconfig><type>system</type><listen>unix:path=$folder/bus</listen><auth>EXTERNAL</auth>
@@ -56,7 +56,8 @@ chmod 755 scripts/pre-down.d/look
 
 cat > run.sh <<'RUN'
 set -euo pipefail
-export LD_LIBRARY_PATH=$PWD/root/usr/lib/x86_64-linux-gnu:$PWD/root/lib/x86_64-linux-gnu DBUS_SYSTEM_BUS_ADDRESS=unix:path=$PWD/bus
+LD_LIBRARY_PATH=$(find "$PWD"/packages/usr/lib "$PWD"/packages/lib -maxdepth 1 -name '*-linux-gnu' | paste -sd :)
+export LD_LIBRARY_PATH DBUS_SYSTEM_BUS_ADDRESS=unix:path=$PWD/bus
 mount -t tmpfs none /run && mount -t tmpfs none /var/lib && mkdir -p /run/NetworkManager /run/udev/data /var/lib/NetworkManager
 mount -t sysfs -o ro none /sys
 mkdir -p /etc/NetworkManager 2> /dev/null || true
@@ -68,10 +69,10 @@ unshare --net bash -c 'echo $$ > far.pid; until ip link show far0 > /dev/null 2>
     ip link set lo up; ip addr add 10.0.0.2/24 dev far0; ip link set far0 up; exec python3 -m http.server 8000' > /dev/null 2>&1 &
 until [ -s far.pid ]; do sleep 0.1; done
 ip link set far0 netns "$(cat far.pid)"
-root/usr/lib/NetworkManager/nm-dispatcher --persist > dispatcher.log 2>&1 &
-root/usr/sbin/NetworkManager --no-daemon --config=manager.conf --config-dir=none --system-config-dir=none \
+packages/usr/lib/NetworkManager/nm-dispatcher --persist > dispatcher.log 2>&1 &
+packages/usr/sbin/NetworkManager --no-daemon --config=manager.conf --config-dir=none --system-config-dir=none \
     --state-file=/run/NetworkManager/state > manager.log 2>&1 &
-client=root/usr/bin/nmcli
+client=packages/usr/bin/nmcli
 for _ in $(seq 100); do $client general > /dev/null 2>&1 && break; sleep 0.2; done
 $client connection add autoconnect no type ethernet ifname eth0 con-name Wire ip4 10.0.0.1/24 gw4 10.0.0.2 ipv6.method disabled \
     connection.metered yes > /dev/null

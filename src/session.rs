@@ -1,8 +1,8 @@
 //! Session events, lists of items, and the errors of sessions and managers.
 //!
 //! [`Events`] is the event stream of a session, [`ManagerEvents`] that of all sessions of a manager. [`SyncManager::items`]
-//! returns an [`ItemStatus`] for each known item, and [`Session::progress`] a [`RunningItem`] for each that runs. [`SyncManager::shutdown`] returns a [`StillRunning`] for each handler that is
-//! still running.
+//! returns an [`ItemStatus`] for each known item, and [`Session::progress`] a [`RunningItem`] for each that runs.
+//! [`SyncManager::shutdown`] returns a [`StillRunning`] for each handler that is still running.
 //!
 //! [`Session::progress`]: crate::Session::progress
 //! [`SyncManager::items`]: crate::SyncManager::items

@@ -31,6 +31,8 @@ use syncmgr::SyncManager;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "web")]
+pub(crate) use self::body::TIME as BODY_TIME;
 pub(crate) use self::error::ApiError;
 use self::sessions::Kept;
 use crate::json::Json;

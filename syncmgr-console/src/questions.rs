@@ -20,8 +20,8 @@ const ALONE: Duration = Duration::from_secs(30);
 
 /// The users of a console, as the [`Interaction`] and the [`Chooser`] of a manager.
 ///
-/// A question is open until a user of the program or the page answers it. It is answered once: the first answer counts. While nobody
-/// is there who could answer, an item that asks ends with [`NeedsUser`], and asks again in the next session that may.
+/// A question is open until a user of the program or the page answers it. It is answered once: the first answer counts. While no
+/// user is there who could answer, an item that asks ends with [`NeedsUser`], and asks again in the next session that may.
 ///
 /// ```
 /// # use syncmgr::SyncManager;
@@ -166,7 +166,7 @@ impl Questions {
         open.answer.send(answer).map_err(|_| Refused::Closed)
     }
 
-    /// Asks a question. The question is withdrawn if the future is dropped, or if nobody is there for a while.
+    /// Asks a question. The question is withdrawn if the future is dropped, or if no user is there for a while.
     async fn ask(&self, asker: String, text: &str, kind: Kind) -> Option<Answer> {
         let mut present = self.0.present.subscribe();
         if *present.borrow_and_update() == 0 {
@@ -194,7 +194,7 @@ impl Questions {
     }
 }
 
-/// Resolves once nobody has been there for a while.
+/// Resolves once no user has been there for a while.
 async fn alone(present: &mut watch::Receiver<usize>) {
     loop {
         if present.wait_for(|present| *present == 0).await.is_err() {
@@ -255,14 +255,14 @@ impl Drop for Withdraw {
     }
 }
 
-fn nobody() -> syncmgr::anyhow::Error {
-    NeedsUser::new("nobody has answered; open the console, then run this again").into()
+fn unanswered() -> syncmgr::anyhow::Error {
+    NeedsUser::new("no user has answered; open the console, then run this again").into()
 }
 
 #[syncmgr::async_trait]
 impl Interaction for Questions {
     async fn confirm(&self, asker: &Asker, question: &str) -> SyncResult<Confirmation> {
-        match self.ask(asker.to_string(), question, Kind::Confirm).await.ok_or_else(nobody)? {
+        match self.ask(asker.to_string(), question, Kind::Confirm).await.ok_or_else(unanswered)? {
             Answer::Confirm(true) => Ok(Confirmation::Confirm),
             _ => Ok(Confirmation::Refuse),
         }
@@ -270,14 +270,14 @@ impl Interaction for Questions {
 
     async fn choose(&self, asker: &Asker, question: &str, choices: &[String]) -> SyncResult<Option<usize>> {
         let kind = Kind::Choose { choices: choices.to_vec() };
-        match self.ask(asker.to_string(), question, kind).await.ok_or_else(nobody)? {
+        match self.ask(asker.to_string(), question, kind).await.ok_or_else(unanswered)? {
             Answer::Choice(choice) => Ok(Some(choice as usize)),
             _ => Ok(None),
         }
     }
 
     async fn secret(&self, asker: &Asker, prompt: &str) -> SyncResult<Option<Secret>> {
-        match self.ask(asker.to_string(), prompt, Kind::Secret).await.ok_or_else(nobody)? {
+        match self.ask(asker.to_string(), prompt, Kind::Secret).await.ok_or_else(unanswered)? {
             Answer::Secret(secret) => Ok(Some(Secret::new(secret))),
             _ => Ok(None),
         }
@@ -286,7 +286,7 @@ impl Interaction for Questions {
 
 #[syncmgr::async_trait]
 impl Chooser for Questions {
-    /// Asks which items run. While nobody is there, the preselected items run.
+    /// Asks which items run. While no user is there, the preselected items run.
     async fn choose(&self, offers: &[Offer]) -> Option<Chosen> {
         let handlers: Vec<_> =
             offers.iter().filter(|offer| offer.visibility == Visibility::Shown).map(offered).collect();

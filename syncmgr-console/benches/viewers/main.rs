@@ -4,6 +4,7 @@
 //! `cargo bench -p syncmgr-console --bench viewers`; see BENCHMARKS.md for the meaning of the figures.
 
 #[cfg(unix)]
+#[path = "../../../benches/common/heap.rs"]
 mod heap;
 #[cfg(unix)]
 mod table;

@@ -85,19 +85,20 @@ pub(crate) async fn weigh(items: usize, viewers: usize) {
     session(&manager).await;
     sleep(QUIET).await;
     let heap = Heap::new();
+    let live = || heap.live() / viewers as f64;
     let mut streams = Vec::with_capacity(viewers);
     for _ in 0..viewers {
         streams.push(ignore(console.path()).await);
     }
     sleep(QUIET).await;
-    let connected = heap.live(viewers);
+    let connected = live();
     for _ in 0..3 {
         session(&manager).await;
     }
     sleep(QUIET).await;
-    let unread = heap.live(viewers);
+    let unread = live();
     sleep(LOST).await;
-    let lost = heap.live(viewers);
+    let lost = live();
     println!(
         "{viewers} viewers that never read, bytes each: {connected:.0}; after three sessions {unread:.0}; then {lost:.0}"
     );

@@ -12,7 +12,7 @@ use super::error::ApiError;
 use super::{Api, MAX_BODY};
 
 /// The time in which a body has to arrive.
-const TIME: Duration = Duration::from_secs(10);
+pub(crate) const TIME: Duration = Duration::from_secs(10);
 
 /// A JSON object. An empty body is an empty object.
 pub(super) struct Body<T>(pub(super) T);

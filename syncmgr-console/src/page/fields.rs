@@ -1,7 +1,5 @@
 //! The fields of a form.
 
-use std::time::Duration;
-
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, FromRequest, Request};
 use axum::http::StatusCode;
@@ -10,10 +8,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::refused;
-use crate::api::Api;
-
-/// The time in which a form has to arrive.
-const TIME: Duration = Duration::from_secs(10);
+use crate::api::{Api, BODY_TIME};
 
 /// The fields of a form, or a page that refuses the form.
 pub(super) struct Fields<T>(pub(super) T);
@@ -27,7 +22,7 @@ impl<T: DeserializeOwned> FromRequest<Api> for Fields<T> {
 }
 
 async fn read<T: DeserializeOwned>(request: Request, state: &(impl Send + Sync)) -> Result<T, Response> {
-    let form = timeout(TIME, Form::from_request(request, state)).await;
+    let form = timeout(BODY_TIME, Form::from_request(request, state)).await;
     let late = |_| refused(StatusCode::REQUEST_TIMEOUT, "The form did not arrive in time. Send it again.");
     form.map_err(late)?.map(|Form(fields)| fields).map_err(|rejection| refuse(&rejection))
 }

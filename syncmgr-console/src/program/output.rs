@@ -10,7 +10,7 @@ use super::{fail, wants_json};
 /// The exit code if the output cannot be written.
 const FAILED: u8 = 1;
 
-/// The standard output. Ends the program if it cannot be written: quietly if nobody reads it any more.
+/// The standard output. Ends the program if it cannot be written: quietly if its reader is gone.
 pub(crate) struct Output;
 
 impl Write for Output {

@@ -78,7 +78,7 @@ impl<'a> Asking<'a> {
         loop {
             let Some(changes) = &mut self.changes else {
                 self.changes = Some(self.client.events(CHANGES).await.map_err(Failure::of_stream)?);
-                // They may have changed while nobody read.
+                // They may have changed while no stream was open.
                 return Ok(());
             };
             match changes.next::<Value>().await.map_err(Failure::of_stream)? {

@@ -2,6 +2,8 @@
 
 #![cfg(all(unix, feature = "program", feature = "web"))]
 
+#[path = "../common/ask.rs"]
+mod ask;
 mod events;
 mod handlers;
 mod openapi;

@@ -58,7 +58,7 @@ async fn a_request_that_is_half_sent_is_given_up() {
     let head = "POST /v1/sessions HTTP/1.1\r\nHost: localhost\r\n";
     let half = format!("{head}Content-Type: application/json\r\nContent-Length: 14\r\n\r\n{{\"force\"");
     assert_eq!(raw(&host, half.as_bytes()).await, "HTTP/1.1 408 Request Timeout");
-    // Without complete headers there is nobody to answer.
+    // Without complete headers there is no request to answer.
     assert_eq!(raw(&host, head.as_bytes()).await, "");
 }
 

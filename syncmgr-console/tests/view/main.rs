@@ -2,6 +2,8 @@
 
 #![cfg(all(unix, feature = "view"))]
 
+#[path = "../common/ask.rs"]
+mod ask;
 mod ending;
 mod link;
 mod questions;

@@ -3,13 +3,18 @@
 use crate::support::Host;
 use crate::terminal::{SIZES, Terminal, has_tmux};
 
-/// Runs the item `inbox`, until its secret is asked for.
-async fn asks(host: &Host, terminal: &Terminal) {
+/// Runs the handler `Mail`, until its items are to be chosen.
+async fn offers(host: &Host, terminal: &Terminal) {
     let program = env!("CARGO_BIN_EXE_syncmgr");
     let line = format!("{program} --socket {} run --choose Mail; echo ended $?", host.socket().display());
     terminal.types(&line).await;
     terminal.press(&["Enter"]).await;
     terminal.shows("or nothing for those with [x]").await;
+}
+
+/// Runs the item `inbox`, until its secret is asked for.
+async fn asks(host: &Host, terminal: &Terminal) {
+    offers(host, terminal).await;
     terminal.types("2").await;
     terminal.press(&["Enter"]).await;
     terminal.shows("Mail: inbox: Password?").await;
@@ -24,6 +29,28 @@ async fn settings(terminal: &Terminal, name: &str) -> String {
     std::fs::read_to_string(file).expect("the shell has written it")
 }
 
+/// A run in a terminal that asks for a secret.
+struct Run {
+    host: Host,
+    terminal: Terminal,
+    /// The settings of the terminal before the run.
+    before: String,
+}
+
+impl Run {
+    /// Starts the run. `None` without tmux.
+    async fn asks() -> Option<Self> {
+        if !has_tmux().await {
+            return None;
+        }
+        let host = Host::start().await;
+        let terminal = Terminal::open(SIZES[0]).await;
+        let before = settings(&terminal, "before").await;
+        asks(&host, &terminal).await;
+        Some(Self { host, terminal, before })
+    }
+}
+
 async fn outcomes(host: &Host) -> Vec<String> {
     let session = host.manager.sessions().pop().expect("its results are kept");
     session.report().await.items().map(|item| item.outcome.to_string()).collect()
@@ -31,13 +58,7 @@ async fn outcomes(host: &Host) -> Vec<String> {
 
 #[tokio::test]
 async fn ctrl_c_at_a_secret_stops_the_session_and_leaves_the_terminal_as_it_was() {
-    if !has_tmux().await {
-        return;
-    }
-    let host = Host::start().await;
-    let terminal = Terminal::open(SIZES[0]).await;
-    let before = settings(&terminal, "before").await;
-    asks(&host, &terminal).await;
+    let Some(Run { host, terminal, before }) = Run::asks().await else { return };
     terminal.press(&["C-c"]).await;
     terminal.shows("ended 130").await;
     assert_eq!(outcomes(&host).await, ["stopped"]);
@@ -46,13 +67,7 @@ async fn ctrl_c_at_a_secret_stops_the_session_and_leaves_the_terminal_as_it_was(
 
 #[tokio::test]
 async fn a_prompt_ends_with_its_session_and_leaves_the_terminal_as_it_was() {
-    if !has_tmux().await {
-        return;
-    }
-    let host = Host::start().await;
-    let terminal = Terminal::open(SIZES[0]).await;
-    let before = settings(&terminal, "before").await;
-    asks(&host, &terminal).await;
+    let Some(Run { host, terminal, before }) = Run::asks().await else { return };
     host.manager.sessions().pop().expect("it runs").stop();
     let screen = terminal.shows("ended 1").await;
     assert!(screen.contains("stopped     inbox"), "{screen}");
@@ -66,23 +81,14 @@ async fn ctrl_c_at_a_choice_stops_the_session() {
     }
     let host = Host::start().await;
     let terminal = Terminal::open(SIZES[0]).await;
-    let program = env!("CARGO_BIN_EXE_syncmgr");
-    let line = format!("{program} --socket {} run --choose Mail; echo ended $?", host.socket().display());
-    terminal.types(&line).await;
-    terminal.press(&["Enter"]).await;
-    terminal.shows("or nothing for those with [x]").await;
+    offers(&host, &terminal).await;
     terminal.press(&["C-c"]).await;
     terminal.shows("ended 130").await;
 }
 
 #[tokio::test]
 async fn a_secret_is_not_shown_and_is_passed_on_as_it_was_typed() {
-    if !has_tmux().await {
-        return;
-    }
-    let host = Host::start().await;
-    let terminal = Terminal::open(SIZES[0]).await;
-    asks(&host, &terminal).await;
+    let Some(Run { host, terminal, .. }) = Run::asks().await else { return };
     terminal.types(" open sesame ").await;
     terminal.press(&["Enter"]).await;
     let screen = terminal.shows("ended 0").await;

@@ -10,6 +10,8 @@ use syncmgr_console::{Console, Questions, Serving};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+use crate::ask::ask;
+
 /// A handler whose items report the amount that the test sets, out of 100. At 100 they end: `report` asks which side is right, and
 /// `video` fails.
 struct Files {
@@ -66,13 +68,7 @@ impl SyncHandler for Mail {
     }
 
     async fn synchronize_item(&self, item: &ItemContext) -> SyncResult {
-        let user = item.interaction().await?;
-        let answer = match item.name() {
-            "door" => format!("{:?}", user.choose("Which door?", &["left".into(), "right".into()]).await?),
-            _ => user.secret("Password?").await?.map_or_else(String::new, |secret| secret.expose().to_owned()),
-        };
-        self.answers.lock().expect("no test panics with it").push(answer);
-        Ok(())
+        ask(item, &self.answers).await
     }
 }
 

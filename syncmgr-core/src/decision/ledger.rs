@@ -16,8 +16,8 @@
 //! The methods are split into files by event: `attempts` (an item has ended), `selection` (an item or a run is about to start),
 //! `requirements` (a condition is not met or ends), `held`, `interrupted`, `changes` and `answers` (other reasons to start a session),
 //! `suspects` (an item that may end its process begins), `disabled` (handlers and items that do not run), `schedules`, `windows`,
-//! `idle` and `endings` (it is time, the user is idle, the machine goes down), `settings` (a person sets a schedule or requirements), `waiting` (the held runs, as they are stored), `tick`
-//! (time has passed, or the network is back).
+//! `idle` and `endings` (it is time, the user is idle, the machine goes down), `settings` (a person sets a schedule or
+//! requirements), `waiting` (the held runs, as they are stored), `tick` (time has passed, or the network is back).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};

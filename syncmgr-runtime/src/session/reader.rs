@@ -23,7 +23,7 @@ use crate::run::{PositionedEvent, Run, RunEvent};
 /// The interval at which progress is sampled.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The number of events that are read together, so that a stream that nobody reads costs little, however many items have run.
+/// The number of events that are read together, so that a stream that is not read costs little, however many items have run.
 const BATCH: usize = 128;
 
 /// What follows the events of a batch.

@@ -2,6 +2,8 @@
 //!
 //! `cargo bench -p syncmgr-sources --features files --bench files`; see BENCHMARKS.md for the meaning of the figures.
 
+#[path = "../../../benches/common/heap.rs"]
+mod heap;
 mod meter;
 mod readers;
 mod tree;
@@ -10,7 +12,8 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use meter::{Heap, readers_time};
+use heap::Heap;
+use meter::readers_time;
 use readers::{read_alone, read_in_manager, read_stream};
 use tree::Tree;
 

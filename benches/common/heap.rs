@@ -15,9 +15,9 @@ impl Heap {
         Self(Region::new(HEAP))
     }
 
-    /// Returns the live bytes for each of `count` things.
-    pub(crate) fn live(&self, count: usize) -> f64 {
+    /// Returns the live bytes.
+    pub(crate) fn live(&self) -> f64 {
         let change = self.0.change();
-        (change.bytes_allocated as f64 - change.bytes_deallocated as f64) / count as f64
+        change.bytes_allocated as f64 - change.bytes_deallocated as f64
     }
 }
