@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::FutureExt;
 use syncmgr::anyhow::bail;
 use syncmgr::explain::{Condition, Next};
+use syncmgr::guard::Side;
 use syncmgr::item::ItemState;
-use syncmgr::plan::{Plan, Side};
 use syncmgr::session::ItemStatus;
 use syncmgr::store::{MemoryStore, StateChange, StateStore};
-use syncmgr::{Hold, ItemId, Outcome, RetryPolicy, Session, SessionEvent, SyncItem, SyncManager};
+use syncmgr::{Hold, ItemId, Outcome, Plan, RetryPolicy, Session, SessionEvent, SyncItem, SyncManager};
 use tokio::sync::Notify;
 
 use crate::support::awaitable_host::{begin, until, within};
