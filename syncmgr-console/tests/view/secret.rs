@@ -65,7 +65,7 @@ async fn ctrl_c_at_a_secret_stops_the_session_and_leaves_the_terminal_as_it_was(
 }
 
 #[tokio::test]
-async fn termination_at_a_secret_restores_the_terminal_and_leaves_the_session_running() {
+async fn termination_at_a_secret_restores_the_terminal_and_stops_no_session() {
     let Some(Run { host, terminal, before }) = Run::asks().await else { return };
     terminal.kill("TERM").await;
     terminal.shows("ended 143").await;
