@@ -27,8 +27,6 @@ mod screen;
 mod signals;
 mod state;
 mod state_path;
-#[cfg(test)]
-#[expect(dead_code, reason = "only the core exists, without disks")]
 mod two_way;
 mod work;
 

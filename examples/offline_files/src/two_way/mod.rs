@@ -18,14 +18,37 @@
 //!   compared by time, so that they may store times of any resolution.
 //! - A file of the same size and time, but with another inode number or time of change, is compared by its contents.
 
+//!
+//! The disk side: [`scan`](mod@scan) reads both trees, [`relocate`](mod@relocate) makes the moves, [`compare`](mod@compare) compares
+//! contents, and [`carry`] carries out the steps. The agreed state of an item is its checkpoint, a [record], which the [archive] writes
+//! as text. The [handler] scans and plans all selected items together before they begin ([`prepare`]), so that an entry can move from
+//! one item to another; each item then does its own [work]. A [guard] holds deletions that look like a mistake, and open conflicts are
+//! [questions] of the host.
+
+mod archive;
+mod carry;
+mod compare;
 mod conflict;
+mod disks;
 mod entry;
+mod guard;
+mod handler;
 #[cfg(test)]
 mod model;
 mod moves;
 mod plan;
+mod prepare;
+mod program;
+mod questions;
 mod reconcile;
+mod record;
+mod relocate;
+mod scan;
 mod settled;
 mod side;
 mod state;
 mod tree;
+mod work;
+
+pub(crate) use conflict::Policy;
+pub(crate) use program::{UsageError, synchronize};

@@ -195,13 +195,13 @@ impl Search<'_> {
         is_moved.then_some((agreed, from, versions))
     }
 
-    /// Returns `true` if a directory still has one of the entries that were agreed.
+    /// Returns `true` if a directory still has one of the entries that were agreed, perhaps under a new name.
     fn has_survivor(&self, id: Id, agreed: Id) -> bool {
-        let survives = |known: &Id| {
-            let found = self.own().child(id, self.state.agreed.name(*known));
-            found.is_some_and(|found| self.is_in_place(found, Some(*known)))
-        };
-        self.state.agreed.children(agreed).iter().any(survives)
+        let identity = |version: &Version| (version.kind, version.inode);
+        let own = self.own();
+        let found: HashSet<_> = own.children(id).iter().map(|child| identity(&own.entry(*child).version)).collect();
+        let known = self.state.agreed.children(agreed).iter().filter_map(|child| *self.state.agreed.entry(*child));
+        known.into_iter().any(|versions| found.contains(&identity(&versions[self.side])))
     }
 
     /// Returns `true` if the other side has moved the entry to the same path.
