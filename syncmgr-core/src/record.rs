@@ -12,7 +12,7 @@ use crate::plan::Side;
 use crate::retry::RetryState;
 
 /// The maximum size of a checkpoint, in bytes of JSON.
-pub const MAX_CHECKPOINT: usize = 1024 * 1024;
+pub const MAX_CHECKPOINT: usize = 64 * 1024 * 1024;
 
 /// The stored state of an item. All fields change together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

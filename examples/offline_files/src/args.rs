@@ -13,6 +13,7 @@ use crate::program::print_error;
 use crate::record::RecordMode;
 use crate::report::Detail;
 use crate::state::StateChoice;
+use crate::two_way::Policy;
 
 /// Mirrors the directory FROM into the directory TO.
 ///
@@ -25,6 +26,10 @@ use crate::state::StateChoice;
 /// Copied are files, directories, symbolic links, their times, permissions and access control lists. Not copied are special files,
 /// the bits set-user-id and set-group-id, creation times, and, without -H, -o and -X, the fact that two names are hard links of one
 /// file, owners, and extended attributes.
+///
+/// With --two-way, changes are copied in both directions. The program stores what both sides agreed on. What has changed on one side
+/// since then is copied, moved or deleted on the other one. A file that was changed on one side and deleted on the other stays. What
+/// was changed on both sides is a conflict: nothing is overwritten until one side is changed back, or --conflict decides.
 #[derive(Debug, Parser)]
 #[command(name = "offline_files", version)]
 pub(crate) struct Args {
@@ -83,6 +88,14 @@ pub(crate) struct Args {
     #[arg(short, long)]
     verbose: bool,
 
+    /// Synchronize FROM and TO in both directions, as the sides A and B
+    #[arg(long, conflicts_with_all = ["delete", "full", "no_state", "hard_links"])]
+    pub(crate) two_way: bool,
+
+    /// With --two-way, how to decide about an entry that both sides have changed
+    #[arg(long, value_name = "HOW", default_value = "ask", requires = "two_way")]
+    pub(crate) conflict: Policy,
+
     /// The directory to mirror
     #[arg(value_name = "FROM")]
     pub(crate) from: PathBuf,
@@ -109,7 +122,7 @@ impl Args {
 
     /// The deletions that the user allows.
     pub(crate) fn deletions(&self) -> Deletions {
-        match (self.delete, self.yes) {
+        match (self.delete || self.two_way, self.yes) {
             (false, _) => Deletions::Never,
             (true, false) => Deletions::Guarded,
             (true, true) => Deletions::Always,
@@ -134,6 +147,11 @@ impl Args {
         }
     }
 
+    /// Returns `true` if the contents of all files are compared.
+    pub(crate) fn compares_contents(&self) -> bool {
+        self.checksum
+    }
+
     /// The items to show in the table.
     pub(crate) fn detail(&self) -> Detail {
         if self.verbose { Detail::All } else { Detail::Changes }
@@ -154,7 +172,7 @@ impl Args {
     }
 
     /// The maximum number of threads that read and write files.
-    fn jobs(&self) -> usize {
+    pub(crate) fn jobs(&self) -> usize {
         self.jobs.map_or_else(default_jobs, usize::from)
     }
 }

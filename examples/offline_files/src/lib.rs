@@ -27,6 +27,7 @@ mod screen;
 mod signals;
 mod state;
 mod state_path;
+mod two_way;
 mod work;
 
 pub use folder_pair::FolderPair;

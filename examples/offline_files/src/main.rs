@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! cargo run --release -p offline_files -- [--delete] [--yes] [--full] [--state FILE | --no-state] [--jobs N] [--json] FROM TO
+//! cargo run --release -p offline_files -- --two-way [--conflict HOW] [--yes] [--checksum] [--state FILE] [--jobs N] [--json] A B
 //! ```
 //!
 //! A state file for each pair of directories records the directories that are in sync. A later run reads all names and all
@@ -13,6 +14,9 @@
 //! show that the contents of a file in TO changed, or that a file copied shortly before a power failure is incomplete; `--full`
 //! compares everything. A run also compares everything if FROM or TO is a different directory than before. The host holds
 //! deletions that look like a mistake; `--yes` allows them.
+//!
+//! With `--two-way`, changes go in both directions. The state then has all entries on which both sides agreed, with their sizes and
+//! times on each side. What has changed on one side since is made on the other; see `two_way/mod.rs` for the rules.
 //!
 //! The exit code is 0 on success, 1 if an item failed or was not done, 2 for invalid arguments, and 128 and the number of the signal
 //! after a signal: 130 after Ctrl-C.

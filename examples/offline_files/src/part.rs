@@ -53,6 +53,9 @@ pub(crate) struct Counts {
     pub(crate) directories_made: u64,
     pub(crate) permissions_set: u64,
     pub(crate) deleted: u64,
+    /// Only of a synchronization in both directions.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) moved: u64,
     pub(crate) unchanged: u64,
 }
 
@@ -153,6 +156,7 @@ impl Add for Counts {
             directories_made: self.directories_made + other.directories_made,
             permissions_set: self.permissions_set + other.permissions_set,
             deleted: self.deleted + other.deleted,
+            moved: self.moved + other.moved,
             unchanged: self.unchanged + other.unchanged,
         }
     }
@@ -171,8 +175,14 @@ impl Counts {
             Done::Created => &mut self.directories_made,
             Done::Adjusted => &mut self.permissions_set,
             Done::Deleted => &mut self.deleted,
+            Done::Moved => &mut self.moved,
         } += 1;
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]

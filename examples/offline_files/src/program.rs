@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::args::Args;
 use crate::guard::KnownDisks;
 use crate::handler::{OfflineFiles, Parts};
-use crate::mirror::{Extent, FileSystems, OwnFiles};
+use crate::mirror::{Extent, OwnFiles};
 use crate::open_files::raise_open_files;
 use crate::part::Diagnostic;
 use crate::paths::{self, PathError};
@@ -25,6 +25,7 @@ use crate::roots::Roots;
 use crate::screen::{Blank, Screen, screen};
 use crate::signals::Signals;
 use crate::state;
+use crate::two_way::{self, UsageError};
 
 /// Runs the program `offline_files` with the arguments of this process, and returns its exit code. An error that prevents the run is
 /// printed in one line, or as a document with `--json`.
@@ -33,7 +34,8 @@ pub fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
-    let (text, code) = match mirror(&args) {
+    let ended = if args.two_way { two_way::synchronize(&args) } else { mirror(&args) };
+    let (text, code) = match ended {
         Ok(report) if args.json => (report.to_json(), report.exit_code()),
         Ok(report) => (Ok(report.to_string()), report.exit_code()),
         Err(error) if args.json => (Refusal::new(&error).to_json(), exit_code(&error)),
@@ -54,7 +56,7 @@ pub fn main() -> ExitCode {
 
 /// The exit code of a run that did not begin.
 fn exit_code(error: &syncmgr::anyhow::Error) -> ExitCode {
-    let is_usage_error = error.downcast_ref().is_some_and(PathError::is_usage_error);
+    let is_usage_error = error.is::<UsageError>() || error.downcast_ref().is_some_and(PathError::is_usage_error);
     ExitCode::from(if is_usage_error { 2 } else { 1 })
 }
 
@@ -74,13 +76,25 @@ fn mirror(args: &Args) -> SyncResult<Report> {
     let pair = paths.open(args.kept())?;
     let roots = disks.recognize(Roots::of(&pair, &paths.from, &paths.to));
     let handler = OfflineFiles::new(pair, roots, args.options(own_files, store.clone())).context("cannot list FROM")?;
-    let file_systems = handler.file_systems();
+    let (parts, file_systems) = (handler.parts(), handler.file_systems());
+    let report = run_once(args, handler, &parts, store, || file_systems.report());
+    file_systems.remove_samples();
+    report
+}
+
+/// Runs one session with this handler. `losses` describes at the end what the target cannot store.
+pub(crate) fn run_once(
+    args: &Args,
+    handler: impl SyncHandler + 'static,
+    parts: &Parts,
+    store: Option<SqliteStore>,
+    losses: impl FnOnce() -> Option<String>,
+) -> SyncResult<Report> {
     let runtime = runtime().context("cannot start")?;
-    let mut screen = if args.json { Box::new(Blank) } else { screen(handler.parts()) };
-    let report = runtime.block_on(run(handler, args.deletions().policy(), store, screen.as_mut()));
+    let mut screen = if args.json { Box::new(Blank) } else { screen(parts.clone()) };
+    let report = runtime.block_on(run(handler, parts, args.deletions().policy(), store, screen.as_mut(), losses));
     // Dropping the runtime would wait for blocking work, even for abandoned work that is stuck.
     runtime.shutdown_background();
-    file_systems.remove_samples();
     Ok(report?.with_detail(args.detail()))
 }
 
@@ -110,12 +124,13 @@ fn runtime() -> SyncResult<Runtime> {
 
 /// Runs one session with this handler and shows its progress.
 async fn run(
-    handler: OfflineFiles,
+    handler: impl SyncHandler + 'static,
+    parts: &Parts,
     guards: GuardPolicy,
     store: Option<SqliteStore>,
     screen: &mut dyn Screen,
+    losses: impl FnOnce() -> Option<String>,
 ) -> SyncResult<Report> {
-    let (parts, file_systems) = (handler.parts(), handler.file_systems());
     let state = store.as_ref().map(|store| store.path().to_owned());
     let signals = Signals::new()?;
     let builder = SyncManager::builder().guards(guards);
@@ -128,14 +143,14 @@ async fn run(
     let session = manager.session(Trigger::Manual).start()?;
     let interrupted = watch(&session, screen, signals).await;
     let ended = session.finish().await;
-    warn_of_losses(&parts, &file_systems);
-    Ok(Report::new(&ended, &parts, interrupted, state))
+    warn_of_losses(parts, losses());
+    Ok(Report::new(&ended, parts, interrupted, state))
 }
 
 /// Adds a warning about what TO cannot store to the top level, the only item that every run has.
-fn warn_of_losses(parts: &Parts, file_systems: &FileSystems) {
+fn warn_of_losses(parts: &Parts, losses: Option<String>) {
     let top = parts.values().find(|part| part.extent == Extent::TopLevel);
-    if let Some((part, text)) = top.zip(file_systems.report()) {
+    if let Some((part, text)) = top.zip(losses) {
         part.result().warnings.push(Diagnostic::new(part.path(), text));
     }
 }

@@ -124,6 +124,7 @@ impl Report {
             (total.directories_made, "directories made".into()),
             (total.permissions_set, "permissions set".into()),
             (total.deleted, "deleted".into()),
+            (total.moved, "moved".into()),
             (total.unchanged, "unchanged".into()),
             (with_status(Status::Failed), "failed".into()),
             (with_status(Status::NotDone), "not done".into()),

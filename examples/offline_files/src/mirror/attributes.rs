@@ -58,7 +58,7 @@ impl Kept {
 
 impl Attributes {
     /// The attributes of an open file or directory.
-    pub(super) fn of(file: impl AsFd, entry: &Entry, kept: Kept) -> io::Result<Self> {
+    pub(crate) fn of(file: impl AsFd, entry: &Entry, kept: Kept) -> io::Result<Self> {
         Self::read(Place::Open(file.as_fd()), entry, kept)
     }
 
@@ -73,7 +73,7 @@ impl Attributes {
         Self::read(Place::Path(&path), entry, kept)
     }
 
-    pub(super) fn mode(&self) -> Mode {
+    pub(crate) fn mode(&self) -> Mode {
         self.mode
     }
 
@@ -158,7 +158,7 @@ impl Attributes {
 
     /// Sets the attributes of an open file or directory in TO, as far as it stores permissions and owners. It is never more
     /// accessible than with these attributes.
-    pub(super) fn apply(&self, file: impl AsFd, kept: Kept, sample: &Sample) -> io::Result<()> {
+    pub(crate) fn apply(&self, file: impl AsFd, kept: Kept, sample: &Sample) -> io::Result<()> {
         let place = Place::Open(file.as_fd());
         // A new owner, or the end of an old ACL, could give someone more access until the new permissions are set.
         self.narrow(&file, sample)?;

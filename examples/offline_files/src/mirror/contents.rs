@@ -12,7 +12,7 @@ use super::monitor::{Failure, FileContext, Monitor};
 const CHUNK: usize = 128 * 1024;
 
 /// Returns `true` if both files `name` have the same contents. A file that cannot be read in TO differs.
-pub(super) fn are_equal(
+pub(crate) fn are_equal(
     from: &Directory,
     to: &Directory,
     name: &OsStr,

@@ -49,17 +49,36 @@ pub(crate) fn copy_file<'a>(
 ) -> Result<Copied<'a>, Failure> {
     /// The number of copies of a file that changes all the time.
     const ATTEMPTS: usize = 3;
+    let source = || open_source(pair, name, path);
     for _ in 1..ATTEMPTS {
-        if let (copied, Version::Whole) = copy_once(pair, name, path, monitor)? {
+        if let (copied, Version::Whole) = copy_once(pair, source()?, path, monitor)? {
             return Ok(copied);
         }
     }
-    let (copied, version) = copy_once(pair, name, path, monitor)?;
+    let (copied, version) = copy_once(pair, source()?, path, monitor)?;
     if version == Version::Mixed {
         // The copy has the earlier time, so that the next run sees a difference.
         monitor.warn(path, "changed while it was copied; the next run copies it again");
     }
     Ok(copied)
+}
+
+/// Copies the file `name` once, if it is the version that `is_expected` accepts. Returns the copy and the version that was copied;
+/// `None` if it is another version, or changes meanwhile.
+pub(crate) fn copy_version<'a>(
+    pair: &'a Pair,
+    name: &OsStr,
+    path: &Path,
+    is_expected: impl Fn(&Entry) -> bool,
+    monitor: &dyn Monitor,
+) -> Result<Option<(Copied<'a>, Entry)>, Failure> {
+    let source = open_source(pair, name, path)?;
+    let before = source.1;
+    if !is_expected(&before) {
+        return Ok(None);
+    }
+    let (copied, version) = copy_once(pair, source, path, monitor)?;
+    Ok((version == Version::Whole).then_some((copied, before)))
 }
 
 /// The contents of a copy.
@@ -71,14 +90,19 @@ enum Version {
     Mixed,
 }
 
+/// Opens a file in FROM, with its metadata.
+fn open_source(pair: &Pair, name: &OsStr, path: &Path) -> Result<(File, Entry), FileError> {
+    let source = pair.from.open_file(name).file_context("cannot be opened in FROM", path)?;
+    let before = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
+    Ok((source, before))
+}
+
 fn copy_once<'a>(
     pair: &'a Pair,
-    name: &OsStr,
+    (source, before): (File, Entry),
     path: &Path,
     monitor: &dyn Monitor,
 ) -> Result<(Copied<'a>, Version), Failure> {
-    let source = pair.from.open_file(name).file_context("cannot be opened in FROM", path)?;
-    let before = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
     wait_until_settled(&before, monitor);
     let attributes =
         Attributes::of(&source, &before, pair.file_system.kept).file_context("cannot be read in FROM", path)?;
@@ -104,7 +128,7 @@ fn copy_once<'a>(
     clippy::disallowed_methods,
     reason = "blocking code may wait, for 10 ms unless the file system has coarse times"
 )]
-fn wait_until_settled(entry: &Entry, monitor: &dyn Monitor) {
+pub(crate) fn wait_until_settled(entry: &Entry, monitor: &dyn Monitor) {
     thread::sleep(entry.settling_time(monitor.now()));
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use rustix::fs::{self, Access, AtFlags, Dir, FlockOperation, Mode, OFlags};
+use rustix::fs::{self, Access, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::attributes::{Attributes, DEFAULT_ACL, Kept};
@@ -58,7 +58,7 @@ impl Directory {
     }
 
     /// The same directory with open directories of its own below it, at most `capacity` of them.
-    pub(super) fn separate(&self, capacity: usize) -> Self {
+    pub(crate) fn separate(&self, capacity: usize) -> Self {
         Self { trail: Arc::new(Mutex::new(Trail::new(capacity))), ..self.clone() }
     }
 
@@ -67,7 +67,7 @@ impl Directory {
     }
 
     /// Opens the directory `name`, which must not be a symbolic link.
-    pub(super) fn enter(&self, name: &OsStr) -> io::Result<Self> {
+    pub(crate) fn enter(&self, name: &OsStr) -> io::Result<Self> {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(Self::of(fs::openat(&self.handle, name, flags, Mode::empty())?))
     }
@@ -78,7 +78,7 @@ impl Directory {
     }
 
     /// Lists this directory without the names in `hidden`.
-    pub(super) fn list(&self, hidden: &[&OsStr]) -> io::Result<Listing> {
+    pub(crate) fn list(&self, hidden: &[&OsStr]) -> io::Result<Listing> {
         let mut listing = Listing::default();
         // A handle of its own, because threads that share a handle also share its position.
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -146,7 +146,7 @@ impl Directory {
     }
 
     /// Returns `true` if new entries inherit an access control list, or if that cannot be told.
-    pub(super) fn gives_acls(&self) -> bool {
+    pub(crate) fn gives_acls(&self) -> bool {
         !matches!(extended::get(Place::Open(self.as_fd()), DEFAULT_ACL), Err(Errno::NODATA | Errno::NOTSUP))
     }
 
@@ -156,7 +156,7 @@ impl Directory {
     }
 
     /// Gives the file `name` the new name `other` in the directory `to`.
-    pub(super) fn link(&self, name: &OsStr, to: &Self, other: &OsStr) -> io::Result<()> {
+    pub(crate) fn link(&self, name: &OsStr, to: &Self, other: &OsStr) -> io::Result<()> {
         Ok(fs::linkat(&self.handle, name, &to.handle, other, AtFlags::empty())?)
     }
 
@@ -195,6 +195,34 @@ impl Directory {
         self.rename(from, to)
     }
 
+    /// Moves the entry `from` to the directory `other` as `to`. Fails if that name exists.
+    pub(crate) fn move_new(&self, from: &OsStr, other: &Self, to: &OsStr) -> io::Result<()> {
+        #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+        match fs::renameat_with(&self.handle, from, &other.handle, to, fs::RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            result => return Ok(result?),
+        }
+        if other.entry(to)?.is_some() {
+            return Err(Errno::EXIST.into());
+        }
+        Ok(fs::renameat(&self.handle, from, &other.handle, to)?)
+    }
+
+    /// Sets the permissions of the entry `name`, which is not a link.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn set_mode(&self, name: &OsStr, mode: Mode) -> io::Result<()> {
+        let handle = fs::openat(&self.handle, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        if FileType::from_raw_mode(fs::fstat(&handle)?.st_mode) == FileType::Symlink {
+            return Err(Errno::LOOP.into());
+        }
+        Ok(fs::chmod(format!("/proc/self/fd/{}", handle.as_raw_fd()), mode)?)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn set_mode(&self, name: &OsStr, mode: Mode) -> io::Result<()> {
+        Ok(fs::chmodat(&self.handle, name, mode, AtFlags::SYMLINK_NOFOLLOW)?)
+    }
+
     /// Removes the entry `name`, which is not a directory.
     pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         Ok(fs::unlinkat(&self.handle, name, AtFlags::empty())?)
@@ -231,7 +259,7 @@ impl Directory {
 
     /// Identifies the mount that shows the directory `name`: by its device, and by its number if the system tells it.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub(super) fn mount_of(&self, name: &OsStr) -> io::Result<(u64, Option<u64>)> {
+    pub(crate) fn mount_of(&self, name: &OsStr) -> io::Result<(u64, Option<u64>)> {
         let number = fs::StatxFlags::MNT_ID;
         // An old kernel has no such call, and a sandbox may forbid it.
         let Ok(about) = fs::statx(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW, number) else {
@@ -242,7 +270,7 @@ impl Directory {
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub(super) fn mount_of(&self, name: &OsStr) -> io::Result<(u64, Option<u64>)> {
+    pub(crate) fn mount_of(&self, name: &OsStr) -> io::Result<(u64, Option<u64>)> {
         Ok((self.device_of(name)?, None))
     }
 

@@ -10,10 +10,10 @@ pub(crate) struct Entry {
     pub(crate) kind: Kind,
     pub(crate) size: u64,
     pub(crate) modified: Timespec,
-    pub(super) mode: Mode,
+    pub(crate) mode: Mode,
     pub(super) owner: (Uid, Gid),
     /// The time of the last change of the contents or metadata. Programs cannot set it.
-    pub(super) changed: Timespec,
+    pub(crate) changed: Timespec,
     device: u64,
     inode: u64,
     /// The number of its names.
@@ -40,7 +40,7 @@ pub(crate) enum Kind {
 }
 
 impl Entry {
-    pub(super) fn is_directory(&self) -> bool {
+    pub(crate) fn is_directory(&self) -> bool {
         self.kind == Kind::Directory
     }
 
@@ -59,11 +59,11 @@ impl Entry {
         Self { changed: self.modified, ..self }
     }
 
-    pub(super) fn inode(&self) -> u64 {
+    pub(crate) fn inode(&self) -> u64 {
         self.inode
     }
 
-    pub(super) fn device(&self) -> u64 {
+    pub(crate) fn device(&self) -> u64 {
         self.device
     }
 
@@ -88,13 +88,13 @@ impl Entry {
     }
 
     /// The time from `moment` until every change alters the change time; zero if that time is in the distant future.
-    pub(super) fn settling_time(&self, moment: SystemTime) -> Duration {
+    pub(crate) fn settling_time(&self, moment: SystemTime) -> Duration {
         let time = settled_at(self.changed).and_then(|settled| (UNIX_EPOCH + settled).duration_since(moment).ok());
         time.filter(|time| *time <= COARSE).unwrap_or_default()
     }
 
     /// Returns `true` if both are one file that has not changed in between.
-    pub(super) fn is_same_version(&self, other: &Entry) -> bool {
+    pub(crate) fn is_same_version(&self, other: &Entry) -> bool {
         self.bytes() == other.bytes()
     }
 

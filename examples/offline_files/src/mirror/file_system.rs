@@ -14,13 +14,13 @@ use super::sample::Sample;
 
 /// A file system of TO.
 pub(crate) struct FileSystem {
-    pub(super) device: u64,
+    pub(crate) device: u64,
     /// The directory of the sample: the first that was found in this file system.
     path: PathBuf,
     /// The attributes to keep, and those of them that the file system can store.
     asked: Kept,
-    pub(super) kept: Kept,
-    pub(super) sample: Sample,
+    pub(crate) kept: Kept,
+    pub(crate) sample: Sample,
 }
 
 /// Leaves out the sample, whose name is random.
@@ -50,7 +50,7 @@ impl FileSystem {
     }
 
     /// The attributes for a copy of an entry with these `attributes`.
-    pub(super) fn for_copy(&self, attributes: Attributes) -> Attributes {
+    pub(crate) fn for_copy(&self, attributes: Attributes) -> Attributes {
         self.sample.lose(self.asked.acls && !self.kept.acls && attributes.has_acl(), "access control lists");
         attributes.for_copy(self.kept)
     }

@@ -36,7 +36,7 @@ impl FileSystems {
     }
 
     /// The name of the samples in TO.
-    pub(super) fn sample_name(&self) -> &OsStr {
+    pub(crate) fn sample_name(&self) -> &OsStr {
         &self.sample_name
     }
 

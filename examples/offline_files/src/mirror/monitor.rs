@@ -1,5 +1,6 @@
 //! Observation and cancellation of blocking work.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -54,6 +55,8 @@ pub(crate) enum Done {
     Adjusted,
     /// One entry was removed from TO.
     Deleted,
+    /// An entry got another path.
+    Moved,
 }
 
 /// The work was stopped before it was complete.
@@ -72,13 +75,13 @@ impl Error for Stopped {}
 #[derive(Debug)]
 pub(crate) struct FileError {
     pub(crate) path: PathBuf,
-    pub(crate) action: &'static str,
+    pub(crate) action: Cow<'static, str>,
     pub(crate) cause: io::Error,
 }
 
 impl FileError {
     pub(crate) fn new(path: PathBuf, action: &'static str, cause: io::Error) -> Self {
-        Self { path, action, cause }
+        Self { path, action: action.into(), cause }
     }
 
     /// Returns `true` if the operation was one in FROM.

@@ -33,7 +33,7 @@ impl OwnFiles {
     }
 
     /// The names of the own files in the directory at `path`, which is `from` in FROM and `to` in TO.
-    pub(super) fn names_in(&self, path: &Path, from: &Entry, to: Option<&Entry>) -> &[OsString] {
+    pub(crate) fn names_in(&self, path: &Path, from: &Entry, to: Option<&Entry>) -> &[OsString] {
         let are_here = self.are_in(0, path, Some(from)) || self.are_in(1, path, to);
         if are_here { &self.names } else { &[] }
     }

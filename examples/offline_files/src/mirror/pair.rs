@@ -24,7 +24,7 @@ pub(crate) struct Pair {
     /// The attributes to keep.
     pub(super) asked: Kept,
     /// The file system of the directory in TO.
-    pub(super) file_system: Arc<FileSystem>,
+    pub(crate) file_system: Arc<FileSystem>,
     pub(crate) file_systems: Arc<FileSystems>,
     pub(super) claims: Arc<Claims>,
     /// The identity of the root of FROM.
@@ -32,11 +32,11 @@ pub(crate) struct Pair {
     /// The permissions that the system takes from new files and directories.
     pub(super) umask: Mode,
     /// `true` if new entries in this directory of TO inherit an access control list, or if that is unknown.
-    pub(super) gives_acls: bool,
+    pub(crate) gives_acls: bool,
     /// The threads that work at the same time.
     pub(crate) jobs: Arc<Jobs>,
     /// The maximum number of directories that stay open for one side of an item.
-    pub(super) trail_capacity: usize,
+    pub(crate) trail_capacity: usize,
 }
 
 impl Pair {
@@ -95,6 +95,16 @@ impl Pair {
             Err(Failure::File(error)) if self.from.lacks(&error.path) => Ok(None),
             result => tolerate(monitor, result),
         }
+    }
+
+    /// This pair with two open directories. The one of TO is at `path` in `root`, and perhaps in a file system of its own.
+    pub(crate) fn at(&self, (root, path): (&Directory, &Path), from: Directory, to: Directory) -> Self {
+        let device = to.about().map_or(self.file_system.device, |about| about.device());
+        let is_same = device == self.file_system.device;
+        let other = || self.file_systems.get(device, (root, path), &to);
+        let file_system = if is_same { self.file_system.clone() } else { other() };
+        let gives_acls = to.gives_acls();
+        Self { from, to, file_system, gives_acls, ..self.clone() }
     }
 
     /// Opens the directory at `path`, which is in the same file system of TO, on both sides.

@@ -7,14 +7,14 @@ use super::monitor::Stopped;
 use super::tasks::Tasks;
 
 /// The queue as a running task sees it.
-pub(super) struct Queue<'a, T> {
+pub(crate) struct Queue<'a, T> {
     tasks: &'a Tasks<T>,
     team: &'a (dyn Team + 'a),
 }
 
 impl<T> Queue<'_, T> {
     /// Adds tasks, which come next in this order.
-    pub(super) fn add(&self, tasks: impl IntoIterator<Item = T>) {
+    pub(crate) fn add(&self, tasks: impl IntoIterator<Item = T>) {
         self.tasks.add(tasks);
         self.team.grow();
     }
@@ -28,7 +28,7 @@ trait Team {
 
 /// Runs `work` for `tasks` and for those that it adds, until none is left or one fails. While more than `few` tasks are left,
 /// further threads help, as far as `jobs` allows. If the system allows no more threads, the work takes longer.
-pub(super) fn share<T: Send>(
+pub(crate) fn share<T: Send>(
     jobs: &Jobs,
     few: usize,
     tasks: Vec<T>,

@@ -59,7 +59,7 @@ impl Sample {
     }
 
     /// Returns `false` if TO cannot store permission bits.
-    pub(super) fn keeps_modes(&self) -> bool {
+    pub(crate) fn keeps_modes(&self) -> bool {
         self.trial().is_none_or(|trial| trial.keeps_modes)
     }
 

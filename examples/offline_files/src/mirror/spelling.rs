@@ -56,7 +56,7 @@ impl<'a> Spellings<'a> {
 
 impl Directory {
     /// Returns the listed name of the entry that is found as `name`. `None` if `name` itself is listed.
-    pub(super) fn spelling(&self, name: &OsStr) -> io::Result<Option<OsString>> {
+    pub(crate) fn spelling(&self, name: &OsStr) -> io::Result<Option<OsString>> {
         let Some(entry) = self.entry(name)? else { return Ok(None) };
         let listed = self.list(&[])?;
         let is_listed = listed.contains(name);

@@ -22,5 +22,7 @@ mod state;
 mod stop;
 #[path = "../../src/mirror/trees.rs"]
 mod trees;
+mod two_way;
+mod two_way_scripts;
 mod unreadable;
 mod usage;

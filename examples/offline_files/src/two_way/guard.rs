@@ -1,0 +1,87 @@
+//! Deletions that look like a mistake, such as a disk that is not mounted.
+//!
+//! What counts is how much of what was agreed a side still has. New entries do not hide that everything else has gone.
+
+use syncmgr::guard::Side as HostSide;
+use syncmgr::prelude::*;
+
+use super::plan::Tally;
+use super::side::Side;
+
+/// More deletions than these, and more than half of what was agreed, need a person.
+const MANY: u64 = 10;
+
+/// An item that has lost everything needs a person if it had more entries than these.
+const FEW: u64 = 3;
+
+impl Tally {
+    /// The side on which most of the entries would be deleted.
+    fn losing(&self) -> Side {
+        if self.deletes.a > self.deletes.b { Side::A } else { Side::B }
+    }
+
+    /// Returns `true` if so many entries would be deleted that a person has to allow it.
+    fn is_large_loss(&self) -> bool {
+        let deletes = self.deletes[self.losing()];
+        deletes > MANY && deletes > self.agreed / 2
+    }
+
+    /// Returns `true` if a side has lost everything that was agreed but the `kept` entries, and more than `few`, which would be
+    /// deleted on the other side.
+    fn is_emptied(&self, kept: u64, few: u64) -> bool {
+        let deleting = self.losing();
+        let lost = self.agreed > kept && self.survivors[deleting.other()] <= kept;
+        lost && self.deletes[deleting] > few
+    }
+}
+
+/// How an item is judged besides the whole run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// A directory that one side does not have any more. Its deletion is no mistake of a disk.
+    Deleted,
+    /// A directory that both sides have. A disk may be mounted on it.
+    Directory,
+    /// The other entries at the top level.
+    TopLevel,
+}
+
+/// Why the deletions of an item are not made; `None` if they are. `own` are the numbers of the item, and `whole` those of the run.
+pub(crate) fn objection(item: &ItemContext, own: Tally, scope: Scope, whole: Tally) -> Option<String> {
+    if own.deletes.a + own.deletes.b == 0 {
+        return None;
+    }
+    let is_own = match scope {
+        Scope::Deleted => false,
+        Scope::Directory => own.is_large_loss() || own.is_emptied(1, FEW),
+        Scope::TopLevel => own.is_large_loss() || own.is_emptied(0, FEW),
+    };
+    let judged = match (is_own, whole.is_large_loss() || whole.is_emptied(0, 0)) {
+        (true, _) => own,
+        (false, true) => whole,
+        (false, false) => return None,
+    };
+    let deleting = judged.losing();
+    let (deletes, lost) = (judged.deletes[deleting], deleting.other());
+    let text = format!("{lost} has lost {deletes} of {} entries, which would be deleted in {deleting}", judged.agreed);
+    let allowed = match judged.is_large_loss() {
+        // The host asks about a plan with so many deletions.
+        true => item.propose(&host_plan(&judged)).is_ok(),
+        false => {
+            const CHOICES: [&str; 2] = ["delete", "change nothing"];
+            item.decide("emptied", &format!("{text}. Delete them?"), &CHOICES) == Some(CHOICES[0])
+        }
+    };
+    (!allowed).then(|| format!("nothing was changed: {text}; use --yes to delete them"))
+}
+
+fn host_plan(judged: &Tally) -> Plan {
+    let side = |side: Side| HostSide::new(side.to_string(), judged.entries[side] + judged.creates[side]);
+    Plan::new()
+        .with_creates(judged.creates.a + judged.creates.b)
+        .with_updates(judged.updates.a + judged.updates.b)
+        .with_deletes(judged.deletes[judged.losing()], judged.agreed)
+        .with_bytes(judged.bytes)
+        .with_side(side(Side::A))
+        .with_side(side(Side::B))
+}

@@ -1,0 +1,54 @@
+//! Synchronization of two directories in both directions.
+//!
+//! A run scans both sides and compares each of them with the state that they last agreed on. What has changed on one side only is made
+//! on the other one. The comparison is pure: it takes three [trees](tree) of [entries](entry), one [state], and returns a [plan].
+//!
+//! 1. [`moves`] finds what one side has moved, and moves it on the other side and in the agreed state. From then on every entry is
+//!    compared under its new path.
+//! 2. [`reconcile`](mod@reconcile) decides about each path. Two files that may be equal are compared, and then planned again.
+//! 3. Each item carries out its steps, and stores what has been [settled] as its agreed state.
+//!
+//! The rules:
+//! - Changed on one side: copied or deleted on the other. Changed on both to the same contents: agreed.
+//! - Deleted on one side and changed on the other: the change stays. Of a directory that was deleted on one side, only what has changed
+//!   on the other stays.
+//! - Every other difference is a [conflict], in which nothing is overwritten unless the user has said how to decide.
+//! - Each permission bit is merged by itself, so that permissions are never in conflict.
+//! - An entry has changed if its size or time of modification differs from that of the same side in the agreed state. Sides are never
+//!   compared by time, so that they may store times of any resolution.
+//! - A file of the same size and time, but with another inode number or time of change, is compared by its contents.
+
+//!
+//! The disk side: [`scan`](mod@scan) reads both trees, [`relocate`](mod@relocate) makes the moves, [`compare`](mod@compare) compares
+//! contents, and [`carry`] carries out the steps. The agreed state of an item is its checkpoint, a [record], which the [archive] writes
+//! as text. The [handler] scans and plans all selected items together before they begin ([`prepare`]), so that an entry can move from
+//! one item to another; each item then does its own [work]. A [guard] holds deletions that look like a mistake, and open conflicts are
+//! [questions] of the host.
+
+mod archive;
+mod carry;
+mod compare;
+mod conflict;
+mod disks;
+mod entry;
+mod guard;
+mod handler;
+#[cfg(test)]
+mod model;
+mod moves;
+mod plan;
+mod prepare;
+mod program;
+mod questions;
+mod reconcile;
+mod record;
+mod relocate;
+mod scan;
+mod settled;
+mod side;
+mod state;
+mod tree;
+mod work;
+
+pub(crate) use conflict::Policy;
+pub(crate) use program::{UsageError, synchronize};

@@ -1,0 +1,228 @@
+//! What a run does before its items: it scans both sides, makes the moves, and plans all items together.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use syncmgr::anyhow::{Context, anyhow};
+use syncmgr::environment::{Clock, SystemClock};
+use syncmgr::prelude::*;
+
+use super::archive::decode;
+use super::carry::remove_leftovers;
+use super::disks::Disks;
+use super::entry::{Agreed, Found};
+use super::moves::{Relocation, detect};
+use super::plan::{PartName, Plan, Tally};
+use super::reconcile::{Rules, reconcile};
+use super::record::{Record, RootIds};
+use super::relocate::relocate;
+use super::scan::{Scanned, Scope, scan};
+use super::side::{Both, Side};
+use super::state::State;
+use super::tree::Tree;
+use crate::mirror::{Done, FileError, Monitor, OwnFiles, Stopped};
+
+/// What the items of a run share.
+pub(crate) struct Prepared {
+    pub(crate) roots: RootIds,
+    pub(crate) state: State,
+    pub(crate) rules: Rules,
+    pub(crate) plan: Plan,
+    /// The numbers of all items together.
+    pub(crate) whole: Tally,
+    /// The moves that were made, by item.
+    pub(crate) moved: HashMap<PartName, u64>,
+    /// What could not be read or moved, each until its item reports it.
+    errors: Mutex<Vec<FileError>>,
+}
+
+/// The inputs of the preparation.
+pub(crate) struct Preparation<'a> {
+    pub(crate) disks: &'a Disks,
+    pub(crate) rules: &'a Rules,
+    pub(crate) own_files: &'a OwnFiles,
+    pub(crate) run: &'a SynchronizeContext,
+    /// The selected items.
+    pub(crate) selected: BTreeSet<PartName>,
+    /// `true` if both roots may be others than in the last run.
+    pub(crate) takes_other_roots: bool,
+}
+
+impl Preparation<'_> {
+    pub(crate) fn prepare(&self) -> SyncResult<Prepared> {
+        let roots = RootIds::of(&self.disks.roots);
+        let agreed = self.agreed(&roots)?;
+        let (mut refused, mut errors) = (HashSet::new(), Vec::new());
+        loop {
+            let scanned = self.scan()?;
+            let mut state = State::new(agreed.clone(), scanned.found);
+            let relocations = detect(&mut state, &refused);
+            let Some(moved) = self.relocate(&relocations, &mut state, &mut refused, &mut errors)? else { continue };
+            let plan = reconcile(&state, self.rules);
+            let mut whole = Tally::default();
+            plan.parts.values().for_each(|part| whole += part.tally);
+            errors.extend(scanned.errors.into_iter().map(|(_, error)| error));
+            let (rules, errors) = (self.rules.clone(), Mutex::new(errors));
+            return Ok(Prepared { roots, state, rules, plan, whole, moved, errors });
+        }
+    }
+
+    /// Reads the agreed states of the selected items into one tree.
+    fn agreed(&self, roots: &RootIds) -> SyncResult<Tree<Agreed>> {
+        let mut agreed = Tree::new(None);
+        // The entries at the top level come last: a directory that has become a file is still in the record of its item.
+        for name in self.selected.iter().rev() {
+            let Some(saved) = self.run.host().saved(id_of(name))? else { continue };
+            const HELP: &str = "the agreed state of an item cannot be read; choose another file with --state to compare everything again";
+            let record: Record = serde_json::from_str(&saved).context(HELP).unreadable_state()?;
+            match roots.other_side(&record.roots) {
+                Some(_) if self.takes_other_roots => continue,
+                Some(side) => {
+                    let text = "is another directory than in the last run: mount the right one, or use --yes to \
+                                compare everything again, which deletes nothing";
+                    return Err(anyhow!("nothing was done: {side} {text}")).permanent();
+                }
+                None => {}
+            }
+            let mut own = Tree::new(None);
+            if !decode(&record.agreed, &mut own) {
+                return Err(anyhow!(HELP)).unreadable_state();
+            }
+            graft(&own, &mut agreed);
+        }
+        Ok(agreed)
+    }
+
+    fn scan(&self) -> SyncResult<Scanned> {
+        let directories = directories(&self.disks.roots, self.own_files)?;
+        let includes = |name: &OsStr| {
+            let is_directory = directories.contains(name);
+            self.selected.contains(&is_directory.then(|| name.to_owned()))
+        };
+        let hidden = self.disks.sample_names();
+        let scope = Scope { includes: &includes, own_files: self.own_files, hidden: &hidden };
+        let watch = Watch(self.run);
+        let scanned = scan(&self.disks.roots, &scope, &self.disks.jobs, &watch)?;
+        for side in Side::BOTH {
+            if scanned.found[side].entry(Tree::<Found>::ROOT).is_unreadable {
+                let cause = scanned.errors.into_iter().find(|(of, _)| *of == side).map(|(_, error)| error);
+                return Err(cause.map_or_else(|| anyhow!("{side} cannot be read"), |cause| anyhow!("{side} {cause}")));
+            }
+        }
+        remove_leftovers(&self.disks.without_memory(), &scanned.leftovers, &watch)?;
+        Ok(scanned)
+    }
+
+    /// Makes the moves. Returns their numbers; `None` if one failed: both sides are then to be scanned again, and what should have
+    /// been moved is copied and deleted.
+    fn relocate(
+        &self,
+        relocations: &[Relocation],
+        state: &mut State,
+        refused: &mut HashSet<PathBuf>,
+        errors: &mut Vec<FileError>,
+    ) -> SyncResult<Option<HashMap<PartName, u64>>> {
+        let (disks, mut moved) = (self.disks.without_memory(), HashMap::new());
+        for relocation in relocations {
+            self.run.check()?;
+            match relocate(&disks, relocation, state) {
+                Ok(now) => relocation.settle(state, now),
+                Err(error) => {
+                    // Any that comes after it may depend on it.
+                    refused.extend(relocations.iter().filter_map(target).filter(|path| path.starts_with(&error.path)));
+                    refused.insert(error.path.clone());
+                    refused.extend(target(relocation));
+                    errors.push(error);
+                    return Ok(None);
+                }
+            }
+            if let Relocation::Move(made) = relocation {
+                *moved.entry(part_of(&made.to, state)).or_default() += 1;
+            }
+        }
+        Ok(Some(moved))
+    }
+}
+
+fn target(relocation: &Relocation) -> Option<PathBuf> {
+    match relocation {
+        Relocation::Make { path, .. } => Some(path.clone()),
+        Relocation::Move(moved) => Some(moved.to.clone()),
+    }
+}
+
+impl Prepared {
+    /// Takes the errors of an item.
+    pub(crate) fn errors_of(&self, part: &PartName) -> impl Iterator<Item = FileError> {
+        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = std::mem::take(&mut *errors);
+        let (own, others): (Vec<_>, _) = all.into_iter().partition(|error| part_of(&error.path, &self.state) == *part);
+        *errors = others;
+        own.into_iter()
+    }
+}
+
+/// The item of a path.
+fn part_of(path: &Path, state: &State) -> PartName {
+    let top = path.iter().next()?;
+    let is_directory = |side: Side| {
+        let tree = &state.found[side];
+        tree.child(Tree::<Found>::ROOT, top).is_some_and(|id| tree.entry(id).version.is_directory())
+    };
+    Side::BOTH.into_iter().any(is_directory).then(|| top.to_owned())
+}
+
+/// The names of the directories at the top level of either side.
+pub(crate) fn directories(
+    roots: &Both<crate::mirror::Directory>,
+    own_files: &OwnFiles,
+) -> io::Result<BTreeSet<OsString>> {
+    let mut names = BTreeSet::new();
+    for side in Side::BOTH {
+        names.extend(crate::mirror::directories_of(&roots[side], None, own_files)?);
+    }
+    Ok(names)
+}
+
+/// The id of an item.
+pub(crate) fn id_of(part: &PartName) -> ItemId {
+    use std::os::unix::ffi::OsStrExt;
+    ItemId::from_name_bytes(part.as_deref().unwrap_or(OsStr::new(".")).as_bytes())
+}
+
+/// Adds the entries of a tree to another, except for names that it has at the top level.
+fn graft(from: &Tree<Agreed>, to: &mut Tree<Agreed>) {
+    let root = Tree::<Agreed>::ROOT;
+    let mut pending = vec![(root, root)];
+    while let Some((from_id, to_id)) = pending.pop() {
+        for child in from.children(from_id) {
+            if from_id != root || to.child(root, from.name(*child)).is_none() {
+                let id = to.add(to_id, from.name(*child).to_owned(), *from.entry(*child));
+                pending.push((*child, id));
+            }
+        }
+    }
+}
+
+/// Lets the run stop the preparation.
+struct Watch<'a>(&'a SynchronizeContext);
+
+impl Monitor for Watch<'_> {
+    fn advance(&self, _: u64) -> Result<(), Stopped> {
+        self.0.check().map_err(|_| Stopped)
+    }
+
+    fn done(&self, _: Done) {}
+
+    fn warn(&self, _: &Path, _: &str) {}
+
+    fn fail(&self, _: FileError) {}
+
+    fn now(&self) -> SystemTime {
+        SystemClock::default().now().wall
+    }
+}

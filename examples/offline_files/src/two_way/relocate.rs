@@ -1,0 +1,68 @@
+//! Moves on disk.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::Mode;
+
+use super::disks::{Disks, explain, in_direction};
+use super::entry::Version;
+use super::moves::{Move, Relocation};
+use super::scan::version;
+use super::side::Side;
+use super::state::State;
+use crate::mirror::{Directory, FileContext, FileError};
+
+/// Makes a move or a directory for it. Returns the version that the entry has afterwards.
+pub(crate) fn relocate(disks: &Disks, relocation: &Relocation, state: &State) -> Result<Version, FileError> {
+    match relocation {
+        Relocation::Make { side, path, mode, .. } => make(disks, *side, path, *mode),
+        Relocation::Move(moved) => carry(disks, moved, state),
+    }
+}
+
+fn make(disks: &Disks, side: Side, path: &Path, mode: u16) -> Result<Version, FileError> {
+    let (parent, name) = locate(disks, side, path)?;
+    let made = parent.create_directory(name, Mode::RWXU).map_err(|cause| explain(&parent, name, side, cause));
+    let made = made.and_then(|()| parent.set_mode(name, Mode::from_raw_mode(mode.into()) | Mode::RWXU));
+    let made = made.file_context("cannot be created in TO", path).map_err(|error| in_direction(error, side));
+    made.and_then(|()| look(&parent, name, side, path))
+}
+
+fn carry(disks: &Disks, moved: &Move, state: &State) -> Result<Version, FileError> {
+    let Move { side, id, from, to, .. } = moved;
+    let ((old, old_name), (new, new_name)) = (locate(disks, *side, from)?, locate(disks, *side, to)?);
+    let scanned = &state.found[*side].entry(*id).version;
+    let now = look(&old, old_name, *side, from)?;
+    let renamed = if scanned.is_still(&now) {
+        rename(&old, old_name, &new, new_name).map_err(|cause| explain(&new, new_name, *side, cause))
+    } else {
+        Err(io::Error::other("it changed during the run"))
+    };
+    let renamed = renamed.file_context("cannot be moved in TO", to).map_err(|error| in_direction(error, *side));
+    renamed.and_then(|()| look(&new, new_name, *side, to))
+}
+
+/// Renames to a free name, or to another spelling of the same name.
+fn rename(old: &Directory, from: &OsStr, new: &Directory, to: &OsStr) -> io::Result<()> {
+    let inode = |directory: &Directory, name| Some(directory.entry(name).ok()??.inode());
+    match old.move_new(from, new, to) {
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && inode(old, from) == inode(new, to) => {
+            old.rename(from, to)
+        }
+        renamed => renamed,
+    }
+}
+
+fn look(directory: &Directory, name: &OsStr, side: Side, path: &Path) -> Result<Version, FileError> {
+    let entry = directory.entry(name).and_then(|entry| entry.ok_or_else(|| io::ErrorKind::NotFound.into()));
+    let entry = entry.file_context("cannot be read in TO", path).map_err(|error| in_direction(error, side))?;
+    Ok(version(&entry))
+}
+
+/// Opens the directory of an entry.
+fn locate<'a>(disks: &Disks, side: Side, path: &'a Path) -> Result<(Directory, &'a OsStr), FileError> {
+    let parent = disks.descend(side, path.parent().unwrap_or(Path::new("")))?;
+    Ok((parent, path.file_name().unwrap_or_default()))
+}

@@ -1,0 +1,52 @@
+//! The agreed state after a run, from what its steps have done.
+
+use super::entry::{Agreed, Version};
+use super::plan::{PartPlan, Verdict};
+use super::side::Both;
+use super::state::State;
+use super::tree::{Id, Tree};
+
+/// What a step has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Both sides have these versions.
+    Agreed(Both<Version>),
+    /// Neither side has the entry.
+    Gone,
+    /// Nothing. What was agreed before stays agreed.
+    Undone,
+}
+
+/// The state of an item after its steps, without what is the same for all items. `outcomes` has one outcome for each step.
+pub(crate) fn settled(state: &State, part: &PartPlan, outcomes: &[Outcome]) -> Tree<Agreed> {
+    let mut tree = Tree::new(None);
+    let mut ids: Vec<Option<Id>> = Vec::with_capacity(part.steps.len());
+    for (step, outcome) in part.steps.iter().zip(outcomes) {
+        let before = state.agreed(step.place);
+        let entry = match outcome {
+            Outcome::Agreed(versions) => Some(*versions),
+            Outcome::Gone => None,
+            Outcome::Undone => before,
+        };
+        let parent = step.parent.map_or(Some(Tree::<Agreed>::ROOT), |parent| ids[parent]);
+        // Something may still be agreed below a directory that is not.
+        let is_kept = entry.is_some() || *outcome == Outcome::Undone && step.place.agreed.is_some();
+        let id = parent.filter(|_| is_kept).map(|parent| tree.add(parent, step.name.clone(), entry));
+        if let (Some(id), Some(agreed), Verdict::Leave(_)) = (id, step.place.agreed, step.verdict) {
+            copy_below(&state.agreed, agreed, &mut tree, id);
+        }
+        ids.push(id);
+    }
+    tree
+}
+
+/// Copies everything in a directory from one tree to another.
+fn copy_below(from: &Tree<Agreed>, top: Id, to: &mut Tree<Agreed>, place: Id) {
+    let mut pending = vec![(top, place)];
+    while let Some((from_id, to_id)) = pending.pop() {
+        for child in from.children(from_id) {
+            let id = to.add(to_id, from.name(*child).to_owned(), *from.entry(*child));
+            pending.push((*child, id));
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Runs in both directions.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+
+use futures::executor::block_on;
+use serde_json::json;
+use syncmgr::HandlerId;
+use syncmgr::log::Action;
+use syncmgr::store::{SqliteStore, StateChange, StateStore};
+
+use crate::program::RunOutput;
+use crate::skip::skip;
+use crate::trees::{Trees, chmod, file, link, snapshot};
+
+/// The id of the handler.
+const HANDLER: HandlerId = HandlerId::from_u128(0xa1c9_f0d7_6b1e_4c7a_8f64_0d5b_7e2c_4a93);
+
+impl Trees {
+    fn synchronize(&self, flags: &[&str]) -> RunOutput {
+        self.run(&[&["--two-way", "--json"], flags].concat())
+    }
+
+    /// Synchronizes, which must succeed and make both sides equal.
+    fn settle(&self, flags: &[&str]) -> RunOutput {
+        let output = self.synchronize(flags);
+        assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+        assert_eq!(names_and_contents(&self.from), names_and_contents(&self.to));
+        output
+    }
+
+    fn synchronized(names: &[&str]) -> Self {
+        let trees = Self::new();
+        names.iter().for_each(|name| file(&trees.from.join(name), name, 1));
+        trees.settle(&[]);
+        trees
+    }
+}
+
+/// Everything but the times of directories.
+fn names_and_contents(root: &Path) -> Vec<(std::path::PathBuf, u32, Option<i64>, Vec<u8>)> {
+    let time = |path: &Path, time| (!root.join(path).symlink_metadata().unwrap().is_dir()).then_some(time);
+    let all = snapshot(root).into_iter();
+    all.map(|(path, (mode, seconds, _, contents))| (path.clone(), mode, time(&path, seconds), contents)).collect()
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn changes_of_both_sides_are_copied_to_the_other_side() {
+    let trees = Trees::full();
+    file(&trees.to.join("pics/cat.jpg"), "cat", 1);
+    trees.settle(&[]);
+    file(&trees.from.join("docs/plan.txt"), "new plan", 5);
+    file(&trees.to.join("docs/other.txt"), "other", 6);
+    fs::remove_file(trees.to.join("tools/run.sh")).unwrap();
+    fs::remove_file(trees.from.join("docs/latest")).unwrap();
+    link(&trees.from.join("docs/latest"), "other.txt");
+    chmod(&trees.to.join("pics"), 0o700);
+    trees.settle(&[]);
+    assert_eq!(read(trees.to.join("docs/plan.txt")), "new plan");
+    assert_eq!(read(trees.from.join("docs/other.txt")), "other");
+    assert!(!trees.from.join("tools/run.sh").exists());
+    assert_eq!(trees.settle(&[]).item("docs")["counts"]["copied"], json!(0));
+}
+
+#[test]
+fn a_conflict_overwrites_nothing_and_stays_open() {
+    let trees = Trees::synchronized(&["docs/a", "docs/b"]);
+    file(&trees.from.join("docs/a"), "one", 2);
+    file(&trees.to.join("docs/a"), "other", 3);
+    file(&trees.to.join("docs/b"), "unopposed", 3);
+    for _ in 0..2 {
+        let output = trees.synchronize(&[]);
+        assert_eq!((output.code, &output.item("docs")["status"]), (Some(1), &json!("not_done")));
+        assert_eq!(output.item("docs")["errors"][0]["path"], "docs/a");
+        assert_eq!([read(trees.from.join("docs/a")), read(trees.to.join("docs/a"))], ["one", "other"]);
+        assert_eq!(read(trees.from.join("docs/b")), "unopposed");
+    }
+}
+
+#[test]
+fn an_answer_decides_a_conflict_also_between_a_file_and_a_directory() {
+    let trees = Trees::synchronized(&["docs/a", "docs/b"]);
+    file(&trees.from.join("docs/a"), "one", 2);
+    fs::remove_file(trees.to.join("docs/a")).unwrap();
+    file(&trees.to.join("docs/a/inner"), "inner", 3);
+    let output = trees.synchronize(&[]);
+    let state = output.json()["state"]["path"].as_str().unwrap().to_owned();
+    let store = SqliteStore::open(state).unwrap();
+    let question = store.log(HANDLER).unwrap().into_iter().rev().find_map(|record| match &record.entry.action {
+        Some(Action::Decide(question)) => Some((record.entry.item?, (**question).clone())),
+        _ => None,
+    });
+    let (item, question) = question.expect("the log has a question");
+    assert!(question.text.starts_with("docs/a is a directory in B"), "{}", question.text);
+    let choice = question.choices.iter().position(|choice| &**choice == "keep both").unwrap();
+    block_on(store.write(vec![StateChange::Answered { handler: HANDLER, item, question, choice }])).unwrap();
+    drop(store);
+    trees.settle(&[]);
+    assert_eq!(read(trees.to.join("docs/a (A)")), "one");
+    assert_eq!(read(trees.from.join("docs/a/inner")), "inner");
+}
+
+#[test]
+fn each_policy_decides_conflicts() {
+    for (policy, kept) in [("A", "older"), ("B", "newer"), ("newer", "newer"), ("keep-both", "newer")] {
+        let trees = Trees::synchronized(&["docs/a.txt"]);
+        file(&trees.from.join("docs/a.txt"), "older", 2);
+        file(&trees.to.join("docs/a.txt"), "newer", 3);
+        trees.settle(&["--conflict", policy]);
+        assert_eq!(read(trees.from.join("docs/a.txt")), kept, "{policy}");
+        let other = trees.to.join("docs/a (A).txt");
+        assert_eq!(other.exists().then(|| read(other)), (policy == "keep-both").then(|| "older".into()));
+    }
+}
+
+#[test]
+fn equal_edits_of_both_sides_are_agreed() {
+    let trees = Trees::synchronized(&["docs/a"]);
+    file(&trees.from.join("docs/a"), "same", 2);
+    file(&trees.to.join("docs/a"), "same", 9);
+    assert_eq!(trees.synchronize(&[]).code, Some(0));
+    file(&trees.from.join("docs/a"), "later", 10);
+    trees.settle(&[]);
+    assert_eq!(read(trees.to.join("docs/a")), "later");
+}
+
+#[test]
+fn a_change_survives_a_deletion_of_its_directory() {
+    let trees = Trees::synchronized(&["docs/deep/a", "docs/deep/b", "docs/c"]);
+    file(&trees.from.join("docs/deep/a"), "changed", 2);
+    fs::remove_dir_all(trees.to.join("docs/deep")).unwrap();
+    trees.settle(&[]);
+    assert_eq!(read(trees.to.join("docs/deep/a")), "changed");
+    assert!(!trees.from.join("docs/deep/b").exists());
+}
+
+#[test]
+fn a_renamed_directory_is_moved_with_the_changes_that_the_other_side_made_in_it() {
+    let trees = Trees::synchronized(&["docs/deep/a", "docs/deep/b", "pics/c"]);
+    let inode = |path: &str| trees.to.join(path).metadata().unwrap().ino();
+    let before = [inode("docs"), inode("docs/deep/a")];
+    fs::rename(trees.from.join("docs"), trees.from.join("pics/papers")).unwrap();
+    fs::rename(trees.from.join("pics/papers/deep"), trees.from.join("pics/papers/DEEP")).unwrap();
+    file(&trees.to.join("docs/deep/b"), "changed", 2);
+    let output = trees.settle(&[]);
+    assert_eq!([inode("pics/papers"), inode("pics/papers/DEEP/a")], before);
+    assert_eq!(read(trees.from.join("pics/papers/DEEP/b")), "changed");
+    assert_eq!(output.item("pics")["counts"]["copied"], json!(1));
+}
+
+#[test]
+fn an_unchanged_pair_reads_no_contents_and_stores_nothing() {
+    let trees = Trees::synchronized(&["docs/a"]);
+    let state = |output: &RunOutput| output.json()["items"].clone();
+    let output = trees.settle(&[]);
+    assert!(state(&output)[1]["counts"]["unchanged"] == 1, "{}", output.stdout);
+}
+
+#[test]
+fn a_side_that_was_emptied_but_for_a_new_file_is_not_taken_for_deleted() {
+    let trees = Trees::synchronized(&["docs/a", "docs/b", "c"]);
+    fs::remove_dir_all(trees.from.join("docs")).unwrap();
+    fs::remove_file(trees.from.join("c")).unwrap();
+    file(&trees.from.join("desktop.ini"), "new", 2);
+    assert_eq!(trees.synchronize(&[]).code, Some(1));
+    assert_eq!(read(trees.to.join("docs/a")), "docs/a");
+    trees.settle(&["--yes"]);
+    assert!(!trees.to.join("docs").exists() && trees.to.join("desktop.ini").exists());
+}
+
+#[test]
+fn a_directory_that_was_emptied_is_not_taken_for_deleted() {
+    let trees = Trees::synchronized(&["disk/1", "disk/2", "disk/3", "disk/4", "disk/5", "docs/1", "docs/2"]);
+    for name in ["1", "2", "3", "4", "5"] {
+        fs::remove_file(trees.from.join("disk").join(name)).unwrap();
+    }
+    fs::remove_dir_all(trees.from.join("docs")).unwrap();
+    let output = trees.synchronize(&[]);
+    assert_eq!(output.code, Some(1));
+    assert_eq!(output.item("disk")["status"], "not_done");
+    assert!(trees.to.join("disk/1").exists());
+    assert!(!trees.to.join("docs").exists(), "the deletion of a whole directory is no mistake");
+}
+
+#[test]
+fn a_root_that_is_gone_or_another_one_is_refused() {
+    let trees = Trees::synchronized(&["docs/a"]);
+    fs::rename(&trees.to, trees.base.path().join("elsewhere")).unwrap();
+    assert_eq!(trees.synchronize(&[]).code, Some(1));
+    assert!(!trees.to.exists());
+    fs::create_dir(&trees.to).unwrap();
+    let output = trees.synchronize(&[]);
+    assert_eq!(output.code, Some(1));
+    assert!(output.stdout.contains("B is another directory"), "{}", output.stdout);
+    assert!(trees.from.join("docs/a").exists());
+    trees.settle(&["--yes"]);
+}
+
+#[test]
+fn an_edit_with_size_and_time_put_back_is_found() {
+    let trees = Trees::synchronized(&["docs/a"]);
+    file(&trees.from.join("docs/a"), "docs/b", 1);
+    trees.settle(&[]);
+    assert_eq!(read(trees.to.join("docs/a")), "docs/b");
+    trees.settle(&["--checksum"]);
+}
+
+#[test]
+fn two_runs_at_once_are_locked_out() {
+    let trees = Trees::synchronized(&["docs/a"]);
+    for side in [&trees.from, &trees.to] {
+        let directory = fs::File::open(side).unwrap();
+        directory.lock().unwrap();
+        let output = trees.synchronize(&[]);
+        assert_eq!(output.code, Some(1));
+        assert!(output.stdout.contains("another run is writing"), "{}", output.stdout);
+    }
+}
+
+#[test]
+fn an_unreadable_directory_deletes_nothing_on_the_other_side() {
+    let trees = Trees::synchronized(&["docs/sub/a", "docs/b"]);
+    chmod(&trees.from.join("docs/sub"), 0o000);
+    if fs::read_dir(trees.from.join("docs/sub")).is_ok() {
+        return skip("this user may read everything");
+    }
+    assert_eq!(trees.synchronize(&[]).code, Some(1));
+    assert!(trees.to.join("docs/sub/a").exists());
+}
+
+#[test]
+fn a_special_file_is_left_alone_and_named() {
+    let trees = Trees::synchronized(&["docs/a"]);
+    assert!(Command::new("mkfifo").arg(trees.from.join("docs/pipe")).status().unwrap().success());
+    let output = trees.synchronize(&[]);
+    assert_eq!(output.code, Some(0));
+    assert_eq!(output.item("docs")["warnings"][0]["path"], "docs/pipe");
+    assert!(!trees.to.join("docs/pipe").exists());
+}
+
+#[test]
+fn a_file_becomes_a_directory_and_back() {
+    let trees = Trees::synchronized(&["docs/a", "docs/b", "top"]);
+    for name in ["docs/a", "top"] {
+        fs::remove_file(trees.from.join(name)).unwrap();
+        file(&trees.from.join(name).join("inner"), "inner", 2);
+    }
+    trees.settle(&[]);
+    for name in ["docs/a", "top"] {
+        fs::remove_dir_all(trees.to.join(name)).unwrap();
+        file(&trees.to.join(name), "back", 3);
+    }
+    trees.settle(&[]);
+    assert_eq!(read(trees.from.join("top")), "back");
+}
+
+#[test]
+fn the_sides_are_named_in_errors() {
+    let trees = Trees::new();
+    fs::remove_dir(&trees.from).unwrap();
+    let output = trees.synchronize(&[]);
+    assert_eq!(output.code, Some(2));
+    assert!(output.stdout.contains("A is not a directory that can be read"), "{}", output.stdout);
+}
