@@ -26,7 +26,7 @@ pub(crate) async fn find(client: &Client, text: &str) -> Result<Value, Failure> 
     let (id, read) = name.split_once('.').map_or((name, None), |(id, revision)| (id, Some(revision)));
     let record = find_id(client, text, handler, id).await?;
     match (read, revision(&record)) {
-        (Some(read), now) if !now.is_some_and(|now| now.starts_with(read)) => {
+        (Some(read), now) if !now.as_deref().is_some_and(|now| now.starts_with(read)) => {
             Err(Failure::OtherRevision { text: Escaped(text).to_string() })
         }
         _ => Ok(record),
