@@ -18,7 +18,7 @@ impl SyncHandler for Home {
         let every = |seconds| Schedule::every(Duration::from_secs(seconds));
         let mail = SyncItem::named("Mail").with_schedule(every(2)?);
         let photos = SyncItem::named("Photos").with_schedule(every(3)?).requires(Requirement::UnmeteredNetwork);
-        let notes = SyncItem::named("Notes").with_watch("/home/ann/notes");
+        let notes = SyncItem::named("Notes").with_watch("/home/user/notes");
         Ok([mail, photos, notes].into_iter().collect())
     }
 
@@ -48,7 +48,7 @@ async fn main() -> SyncResult {
         environment.set_network(Network::Online);
         sleep(Duration::from_secs(3)).await;
         println!("a file of the notes has changed");
-        changes.changed("/home/ann/notes/groceries");
+        changes.changed("/home/user/notes/groceries");
         sleep(Duration::from_secs(3)).await;
         print_agenda(&manager, "at the end");
         SyncResult::Ok(())

@@ -13,7 +13,7 @@
 //! # #[sync_handler(id = "8a6f3b1e-27c4-4c0d-9b55-1f0e6a7d2c93", name = "Notes")]
 //! # impl SyncHandler for Notes {
 //! #     async fn items(&self) -> SyncResult<Items> {
-//! #         Ok([SyncItem::named("notes").with_watch("/home/ann/notes")].into_iter().collect())
+//! #         Ok([SyncItem::named("notes").with_watch("/home/user/notes")].into_iter().collect())
 //! #     }
 //! #     async fn synchronize_item(&self, _: &ItemContext) -> SyncResult { Ok(()) }
 //! # }
@@ -22,9 +22,9 @@
 //! # async fn main() -> SyncResult {
 //! let changes = ManualChanges::new(); // a program uses a file watcher
 //! let manager = SyncManager::builder().change_source(changes.clone()).build();
-//! manager.register(Notes)?; // its item has `with_watch("/home/ann/notes")`
+//! manager.register(Notes)?; // its item has `with_watch("/home/user/notes")`
 //! assert!(manager.update_all()?.finish().await.is_success());
-//! changes.changed("/home/ann/notes/groceries"); // the item runs half a second later
+//! changes.changed("/home/user/notes/groceries"); // the item runs half a second later
 //! # manager.shutdown().await;
 //! # Ok(())
 //! # }

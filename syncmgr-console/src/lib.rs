@@ -4,6 +4,7 @@
 #[cfg(feature = "web")]
 mod access;
 mod api;
+mod attention;
 #[cfg(feature = "bars")]
 mod bars;
 mod client;

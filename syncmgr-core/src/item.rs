@@ -188,8 +188,8 @@ impl SyncItem {
     /// ```
     /// # use std::path::Path;
     /// # use syncmgr_core::item::SyncItem;
-    /// let documents = SyncItem::named("Documents").with_watch("/home/ann/Documents");
-    /// assert_eq!(documents.watches(), [Path::new("/home/ann/Documents")]);
+    /// let documents = SyncItem::named("Documents").with_watch("/home/user/Documents");
+    /// assert_eq!(documents.watches(), [Path::new("/home/user/Documents")]);
     /// ```
     pub fn with_watch(self, path: impl AsRef<Path>) -> Self {
         self.with(|rare| rare.watches.push(path.as_ref().to_owned()))

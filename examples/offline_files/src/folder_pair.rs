@@ -35,7 +35,7 @@ use crate::roots::Roots;
 /// # let base = tempfile::tempdir()?;
 /// # let (documents, backup) = (base.path().join("documents"), base.path().join("backup"));
 /// # std::fs::create_dir(&documents)?;
-/// # std::fs::write(documents.join("letter"), "Dear Ann")?;
+/// # std::fs::write(documents.join("letter"), "the letter")?;
 /// let store = SqliteStore::open(base.path().join("state.sqlite"))?;
 /// let manager = SyncManager::builder().store(store.clone()).build();
 /// let often = Schedule::every(Duration::from_secs(900))?;
@@ -46,7 +46,7 @@ use crate::roots::Roots;
 /// manager.register(pair)?;
 /// let report = manager.session(Trigger::Manual).start()?.finish().await;
 /// assert!(report.is_success(), "{report}");
-/// assert_eq!(std::fs::read(backup.join("letter"))?, b"Dear Ann");
+/// assert_eq!(std::fs::read(backup.join("letter"))?, b"the letter");
 /// # manager.shutdown().await;
 /// # Ok::<(), anyhow::Error>(())
 /// # })?;

@@ -16,20 +16,24 @@ use super::body::Body;
 use super::error::ApiError;
 use super::ids::Handler;
 use super::{Api, Json};
+use crate::attention::Attention;
 use crate::settings;
 
 /// Lists the handlers.
 pub(super) async fn list(State(api): State<Api>) -> Result<impl IntoResponse, ApiError> {
     let handlers = api.manager.handlers();
-    let handlers = handlers.iter().map(|info| describe(&api, info)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Json(json!({ "handlers": handlers })))
+    let mut described = Vec::with_capacity(handlers.len());
+    for info in &handlers {
+        described.push(describe(&api, info).await?);
+    }
+    Ok(Json(json!({ "handlers": described })))
 }
 
 /// Shows a handler.
 pub(super) async fn show(State(api): State<Api>, Handler(handler): Handler) -> Result<impl IntoResponse, ApiError> {
     let handlers = api.manager.handlers();
     let info = handlers.iter().find(|info| info.id() == handler).ok_or_else(|| ApiError::unknown_handler(handler))?;
-    Ok(Json(describe(&api, info)?))
+    Ok(Json(describe(&api, info).await?))
 }
 
 /// Returns the names of the registered handlers.
@@ -43,14 +47,17 @@ pub(super) fn name(api: &Api, handler: HandlerId) -> Result<String, StoreAccessE
     Ok(known.map_or_else(|| handler.to_string(), |name| name.to_string()))
 }
 
-fn describe(api: &Api, info: &HandlerInfo) -> Result<Value, ApiError> {
+async fn describe(api: &Api, info: &HandlerInfo) -> Result<Value, ApiError> {
     let explanation = api.manager.explain_handler(info.id())?;
+    let attention = Attention::read(&api.manager, &explanation).await?;
     let mut handler = json!({
         "handler": info.id().to_string(),
         "name": info.name(),
         "has_properties": info.flags().contains(HandlerFlags::HAS_PROPERTIES),
         "text": explanation.to_string(),
         "explanation": explanation,
+        "questions": attention.questions,
+        "reason": attention.reason,
     });
     // Unregistered meanwhile: what it declares is all that is left.
     let known = api.manager.settings(info.id(), Subject::Handler);

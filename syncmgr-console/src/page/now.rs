@@ -10,6 +10,7 @@ use super::actions::{Target, about, button};
 use super::pager::Wanted;
 use super::{questions, view, without_name};
 use crate::api::{Api, ApiError};
+use crate::attention::Attention;
 
 /// Shows the handlers, and the running sessions with their progress.
 pub(super) async fn show(State(api): State<Api>) -> Result<Response, ApiError> {
@@ -29,7 +30,7 @@ pub(super) async fn show(State(api): State<Api>) -> Result<Response, ApiError> {
             @if api.manager.is_paused() { p { "Everything is paused: no item begins." } }
             @for session in &sessions { (session_part(session)) }
             @if sessions.is_empty() { p { "Nothing is running." } }
-            (handlers_part(&api, &handlers)?)
+            (handlers_part(&api, &handlers).await?)
         }
     };
     Ok(view("/", &content))
@@ -71,15 +72,22 @@ fn item_row(session: &Session, RunningItem { handler, item, name, state, .. }: &
     }
 }
 
-fn handlers_part(api: &Api, handlers: &[HandlerInfo]) -> Result<Markup, ApiError> {
+async fn handlers_part(api: &Api, handlers: &[HandlerInfo]) -> Result<Markup, ApiError> {
     let mut rows = Vec::new();
     for info in handlers {
         let explanation = api.manager.explain_handler(info.id())?;
+        let attention = Attention::read(&api.manager, &explanation).await?;
         let target = Target { handler: Some(info.id()), ..Target::default() };
         rows.push(html! {
             tr id=(format!("handler-{}", info.id())) {
                 th scope="row" { a href=(Wanted::finding(info.name()).of_view("/items")) { (info.name()) } }
-                td { (without_name(&explanation, info.name())) }
+                td {
+                    (without_name(&explanation, info.name()))
+                    @if let Some(reason) = &attention.reason { br; (reason) }
+                    @if let Some(asked) = attention.asked() {
+                        br; a href=(Wanted::finding(info.name()).of_view("/log")) { (asked) }
+                    }
+                }
                 td { (button("run", about("Run", info.name()), &target)) }
             }
         });

@@ -112,12 +112,27 @@ async fn overview(client: &Client) -> Result<Value, Failure> {
     }))
 }
 
+/// Prints a handler, why it failed, and how many questions are open.
+fn handler(handler: &Value) {
+    line(format_args!("  {}", names::text(&handler["text"])));
+    if !handler["reason"].is_null() {
+        line(format_args!("    reason: {}", safe(&handler["reason"])));
+    }
+    match handler["questions"].as_u64() {
+        None | Some(0) => {}
+        Some(1) => line("    1 question is open; `syncmgr log` shows it, with the command for each answer"),
+        Some(questions) => line(format_args!(
+            "    {questions} questions are open; `syncmgr log` shows them, with the command for each answer"
+        )),
+    }
+}
+
 fn status(overview: &Value) {
     if overview["paused"] == true {
         line("paused: nothing begins until `syncmgr resume`");
     }
     line("handlers:");
-    texts(&overview["handlers"]);
+    overview["handlers"].as_array().into_iter().flatten().for_each(handler);
     for session in overview["running"].as_array().into_iter().flatten() {
         let items = session["progress"].as_array().map(Vec::as_slice).unwrap_or_default();
         let items_word = if items.len() == 1 { "item" } else { "items" };

@@ -32,6 +32,8 @@ async fn a_large_loss_is_asked_about_once_with_a_choice_that_changes_nothing() {
     let choices = [format!("syncmgr answer {entry} 1: continue"), format!("syncmgr answer {entry} 2: change nothing")];
     assert_eq!((log.len(), &log[1..], entry.len()), (3, &choices[..], 13), "{log:?}");
     assert!(log[0].ends_with(asked), "{log:?}");
+    let (_, status) = place.client(&["status"]).await;
+    assert!(status.contains("\n    1 question is open; `syncmgr log` shows it, with the command for"), "{status}");
     let mut events = host.api().events("/v1/events").await.unwrap();
     let (code, out) = place.client(&["answer", &entry[..4], "1"]).await;
     assert!(code == 0 && out.starts_with("answered: the item runs again in session "), "{out}");

@@ -1,5 +1,7 @@
 //! A host at work.
 
+use std::fs;
+
 use crate::support::{Host, Place, is_private};
 
 #[tokio::test]
@@ -9,7 +11,7 @@ async fn a_folder_pair_is_copied_and_shown_by_the_client() {
     let (code, out) = place.client(&["run", "docs"]).await;
     assert!(code == 0 && out.contains("docs/plans: succeeded") && out.contains("docs/.: succeeded"), "{out}");
     assert_eq!(place.read("to/plans/plan").as_deref(), Some("the plan"));
-    assert_eq!(place.read("to/letter").as_deref(), Some("Dear Ann"));
+    assert_eq!(place.read("to/letter").as_deref(), Some("the letter"));
     let (code, out) = place.client(&["status"]).await;
     assert!(code == 0 && out.contains("  docs: ") && out.contains("with the schedule"), "{out}");
     assert!(is_private(&place.path("state")), "others may read the state");
@@ -27,9 +29,30 @@ async fn a_watched_folder_pair_is_copied_at_the_start_and_after_each_change() {
     while place.read("to/plans/other").is_none() {
         Host::ended(&mut events, "plans").await;
     }
-    assert_eq!(place.read("to/letter").as_deref(), Some("Dear Ann"));
+    assert_eq!(place.read("to/letter").as_deref(), Some("the letter"));
     place.write("from/new/page", "a page");
     while place.read("to/new/page").is_none() {
         Host::ended(&mut events, "new").await;
     }
+}
+
+#[tokio::test]
+async fn a_pair_that_cannot_be_read_says_why_until_it_can_be_read_again() {
+    let place = Place::new("");
+    place.write("from/photos/1", "text");
+    let host = place.host().await;
+    assert_eq!(place.client(&["run", "docs"]).await.0, 0);
+    fs::rename(place.path("from"), place.path("elsewhere")).unwrap();
+    assert_eq!(place.client(&["run", "docs"]).await.0, 1);
+    for command in [&["status"][..], &["explain", "docs"]] {
+        let (_, out) = place.client(command).await;
+        assert!(out.contains("reason: could not list its items: FROM is not a directory that can be read"), "{out}");
+    }
+    fs::rename(place.path("elsewhere"), place.path("from")).unwrap();
+    assert_eq!(place.client(&["run", "--force", "docs"]).await.0, 0);
+    for command in [&["status"][..], &["explain", "docs"]] {
+        let (_, out) = place.client(command).await;
+        assert!(!out.contains("reason:"), "{out}");
+    }
+    drop(host);
 }

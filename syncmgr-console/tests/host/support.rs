@@ -28,7 +28,7 @@ impl Place {
         let systemd = UnixDatagram::bind(folder.path().join("notify.sock")).expect("the directory is new");
         let place = Self { folder, systemd };
         place.write("from/plans/plan", "the plan");
-        place.write("from/letter", "Dear Ann");
+        place.write("from/letter", "the letter");
         place.set(lines);
         place
     }

@@ -26,7 +26,7 @@ fn every_setting_is_read_as_people_write_it() {
 
         [[folder]]
         name = "Documents"
-        from = "/home/ann/Documents"
+        from = "/home/user/Documents"
         to = "backup"
         delete = "guarded"
         schedule = "cron 30 2 * * * in Europe/Berlin"
@@ -38,7 +38,7 @@ fn every_setting_is_read_as_people_write_it() {
     let settings = parse(text).unwrap();
     let folder = Folder {
         name: "Documents".to_owned(),
-        from: "/home/ann/Documents".into(),
+        from: "/home/user/Documents".into(),
         to: "/etc/backup".into(),
         deletions: Deletions::Guarded,
         schedule: Some("cron 30 2 * * * in Europe/Berlin".parse().unwrap()),
