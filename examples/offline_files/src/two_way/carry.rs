@@ -31,9 +31,14 @@ const FEW: usize = 4;
 const BATCH_FILES: usize = 256;
 const BATCH_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Carries out the steps of an item. Returns an outcome for each step.
-pub(crate) fn carry_out(disks: &Disks, part: &mut PartPlan, monitor: &dyn Monitor) -> Result<Vec<Outcome>, Stopped> {
-    let failures = Failures { monitor, has_failed: AtomicBool::new(false) };
+/// Carries out the steps of an item. Returns an outcome for each step. Nothing is deleted if the run `has_failed` before.
+pub(crate) fn carry_out(
+    disks: &Disks,
+    part: &mut PartPlan,
+    has_failed: &AtomicBool,
+    monitor: &dyn Monitor,
+) -> Result<Vec<Outcome>, Stopped> {
+    let failures = Failures { monitor, has_failed };
     rename_all(disks, part, &failures)?;
     let run = Run::new(disks, part, failures);
     if run.busy.iter().any(|busy| *busy) {
@@ -48,7 +53,7 @@ pub(crate) fn carry_out(disks: &Disks, part: &mut PartPlan, monitor: &dyn Monito
 /// Where errors go.
 struct Failures<'a> {
     monitor: &'a dyn Monitor,
-    has_failed: AtomicBool,
+    has_failed: &'a AtomicBool,
 }
 
 impl Failures<'_> {

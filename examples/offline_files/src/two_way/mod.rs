@@ -21,7 +21,7 @@
 //!
 //! The disk side: [`scan`](mod@scan) reads both trees, [`relocate`](mod@relocate) makes the moves, [`compare`](mod@compare) compares
 //! contents, and [`carry`] carries out the steps. The agreed state of an item is its checkpoint, a [record], which the [archive] writes
-//! as text. The [handler] scans and plans all selected items together before they begin ([`prepare`]), so that an entry can move from
+//! as text. The first item that begins scans and plans all selected items ([`prepare`]), so that an entry can move from
 //! one item to another; each item then does its own [work]. A [guard] holds deletions that look like a mistake, and open conflicts are
 //! [questions] of the host.
 
@@ -29,6 +29,8 @@ mod archive;
 mod carry;
 mod compare;
 mod conflict;
+#[cfg(test)]
+mod conformance;
 mod disks;
 mod entry;
 mod guard;

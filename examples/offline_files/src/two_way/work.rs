@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use syncmgr::environment::{Clock, SystemClock};
@@ -55,7 +56,8 @@ impl Work {
         self.part.plan(plan.tally.bytes);
         let changing = Progress::new().with_text("changing both sides").with_unit(ProgressUnit::Bytes);
         self.item.report(changing).map_err(|_| Stopped)?;
-        let outcomes = carry_out(&self.disks, &mut plan, self)?;
+        let has_failed = AtomicBool::new(self.prepared.has_failed);
+        let outcomes = carry_out(&self.disks, &mut plan, &has_failed, self)?;
         Ok(Some(encode(&settled(&self.prepared.state, &plan, &outcomes))))
     }
 
