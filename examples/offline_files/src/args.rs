@@ -96,6 +96,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOW", default_value = "ask", requires = "two_way")]
     pub(crate) conflict: Policy,
 
+    /// With --two-way, keep what is replaced or deleted for DAYS days, in the directory .offline_files-kept of its side
+    #[arg(long, value_name = "DAYS", requires = "two_way")]
+    pub(crate) keep_replaced: Option<u32>,
+
     /// The directory to mirror
     #[arg(value_name = "FROM")]
     pub(crate) from: PathBuf,

@@ -8,6 +8,7 @@ use syncmgr_test::{Kit, Provider};
 
 use super::disks::Disks;
 use super::handler::{Options, TwoWay};
+use super::kept::Keeper;
 use super::reconcile::Rules;
 use super::side::Both;
 use crate::mirror::trees::{Trees, file, snapshot};
@@ -21,7 +22,7 @@ impl Provider for Sides {
         let open = |path| Directory::open(path).expect("the side exists");
         let disks = Disks::new(Both { a: open(&self.0.from), b: open(&self.0.to) }, Kept::default(), 2);
         let (rules, own_files) = (Rules::default(), OwnFiles::default());
-        let options = Options { rules, own_files, jobs: 2, is_unguarded: false };
+        let options = Options { rules, own_files, jobs: 2, keeper: Keeper::None, is_unguarded: false };
         Arc::new(TwoWay::new(disks, options).expect("both sides can be listed"))
     }
 

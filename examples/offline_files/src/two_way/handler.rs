@@ -9,6 +9,7 @@ use syncmgr::prelude::*;
 use tokio::sync::OnceCell;
 
 use super::disks::Disks;
+use super::kept::Keeper;
 use super::plan::PartName;
 use super::prepare::{Preparation, Prepared, Selected, directories};
 use super::reconcile::Rules;
@@ -35,6 +36,7 @@ pub(crate) struct Options {
     pub(crate) rules: Rules,
     pub(crate) own_files: OwnFiles,
     pub(crate) jobs: usize,
+    pub(crate) keeper: Keeper,
     /// `true` if deletions that look like a mistake are made, and other roots than those of the last run are taken.
     pub(crate) is_unguarded: bool,
 }
@@ -112,12 +114,12 @@ impl TwoWay {
         let name = name_of(&part);
         (0..prepared.moved.get(&name).copied().unwrap_or(0)).for_each(|_| part.result().counts.count(Done::Moved));
         let (disks, is_unguarded) = (self.disks.separate(), self.options.is_unguarded);
-        let (shared, own_part) = (prepared.clone(), part.clone());
+        let (shared, own_part, keeper) = (prepared.clone(), part.clone(), self.options.keeper.clone());
         let agreed = item
             .blocking(move |item| {
                 let jobs = disks.jobs.clone();
                 let _job = jobs.begin();
-                Ok(Work { disks, prepared: shared, name, part: own_part, item, is_unguarded }.synchronize()?)
+                Ok(Work { disks, prepared: shared, name, part: own_part, item, keeper, is_unguarded }.synchronize()?)
             })
             .await?;
         let Some(agreed) = agreed else { return Ok(()) };

@@ -22,7 +22,7 @@
 //! The disk side: [`scan`](mod@scan) reads both trees, [`relocate`](mod@relocate) makes the moves, [`compare`](mod@compare) compares
 //! contents, and [`carry`] carries out the steps. The agreed state of an item is its checkpoint, a [record], which the [archive] writes
 //! as text. The first item that begins scans and plans all selected items ([`prepare`]), so that an entry can move from
-//! one item to another; each item then does its own [work]. A [guard] holds deletions that look like a mistake, and open conflicts are
+//! one item to another; each item then does its own [work]. What is replaced or deleted can be [kept]. A [guard] holds deletions that look like a mistake, and open conflicts are
 //! [questions] of the host.
 
 mod archive;
@@ -35,6 +35,7 @@ mod disks;
 mod entry;
 mod guard;
 mod handler;
+mod kept;
 #[cfg(test)]
 mod model;
 mod moves;

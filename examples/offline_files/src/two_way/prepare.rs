@@ -15,6 +15,7 @@ use super::archive::decode;
 use super::carry::remove_leftovers;
 use super::disks::Disks;
 use super::entry::{Agreed, Found};
+use super::kept;
 use super::moves::{Relocation, detect};
 use super::plan::{PartName, Plan, Tally};
 use super::reconcile::{Rules, reconcile};
@@ -105,6 +106,9 @@ impl Preparation<'_> {
     fn scan(&self) -> SyncResult<Scanned> {
         let directories = directories(&self.disks.roots, self.own_files)?;
         let includes = |name: &OsStr| {
+            if name == kept::NAME {
+                return false;
+            }
             let is_directory = directories.contains(name);
             self.selected.contains_key(&is_directory.then(|| name.to_owned()))
         };
@@ -190,6 +194,7 @@ pub(crate) fn directories(
     for side in Side::BOTH {
         names.extend(crate::mirror::directories_of(&roots[side], None, own_files)?);
     }
+    names.remove(OsStr::new(kept::NAME));
     Ok(names)
 }
 

@@ -15,6 +15,7 @@ use super::carry::carry_out;
 use super::compare::compare;
 use super::disks::Disks;
 use super::guard::{Scope, objection};
+use super::kept::Keeper;
 use super::plan::{PartName, PartPlan, Reason, Verdict};
 use super::prepare::Prepared;
 use super::questions;
@@ -30,6 +31,7 @@ pub(crate) struct Work {
     pub(crate) name: PartName,
     pub(crate) part: Arc<Part>,
     pub(crate) item: ItemContext,
+    pub(crate) keeper: Keeper,
     /// `true` if deletions that look like a mistake are made.
     pub(crate) is_unguarded: bool,
 }
@@ -57,7 +59,7 @@ impl Work {
         let changing = Progress::new().with_text("changing both sides").with_unit(ProgressUnit::Bytes);
         self.item.report(changing).map_err(|_| Stopped)?;
         let has_failed = AtomicBool::new(self.prepared.has_failed);
-        let outcomes = carry_out(&self.disks, &mut plan, &has_failed, self)?;
+        let outcomes = carry_out(&self.disks, &mut plan, &self.keeper, &has_failed, self)?;
         Ok(Some(encode(&settled(&self.prepared.state, &plan, &outcomes))))
     }
 

@@ -261,6 +261,22 @@ fn a_file_becomes_a_directory_and_back() {
 }
 
 #[test]
+fn what_is_replaced_or_deleted_is_kept_on_its_side_and_never_synchronized() {
+    let trees = Trees::synchronized(&["docs/deep/a", "docs/b", "c"]);
+    file(&trees.from.join("docs/deep/a"), "changed", 2);
+    fs::remove_file(trees.from.join("docs/b")).unwrap();
+    assert_eq!(trees.synchronize(&["--keep-replaced", "7"]).code, Some(0));
+    let kept = trees.to.join(".offline_files-kept");
+    let days: Vec<_> = fs::read_dir(&kept).unwrap().map(|day| day.unwrap().path()).collect();
+    assert_eq!(days.len(), 1);
+    assert_eq!([read(days[0].join("docs/deep/a")), read(days[0].join("docs/b"))], ["docs/deep/a", "docs/b"]);
+    fs::rename(&days[0], kept.join("2001-02-03")).unwrap();
+    assert_eq!(trees.synchronize(&["--keep-replaced", "7"]).code, Some(0));
+    assert!(!trees.from.join(".offline_files-kept").exists() && !kept.join("2001-02-03").exists());
+    assert_eq!(read(trees.to.join("docs/deep/a")), "changed");
+}
+
+#[test]
 fn the_sides_are_named_in_errors() {
     let trees = Trees::new();
     fs::remove_dir(&trees.from).unwrap();
