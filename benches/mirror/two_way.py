@@ -9,10 +9,10 @@ In each round every tool synchronizes a tree of 10,000 files with an empty direc
 and the changes come from a fixed seed. The tools take turns in another order in each round. After each job, the script compares both sides
 and ends if they differ.
 
-It prints the medians of the wall time, of the processor time (user and system) and of the peak memory of the largest process, and the
-number of bytes in new files for `renamed`, from inode numbers that the other side did not have before. unison gets `-times -perms -1`, so
-that it carries what the others carry; rclone gets `--resync` for the first job and `--force` for the last one, which it refuses otherwise.
-The scratch directory must not be in memory.
+It prints the medians of the wall time, of the processor time (user and system) and of the peak memory (of the largest process, measured by
+GNU time; 0 without it), and the size of the files whose inode numbers the other side did not have before the job. unison gets `-times
+-perms -1`, so that it carries what the others carry; rclone gets `--resync` for the first job and `--force` for the last one, which it
+refuses otherwise. The scratch directory must not be in memory.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from pathlib import Path
 SEED = 20001127
 SIZE = 4096
 ROOT = Path(__file__).resolve().parents[2]
+HAS_TIME = Path("/usr/bin/time").exists()
 JOBS = ["first", "unchanged", "changed", "renamed"]
 
 
@@ -118,16 +119,16 @@ def inodes(root):
 
 
 def measure(command, environment):
-    began = time.monotonic()
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=output, stderr=output)
-        _, status, usage = os.wait4(process.pid, 0)
+    with tempfile.NamedTemporaryFile("r") as usage, tempfile.TemporaryFile() as output:
+        began = time.monotonic()
+        timed = ["/usr/bin/time", "-o", usage.name, "-f", "%U %S %M", *command] if HAS_TIME else command
+        ended = subprocess.run(timed, env={**os.environ, **environment}, stdout=output, stderr=output)
         wall = time.monotonic() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+        if ended.returncode:
             output.seek(0)
-            sys.exit(f"{command} ended with {process.returncode}: {output.read().decode(errors='replace')[-2000:]}")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+            sys.exit(f"{command} ended with {ended.returncode}: {output.read().decode(errors='replace')[-2000:]}")
+        user, system, memory = map(float, usage.read().split() or [0, 0, 0])
+    return wall, user + system, memory / 1024
 
 
 def check(name, job, a, b):

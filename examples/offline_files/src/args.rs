@@ -100,6 +100,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DAYS", requires = "two_way")]
     pub(crate) keep_replaced: Option<u32>,
 
+    /// With --two-way, leave out what the rules in FILE match, in the syntax of gitignore. The rules in the files
+    /// .offline_files-ignore at the top of both sides apply too. A rule deletes nothing
+    #[arg(long, value_name = "FILE", requires = "two_way")]
+    pub(crate) ignore_file: Option<PathBuf>,
+
     /// The directory to mirror
     #[arg(value_name = "FROM")]
     pub(crate) from: PathBuf,

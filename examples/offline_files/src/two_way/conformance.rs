@@ -8,6 +8,7 @@ use syncmgr_test::{Kit, Provider};
 
 use super::disks::Disks;
 use super::handler::{Options, TwoWay};
+use super::ignored::Ignored;
 use super::kept::Keeper;
 use super::reconcile::Rules;
 use super::side::Both;
@@ -21,8 +22,8 @@ impl Provider for Sides {
     fn handler(self: Arc<Self>) -> Arc<dyn SyncHandler> {
         let open = |path| Directory::open(path).expect("the side exists");
         let disks = Disks::new(Both { a: open(&self.0.from), b: open(&self.0.to) }, Kept::default(), 2);
-        let (rules, own_files) = (Rules::default(), OwnFiles::default());
-        let options = Options { rules, own_files, jobs: 2, keeper: Keeper::None, is_unguarded: false };
+        let (rules, own_files, ignored) = (Rules::default(), OwnFiles::default(), Ignored::default());
+        let options = Options { rules, own_files, ignored, jobs: 2, keeper: Keeper::None, is_unguarded: false };
         Arc::new(TwoWay::new(disks, options).expect("both sides can be listed"))
     }
 

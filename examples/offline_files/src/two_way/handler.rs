@@ -9,6 +9,7 @@ use syncmgr::prelude::*;
 use tokio::sync::OnceCell;
 
 use super::disks::Disks;
+use super::ignored::Ignored;
 use super::kept::Keeper;
 use super::plan::PartName;
 use super::prepare::{Preparation, Prepared, Selected, directories};
@@ -35,6 +36,7 @@ pub(crate) struct TwoWay {
 pub(crate) struct Options {
     pub(crate) rules: Rules,
     pub(crate) own_files: OwnFiles,
+    pub(crate) ignored: Ignored,
     pub(crate) jobs: usize,
     pub(crate) keeper: Keeper,
     /// `true` if deletions that look like a mistake are made, and other roots than those of the last run are taken.
@@ -72,7 +74,7 @@ impl SyncHandler for TwoWay {
 impl TwoWay {
     /// Creates a handler and lists its items.
     pub(crate) fn new(disks: Disks, options: Options) -> io::Result<Self> {
-        let names = directories(&disks.roots, &options.own_files)?;
+        let names = directories(&disks.roots, &options.own_files, &options.ignored)?;
         let parts = names.into_iter().map(Extent::Directory).chain([Extent::TopLevel]).map(Part::new);
         let parts: BTreeMap<_, _> = parts.map(|part| (part.item().id(), Arc::new(part))).collect();
         Ok(Self { disks, parts: Arc::new(parts), options: Arc::new(options) })
@@ -92,10 +94,17 @@ impl TwoWay {
     async fn prepare(&self, item: &ItemContext, selected: &Selected) -> SyncResult<Arc<Prepared>> {
         let (disks, options, selected) = (self.disks.clone(), self.options.clone(), selected.clone());
         let prepare = move |item: ItemContext| {
-            let Options { rules, own_files, is_unguarded, .. } = &*options;
+            let Options { rules, own_files, ignored, is_unguarded, .. } = &*options;
             let takes_other_roots = *is_unguarded;
-            let preparation =
-                Preparation { disks: &disks, rules, own_files, item: &item, selected: &selected, takes_other_roots };
+            let preparation = Preparation {
+                disks: &disks,
+                rules,
+                own_files,
+                ignored,
+                item: &item,
+                selected: &selected,
+                takes_other_roots,
+            };
             Ok(Arc::new(preparation.prepare()?))
         };
         item.blocking(prepare).await

@@ -15,6 +15,7 @@ use super::archive::decode;
 use super::carry::remove_leftovers;
 use super::disks::Disks;
 use super::entry::{Agreed, Found};
+use super::ignored::Ignored;
 use super::kept;
 use super::moves::{Relocation, detect};
 use super::plan::{PartName, Plan, Tally};
@@ -51,6 +52,7 @@ pub(crate) struct Preparation<'a> {
     pub(crate) disks: &'a Disks,
     pub(crate) rules: &'a Rules,
     pub(crate) own_files: &'a OwnFiles,
+    pub(crate) ignored: &'a Ignored,
     /// The item that prepares the run.
     pub(crate) item: &'a ItemContext,
     /// The selected items, with what they have stored.
@@ -104,7 +106,7 @@ impl Preparation<'_> {
     }
 
     fn scan(&self) -> SyncResult<Scanned> {
-        let directories = directories(&self.disks.roots, self.own_files)?;
+        let directories = directories(&self.disks.roots, self.own_files, self.ignored)?;
         let includes = |name: &OsStr| {
             if name == kept::NAME {
                 return false;
@@ -113,7 +115,7 @@ impl Preparation<'_> {
             self.selected.contains_key(&is_directory.then(|| name.to_owned()))
         };
         let hidden = self.disks.sample_names();
-        let scope = Scope { includes: &includes, own_files: self.own_files, hidden: &hidden };
+        let scope = Scope { includes: &includes, own_files: self.own_files, ignored: self.ignored, hidden: &hidden };
         let watch = Watch(self.item);
         let scanned = scan(&self.disks.roots, &scope, &self.disks.jobs, &watch)?;
         for side in Side::BOTH {
@@ -189,12 +191,13 @@ fn part_of(path: &Path, state: &State) -> PartName {
 pub(crate) fn directories(
     roots: &Both<crate::mirror::Directory>,
     own_files: &OwnFiles,
+    ignored: &Ignored,
 ) -> io::Result<BTreeSet<OsString>> {
     let mut names = BTreeSet::new();
     for side in Side::BOTH {
         names.extend(crate::mirror::directories_of(&roots[side], None, own_files)?);
     }
-    names.remove(OsStr::new(kept::NAME));
+    names.retain(|name| name != kept::NAME && !ignored.contains(Path::new(name), true));
     Ok(names)
 }
 

@@ -11,6 +11,7 @@ use syncmgr::store::{SqliteStore, StateStore};
 
 use super::disks::Disks;
 use super::handler::{Options, TwoWay};
+use super::ignored::Ignored;
 use super::kept::{self, Keeper, remove_old};
 use super::reconcile::Rules;
 use super::side::Both;
@@ -41,7 +42,8 @@ pub(crate) fn synchronize(args: &Args) -> SyncResult<Report> {
     let rules = Rules { policy: args.conflict, compares_contents, forgets_mounts: args.yes, ..Rules::default() };
     let now = SystemClock::default().now().wall;
     let keeper = args.keep_replaced.map_or(Keeper::None, |_| Keeper::at(now));
-    let options = Options { rules, own_files, jobs: args.jobs(), keeper, is_unguarded: args.yes };
+    let ignored = Ignored::read([&paths.from, &paths.to], args.ignore_file.as_deref())?;
+    let options = Options { rules, own_files, ignored, jobs: args.jobs(), keeper, is_unguarded: args.yes };
     let handler = TwoWay::new(Disks::new(roots, args.kept(), args.jobs()), options).context("cannot list A and B")?;
     let (parts, disks) = (handler.parts(), handler.disks());
     let losses = || Some(disks.losses().join("; ")).filter(|text| !text.is_empty());

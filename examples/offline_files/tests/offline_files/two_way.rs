@@ -277,6 +277,21 @@ fn what_is_replaced_or_deleted_is_kept_on_its_side_and_never_synchronized() {
 }
 
 #[test]
+fn an_ignored_entry_is_left_alone_and_a_new_rule_deletes_nothing() {
+    let trees = Trees::synchronized(&["docs/a", "docs/b.tmp", "build/c"]);
+    file(&trees.from.join(".offline_files-ignore"), "*.tmp\n/build/\n", 1);
+    fs::remove_file(trees.from.join("docs/b.tmp")).unwrap();
+    fs::remove_dir_all(trees.to.join("build")).unwrap();
+    assert_eq!(trees.synchronize(&[]).code, Some(0));
+    assert!(trees.to.join("docs/b.tmp").exists() && trees.from.join("build/c").exists());
+    fs::remove_dir_all(trees.from.join("docs")).unwrap();
+    assert_eq!(trees.synchronize(&[]).code, Some(0));
+    assert!(trees.to.join("docs/b.tmp").exists() && !trees.to.join("docs/a").exists());
+    assert!(trees.from.join("docs").exists(), "the directory stays for what is ignored in it");
+    assert_eq!(trees.synchronize(&["--ignore-file", "/no/such/file"]).code, Some(1));
+}
+
+#[test]
 fn the_sides_are_named_in_errors() {
     let trees = Trees::new();
     fs::remove_dir(&trees.from).unwrap();
