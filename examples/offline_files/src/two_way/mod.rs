@@ -45,6 +45,8 @@ mod prepare;
 mod program;
 mod questions;
 mod reconcile;
+#[cfg(test)]
+mod reconcile_tests;
 mod record;
 mod relocate;
 mod scan;

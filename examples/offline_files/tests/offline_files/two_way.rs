@@ -212,6 +212,14 @@ fn an_edit_with_size_and_time_put_back_is_found() {
 }
 
 #[test]
+fn an_edit_with_an_earlier_time_is_copied() {
+    let trees = Trees::synchronized(&["docs/a"]);
+    file(&trees.to.join("docs/a"), "the clock was set back", 0);
+    trees.settle(&[]);
+    assert_eq!(read(trees.from.join("docs/a")), "the clock was set back");
+}
+
+#[test]
 fn two_runs_at_once_are_locked_out() {
     let trees = Trees::synchronized(&["docs/a"]);
     for side in [&trees.from, &trees.to] {
@@ -289,6 +297,16 @@ fn an_ignored_entry_is_left_alone_and_a_new_rule_deletes_nothing() {
     assert!(trees.to.join("docs/b.tmp").exists() && !trees.to.join("docs/a").exists());
     assert!(trees.from.join("docs").exists(), "the directory stays for what is ignored in it");
     assert_eq!(trees.synchronize(&["--ignore-file", "/no/such/file"]).code, Some(1));
+}
+
+#[test]
+fn what_is_agreed_about_many_files_fits_the_checkpoint_of_their_directory() {
+    let trees = Trees::new();
+    fs::create_dir(trees.from.join("docs")).unwrap();
+    (0..16_000).for_each(|number| fs::write(trees.from.join(format!("docs/file-{number}")), "").unwrap());
+    trees.settle(&[]);
+    fs::remove_file(trees.to.join("docs/file-7")).unwrap();
+    assert_eq!(trees.settle(&[]).item("docs")["counts"]["deleted"], json!(1));
 }
 
 #[test]
