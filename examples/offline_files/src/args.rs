@@ -29,7 +29,8 @@ use crate::two_way::Policy;
 ///
 /// With --two-way, changes are copied in both directions. The program stores what both sides agreed on. What has changed on one side
 /// since then is copied, moved or deleted on the other one. A file that was changed on one side and deleted on the other stays. What
-/// was changed on both sides is a conflict: nothing is overwritten until one side is changed back, or --conflict decides.
+/// was changed on both sides is a conflict: nothing is overwritten until one side is changed back, or --conflict decides. The times of
+/// directories are not copied. Name the sides in the same order each time: another order is another pair, with a first run of its own.
 #[derive(Debug, Parser)]
 #[command(name = "offline_files", version)]
 pub(crate) struct Args {
