@@ -40,6 +40,9 @@ COUNT = """() => {
     { subtree: true, childList: true, characterData: true, attributes: true });
 }"""
 
+# A function: the page's content security policy refuses to evaluate a string again.
+LIVE = "() => document.getElementById('state').textContent === 'Live'"
+
 # Resolves with the time since the navigation, once a click on the last button has reached the page and a frame is drawn.
 INTERACTIVE = """() => new Promise((resolve) => {
   const button = [...document.querySelectorAll("button, a")].pop();
@@ -78,11 +81,11 @@ def in_browser(browser, host, rounds):
         times = []
         for _ in range(rounds):
             page.goto(base + view)
-            page.wait_for_function("document.getElementById('state').textContent === 'Live'", polling="raf")
+            page.wait_for_function(LIVE, polling="raf")
             times.append(page.evaluate(INTERACTIVE) / 1000)
         row(f"`{view}`, interactive", milliseconds(times))
     page.goto(base + "/items")
-    page.wait_for_function("document.getElementById('state').textContent === 'Live'")
+    page.wait_for_function(LIVE)
     page.evaluate(COUNT)
     host.client("run")
     changes = page.evaluate("window.changes")

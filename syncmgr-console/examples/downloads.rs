@@ -1,6 +1,7 @@
 //! A program with a console: `cargo run -p syncmgr-console --example downloads -- /tmp/downloads/console.sock`. It downloads some files
 //! every minute, until Ctrl-C. `syncmgr --socket /tmp/downloads/console.sock status` shows it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use syncmgr::anyhow::anyhow;
@@ -9,10 +10,18 @@ use syncmgr::schedule::Schedule;
 use syncmgr::store::MemoryStore;
 use syncmgr_console::{Console, Questions, socket_path};
 
-/// Downloads that take a while. `private.zip` needs a password, `report.pdf` has a question, and `video.mp4` fails.
-struct Downloads;
+/// Downloads that take a while. `private.zip` needs a password, `report.pdf` has a question, and `video.mp4` fails every other time.
+#[derive(Default)]
+struct Downloads {
+    has_failed: AtomicBool,
+}
 
-#[sync_handler(id = "3c5a2f8b-0d19-4e7a-a6d4-5f1e8b7c9d02", name = "Downloads", capabilities(cancellable))]
+#[sync_handler(
+    id = "3c5a2f8b-0d19-4e7a-a6d4-5f1e8b7c9d02",
+    name = "Downloads",
+    capabilities(cancellable),
+    retry(initial = "10s")
+)]
 impl SyncHandler for Downloads {
     fn info(&self) -> HandlerInfo {
         Self::HANDLER.with_schedule(Schedule::every(Duration::from_secs(60)).ok())
@@ -40,7 +49,7 @@ impl SyncHandler for Downloads {
                 let _ = item.decide("newer", question, &["here", "on the server"]);
                 Ok(())
             }
-            "video.mp4" => Err(anyhow!("the disk is full")),
+            "video.mp4" if !self.has_failed.fetch_xor(true, Ordering::Relaxed) => Err(anyhow!("the disk is full")),
             _ => Ok(()),
         }
     }
@@ -52,7 +61,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let questions = Questions::new();
     let builder = SyncManager::builder().store(MemoryStore::new());
     let manager = builder.interaction(questions.clone()).chooser(questions.clone()).build();
-    manager.register(Downloads)?;
+    manager.register(Downloads::default())?;
     manager.start_scheduler()?;
     let console = Console::new(&manager).at(path).with_questions(questions).with_page(0).start()?;
     println!("the console is {}", console.path().display());

@@ -34,6 +34,8 @@ use tokio_util::sync::CancellationToken;
 #[cfg(feature = "web")]
 pub(crate) use self::body::TIME as BODY_TIME;
 pub(crate) use self::error::ApiError;
+#[cfg(feature = "web")]
+pub(crate) use self::log::answered;
 use self::sessions::Kept;
 use crate::json::Json;
 use crate::questions::Questions;

@@ -21,7 +21,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The maximum size of the buffer for what a client has not read, in bytes.
-const MAX_BUFFER: usize = 32 * 1024;
+const MAX_BUFFER: usize = 16 * 1024;
 
 /// The pause after the system has accepted no connection, for example because there are too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

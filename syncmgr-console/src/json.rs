@@ -50,6 +50,11 @@ pub(crate) fn index<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D
     if f64::from(index) == number { Ok(index) } else { Err(D::Error::custom(format_args!("{number} is not an index"))) }
 }
 
+/// Reads an optional number of 32 bits.
+pub(crate) fn optional_index<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    index(deserializer).map(Some)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

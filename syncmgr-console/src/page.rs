@@ -15,6 +15,8 @@ mod questions;
 mod server;
 mod settings;
 
+use std::fmt;
+
 use axum::Router;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -23,7 +25,6 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::{DOCTYPE, Markup, html};
 use serde::de::DeserializeOwned;
-use syncmgr::Explanation;
 use syncmgr::text::Escaped;
 
 pub(crate) use self::server::Server;
@@ -74,9 +75,9 @@ fn link(path: &str) -> String {
     format!(".{path}")
 }
 
-/// Returns an explanation without the name, which its row has already.
-fn without_name(explanation: &Explanation, name: &str) -> String {
-    let text = explanation.to_string();
+/// Returns an explanation or an item in one line, without the name, which its row has already.
+fn without_name(described: &impl fmt::Display, name: &str) -> String {
+    let text = described.to_string();
     text.strip_prefix(&format!("{}: ", Escaped(name))).map(str::to_owned).unwrap_or(text)
 }
 

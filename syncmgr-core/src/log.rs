@@ -338,6 +338,21 @@ impl Question {
         Self { remedies, digest: Some(digest), ..Self::new(key, text, choices) }
     }
 
+    /// Returns a number that changes with the question: with its text, its choices, or its subject. An answer with the revision that the
+    /// user has read cannot approve what the user has not seen.
+    ///
+    /// ```
+    /// # use syncmgr_core::log::{Question, Remedy};
+    /// let of = |entries: u64| Question::of_host("guard", "Delete them?", [Remedy::Allow, Remedy::Refuse], entries);
+    /// assert_eq!(of(22).revision(), of(22).revision());
+    /// assert_ne!(of(22).revision(), of(30).revision());
+    /// ```
+    pub fn revision(&self) -> u32 {
+        let Self { key, text, choices, remedies: _, digest } = self;
+        let bits = ErrorId::from_key(&format!("{:?}", (key, text, choices, digest))).guid().as_u128();
+        (bits >> 96) as u32
+    }
+
     /// Truncates the texts to their limits.
     pub fn bound(&mut self) {
         truncate(&mut self.key, MAX_NAME);

@@ -28,7 +28,7 @@ use crate::questions::Present;
 pub(super) type Events = Result<Event, Infallible>;
 
 /// The number of events that wait for a client.
-const WAITING: usize = 64;
+const WAITING: usize = 8;
 
 /// The time after which a client that reads nothing loses its stream.
 const STALL: Duration = Duration::from_secs(10);

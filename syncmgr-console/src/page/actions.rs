@@ -12,7 +12,7 @@ use syncmgr::{HandlerId, ItemId, SessionId, Trigger};
 
 use super::fields::{self, Fields};
 use super::items::row_id;
-use crate::api::{Api, ApiError};
+use crate::api::{Api, ApiError, answered};
 
 /// What a button is about.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -23,6 +23,8 @@ pub(super) struct Target {
     pub(super) item: Option<ItemId>,
     pub(super) entry: Option<ErrorId>,
     pub(super) choice: Option<usize>,
+    /// The revision of the question that the page shows.
+    pub(super) revision: Option<u32>,
 }
 
 /// Returns a text that is shown without the name, which its row has already. Screen readers read both.
@@ -47,6 +49,7 @@ pub(super) fn button(action: &str, text: impl Render, target: &Target) -> Markup
             @if let Some(item) = target.item { input type="hidden" name="item" value=(item); }
             @if let Some(entry) = target.entry { input type="hidden" name="entry" value=(entry); }
             @if let Some(choice) = target.choice { input type="hidden" name="choice" value=(choice); }
+            @if let Some(revision) = target.revision { input type="hidden" name="revision" value=(revision); }
             button id=(format!("{action}-{}", id.join("-"))) { (text) }
         }
     }
@@ -102,8 +105,8 @@ async fn act(api: &Api, action: &str, target: Target) -> Result<bool, ApiError> 
         ("unchoose", Target { handler: Some(handler), item: Some(item), .. }) => {
             api.manager.choose(handler, [item], ItemState::Unchecked).await?;
         }
-        ("answer", Target { handler: Some(handler), entry: Some(entry), choice: Some(choice), .. }) => {
-            api.keep(api.manager.answer(handler, entry, choice)?);
+        ("answer", Target { handler: Some(handler), entry: Some(entry), choice: Some(choice), revision, .. }) => {
+            api.keep(answered(api, (handler, entry), revision, choice)?);
         }
         ("show", Target { handler: Some(handler), entry: Some(entry), .. }) => {
             api.manager.show_error(handler, entry).await?;

@@ -100,7 +100,7 @@ fn row(handler: HandlerId, item: &ItemStatus) -> Markup {
         tr id=(row_id(handler, item.item)) {
             th scope="row" { (item.name) }
             td {
-                (without_name(&item.explanation, &item.name))
+                (without_name(item, &item.name))
                 @if let Some(reason) = &item.reason { br; (reason) }
                 @for set in item.settings.overrides.iter() { br; "You have set the " (set.kind()) ": " (set) }
             }

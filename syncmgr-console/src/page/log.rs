@@ -87,7 +87,7 @@ fn actions(info: &HandlerInfo, id: syncmgr::log::ErrorId, action: &Action) -> Ma
     match action {
         Action::Decide(question) => html! {
             @for (choice, text) in (0..).zip(question.choices.iter()) {
-                (button("answer", text, &Target { choice: Some(choice), ..target.clone() })) " "
+                (button("answer", text, &Target { choice: Some(choice), revision: Some(question.revision()), ..target.clone() })) " "
             }
         },
         Action::Remedy(remedy) => button("show", remedy.to_string(), &target),

@@ -21,7 +21,8 @@ Exit codes:
   2    The arguments or the settings are not valid
   3    No program serves the socket, or the program has ended
   4    The program refused the request, or has nothing with this name
-  130  Ended by Ctrl-C";
+  130  Ended by Ctrl-C
+  143  Terminated while it waited for a session, which goes on";
 
 /// Shows and steers the sync manager of a running program.
 ///

@@ -1,6 +1,7 @@
-//! The user of a session, who may answer its questions and press Ctrl-C.
+//! The user of a session, who may answer its questions, press Ctrl-C or terminate the command.
 
 use std::future::pending;
+use std::io;
 use std::mem;
 use std::pin::Pin;
 
@@ -10,7 +11,7 @@ use futures::future::LocalBoxFuture;
 use indicatif::MultiProgress;
 use serde_json::Value;
 use syncmgr_console::Client;
-use tokio::signal::unix::Signal;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::ask::ask_open;
 use super::failure::Failure;
@@ -23,6 +24,22 @@ pub(crate) enum End {
     Shown,
     /// The user no longer wants to wait.
     Interrupted,
+    /// The command was terminated. The session goes on.
+    Terminated,
+}
+
+/// The signals that a command heeds while it waits.
+pub(crate) struct Signals {
+    interrupt: Signal,
+    /// Without it, a terminated command would leave the terminal without an echo.
+    terminate: Signal,
+}
+
+impl Signals {
+    pub(crate) fn new() -> io::Result<Self> {
+        let [interrupt, terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+        Ok(Self { interrupt: interrupt?, terminate: terminate? })
+    }
 }
 
 /// What the command waits for.
@@ -31,7 +48,7 @@ pub(crate) struct Attendance<'a> {
     /// The path of the session.
     pub(crate) session: &'a str,
     pub(crate) bars: &'a MultiProgress,
-    pub(crate) interrupts: Signal,
+    pub(crate) signals: Signals,
     pub(crate) events: SessionEvents<'a>,
     /// `None` if handlers must not ask.
     pub(crate) asking: Option<Asking<'a>>,
@@ -44,6 +61,7 @@ type Work<'a> = Option<LocalBoxFuture<'a, Result<(), Failure>>>;
 
 /// Something that has happened.
 enum Happened {
+    Terminate,
     Interrupt,
     Stopped(Result<(), Failure>),
     Event(Result<Option<Value>, Failure>),
@@ -84,6 +102,7 @@ impl<'a> Attendance<'a> {
                 *prompt = Some(ask_open(self.client, self.bars).boxed_local());
             }
             match self.next(&mut stop, prompt, shown.as_mut()).await {
+                Happened::Terminate => return Ok(End::Terminated),
                 Happened::Interrupt if stop.is_some() => return Ok(End::Interrupted),
                 Happened::Interrupt => stop = Some(request_stop(self.client, self.session).boxed_local()),
                 Happened::Stopped(stopped) => {
@@ -115,7 +134,8 @@ impl<'a> Attendance<'a> {
         let waits = prompt.is_some() && self.to_show.is_some();
         tokio::select! {
             biased;
-            _ = self.interrupts.recv() => Happened::Interrupt,
+            _ = self.signals.terminate.recv() => Happened::Terminate,
+            _ = self.signals.interrupt.recv() => Happened::Interrupt,
             stopped = done(stop) => Happened::Stopped(stopped),
             answered = done(prompt) => Happened::Answered(answered),
             () = shown, if !waits => Happened::Shown,

@@ -1,4 +1,5 @@
-//! Entries of the log by their short names: the beginning of an id, with the handler in front if handlers share the id.
+//! Entries of the log by their short names: the beginning of an id, with the handler in front if handlers share the id. The name of a
+//! question ends with the beginning of its revision, so that an answer is to the question that the user has read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +16,24 @@ const SHORTEST: usize = 4;
 /// The length of a printed name, unless other entries begin alike.
 const PRINTED: usize = 8;
 
+/// The number of digits of a printed revision.
+const REVISION: usize = 4;
+
 /// Finds the entry with this short name or id.
 pub(crate) async fn find(client: &Client, text: &str) -> Result<Value, Failure> {
-    // An id contains no `/`, and the name of a handler may.
-    let (handler, id) = text.rsplit_once('/').map_or((None, text), |(handler, id)| (Some(handler), id));
+    // An id contains no `/` and no `.`, and the name of a handler may.
+    let (handler, name) = text.rsplit_once('/').map_or((None, text), |(handler, name)| (Some(handler), name));
+    let (id, read) = name.split_once('.').map_or((name, None), |(id, revision)| (id, Some(revision)));
+    let record = find_id(client, text, handler, id).await?;
+    match (read, revision(&record)) {
+        (Some(read), now) if !now.as_deref().is_some_and(|now| now.starts_with(read)) => {
+            Err(Failure::OtherRevision { text: Escaped(text).to_string() })
+        }
+        _ => Ok(record),
+    }
+}
+
+async fn find_id(client: &Client, text: &str, handler: Option<&str>, id: &str) -> Result<Value, Failure> {
     let unknown = |advice| Err(Failure::unknown(&format!("entry {text}"), advice));
     if id.len() < SHORTEST {
         return unknown("write at least 4 characters of its id; `syncmgr log` shows the entries");
@@ -36,6 +51,11 @@ pub(crate) async fn find(client: &Client, text: &str) -> Result<Value, Failure> 
         }
         (None, _) => unknown("`syncmgr log` shows the entries"),
     }
+}
+
+/// The revision of a question, as digits.
+fn revision(record: &Value) -> Option<String> {
+    record["revision"].as_u64().map(|revision| format!("{revision:08x}"))
 }
 
 fn id_of(record: &Value) -> Option<&str> {
@@ -71,7 +91,8 @@ impl Names {
         let alike = before.into_iter().chain(after).map(|(other, _)| common(id, other) + 1).max().unwrap_or_default();
         let short = id.get(..alike.max(PRINTED)).unwrap_or(id);
         let is_shared = self.0.get(id).is_some_and(|handlers| handlers.len() > 1);
-        Some(if is_shared { word(record, short) } else { short.to_owned() })
+        let short = revision(record).map_or_else(|| short.to_owned(), |now| format!("{short}.{}", &now[..REVISION]));
+        Some(if is_shared { word(record, &short) } else { short })
     }
 }
 
@@ -109,6 +130,13 @@ mod tests {
         let shown = all.iter().map(|record| names.name(record).unwrap()).collect::<Vec<_>>();
         assert_eq!(shown, ["11112222-333", "11112222-334", "55556666"]);
         assert_eq!(names.name(&json!({ "entry": { "id": null } })), None);
+    }
+
+    #[test]
+    fn the_name_of_a_question_has_the_beginning_of_its_revision() {
+        let mut record = record("a", "11112222-3333");
+        record["revision"] = json!(0x0a1b_2c3d);
+        assert_eq!(Names::of([&record]).name(&record).unwrap(), "11112222.0a1b");
     }
 
     #[test]

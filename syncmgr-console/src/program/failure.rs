@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     NotRunning { text: String },
     #[error("the question has {choices} choices, and no number {number}; `syncmgr log` shows them")]
     NoSuchChoice { number: u32, choices: usize },
+    #[error("the question of entry {text} has changed; `syncmgr log` shows what it asks now")]
+    OtherRevision { text: String },
     #[error("entry {text} is ambiguous; write one of {entries}")]
     Ambiguous { text: String, entries: String },
     #[error("the program has ended; start it, and run this command again")]
@@ -50,7 +52,10 @@ impl Failure {
             Self::Client(ClientError::NotServed { .. } | ClientError::Foreign { .. } | ClientError::Broken { .. })
             | Self::Ended => 3,
             Self::Client(ClientError::Refused { .. }) | Self::Unknown { .. } => 4,
-            Self::NotRunning { .. } | Self::NoSuchChoice { .. } | Self::Ambiguous { .. } => 4,
+            Self::NotRunning { .. }
+            | Self::NoSuchChoice { .. }
+            | Self::Ambiguous { .. }
+            | Self::OtherRevision { .. } => 4,
             Self::Invalid(_) => 2,
             _ => 1,
         }

@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::mem;
 use std::time::UNIX_EPOCH;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use syncmgr::environment::{Clock, SystemClock};
+use syncmgr::log::Question;
 use syncmgr_console::Client;
 
 use super::entries::{self, Names};
@@ -56,7 +58,10 @@ pub(crate) async fn answer(client: &Client, entry: &str, number: u32) -> Result<
     if choices > 0 && number as usize > choices {
         return Err(Failure::NoSuchChoice { number, choices });
     }
-    let body = json!({ "choice": number.saturating_sub(1) });
+    let mut body = json!({ "choice": number.saturating_sub(1) });
+    if let Some(revision) = record.get("revision") {
+        body["revision"] = revision.clone();
+    }
     Ok(client.post(&format!("{}/answer", entries::path(&record)), &body).await?)
 }
 
@@ -102,6 +107,9 @@ fn record_of(mut event: Value) -> Value {
     let mut record = json!({ "time": u64::try_from(now.as_millis()).unwrap_or(u64::MAX) });
     for key in ["session", "handler", "handler_name", "name", "entry"] {
         record[key] = event[key].take();
+    }
+    if let Ok(question) = Question::deserialize(&record["entry"]["action"]["decide"]) {
+        record["revision"] = question.revision().into();
     }
     record
 }

@@ -10,17 +10,17 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde_json::{Value, json};
 use syncmgr::SessionEvent;
 use syncmgr_console::{Bars, Client, Events};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::advice;
-use super::attendance::{Attendance, End};
+use super::attendance::{Attendance, End, Signals};
 use super::failure::Failure;
 use super::names::{Named, Names};
 use super::output::{Output, line, warn};
 use super::streams::{Asking, SessionEvents, is_lost};
 
-/// The exit code after Ctrl-C, like that of a program that does not handle it.
+/// The exit codes after Ctrl-C and after termination, like those of a program that does not handle them.
 const INTERRUPTED: u8 = 130;
+const TERMINATED: u8 = 143;
 
 /// What to run.
 pub(crate) struct Request {
@@ -38,17 +38,18 @@ pub(crate) async fn run(client: &Client, request: Request, json: bool) -> Result
     // The user is there before the session asks.
     let asking = if request.choose { Some(Asking::open(client).await?) } else { None };
     let started: Value = client.post("/v1/sessions", &body(client, &request).await?).await?;
-    let interrupts = signal(SignalKind::interrupt())?;
+    let signals = Signals::new()?;
     if !json {
         advice::say_what_holds(client, &started["session"]).await?;
     }
     let session = &format!("/v1/sessions/{}", started["session"]);
     let (bars, (to_show, events)) = (&terminal(), mpsc::unbounded());
     let (to_show, session_events) = (Some(to_show), SessionEvents::new(client, session));
-    let mut attendance = Attendance { client, session, bars, interrupts, events: session_events, asking, to_show };
+    let mut attendance = Attendance { client, session, bars, signals, events: session_events, asking, to_show };
     match attendance.until(show(events, bars, json)).await? {
         End::Shown => finish(client, session, json).await,
         End::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
+        End::Terminated => Ok(ExitCode::from(TERMINATED)),
     }
 }
 

@@ -30,7 +30,7 @@ async fn a_large_loss_is_asked_about_once_with_a_choice_that_changes_nothing() {
     let log = place.log().await;
     let entry = log[1].split(' ').nth(2).unwrap();
     let choices = [format!("syncmgr answer {entry} 1: continue"), format!("syncmgr answer {entry} 2: change nothing")];
-    assert_eq!((log.len(), &log[1..], entry.len()), (3, &choices[..], 8), "{log:?}");
+    assert_eq!((log.len(), &log[1..], entry.len()), (3, &choices[..], 13), "{log:?}");
     assert!(log[0].ends_with(asked), "{log:?}");
     let mut events = host.api().events("/v1/events").await.unwrap();
     let (code, out) = place.client(&["answer", &entry[..4], "1"]).await;
@@ -39,6 +39,27 @@ async fn a_large_loss_is_asked_about_once_with_a_choice_that_changes_nothing() {
         crate::support::Host::ended(&mut events, "photos").await;
     }
     assert_eq!(place.log().await, Vec::<String>::new());
+    // What was deleted with the consent of the user is not missed.
+    assert_eq!(place.client(&["run", "docs"]).await.0, 0);
+    assert_eq!(place.log().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_answer_to_a_question_that_has_changed_is_refused() {
+    let place = Place::new("delete = \"guarded\"");
+    ["from/photos", "from/photos/more", "from/photos/others"].iter().for_each(|directory| place.fill(directory));
+    let host = place.host().await;
+    assert_eq!(place.client(&["run", "docs"]).await.0, 0);
+    ["from/photos/more", "from/photos/others"].iter().for_each(|directory| place.empty(directory));
+    assert_eq!(place.client(&["run", "docs"]).await.0, 1);
+    let read = place.log().await[1].split(' ').nth(2).unwrap().to_owned();
+    place.empty("from/photos");
+    assert_eq!(place.client(&["run", "docs"]).await.0, 1);
+    let (code, out) = place.client(&["answer", &read, "1"]).await;
+    let expected = format!("syncmgr: the question of entry {read} has changed; `syncmgr log` shows what it asks now\n");
+    assert_eq!((code, out), (4, expected));
+    assert_eq!(place.read("to/photos/3").as_deref(), Some("text"));
+    drop(host);
 }
 
 #[tokio::test]

@@ -83,7 +83,13 @@ def a_failure_is_followed_to_its_retry(page, origin):
     page.goto(f"{origin}/items")
     expect(page.get_by_role("row").filter(has_text="video.mp4").first).to_contain_text("the disk is full")
     page.goto(f"{origin}/agenda")
-    expect(page.get_by_role("listitem").filter(has_text="to retry")).to_be_visible()
+    live(page)
+    retry = page.get_by_role("listitem").filter(has_text="to retry")
+    expect(retry).to_be_visible()
+    expect(retry).to_have_count(0, timeout=30_000)
+    page.goto(f"{origin}/items")
+    live(page)
+    expect(page.get_by_role("row").filter(has_text="video.mp4").first).to_contain_text("succeeded", timeout=30_000)
 
 
 def a_schedule_is_set_and_a_wrong_one_is_kept_with_the_reason(page, origin, problems):
@@ -107,6 +113,15 @@ def a_schedule_is_set_and_a_wrong_one_is_kept_with_the_reason(page, origin, prob
     page.get_by_role("link", name="Settings of letter.txt").click()
     page.get_by_role("button", name="Reset the schedule").click()
     expect(page.get_by_text("You have set this.")).to_have_count(0)
+
+
+def an_item_fails_again(page, origin):
+    page.goto(f"{origin}/items")
+    live(page)
+    page.get_by_role("button", name="Run video.mp4").click()
+    expect(page.get_by_text("Nothing is running.")).to_be_visible(timeout=10_000)
+    page.goto(f"{origin}/items")
+    expect(page.get_by_role("row").filter(has_text="video.mp4").first).to_contain_text("the disk is full", timeout=15_000)
 
 
 def settings_with_a_problem(page, origin):
@@ -172,6 +187,7 @@ def main(address, axe, pictures):
         a_question_is_answered_and_its_item_runs_again(page, origin)
         a_schedule_is_set_and_a_wrong_one_is_kept_with_the_reason(page, origin, problems)
         items_are_chosen_and_a_handler_gets_a_secret(page, origin)
+        an_item_fails_again(page, origin)
         assert problems == [], problems
         nothing_is_wrong_for_a_screen_reader(browser, address, Path(axe).read_text(), pictures)
         browser.close()

@@ -27,7 +27,7 @@ async fn the_terminal_is_restored_after_each_end() {
         terminal.shows("? help  q quit").await;
         match end {
             "q" | "C-c" => terminal.press(&[end]).await,
-            signal => kill(&terminal, signal).await,
+            signal => terminal.kill(signal).await,
         }
         terminal.shows("ended 0").await;
         assert_eq!(terminal.tmux(&["display-message", "-p", "#{alternate_on} #{cursor_flag}"]).await, "0 1\n", "{end}");
@@ -36,12 +36,6 @@ async fn the_terminal_is_restored_after_each_end() {
         terminal.press(&["Enter"]).await;
         terminal.until("a clear screen", |screen| !screen.contains("ended")).await;
     }
-}
-
-async fn kill(terminal: &Terminal, signal: &str) {
-    let pid = std::fs::read_to_string(terminal.folder().join("pid")).expect("the shell has written it");
-    let status = Command::new("kill").args(["-s", signal, pid.trim()]).status().await.expect("there is a kill");
-    assert!(status.success());
 }
 
 #[tokio::test]

@@ -1,14 +1,13 @@
 //! Secrets that `syncmgr run` asks for.
 
+use futures::FutureExt;
+
 use crate::support::Host;
 use crate::terminal::{SIZES, Terminal, has_tmux};
 
 /// Runs the handler `Mail`, until its items are to be chosen.
 async fn offers(host: &Host, terminal: &Terminal) {
-    let program = env!("CARGO_BIN_EXE_syncmgr");
-    let line = format!("{program} --socket {} run --choose Mail; echo ended $?", host.socket().display());
-    terminal.types(&line).await;
-    terminal.press(&["Enter"]).await;
+    terminal.run(host, "", "run --choose Mail").await;
     terminal.shows("or nothing for those with [x]").await;
 }
 
@@ -63,6 +62,17 @@ async fn ctrl_c_at_a_secret_stops_the_session_and_leaves_the_terminal_as_it_was(
     terminal.shows("ended 130").await;
     assert_eq!(outcomes(&host).await, ["stopped"]);
     assert_eq!(settings(&terminal, "after").await, before);
+}
+
+#[tokio::test]
+async fn termination_at_a_secret_restores_the_terminal_and_stops_no_session() {
+    let Some(Run { host, terminal, before }) = Run::asks().await else { return };
+    terminal.kill("TERM").await;
+    terminal.shows("ended 143").await;
+    assert_eq!(settings(&terminal, "after").await, before);
+    let session = host.manager.sessions().pop().expect("it runs");
+    assert!(session.report().now_or_never().is_none(), "the session goes on");
+    session.stop();
 }
 
 #[tokio::test]

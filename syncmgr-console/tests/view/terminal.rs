@@ -54,16 +54,29 @@ impl Terminal {
         terminal
     }
 
-    /// Starts the view in the shell, with these variables. Its process id is in the file `pid`, and the shell says when it has ended.
+    /// Starts the view in the shell, with these variables.
     pub(crate) async fn start(&self, host: &Host, variables: &str) {
+        self.run(host, variables, "").await;
+    }
+
+    /// Starts the program in the shell, with these variables and arguments. Its process id is in the file `pid`, and the shell says when
+    /// it has ended.
+    pub(crate) async fn run(&self, host: &Host, variables: &str, args: &str) {
         let (program, pid) = (env!("CARGO_BIN_EXE_syncmgr"), self.folder.path().join("pid"));
         let line = format!(
-            "{variables} sh -c 'echo $$ > {}; exec {program} --socket {}'; echo ended $?",
+            "{variables} sh -c 'echo $$ > {}; exec {program} --socket {} {args}'; echo ended $?",
             pid.display(),
             host.socket().display()
         );
         self.types(&line).await;
         self.press(&["Enter"]).await;
+    }
+
+    /// Sends a signal to the program.
+    pub(crate) async fn kill(&self, signal: &str) {
+        let pid = std::fs::read_to_string(self.folder.path().join("pid")).expect("the shell has written it");
+        let status = Command::new("kill").args(["-s", signal, pid.trim()]).status().await.expect("there is a kill");
+        assert!(status.success());
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -142,7 +142,8 @@ impl fmt::Display for GuardViolation {
 /// Checks a plan and returns the first violation, or `None`. The order is: changed peer, empty side, too many deletions, clock
 /// that went back.
 ///
-/// Sides are compared with the sides of the record by name. A side that the record does not have is not compared.
+/// Sides are compared with the sides of the record by name. A side that the record does not have is not compared. An empty side is
+/// no violation if all sides, at least two, are empty and the plan changes nothing.
 ///
 /// ```
 /// # use std::time::SystemTime;
@@ -159,7 +160,7 @@ pub fn violation(
 ) -> Option<GuardViolation> {
     let before = record.map_or(&[][..], |record| &record.sides);
     changed_peer(&plan.sides, before)
-        .or_else(|| empty_side(&plan.sides, before))
+        .or_else(|| empty_side(plan, before))
         .or_else(|| too_many_deletions(plan, policy))
         .or_else(|| clock_went_back(record?, policy, now))
 }
@@ -175,8 +176,13 @@ fn changed_peer(sides: &[Side], before: &[Side]) -> Option<GuardViolation> {
     Some(GuardViolation::PeerChanged { side: side.name.clone() })
 }
 
-fn empty_side(sides: &[Side], before: &[Side]) -> Option<GuardViolation> {
-    let (side, old) = pairs(sides, before).find(|(side, old)| side.entries == 0 && old.entries > FEW)?;
+/// Finds a side that has lost everything. If both sides are empty and nothing is to be done, as after deletions that the user has
+/// allowed, there is nothing to lose.
+fn empty_side(plan: &Plan, before: &[Side]) -> Option<GuardViolation> {
+    let all_empty = plan.sides.len() > 1 && plan.sides.iter().all(|side| side.entries == 0);
+    let has_changes = plan.creates + plan.updates + plan.deletes > 0;
+    let mut known = pairs(&plan.sides, before).filter(|_| has_changes || !all_empty);
+    let (side, old) = known.find(|(side, old)| side.entries == 0 && old.entries > FEW)?;
     Some(GuardViolation::SideEmpty { side: side.name.clone(), before: old.entries })
 }
 

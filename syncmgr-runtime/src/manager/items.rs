@@ -178,6 +178,7 @@ impl ItemFacts {
         record: Option<ItemRecord>,
         progress: Option<ProgressState>,
     ) -> ItemStatus {
+        let entries = record.as_ref().and_then(|record| record.sides.iter().map(|side| side.entries).max());
         let explanation = self.explain(item, stored, record);
         let last = explanation.last.map(|last| last.outcome);
         let reason = self.of_handler.reason(item, explanation.succeeded);
@@ -188,6 +189,7 @@ impl ItemFacts {
             explanation,
             choice: self.choice(item, stored).unwrap_or(ItemState::Checked),
             settings: self.settings(item),
+            entries,
             progress,
         }
     }
@@ -220,6 +222,10 @@ pub struct ItemStatus {
     /// When it runs by itself and what it requires: what its handler declares, and what a person has set.
     #[serde(default)]
     pub settings: KnownSettings,
+    /// The size of the item: the number of entries of its largest side in the last plan that was carried out. `None` if its
+    /// handler has proposed no plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<u64>,
     /// The progress, if the item is running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<ProgressState>,
@@ -228,8 +234,13 @@ pub struct ItemStatus {
 impl fmt::Display for ItemStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.explanation.name {
-            Some(_) => write!(f, "{}", self.explanation),
-            None => write!(f, "{}: {}", Escaped(&self.name), self.explanation),
+            Some(_) => write!(f, "{}", self.explanation)?,
+            None => write!(f, "{}: {}", Escaped(&self.name), self.explanation)?,
+        }
+        match self.entries {
+            Some(1) => f.write_str("; 1 entry"),
+            Some(entries) => write!(f, "; {entries} entries"),
+            None => Ok(()),
         }
     }
 }

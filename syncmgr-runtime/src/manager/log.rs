@@ -96,7 +96,58 @@ impl SyncManager {
     /// The answer is stored even if no session can be started.
     pub fn answer(&self, handler: HandlerId, error: ErrorId, choice: usize) -> Result<Session, LogAccessError> {
         let entry = self.stored_entry(handler, error)?;
-        let (item, question) = question_of(&entry, error, choice)?;
+        self.answer_entry(handler, error, &entry, choice)
+    }
+
+    /// Answers a question like [`answer`](Self::answer), but only if it still has this [revision](Question::revision): the one that
+    /// the user has read. The question of a guard, for example, keeps its id while the plan behind it grows.
+    ///
+    /// ```
+    /// # use syncmgr_doc_examples::*;
+    /// # use syncmgr::log::{Action, LogAccessError};
+    /// # run(async {
+    /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
+    /// let calendar = manager.register(Calendar)?;
+    /// manager.update_all()?.finish().await; // ends *needs user*
+    /// let log = manager.log(calendar).await?;
+    /// let read = log.iter().find_map(|record| match (&record.entry.action, record.entry.id) {
+    ///     (Some(Action::Decide(question)), Some(error)) => Some((error, question.revision())),
+    ///     _ => None,
+    /// });
+    /// let (error, revision) = read.expect("there is a question");
+    /// let other = manager.answer_revision(calendar, error, revision ^ 1, 1);
+    /// assert_eq!(other.unwrap_err(), LogAccessError::Session(SessionError::OtherRevision { error }));
+    /// assert!(manager.answer_revision(calendar, error, revision, 1)?.finish().await.is_success());
+    /// # Ok(())
+    /// # })?;
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Like [`answer`](Self::answer), and if the question has another revision.
+    pub fn answer_revision(
+        &self,
+        handler: HandlerId,
+        error: ErrorId,
+        revision: u32,
+        choice: usize,
+    ) -> Result<Session, LogAccessError> {
+        let entry = self.stored_entry(handler, error)?;
+        let (_, question) = question_of(&entry, error, choice)?;
+        match question.revision() == revision {
+            true => self.answer_entry(handler, error, &entry, choice),
+            false => Err(SessionError::OtherRevision { error }.into()),
+        }
+    }
+
+    fn answer_entry(
+        &self,
+        handler: HandlerId,
+        error: ErrorId,
+        entry: &LogEntry,
+        choice: usize,
+    ) -> Result<Session, LogAccessError> {
+        let (item, question) = question_of(entry, error, choice)?;
         let changes = self.host().answer(handler, item, question.clone(), choice);
         if question.remedies.get(choice) != Some(&Remedy::Refuse) {
             self.runs_of(handler).for_each(|run| run.events().delete(ErrorScope::One(error)));

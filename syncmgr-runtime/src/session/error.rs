@@ -52,6 +52,12 @@ pub enum SessionError {
         /// The requested index, from 0.
         choice: usize,
     },
+    /// The question has changed since the user read it.
+    #[error("the question {error} has changed; read it again")]
+    OtherRevision {
+        /// The entry.
+        error: ErrorId,
+    },
     /// The handler did not declare properties for itself or the item.
     #[error("handler {handler} did not declare the requested properties")]
     NoProperties {

@@ -24,7 +24,7 @@ use crate::run::{PositionedEvent, Run, RunEvent};
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The number of events that are read together, so that a stream that is not read costs little, however many items have run.
-const BATCH: usize = 128;
+const BATCH: usize = 32;
 
 /// What follows the events of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

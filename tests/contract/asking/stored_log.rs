@@ -98,6 +98,8 @@ async fn answering_a_question_of_a_closed_session_runs_only_its_item() {
     );
     let no_such = SessionError::NoSuchChoice { error, choice: 2 };
     assert_eq!(manager.answer(HANDLER, error, 2).map(drop), Err(LogAccessError::Session(no_such)));
+    let changed = LogAccessError::Session(SessionError::OtherRevision { error });
+    assert_eq!(manager.answer_revision(HANDLER, error, 0, 1).map(drop), Err(changed));
     let report = assert_succeeds(manager.answer(HANDLER, error, 1).unwrap()).await;
     assert_eq!(report.items().map(|item| item.item.id()).collect::<Vec<_>>(), [id("a")]);
     assert!(manager.log(HANDLER).await.unwrap().iter().all(|record| record.entry.id.is_none()));

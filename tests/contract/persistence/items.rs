@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::FutureExt;
 use syncmgr::anyhow::bail;
 use syncmgr::explain::{Condition, Next};
+use syncmgr::guard::Side;
 use syncmgr::item::ItemState;
 use syncmgr::session::ItemStatus;
 use syncmgr::store::{MemoryStore, StateChange, StateStore};
-use syncmgr::{Hold, ItemId, Outcome, RetryPolicy, Session, SessionEvent, SyncItem, SyncManager};
+use syncmgr::{Hold, ItemId, Outcome, Plan, RetryPolicy, Session, SessionEvent, SyncItem, SyncManager};
 use tokio::sync::Notify;
 
 use crate::support::awaitable_host::{begin, until, within};
@@ -215,6 +216,23 @@ async fn a_stored_choice_applies_to_later_sessions() {
     assert_eq!((unchosen.choice, &unchosen.explanation.holds[..]), (ItemState::Unchecked, &[Hold::Unchosen][..]));
     within(later.choose(HANDLER, [id("b")], ItemState::Checked)).await.unwrap();
     assert_eq!(ran(&later).await, [id("a"), id("b")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_size_of_an_item_is_that_of_the_largest_side_of_its_last_plan() {
+    let store = MemoryStore::new();
+    let handler = Scripted::new(&["plain", "planned"]).on_item(|item| {
+        let sides = [("FROM", 21), ("TO", 10)].map(|(name, entries)| Side::new(name, entries));
+        let plan = Plan::new().with_side(sides[0].clone()).with_side(sides[1].clone());
+        let is_proposed = item.name() == "planned";
+        async move { if is_proposed { Ok(item.propose(&plan)?) } else { Ok(()) } }.boxed()
+    });
+    let manager = with_store(&store, handler.clone());
+    finish(begin(&manager)).await;
+    drop(manager);
+    let [plain, planned] = &items(&with_store(&store.after_crash(), handler)).await[..] else { panic!("two items") };
+    assert_eq!((plain.entries, planned.entries), (None, Some(21)));
+    assert!(planned.to_string().ends_with("; 21 entries"), "{planned}");
 }
 
 #[tokio::test(start_paused = true)]

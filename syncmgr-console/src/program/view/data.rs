@@ -144,6 +144,9 @@ pub(super) struct Record {
     pub(super) time: i64,
     #[serde(deserialize_with = "safe_option")]
     pub(super) name: Option<String>,
+    /// The revision of the question.
+    #[serde(default)]
+    pub(super) revision: Option<u32>,
     pub(super) entry: Entry,
 }
 

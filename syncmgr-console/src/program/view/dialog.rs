@@ -105,7 +105,11 @@ impl Dialog {
 
     /// Creates a dialog for the question of an entry of the log.
     pub(super) fn of_entry(record: &Record, id: ErrorId, choices: &[String]) -> Self {
-        let choices = choices.iter().enumerate().map(|(at, text)| (text.clone(), json!({ "choice": at }))).collect();
+        let reply = |at: usize| match record.revision {
+            Some(revision) => json!({ "choice": at, "revision": revision }),
+            None => json!({ "choice": at }),
+        };
+        let choices = choices.iter().enumerate().map(|(at, text)| (text.clone(), reply(at))).collect();
         Self {
             subject: Subject::Entry(record.handler, id),
             title: record.name.clone().unwrap_or_else(|| "Question".to_owned()),

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 use syncmgr::Trigger;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 use tokio::time::timeout;
 
@@ -33,8 +33,19 @@ impl Following {
     }
 
     pub(super) async fn line(&mut self) -> String {
-        let line = timeout(PATIENCE, self.lines.next_line()).await.expect("there is a line");
-        line.expect("the output is UTF-8").expect("the command goes on")
+        self.next().await.expect("the command goes on")
+    }
+
+    /// Returns the next line; `None` after the last one.
+    pub(super) async fn next(&mut self) -> Option<String> {
+        let line = timeout(PATIENCE, self.lines.next_line()).await;
+        line.expect("there is a line, or the end").expect("the output is UTF-8")
+    }
+
+    /// Types a text.
+    pub(super) async fn say(&mut self, text: &str) {
+        let input = self.child.stdin.as_mut().expect("it is piped");
+        input.write_all(text.as_bytes()).await.expect("the command reads its input");
     }
 
     /// Presses Ctrl-C.

@@ -2,6 +2,7 @@
 
 #![cfg(feature = "manual")]
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
@@ -24,5 +25,8 @@ async fn each_command_has_a_man_page() {
     assert_eq!((code, err.as_str()), (0, ""));
     let page = fs::read_to_string(man.join("syncmgr-run.1")).unwrap();
     assert!(page.contains("syncmgr run \\-\\-choose") && page.contains(".SH NAME"), "{page}");
+    let mut pages: Vec<_> = fs::read_dir(&man).unwrap().map(|page| page.unwrap().file_name()).collect();
+    pages.sort_unstable();
+    insta::assert_snapshot!(format!("{}\n\n{page}", pages.join(OsStr::new(" ")).display()));
     assert!(fs::read_to_string(man.join("syncmgr.1")).unwrap().contains("Exit codes"));
 }

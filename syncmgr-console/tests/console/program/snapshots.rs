@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
+use syncmgr::Subject;
 use syncmgr::anyhow::anyhow;
 use syncmgr::environment::{Clock, Now, Randomness};
+use syncmgr::handler::PropertiesOutcome;
 use syncmgr::prelude::*;
 use syncmgr::store::MemoryStore;
-use syncmgr_console::{Console, Serving};
+use syncmgr_console::{Console, Questions, Serving};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
+use super::following::Following;
 use super::{output, program};
 
 /// A handler with one item for each outcome.
@@ -19,7 +22,12 @@ struct Letters {
     gate: Arc<Semaphore>,
 }
 
-#[sync_handler(id = "2d1f6a0e-55b3-4c0f-8f2e-9a7b3c1d5e60", name = "Letters", capabilities(cancellable))]
+#[sync_handler(
+    id = "2d1f6a0e-55b3-4c0f-8f2e-9a7b3c1d5e60",
+    name = "Letters",
+    capabilities(cancellable),
+    flags(has_properties)
+)]
 impl SyncHandler for Letters {
     async fn items(&self) -> SyncResult<Items> {
         Ok(["Drafts", "Inbox", "Outbox", "Slow"].into_iter().map(SyncItem::named).collect())
@@ -41,6 +49,10 @@ impl SyncHandler for Letters {
             _ => {}
         }
         Ok(())
+    }
+
+    async fn show_properties(&self, _run: &RunContext, _subject: Subject) -> SyncResult<PropertiesOutcome> {
+        Ok(PropertiesOutcome::Done)
     }
 }
 
@@ -71,10 +83,11 @@ impl Host {
     fn start() -> Self {
         let folder = tempfile::tempdir().expect("there is a directory for temporary files");
         let builder = SyncManager::builder().store(MemoryStore::new()).clock(Fixed).randomness(Fixed);
-        let (manager, gate) = (builder.max_concurrent_items(1).build(), Arc::new(Semaphore::new(0)));
+        let (questions, gate) = (Questions::new(), Arc::new(Semaphore::new(0)));
+        let manager = builder.max_concurrent_items(1).chooser(questions.clone()).build();
         manager.register(Letters { gate: gate.clone() }).expect("the handler is new");
-        let console = Console::new(&manager).at(folder.path().join("run/test.sock")).start().expect("it is free");
-        Self { gate, manager, console, _folder: folder }
+        let console = Console::new(&manager).at(folder.path().join("run/test.sock")).with_questions(questions);
+        Self { gate, manager, console: console.start().expect("the socket is free"), _folder: folder }
     }
 
     /// Returns what a command prints, as text and then as JSON.
@@ -88,6 +101,29 @@ impl Host {
         let code = if code == 0 { String::new() } else { format!("exit code {code}\n") };
         format!("$ syncmgr {command}\n{}{}{code}", shown(&out), shown(&err))
     }
+}
+
+/// Returns all that a command prints until the program ends, which has a session meanwhile. The command is there before an item of the
+/// session goes on.
+async fn until_the_end(command: &str) -> String {
+    let host = Host::start();
+    let session = host.manager.session(Trigger::Manual).start().expect("the manager accepts sessions");
+    let mut following = Following::at(host.console.path(), &command.split(' ').collect::<Vec<_>>());
+    let mut lines = vec![following.line().await];
+    host.gate.add_permits(1);
+    session.finish().await;
+    host.console.stop().await;
+    while let Some(line) = following.next().await {
+        lines.push(line);
+    }
+    let (code, err) = following.end().await;
+    let shown: String = lines.iter().filter(|line| is_fixed(line)).map(|line| readable(line) + "\n").collect();
+    format!("$ syncmgr {command}\n{shown}{err}exit code {}\n\n", code.expect("it ends by itself"))
+}
+
+/// Samples of the progress depend on the time, and changes of the agenda come between any events.
+fn is_fixed(line: &str) -> bool {
+    !["progress", "agenda"].iter().any(|event| line.contains(&format!(r#""event":"{event}""#)))
 }
 
 /// Returns a line, or JSON in several lines, without durations.
@@ -186,7 +222,7 @@ async fn the_errors() {
         "web",
         "run Mail",
         "items Mail",
-        "properties Letters",
+        "properties Letters/Inbox",
         "stop 7",
         "schedule Letters every 1ms",
         "schedule Letters once 2020-01-01T00:00:00Z",
@@ -197,4 +233,33 @@ async fn the_errors() {
     }
     all += &format!("$ syncmgr --json\n{}\n", output(program(host.console.path()).arg("--json")).await.2);
     insta::assert_snapshot!(all);
+}
+
+#[tokio::test]
+async fn the_commands_that_go_on() {
+    let mut all = String::new();
+    for command in ["watch", "watch --json", "log --follow", "log --follow --json"] {
+        all += &until_the_end(command).await;
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[tokio::test]
+async fn a_run_whose_items_are_chosen() {
+    let host = Host::start();
+    let mut run = Following::at(host.console.path(), &["run", "--choose"]);
+    run.say("1 3\n").await;
+    let mut all = String::from("$ syncmgr run --choose\n");
+    while let Some(line) = run.next().await {
+        all += &(line + "\n");
+    }
+    let (code, err) = run.end().await;
+    // The line of the prompt ends only if the session ends before the answer has arrived.
+    insta::assert_snapshot!(format!("{all}{}\nexit code {}\n", err.trim_end(), code.expect("it ends by itself")));
+}
+
+#[tokio::test]
+async fn the_properties_of_a_handler() {
+    let host = Host::start();
+    insta::assert_snapshot!(host.both("properties Letters").await);
 }

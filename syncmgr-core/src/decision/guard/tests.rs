@@ -68,6 +68,16 @@ fn an_empty_side_that_had_more_than_ten_entries_is_a_violation() {
 }
 
 #[test]
+fn sides_that_are_empty_together_are_no_violation_unless_something_is_to_be_done() {
+    let sides = |to| [Side::new("FROM", 0), Side::new("TO", to)];
+    let plan = |to| sides(to).into_iter().fold(Plan::new(), Plan::with_side);
+    let record = ItemRecord { sides: sides(30).into(), ..ItemRecord::new() };
+    let violation = |plan: Plan| violation(&plan, Some(&record), &POLICY, NOW);
+    assert_eq!(violation(plan(0)), None);
+    assert_eq!(violation(plan(0).with_creates(1)), Some(GuardViolation::SideEmpty { side: "TO".into(), before: 30 }));
+}
+
+#[test]
 fn a_peer_has_changed_if_both_identities_are_known_and_differ() {
     let side = Side::new("TO", 1);
     let named = |identity: &str| side.clone().with_identity(identity);
