@@ -29,7 +29,8 @@ use crate::two_way::Policy;
 ///
 /// With --two-way, changes are copied in both directions. The program stores what both sides agreed on. What has changed on one side
 /// since then is copied, moved or deleted on the other one. A file that was changed on one side and deleted on the other stays. What
-/// was changed on both sides is a conflict: nothing is overwritten until one side is changed back, or --conflict decides.
+/// was changed on both sides is a conflict: nothing is overwritten until one side is changed back, or --conflict decides. The times of
+/// directories are not copied. Name the sides in the same order each time: another order is another pair, with a first run of its own.
 #[derive(Debug, Parser)]
 #[command(name = "offline_files", version)]
 pub(crate) struct Args {
@@ -95,6 +96,15 @@ pub(crate) struct Args {
     /// With --two-way, how to decide about an entry that both sides have changed
     #[arg(long, value_name = "HOW", default_value = "ask", requires = "two_way")]
     pub(crate) conflict: Policy,
+
+    /// With --two-way, keep what is replaced or deleted for DAYS days, in the directory .offline_files-kept of its side
+    #[arg(long, value_name = "DAYS", requires = "two_way")]
+    pub(crate) keep_replaced: Option<u32>,
+
+    /// With --two-way, leave out what the rules in FILE match, in the syntax of gitignore. The rules in the files
+    /// .offline_files-ignore at the top of both sides apply too. A rule deletes nothing
+    #[arg(long, value_name = "FILE", requires = "two_way")]
+    pub(crate) ignore_file: Option<PathBuf>,
 
     /// The directory to mirror
     #[arg(value_name = "FROM")]

@@ -15,6 +15,7 @@ use rustix::io::Errno;
 
 use super::disks::{Disks, Here, explain, failure_in, in_direction};
 use super::entry::{Kind, Version};
+use super::kept::Keeper;
 use super::plan::{PartPlan, Reason, Renaming, Step, Verdict};
 use super::scan::version;
 use super::settled::Outcome;
@@ -31,11 +32,17 @@ const FEW: usize = 4;
 const BATCH_FILES: usize = 256;
 const BATCH_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Carries out the steps of an item. Returns an outcome for each step.
-pub(crate) fn carry_out(disks: &Disks, part: &mut PartPlan, monitor: &dyn Monitor) -> Result<Vec<Outcome>, Stopped> {
-    let failures = Failures { monitor, has_failed: AtomicBool::new(false) };
+/// Carries out the steps of an item. Returns an outcome for each step. Nothing is deleted if the run `has_failed` before.
+pub(crate) fn carry_out(
+    disks: &Disks,
+    part: &mut PartPlan,
+    keeper: &Keeper,
+    has_failed: &AtomicBool,
+    monitor: &dyn Monitor,
+) -> Result<Vec<Outcome>, Stopped> {
+    let failures = Failures { monitor, has_failed };
     rename_all(disks, part, &failures)?;
-    let run = Run::new(disks, part, failures);
+    let run = Run::new(disks, part, keeper, failures);
     if run.busy.iter().any(|busy| *busy) {
         share(&disks.jobs, FEW, vec![Task::Enter(None)], |task, queue| run.run(task, queue))?;
     }
@@ -48,7 +55,7 @@ pub(crate) fn carry_out(disks: &Disks, part: &mut PartPlan, monitor: &dyn Monito
 /// Where errors go.
 struct Failures<'a> {
     monitor: &'a dyn Monitor,
-    has_failed: AtomicBool,
+    has_failed: &'a AtomicBool,
 }
 
 impl Failures<'_> {
@@ -126,6 +133,7 @@ enum Task {
 struct Run<'a> {
     disks: &'a Disks,
     part: &'a PartPlan,
+    keeper: &'a Keeper,
     failures: Failures<'a>,
     /// The steps of the root's entries, and of those of each step.
     top: Vec<usize>,
@@ -136,7 +144,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(disks: &'a Disks, part: &'a PartPlan, failures: Failures<'a>) -> Self {
+    fn new(disks: &'a Disks, part: &'a PartPlan, keeper: &'a Keeper, failures: Failures<'a>) -> Self {
         let count = part.steps.len();
         let (mut top, mut children, mut busy) = (Vec::new(), vec![Vec::new(); count], vec![false; count]);
         for (index, step) in part.steps.iter().enumerate() {
@@ -149,7 +157,7 @@ impl<'a> Run<'a> {
             }
         }
         let results = (0..count).map(|_| OnceLock::new()).collect();
-        Self { disks, part, failures, top, children, busy, results }
+        Self { disks, part, keeper, failures, top, children, busy, results }
     }
 
     fn run(&self, task: Task, queue: &Queue<'_, Task>) -> Result<(), Stopped> {
@@ -259,7 +267,11 @@ impl<'a> Run<'a> {
                 Err(cause) if cause.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(None),
                 removed => removed.map(|()| Some(Occupant::None)).file_context("cannot be replaced in TO", path),
             },
-            (Some(_), Some(_)) => Ok(Some(Occupant::Entry)),
+            (Some(_), Some(_)) if matches!(self.keeper, Keeper::None) => Ok(Some(Occupant::Entry)),
+            (Some(_), Some(_)) => {
+                let kept = self.keeper.retire(self.disks, side, to, path);
+                kept.map(|()| Some(Occupant::None)).file_context("cannot be kept in TO", path)
+            }
             _ => Ok(None),
         }
     }
@@ -352,7 +364,7 @@ impl<'a> Run<'a> {
                 Err(cause) if cause.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
                 removed => removed.map(|()| true),
             },
-            true => directory.remove(&step.name).map(|()| true),
+            true => self.keeper.retire(self.disks, side, &directory, &path).map(|()| true),
         };
         let removed = removed.file_context("cannot be deleted in TO", &path)?;
         match removed {

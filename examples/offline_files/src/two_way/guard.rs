@@ -85,3 +85,33 @@ fn host_plan(judged: &Tally) -> Plan {
         .with_side(side(Side::A))
         .with_side(side(Side::B))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::two_way::side::Both;
+
+    /// Numbers of a run in which A has lost what is not left of `agreed` entries.
+    fn tally(agreed: u64, left: u64) -> Tally {
+        let survivors = Both { a: left, b: agreed };
+        Tally { agreed, survivors, deletes: Both { a: 0, b: agreed - left }, ..Tally::default() }
+    }
+
+    #[test]
+    fn more_than_ten_and_more_than_half_is_a_large_loss() {
+        for (agreed, left, is_large) in
+            [(20, 9, true), (20, 10, false), (10, 0, false), (100, 40, true), (100, 60, false)]
+        {
+            assert_eq!(tally(agreed, left).is_large_loss(), is_large, "{agreed} {left}");
+        }
+    }
+
+    #[test]
+    fn a_side_without_any_survivor_is_emptied() {
+        assert!(tally(1, 0).is_emptied(0, 0) && !tally(2, 1).is_emptied(0, 0));
+        // A directory that itself is left, and few entries.
+        assert!(tally(6, 1).is_emptied(1, FEW) && !tally(3, 1).is_emptied(1, FEW));
+        let replaced = Tally { deletes: Both::default(), ..tally(5, 0) };
+        assert!(!replaced.is_emptied(0, 0), "nothing would be deleted");
+    }
+}

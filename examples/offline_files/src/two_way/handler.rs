@@ -1,28 +1,30 @@
 //! The sync handler.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
 use syncmgr::anyhow::anyhow;
 use syncmgr::prelude::*;
-use tokio::task::spawn_blocking;
+use tokio::sync::OnceCell;
 
 use super::disks::Disks;
+use super::ignored::Ignored;
+use super::kept::Keeper;
 use super::plan::PartName;
-use super::prepare::{Preparation, Prepared, directories, id_of};
+use super::prepare::{Preparation, Prepared, Selected, directories};
 use super::reconcile::Rules;
 use super::record::Record;
 use super::work::Work;
 use crate::handler::{Parts, limits};
 use crate::mirror::{Done, Extent, OwnFiles};
-use crate::part::{Diagnostic, Part};
+use crate::part::Part;
 
 /// Synchronizes two directories in both directions. Each directory at the top level of either is an item; one more item, `.`, has all
 /// other entries there.
 ///
-/// A run scans all selected items before the first of them begins. What one side has moved is moved on the other one then, also from one
-/// item to another. The other changes are made by each item, and deletions come last.
+/// The first item of a run scans all selected items. What one side has moved is moved on the other one then, also from one item to
+/// another. The other changes are made by each item, and deletions come last.
 pub(crate) struct TwoWay {
     disks: Disks,
     parts: Parts,
@@ -34,7 +36,9 @@ pub(crate) struct TwoWay {
 pub(crate) struct Options {
     pub(crate) rules: Rules,
     pub(crate) own_files: OwnFiles,
+    pub(crate) ignored: Ignored,
     pub(crate) jobs: usize,
+    pub(crate) keeper: Keeper,
     /// `true` if deletions that look like a mistake are made, and other roots than those of the last run are taken.
     pub(crate) is_unguarded: bool,
 }
@@ -52,19 +56,14 @@ impl SyncHandler for TwoWay {
     }
 
     async fn synchronize(&self, run: &SynchronizeContext) -> SyncResult {
-        let selected: BTreeSet<PartName> =
-            run.selection().iter().filter_map(|item| self.parts.get(&item.id())).map(|part| name_of(part)).collect();
-        let (disks, options, context) = (self.disks.clone(), self.options.clone(), run.clone());
-        let prepare = move || {
-            let Options { rules, own_files, is_unguarded, .. } = &*options;
-            let takes_other_roots = *is_unguarded;
-            Preparation { disks: &disks, rules, own_files, run: &context, selected, takes_other_roots }.prepare()
-        };
-        let prepared = spawn_blocking(prepare).await?.inspect_err(|error| self.explain(error));
-        let prepared = Arc::new(prepared?);
+        // Read before any item is held, because moves concern several items.
+        let read = |item: &SyncItem| Some((name_of(self.parts.get(&item.id())?), run.host().saved(item.id())));
+        let read = run.selection().iter().filter(|item| !run.is_skipped(item.id())).filter_map(read);
+        let selected: Selected = read.map(|(name, saved)| Ok((name, saved?))).collect::<SyncResult<_>>()?;
+        let shared = Arc::new((selected, OnceCell::new()));
         run.each(|item| {
-            let prepared = prepared.clone();
-            async move { self.synchronize_one(&item, prepared).await }
+            let shared = shared.clone();
+            async move { self.synchronize_one(&item, &shared.0, &shared.1).await }
         })
         .await?;
         self.disks.losses().iter().for_each(|text| run.warn(text));
@@ -75,7 +74,7 @@ impl SyncHandler for TwoWay {
 impl TwoWay {
     /// Creates a handler and lists its items.
     pub(crate) fn new(disks: Disks, options: Options) -> io::Result<Self> {
-        let names = directories(&disks.roots, &options.own_files)?;
+        let names = directories(&disks.roots, &options.own_files, &options.ignored)?;
         let parts = names.into_iter().map(Extent::Directory).chain([Extent::TopLevel]).map(Part::new);
         let parts: BTreeMap<_, _> = parts.map(|part| (part.item().id(), Arc::new(part))).collect();
         Ok(Self { disks, parts: Arc::new(parts), options: Arc::new(options) })
@@ -91,26 +90,45 @@ impl TwoWay {
         self.disks.clone()
     }
 
-    /// Has the report say why no item began.
-    fn explain(&self, error: &syncmgr::anyhow::Error) {
-        if let Some(part) = self.parts.get(&id_of(&None)) {
-            part.result().errors.push(Diagnostic::new(part.path(), format!("{error:#}")));
-        }
+    /// Scans and plans all selected items. The first item that begins does so, and the others wait for it.
+    async fn prepare(&self, item: &ItemContext, selected: &Selected) -> SyncResult<Arc<Prepared>> {
+        let (disks, options, selected) = (self.disks.clone(), self.options.clone(), selected.clone());
+        let prepare = move |item: ItemContext| {
+            let Options { rules, own_files, ignored, is_unguarded, .. } = &*options;
+            let takes_other_roots = *is_unguarded;
+            let preparation = Preparation {
+                disks: &disks,
+                rules,
+                own_files,
+                ignored,
+                item: &item,
+                selected: &selected,
+                takes_other_roots,
+            };
+            Ok(Arc::new(preparation.prepare()?))
+        };
+        item.blocking(prepare).await
     }
 
-    async fn synchronize_one(&self, item: &ItemContext, prepared: Arc<Prepared>) -> SyncResult {
+    async fn synchronize_one(
+        &self,
+        item: &ItemContext,
+        selected: &Selected,
+        prepared: &OnceCell<Arc<Prepared>>,
+    ) -> SyncResult {
         let gone = || anyhow!("the directory is on neither side");
         let part = self.parts.get(&item.id()).ok_or_else(gone).gone()?.clone();
         let _stopwatch = part.measure();
+        let prepared = prepared.get_or_try_init(|| self.prepare(item, selected)).await?.clone();
         let name = name_of(&part);
         (0..prepared.moved.get(&name).copied().unwrap_or(0)).for_each(|_| part.result().counts.count(Done::Moved));
         let (disks, is_unguarded) = (self.disks.separate(), self.options.is_unguarded);
-        let (shared, own_part) = (prepared.clone(), part.clone());
+        let (shared, own_part, keeper) = (prepared.clone(), part.clone(), self.options.keeper.clone());
         let agreed = item
             .blocking(move |item| {
                 let jobs = disks.jobs.clone();
                 let _job = jobs.begin();
-                Ok(Work { disks, prepared: shared, name, part: own_part, item, is_unguarded }.synchronize()?)
+                Ok(Work { disks, prepared: shared, name, part: own_part, item, keeper, is_unguarded }.synchronize()?)
             })
             .await?;
         let Some(agreed) = agreed else { return Ok(()) };

@@ -19,20 +19,24 @@
 //! - A file of the same size and time, but with another inode number or time of change, is compared by its contents.
 
 //!
-//! The disk side: [`scan`](mod@scan) reads both trees, [`relocate`](mod@relocate) makes the moves, [`compare`](mod@compare) compares
+//! The disk side: [`scan`](mod@scan) reads both trees without what is [ignored], [`relocate`](mod@relocate) makes the moves, [`compare`](mod@compare) compares
 //! contents, and [`carry`] carries out the steps. The agreed state of an item is its checkpoint, a [record], which the [archive] writes
-//! as text. The [handler] scans and plans all selected items together before they begin ([`prepare`]), so that an entry can move from
-//! one item to another; each item then does its own [work]. A [guard] holds deletions that look like a mistake, and open conflicts are
+//! as text. The first item that begins scans and plans all selected items ([`prepare`]), so that an entry can move from
+//! one item to another; each item then does its own [work]. What is replaced or deleted can be [kept]. A [guard] holds deletions that look like a mistake, and open conflicts are
 //! [questions] of the host.
 
 mod archive;
 mod carry;
 mod compare;
 mod conflict;
+#[cfg(test)]
+mod conformance;
 mod disks;
 mod entry;
 mod guard;
 mod handler;
+mod ignored;
+mod kept;
 #[cfg(test)]
 mod model;
 mod moves;
@@ -41,6 +45,8 @@ mod prepare;
 mod program;
 mod questions;
 mod reconcile;
+#[cfg(test)]
+mod reconcile_tests;
 mod record;
 mod relocate;
 mod scan;

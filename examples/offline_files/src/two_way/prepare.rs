@@ -1,10 +1,10 @@
-//! What a run does before its items: it scans both sides, makes the moves, and plans all items together.
+//! What the first item of a run does for all of them: it scans both sides, makes the moves, and plans all items together.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use syncmgr::anyhow::{Context, anyhow};
@@ -15,6 +15,8 @@ use super::archive::decode;
 use super::carry::remove_leftovers;
 use super::disks::Disks;
 use super::entry::{Agreed, Found};
+use super::ignored::Ignored;
+use super::kept;
 use super::moves::{Relocation, detect};
 use super::plan::{PartName, Plan, Tally};
 use super::reconcile::{Rules, reconcile};
@@ -36,18 +38,25 @@ pub(crate) struct Prepared {
     pub(crate) whole: Tally,
     /// The moves that were made, by item.
     pub(crate) moved: HashMap<PartName, u64>,
+    /// `true` if an entry could not be read or moved. What seems deleted may have been moved to where it cannot be seen.
+    pub(crate) has_failed: bool,
     /// What could not be read or moved, each until its item reports it.
     errors: Mutex<Vec<FileError>>,
 }
+
+/// Items with their checkpoints.
+pub(crate) type Selected = BTreeMap<PartName, Option<Arc<str>>>;
 
 /// The inputs of the preparation.
 pub(crate) struct Preparation<'a> {
     pub(crate) disks: &'a Disks,
     pub(crate) rules: &'a Rules,
     pub(crate) own_files: &'a OwnFiles,
-    pub(crate) run: &'a SynchronizeContext,
-    /// The selected items.
-    pub(crate) selected: BTreeSet<PartName>,
+    pub(crate) ignored: &'a Ignored,
+    /// The item that prepares the run.
+    pub(crate) item: &'a ItemContext,
+    /// The selected items, with what they have stored.
+    pub(crate) selected: &'a Selected,
     /// `true` if both roots may be others than in the last run.
     pub(crate) takes_other_roots: bool,
 }
@@ -66,8 +75,8 @@ impl Preparation<'_> {
             let mut whole = Tally::default();
             plan.parts.values().for_each(|part| whole += part.tally);
             errors.extend(scanned.errors.into_iter().map(|(_, error)| error));
-            let (rules, errors) = (self.rules.clone(), Mutex::new(errors));
-            return Ok(Prepared { roots, state, rules, plan, whole, moved, errors });
+            let (rules, has_failed) = (self.rules.clone(), !errors.is_empty());
+            return Ok(Prepared { roots, state, rules, plan, whole, moved, has_failed, errors: Mutex::new(errors) });
         }
     }
 
@@ -75,10 +84,9 @@ impl Preparation<'_> {
     fn agreed(&self, roots: &RootIds) -> SyncResult<Tree<Agreed>> {
         let mut agreed = Tree::new(None);
         // The entries at the top level come last: a directory that has become a file is still in the record of its item.
-        for name in self.selected.iter().rev() {
-            let Some(saved) = self.run.host().saved(id_of(name))? else { continue };
+        for saved in self.selected.values().rev().flatten() {
             const HELP: &str = "the agreed state of an item cannot be read; choose another file with --state to compare everything again";
-            let record: Record = serde_json::from_str(&saved).context(HELP).unreadable_state()?;
+            let record: Record = serde_json::from_str(saved).context(HELP).unreadable_state()?;
             match roots.other_side(&record.roots) {
                 Some(_) if self.takes_other_roots => continue,
                 Some(side) => {
@@ -98,14 +106,17 @@ impl Preparation<'_> {
     }
 
     fn scan(&self) -> SyncResult<Scanned> {
-        let directories = directories(&self.disks.roots, self.own_files)?;
+        let directories = directories(&self.disks.roots, self.own_files, self.ignored)?;
         let includes = |name: &OsStr| {
+            if name == kept::NAME {
+                return false;
+            }
             let is_directory = directories.contains(name);
-            self.selected.contains(&is_directory.then(|| name.to_owned()))
+            self.selected.contains_key(&is_directory.then(|| name.to_owned()))
         };
         let hidden = self.disks.sample_names();
-        let scope = Scope { includes: &includes, own_files: self.own_files, hidden: &hidden };
-        let watch = Watch(self.run);
+        let scope = Scope { includes: &includes, own_files: self.own_files, ignored: self.ignored, hidden: &hidden };
+        let watch = Watch(self.item);
         let scanned = scan(&self.disks.roots, &scope, &self.disks.jobs, &watch)?;
         for side in Side::BOTH {
             if scanned.found[side].entry(Tree::<Found>::ROOT).is_unreadable {
@@ -128,7 +139,7 @@ impl Preparation<'_> {
     ) -> SyncResult<Option<HashMap<PartName, u64>>> {
         let (disks, mut moved) = (self.disks.without_memory(), HashMap::new());
         for relocation in relocations {
-            self.run.check()?;
+            self.item.check()?;
             match relocate(&disks, relocation, state) {
                 Ok(now) => relocation.settle(state, now),
                 Err(error) => {
@@ -180,18 +191,14 @@ fn part_of(path: &Path, state: &State) -> PartName {
 pub(crate) fn directories(
     roots: &Both<crate::mirror::Directory>,
     own_files: &OwnFiles,
+    ignored: &Ignored,
 ) -> io::Result<BTreeSet<OsString>> {
     let mut names = BTreeSet::new();
     for side in Side::BOTH {
         names.extend(crate::mirror::directories_of(&roots[side], None, own_files)?);
     }
+    names.retain(|name| name != kept::NAME && !ignored.contains(Path::new(name), true));
     Ok(names)
-}
-
-/// The id of an item.
-pub(crate) fn id_of(part: &PartName) -> ItemId {
-    use std::os::unix::ffi::OsStrExt;
-    ItemId::from_name_bytes(part.as_deref().unwrap_or(OsStr::new(".")).as_bytes())
 }
 
 /// Adds the entries of a tree to another, except for names that it has at the top level.
@@ -208,12 +215,12 @@ fn graft(from: &Tree<Agreed>, to: &mut Tree<Agreed>) {
     }
 }
 
-/// Lets the run stop the preparation.
-struct Watch<'a>(&'a SynchronizeContext);
+/// Lets the end of the item stop the preparation, which another item then begins again.
+struct Watch<'a>(&'a ItemContext);
 
 impl Monitor for Watch<'_> {
     fn advance(&self, _: u64) -> Result<(), Stopped> {
-        self.0.check().map_err(|_| Stopped)
+        self.0.progress(0, 0).map_err(|_| Stopped)
     }
 
     fn done(&self, _: Done) {}

@@ -5,11 +5,14 @@ use std::fmt;
 use std::io::ErrorKind;
 
 use syncmgr::anyhow::{Context, anyhow};
+use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::prelude::*;
 use syncmgr::store::{SqliteStore, StateStore};
 
 use super::disks::Disks;
 use super::handler::{Options, TwoWay};
+use super::ignored::Ignored;
+use super::kept::{self, Keeper, remove_old};
 use super::reconcile::Rules;
 use super::side::Both;
 use crate::args::Args;
@@ -32,17 +35,24 @@ pub(crate) fn synchronize(args: &Args) -> SyncResult<Report> {
     let own_files = OwnFiles::of(store.as_ref().map(SqliteStore::path), [&paths.from, &paths.to]);
     let pair = paths.open(args.kept()).map_err(name_sides)?;
     if !pair.from.try_lock() {
-        return Err(name_sides(PathError::Locked(paths.from)));
+        return Err(name_sides(PathError::Locked(paths.from.clone())));
     }
     let roots = Both { a: pair.from, b: pair.to };
     let compares_contents = args.compares_contents();
     let rules = Rules { policy: args.conflict, compares_contents, forgets_mounts: args.yes, ..Rules::default() };
-    let options = Options { rules, own_files, jobs: args.jobs(), is_unguarded: args.yes };
+    let now = SystemClock::default().now().wall;
+    let keeper = args.keep_replaced.map_or(Keeper::None, |_| Keeper::at(now));
+    let ignored = Ignored::read([&paths.from, &paths.to], args.ignore_file.as_deref())?;
+    let options = Options { rules, own_files, ignored, jobs: args.jobs(), keeper, is_unguarded: args.yes };
     let handler = TwoWay::new(Disks::new(roots, args.kept(), args.jobs()), options).context("cannot list A and B")?;
     let (parts, disks) = (handler.parts(), handler.disks());
     let losses = || Some(disks.losses().join("; ")).filter(|text| !text.is_empty());
     let report = run_once(args, handler, &parts, store, losses);
     disks.remove_samples();
+    for (root, days) in [&paths.from, &paths.to].into_iter().zip(std::iter::repeat(args.keep_replaced)) {
+        let removed = days.map_or(Ok(()), |days| remove_old(root, days, now));
+        removed.with_context(|| format!("cannot remove old files from {}", EscapedPath(root.join(kept::NAME))))?;
+    }
     report
 }
 

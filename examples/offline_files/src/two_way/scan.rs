@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::entry::{Found, Kind, Time, Version};
+use super::ignored::Ignored;
 use super::side::{Both, Side};
 use super::tree::Tree;
 use crate::mirror::{
@@ -25,6 +26,7 @@ pub(crate) struct Scope<'a> {
     /// The names at the top level that belong to the selected items.
     pub(crate) includes: &'a (dyn Fn(&OsStr) -> bool + Sync),
     pub(crate) own_files: &'a OwnFiles,
+    pub(crate) ignored: &'a Ignored,
     /// Names that are left out everywhere: those of the samples.
     pub(crate) hidden: &'a [&'a OsStr],
 }
@@ -167,6 +169,7 @@ impl Scan<'_> {
     fn look(&self, listed: &Listed, range: Range<usize>, queue: &Queue<'_, Task>) -> Result<(), Stopped> {
         let Listed { side, path, directory, mount, names } = listed;
         let (mut entries, mut leftovers, mut below) = (Vec::with_capacity(range.len()), Vec::new(), Vec::new());
+        let mut hides = false;
         for name in &names[range] {
             let entry = match directory.entry(name) {
                 Ok(Some(entry)) => entry,
@@ -178,6 +181,10 @@ impl Scan<'_> {
                     continue;
                 }
             };
+            if self.scope.ignored.contains(&path.join(name), entry.is_directory()) {
+                hides = true;
+                continue;
+            }
             if !entry.is_directory() && is_leftover(name) {
                 leftovers.push(path.join(name));
                 continue;
@@ -193,6 +200,7 @@ impl Scan<'_> {
         let mut results = self.lock();
         results.entries[*side].entry(path.clone()).or_default().append(&mut entries);
         results.leftovers[*side].append(&mut leftovers);
+        results.hiding[*side].extend(hides.then(|| path.clone()));
         drop(results);
         queue.add(below);
         Ok(())

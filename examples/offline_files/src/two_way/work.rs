@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use syncmgr::environment::{Clock, SystemClock};
@@ -14,6 +15,7 @@ use super::carry::carry_out;
 use super::compare::compare;
 use super::disks::Disks;
 use super::guard::{Scope, objection};
+use super::kept::Keeper;
 use super::plan::{PartName, PartPlan, Reason, Verdict};
 use super::prepare::Prepared;
 use super::questions;
@@ -29,6 +31,7 @@ pub(crate) struct Work {
     pub(crate) name: PartName,
     pub(crate) part: Arc<Part>,
     pub(crate) item: ItemContext,
+    pub(crate) keeper: Keeper,
     /// `true` if deletions that look like a mistake are made.
     pub(crate) is_unguarded: bool,
 }
@@ -55,7 +58,8 @@ impl Work {
         self.part.plan(plan.tally.bytes);
         let changing = Progress::new().with_text("changing both sides").with_unit(ProgressUnit::Bytes);
         self.item.report(changing).map_err(|_| Stopped)?;
-        let outcomes = carry_out(&self.disks, &mut plan, self)?;
+        let has_failed = AtomicBool::new(self.prepared.has_failed);
+        let outcomes = carry_out(&self.disks, &mut plan, &self.keeper, &has_failed, self)?;
         Ok(Some(encode(&settled(&self.prepared.state, &plan, &outcomes))))
     }
 

@@ -212,6 +212,14 @@ fn an_edit_with_size_and_time_put_back_is_found() {
 }
 
 #[test]
+fn an_edit_with_an_earlier_time_is_copied() {
+    let trees = Trees::synchronized(&["docs/a"]);
+    file(&trees.to.join("docs/a"), "the clock was set back", 0);
+    trees.settle(&[]);
+    assert_eq!(read(trees.from.join("docs/a")), "the clock was set back");
+}
+
+#[test]
 fn two_runs_at_once_are_locked_out() {
     let trees = Trees::synchronized(&["docs/a"]);
     for side in [&trees.from, &trees.to] {
@@ -258,6 +266,47 @@ fn a_file_becomes_a_directory_and_back() {
     }
     trees.settle(&[]);
     assert_eq!(read(trees.from.join("top")), "back");
+}
+
+#[test]
+fn what_is_replaced_or_deleted_is_kept_on_its_side_and_never_synchronized() {
+    let trees = Trees::synchronized(&["docs/deep/a", "docs/b", "c"]);
+    file(&trees.from.join("docs/deep/a"), "changed", 2);
+    fs::remove_file(trees.from.join("docs/b")).unwrap();
+    assert_eq!(trees.synchronize(&["--keep-replaced", "7"]).code, Some(0));
+    let kept = trees.to.join(".offline_files-kept");
+    let days: Vec<_> = fs::read_dir(&kept).unwrap().map(|day| day.unwrap().path()).collect();
+    assert_eq!(days.len(), 1);
+    assert_eq!([read(days[0].join("docs/deep/a")), read(days[0].join("docs/b"))], ["docs/deep/a", "docs/b"]);
+    fs::rename(&days[0], kept.join("2001-02-03")).unwrap();
+    assert_eq!(trees.synchronize(&["--keep-replaced", "7"]).code, Some(0));
+    assert!(!trees.from.join(".offline_files-kept").exists() && !kept.join("2001-02-03").exists());
+    assert_eq!(read(trees.to.join("docs/deep/a")), "changed");
+}
+
+#[test]
+fn an_ignored_entry_is_left_alone_and_a_new_rule_deletes_nothing() {
+    let trees = Trees::synchronized(&["docs/a", "docs/b.tmp", "build/c"]);
+    file(&trees.from.join(".offline_files-ignore"), "*.tmp\n/build/\n", 1);
+    fs::remove_file(trees.from.join("docs/b.tmp")).unwrap();
+    fs::remove_dir_all(trees.to.join("build")).unwrap();
+    assert_eq!(trees.synchronize(&[]).code, Some(0));
+    assert!(trees.to.join("docs/b.tmp").exists() && trees.from.join("build/c").exists());
+    fs::remove_dir_all(trees.from.join("docs")).unwrap();
+    assert_eq!(trees.synchronize(&[]).code, Some(0));
+    assert!(trees.to.join("docs/b.tmp").exists() && !trees.to.join("docs/a").exists());
+    assert!(trees.from.join("docs").exists(), "the directory stays for what is ignored in it");
+    assert_eq!(trees.synchronize(&["--ignore-file", "/no/such/file"]).code, Some(1));
+}
+
+#[test]
+fn what_is_agreed_about_many_files_fits_the_checkpoint_of_their_directory() {
+    let trees = Trees::new();
+    fs::create_dir(trees.from.join("docs")).unwrap();
+    (0..16_000).for_each(|number| fs::write(trees.from.join(format!("docs/file-{number}")), "").unwrap());
+    trees.settle(&[]);
+    fs::remove_file(trees.to.join("docs/file-7")).unwrap();
+    assert_eq!(trees.settle(&[]).item("docs")["counts"]["deleted"], json!(1));
 }
 
 #[test]

@@ -1,0 +1,70 @@
+//! Entries that the rules of the user leave out, in the syntax of gitignore.
+//!
+//! The same rules apply to both sides, so that a new rule looks like a deletion on both, which deletes nothing.
+
+use std::path::Path;
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use syncmgr::anyhow::{Context, anyhow};
+use syncmgr::prelude::*;
+
+use crate::escape::EscapedPath;
+
+/// The name of the file with rules in the root of each side. It is synchronized like any other file.
+const NAME: &str = ".offline_files-ignore";
+
+/// The rules of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Ignored(Gitignore);
+
+impl Default for Ignored {
+    fn default() -> Self {
+        Self(Gitignore::empty())
+    }
+}
+
+impl Ignored {
+    /// Reads the rules of both sides and, last, those of a file that the user has named.
+    pub(crate) fn read(roots: [&Path; 2], file: Option<&Path>) -> SyncResult<Self> {
+        // All paths are relative to the roots.
+        let mut builder = GitignoreBuilder::new("");
+        let of_roots = roots.map(|root| root.join(NAME)).into_iter().filter(|file| file.is_file());
+        for file in of_roots.chain(file.map(Path::to_owned)) {
+            let unusable = || format!("cannot use the ignore rules in {}", EscapedPath(&file));
+            let text = std::fs::read_to_string(&file).with_context(unusable)?;
+            for line in text.lines() {
+                builder.add_line(None, line).map_err(|error| anyhow!("{error}")).with_context(unusable)?;
+            }
+        }
+        Ok(Self(builder.build()?))
+    }
+
+    /// Returns `true` if the entry at `path` is left out. Nothing asks about what is in such a directory.
+    pub(crate) fn contains(&self, path: &Path, is_directory: bool) -> bool {
+        !self.0.is_empty() && self.0.matched(path, is_directory).is_ignore()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rules_of_both_sides_and_of_a_file_apply_in_this_order() {
+        let base = tempfile::tempdir().unwrap();
+        let [a, b] = ["a", "b"].map(|name| base.path().join(name));
+        for (root, rules) in [(&a, "*.tmp\n/build/\n"), (&b, "# comment\nnotes\n")] {
+            std::fs::create_dir(root).unwrap();
+            std::fs::write(root.join(NAME), rules).unwrap();
+        }
+        let file = base.path().join("rules");
+        std::fs::write(&file, "!kept.tmp\n").unwrap();
+        let rules = Ignored::read([&a, &b], Some(&file)).unwrap();
+        let contains = |path: &str, is_directory| rules.contains(Path::new(path), is_directory);
+        assert!(contains("docs/x.tmp", false) && contains("build", true) && contains("docs/notes", false));
+        assert!(!contains("docs/kept.tmp", false) && !contains("docs/build", true) && !contains("build", false));
+        std::fs::write(&file, "{a").unwrap();
+        let text = format!("{:#}", Ignored::read([&a, &b], Some(&file)).unwrap_err());
+        assert!(text.contains("cannot use the ignore rules in"), "{text}");
+    }
+}
