@@ -131,7 +131,10 @@ impl Facts {
         (claims, requirements): (&[Claim], &Requirements),
     ) -> Explanation {
         known.registered = self.registered;
-        let of_item = |held: &&Held| held.item.is_none() || held.item == known.item;
+        // A run waits for a worker for those of its items that wait, and not for those that have ended.
+        let waits = known.item.is_none() || matches!(known.current, Some(Current::Waiting(_)));
+        let of_run = |held: &&Held| held.item.is_none() && (waits || held.hold != Hold::NoFreeWorker);
+        let of_item = |held: &&Held| of_run(held) || held.item.is_some() && held.item == known.item;
         known.held = self.held.iter().filter(of_item).map(|held| held.hold.clone()).collect();
         let claims: Vec<&Claim> = self.claims.iter().chain(claims).collect();
         let now = self.host.decide(|ledger, now| {

@@ -131,6 +131,31 @@ async fn without_a_store_the_items_of_the_last_listing_are_known() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_item_that_has_ended_does_not_wait_for_a_worker() {
+    let go = Arc::new(Notify::new());
+    let waiting = go.clone();
+    let handler = Scripted::new(&["a", "b", "c"]).on_item(move |item| {
+        let go = waiting.clone();
+        let waits = item.name() == "b";
+        async move {
+            if waits {
+                go.notified().await;
+            }
+            Ok(())
+        }
+        .boxed()
+    });
+    let manager = register_all(SyncManager::builder().max_concurrent_items(1).build(), [handler]);
+    let session = begin(&manager);
+    let begins = |event: &SessionEvent| matches!(event, SessionEvent::Began { name, .. } if &**name == "b");
+    until(&mut session.events(), begins).await;
+    let holds: Vec<_> = items(&manager).await.into_iter().map(|item| item.explanation.holds).collect();
+    assert_eq!(holds, [vec![], vec![], vec![Hold::NoFreeWorker]]);
+    go.notify_one();
+    finish(session).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_running_item_is_listed_with_its_progress() {
     let go = Arc::new(Notify::new());
     let waiting = go.clone();
