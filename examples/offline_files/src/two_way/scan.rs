@@ -246,3 +246,46 @@ fn assemble(top: Version, results: &Results, side: Side) -> Tree<Found> {
     }
     tree
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    use super::*;
+    use crate::mirror::Done;
+    use crate::mirror::trees::{Trees, file};
+
+    /// A monitor that lets everything go on.
+    struct Blank;
+
+    impl Monitor for Blank {
+        fn advance(&self, _: u64) -> Result<(), Stopped> {
+            Ok(())
+        }
+
+        fn done(&self, _: Done) {}
+
+        fn warn(&self, _: &Path, _: &str) {}
+
+        fn fail(&self, _: FileError) {}
+
+        fn now(&self) -> SystemTime {
+            UNIX_EPOCH
+        }
+    }
+
+    #[test]
+    fn a_directory_that_is_replaced_during_the_walk_is_not_read() {
+        let trees = Trees::new();
+        file(&trees.from.join("docs/a"), "a", 1);
+        let open = |path| Directory::open(path).unwrap();
+        let roots = &Both { a: open(&trees.from), b: open(&trees.to) };
+        let (ignored, own_files) = (Ignored::default(), OwnFiles::default());
+        let scope = &Scope { includes: &|_| true, own_files: &own_files, ignored: &ignored, hidden: &[] };
+        let scan = Scan { roots, scope, monitor: &Blank, results: Mutex::default() };
+        let inode = roots.a.entry(OsStr::new("docs")).unwrap().unwrap().inode();
+        let list = |inode| scan.list(Side::A, &Path::new("docs").into(), inode);
+        assert_eq!(list(inode).unwrap().names, ["a"]);
+        assert!(list(inode + 1).is_err_and(|error| error.to_string().contains("replaced during the scan")));
+    }
+}
