@@ -208,7 +208,7 @@ async fn a_checkpoint_over_the_size_limit_is_a_permanent_failure() {
         async move {
             let mut text = item.saved::<String>()?;
             // The JSON encoding adds two quotes.
-            *text = "x".repeat(1024 * 1024 - if item.name() == "fits" { 2 } else { 1 });
+            *text = "x".repeat(64 * 1024 * 1024 - if item.name() == "fits" { 2 } else { 1 });
             text.commit().await
         }
         .boxed()
