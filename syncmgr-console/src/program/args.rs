@@ -48,12 +48,19 @@ pub(crate) enum Command {
     /// Host the folder pairs of a settings file, until SIGTERM or Ctrl-C; SIGHUP reads the file again
     #[cfg(feature = "host")]
     #[command(after_help = "\
+Examples:
+  syncmgr host ~/Documents /media/backup/Documents  Write the first settings file, and host it
+  syncmgr host                                      Host what the settings file has
+
 The log goes to standard error. RUST_LOG selects its levels, for example `debug` or `info,syncmgr_runtime=debug`; `info` is the \
 default. NO_COLOR removes the colors.")]
     Host {
         /// The settings [default: syncmgr/host.toml in $XDG_CONFIG_HOME or ~/.config]
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// A first pair: writes the settings file, which must not exist, to mirror FROM into TO after each change
+        #[arg(value_names = ["FROM", "TO"], num_args = 2)]
+        pair: Option<Vec<PathBuf>>,
     },
     /// Show the handlers, what runs now, and what runs next
     Status,

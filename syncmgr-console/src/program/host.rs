@@ -1,5 +1,6 @@
 //! `syncmgr host`: hosts the folder pairs of a settings file, and serves the console of their manager.
 
+mod first;
 mod folders;
 mod places;
 mod settings;
@@ -36,11 +37,16 @@ const THREADS: usize = 2;
 #[cfg(feature = "sources")]
 const SOURCES: std::time::Duration = std::time::Duration::from_secs(3);
 
-/// Hosts until a signal. `socket` precedes the one of the settings. With `json`, it announces itself as JSON.
-pub(crate) fn main(file: Option<PathBuf>, socket: Option<PathBuf>, json: bool) -> ExitCode {
+/// Hosts until a signal. `socket` precedes the one of the settings. With `json`, it announces itself as JSON. A `pair` is written to the
+/// settings file first.
+pub(crate) fn main(file: Option<PathBuf>, pair: Option<&[PathBuf]>, socket: Option<PathBuf>, json: bool) -> ExitCode {
     start_log();
     let read = |file| Host::read(file, socket, json);
-    let hosted = places::settings(file).map_err(|problem| vec![problem]).and_then(read);
+    let file = places::settings(file).and_then(|file| match pair {
+        Some([from, to]) => first::write(&file, from, to).map(|()| file),
+        _ => Ok(file),
+    });
+    let hosted = file.map_err(|problem| vec![problem]).and_then(read);
     match hosted.map(Host::run) {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => fail(&format!("{error:#}"), 1, json),

@@ -57,8 +57,8 @@ fn main() -> ExitCode {
     };
     let json = args.json;
     #[cfg(feature = "host")]
-    if let Some(args::Command::Host { config }) = args.command {
-        return host::main(config, args.socket, json);
+    if let Some(args::Command::Host { config, pair }) = args.command {
+        return host::main(config, pair.as_deref(), args.socket, json);
     }
     if args.command.is_none() && !opens_view(&args) {
         return without_command(json);
