@@ -37,6 +37,8 @@ pub(crate) use self::error::ApiError;
 #[cfg(feature = "web")]
 pub(crate) use self::log::answered;
 use self::sessions::Kept;
+#[cfg(feature = "web")]
+pub(crate) use self::sessions::skip_item;
 use crate::json::Json;
 use crate::questions::Questions;
 
@@ -67,7 +69,8 @@ impl Api {
 /// Creates the routes of the API on the control socket. Only they tell the address of the page, which contains its token.
 pub(crate) fn router(api: Api, page: Option<Arc<str>>) -> Router {
     let routes = routes(&api).merge(of_socket(page));
-    nested(Router::new(), routes, api)
+    let others = Router::new().fallback(async || ApiError::no_such_path());
+    nested(others.method_not_allowed_fallback(async || ApiError::wrong_method()), routes, api)
 }
 
 /// Adds the routes of the API to those of the page.
@@ -80,8 +83,6 @@ pub(crate) fn with(router: Router<Api>, api: Api) -> Router {
 fn nested(router: Router<Api>, routes: Router<Api>, api: Api) -> Router {
     router
         .nest("/v1", routes)
-        .fallback(async || ApiError::no_such_path())
-        .method_not_allowed_fallback(async || ApiError::wrong_method())
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(api.clone(), finish))
         .with_state(api)

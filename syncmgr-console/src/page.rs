@@ -20,7 +20,7 @@ use std::fmt;
 use axum::Router;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::{DOCTYPE, Markup, html};
@@ -51,6 +51,8 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/do/{action}", post(actions::perform))
         .route("/settings", get(settings::show).post(settings::change))
         .route("/reply/{question}", post(questions::reply))
+        .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
 }
 
 fn text(kind: &'static str, text: &'static str) -> impl IntoResponse {
@@ -130,13 +132,33 @@ fn respond(status: StatusCode, page: Markup) -> Response {
     (status, headers, Html(page.into_string())).into_response()
 }
 
+/// Returns a page for an address that is none of the page, with a link to the first view.
+async fn not_found(uri: Uri) -> Response {
+    lost(&uri, StatusCode::NOT_FOUND, "There is nothing at this address.")
+}
+
+/// Returns a page for an address that only forms are sent to.
+async fn wrong_method(uri: Uri) -> Response {
+    lost(&uri, StatusCode::METHOD_NOT_ALLOWED, "This address is for the buttons of the page.")
+}
+
+fn lost(uri: &Uri, status: StatusCode, text: &str) -> Response {
+    let up = uri.path().matches('/').count().saturating_sub(1);
+    let start = if up == 0 { "./".to_owned() } else { "../".repeat(up) };
+    refusal(status, &html! { p { (text) } p { a href=(start) { "Open the page" } } })
+}
+
 /// Returns a page that says why a request is refused.
 pub(crate) fn refused(status: StatusCode, text: &str) -> Response {
+    refusal(status, &html! { p { (text) } })
+}
+
+fn refusal(status: StatusCode, content: &Markup) -> Response {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
             head { meta charset="utf-8"; meta name="color-scheme" content="light dark"; title { "Sync" } }
-            body { main { h1 { "Sync" } p { (text) } } }
+            body { main { h1 { "Sync" } (content) } }
         }
     };
     respond(status, page)

@@ -51,11 +51,11 @@ impl ApiError {
     }
 
     pub(super) fn no_such_path() -> Self {
-        Self::not_found("there is nothing at this path", "see /v1/openapi.json for the paths")
+        Self::not_found("there is nothing at this path", "the OpenAPI description lists the paths")
     }
 
     pub(super) fn wrong_method() -> Self {
-        let advice = "see the header `Allow`, or /v1/openapi.json";
+        let advice = "see the header `Allow`, or the OpenAPI description";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not support this method", advice)
     }
 
@@ -64,11 +64,17 @@ impl ApiError {
     }
 
     pub(super) fn unknown_handler(handler: impl std::fmt::Display) -> Self {
-        Self::not_found(format!("there is no handler {handler}"), "see /v1/handlers for the handlers")
+        Self::not_found(format!("there is no handler {handler}"), "look at the list of handlers")
     }
 
     pub(crate) fn unknown_session() -> Self {
-        Self::not_found("there is no such session, or it was closed", "see /v1/sessions and /v1/history")
+        Self::not_found("there is no such session, or it was closed", "look at what runs, or at the history")
+    }
+
+    /// Creates the error for the skip of an item that has ended.
+    pub(super) fn ended(item: ItemId) -> Self {
+        let problem = format!("item {item} has already ended in this session");
+        Self::new(StatusCode::CONFLICT, problem, "skip items that run or wait")
     }
 
     /// Returns a page that says the same.
@@ -83,7 +89,7 @@ impl ApiError {
     }
 
     pub(super) fn bad_request(problem: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, problem, "see /v1/openapi.json for the parameters and bodies")
+        Self::new(StatusCode::BAD_REQUEST, problem, "the OpenAPI description has the parameters and bodies")
     }
 }
 
@@ -135,7 +141,7 @@ impl From<SettingsError> for ApiError {
         match error {
             SettingsError::Refused(RequestError::NotRegistered { handler }) => Self::unknown_handler(handler),
             SettingsError::UnknownItem { item, .. } => {
-                Self::not_found(format!("there is no item {item}"), "see /v1/handlers/{handler}/items for the items")
+                Self::not_found(format!("there is no item {item}"), "look at the items of the handler")
             }
             SettingsError::Store(error) => error.into(),
             _ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string(), "the value was not set"),

@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use syncmgr::log::ErrorId;
 use syncmgr::schedule::OverrideKind;
-use syncmgr::{HandlerId, ItemId, Session, SessionId, Subject, Uuid};
+use syncmgr::{HandlerId, ItemId, Session, SessionId, StartError, Subject, Uuid};
 
 use super::Api;
 use super::error::ApiError;
@@ -44,7 +44,7 @@ impl FromRequestParts<Api> for Item {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let text = segment(parts, api, "item").await;
-        let advice = "see /v1/handlers/{handler}/items for the items";
+        let advice = "look at the items of the handler";
         uuid(&text)
             .map(ItemId::new)
             .map(Self)
@@ -80,7 +80,7 @@ impl FromRequestParts<Api> for Entry {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let text = segment(parts, api, "entry").await;
-        let advice = "see /v1/handlers/{handler}/log for the entries";
+        let advice = "look at the log of the handler";
         text.parse().ok().map(Self).ok_or_else(|| ApiError::not_found(format!("there is no entry {text}"), advice))
     }
 }
@@ -90,7 +90,7 @@ impl FromRequestParts<Api> for Number {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let text = segment(parts, api, "question").await;
-        let advice = "see /v1/questions for the open ones";
+        let advice = "look at the open questions";
         text.parse().ok().map(Self).ok_or_else(|| ApiError::not_found(format!("there is no question {text}"), advice))
     }
 }
@@ -99,6 +99,10 @@ impl FromRequestParts<Api> for Open {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        // Its sessions are stopped, and close before their reports can be read.
+        if api.is_ending() {
+            return Err(StartError::ShutDown.into());
+        }
         let id = segment(parts, api, "session").await.parse().ok();
         id.and_then(|id| api.session(SessionId(id))).map(Self).ok_or_else(ApiError::unknown_session)
     }

@@ -30,9 +30,7 @@ impl Api {
     /// Answers a question.
     pub(crate) fn answer(&self, question: u64, answer: Answer) -> Result<(), ApiError> {
         self.questions.answer(question, answer).map_err(|refused| match refused {
-            Refused::Closed => {
-                ApiError::not_found("the question is not open any more", "see /v1/questions for the open ones")
-            }
+            Refused::Closed => ApiError::not_found("the question is not open any more", "look at the open questions"),
             Refused::OtherKind => ApiError::bad_request("the answer does not fit the question"),
         })
     }

@@ -8,11 +8,11 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use serde::Deserialize;
 use serde_json::json;
 use syncmgr::item::ItemState;
-use syncmgr::{HandlerId, ItemId, Session, SessionId, SessionRequest, Trigger};
+use syncmgr::{HandlerId, ItemId, Session, SessionEvent, SessionId, SessionRequest, Trigger};
 
 use super::body::Body;
 use super::error::ApiError;
@@ -56,6 +56,12 @@ impl Api {
     /// Keeps the results of a session open for a while.
     pub(crate) fn keep(&self, session: Session) {
         self.kept.add(session);
+    }
+
+    /// Returns `true` once the program shuts its manager down.
+    pub(super) fn is_ending(&self) -> bool {
+        // The stream ends then.
+        self.manager.agenda_changes().next().now_or_never() == Some(false)
     }
 
     /// Returns an open session.
@@ -170,6 +176,32 @@ pub(super) async fn skip(
     Handler(handler): Handler,
     Item(item): Item,
 ) -> Result<StatusCode, ApiError> {
-    session.skip(handler, item)?;
+    skip_item(&session, handler, item)?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// Skips an item, unless it has ended: a skip would do nothing then.
+pub(crate) fn skip_item(session: &Session, handler: HandlerId, item: ItemId) -> Result<(), ApiError> {
+    if has_ended(session, (handler, item)) {
+        return Err(ApiError::ended(item));
+    }
+    Ok(session.skip(handler, item)?)
+}
+
+/// Returns `true` if the last event about an item is its end.
+fn has_ended(session: &Session, of: (HandlerId, ItemId)) -> bool {
+    let (mut events, mut ended, mut pending) = (session.events(), false, 0);
+    // The stream yields once before it reads. It has no more events if it is pending twice.
+    while pending < 2 {
+        pending += 1;
+        let Some(next) = events.next().now_or_never() else { continue };
+        let Some(event) = next else { break };
+        pending = 0;
+        match event {
+            SessionEvent::Ended { handler, item, .. } if (handler, item) == of => ended = true,
+            SessionEvent::Began { handler, item, .. } if (handler, item) == of => ended = false,
+            _ => {}
+        }
+    }
+    ended
 }

@@ -12,7 +12,7 @@ use syncmgr::{HandlerId, ItemId, SessionId, Trigger};
 
 use super::fields::{self, Fields};
 use super::items::row_id;
-use crate::api::{Api, ApiError, answered};
+use crate::api::{Api, ApiError, answered, skip_item};
 
 /// What a button is about.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -97,7 +97,7 @@ async fn act(api: &Api, action: &str, target: Target) -> Result<bool, ApiError> 
         ("run" | "ask", target) => run(api, &target, action)?,
         ("stop", Target { session: Some(session), .. }) => of_session(api, session)?.stop(),
         ("skip", Target { session: Some(session), handler: Some(handler), item: Some(item), .. }) => {
-            of_session(api, session)?.skip(handler, item)?;
+            skip_item(&of_session(api, session)?, handler, item)?;
         }
         ("choose", Target { handler: Some(handler), item: Some(item), .. }) => {
             api.manager.choose(handler, [item], ItemState::Checked).await?;

@@ -1,6 +1,7 @@
 //! Long lists, a page at a time, with a search.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -40,7 +41,7 @@ impl Wanted {
     /// Returns the page of a list with this many entries: the last one if the list has become shorter.
     pub(super) fn of(&self, total: usize) -> Page<'_> {
         let last = total.div_ceil(SIZE).max(1);
-        Page { wanted: self, number: self.page.clamp(1, last), last, total }
+        Page { wanted: self, number: self.page.clamp(1, last), last, total, has_links: AtomicBool::new(false) }
     }
 
     /// Wants what has this name.
@@ -68,6 +69,8 @@ pub(super) struct Page<'a> {
     number: usize,
     last: usize,
     total: usize,
+    /// `true` once the links above the list are made.
+    has_links: AtomicBool,
 }
 
 impl Page<'_> {
@@ -81,12 +84,14 @@ impl Page<'_> {
         start..self.total.min(start + SIZE)
     }
 
-    /// Returns the links to the pages before and after, if there are any.
+    /// Returns the links to the pages before and after, if there are any: first those above the list, then those below it. Each have a
+    /// name of their own for screen readers.
     pub(super) fn links(&self, what: &str) -> Markup {
         let Range { start, end } = self.range();
+        let place = if self.has_links.swap(true, Ordering::Relaxed) { "below" } else { "above" };
         html! {
             @if self.last > 1 {
-                nav.pages aria-label="Pages" {
+                nav.pages aria-label=(format!("Pages, {place} the list")) {
                     p { (what) " " (start + 1) " to " (end) " of " (self.total) }
                     @if self.number > 1 { a href=(self.wanted.address(self.number - 1)) { "Previous page" } }
                     @if self.number < self.last { a href=(self.wanted.address(self.number + 1)) { "Next page" } }

@@ -141,7 +141,8 @@ async fn in_sessions(client: &Client, path: &str) -> Result<Vec<u64>, Failure> {
     for session in running(client).await? {
         match client.post::<Value>(&format!("/v1/sessions/{session}{path}"), &Value::Null).await {
             Ok(_) => concerned.push(session),
-            Err(ClientError::Refused { status: 404, .. }) => {}
+            // It does not have it, or the item has ended in it.
+            Err(ClientError::Refused { status: 404 | 409, .. }) => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -1,5 +1,6 @@
 //! The user of a session, who may answer its questions, press Ctrl-C or terminate the command.
 
+use std::cell::Cell;
 use std::future::pending;
 use std::io;
 use std::mem;
@@ -50,6 +51,8 @@ pub(crate) struct Attendance<'a> {
     pub(crate) bars: &'a MultiProgress,
     pub(crate) signals: Signals,
     pub(crate) events: SessionEvents<'a>,
+    /// Becomes `true` if the input ends at a question.
+    pub(crate) unanswered: &'a Cell<bool>,
     /// `None` if handlers must not ask.
     pub(crate) asking: Option<Asking<'a>>,
     /// `None` once there are no more events to show. They wait while the user answers, because the prompt is in place of the bars.
@@ -99,7 +102,7 @@ impl<'a> Attendance<'a> {
                 return failure.map_or(Ok(End::Shown), Err);
             }
             if prompt.is_none() && mem::take(&mut asks) {
-                *prompt = Some(ask_open(self.client, self.bars).boxed_local());
+                *prompt = Some(ask_open(self.client, self.bars, self.unanswered).boxed_local());
             }
             match self.next(&mut stop, prompt, shown.as_mut()).await {
                 Happened::Terminate => return Ok(End::Terminated),

@@ -1,12 +1,13 @@
 //! The completions of shells and the man pages, which the build script makes.
 
 use std::fs;
-use std::io;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::args::Shell;
+use super::failure::Failure;
 
 /// The man pages with the names of their files.
 const MAN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/man.rs"));
@@ -21,13 +22,16 @@ pub(crate) fn completions(shell: Shell) -> &'static str {
 }
 
 /// Writes the man pages. Returns the names of their files.
-pub(crate) fn write_man(directory: &Path) -> io::Result<Value> {
+pub(crate) fn write_man(directory: &Path) -> Result<Value, Failure> {
     match fs::create_dir(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(Failure::Unwritable { path: directory.to_owned(), error });
+        }
         _ => {}
     }
     for (name, text) in MAN {
-        fs::write(directory.join(name), text)?;
+        let file = directory.join(name);
+        fs::write(&file, text).map_err(|error| Failure::Unwritable { path: file, error })?;
     }
     Ok(json!({ "pages": MAN.iter().map(|(name, _)| name).collect::<Vec<_>>() }))
 }

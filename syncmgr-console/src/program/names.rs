@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use syncmgr::text::Escaped;
 use syncmgr_console::Client;
 
 use super::failure::Failure;
@@ -41,15 +42,19 @@ impl<'a> Names<'a> {
     pub(crate) async fn find(&mut self, text: &str) -> Result<Named, Failure> {
         let splits = text.match_indices('/').map(|(at, _)| (&text[..at], Some(&text[at + 1..])));
         let splits = [(text, None)].into_iter().chain(splits.collect::<Vec<_>>().into_iter().rev());
-        for (handler, item) in splits {
-            let Some(handler) = one(self.handlers().await?, "handler", handler)? else { continue };
+        for (name, item) in splits {
+            let Some(handler) = one(self.handlers().await?, "handler", name)? else { continue };
             let item = match item {
-                Some(item) => Some(self.find_item(&handler, item).await?),
+                Some(item) => Some(self.find_item((&handler, name), item).await?),
                 None => None,
             };
             return Ok(Named { handler, item });
         }
-        Err(Failure::unknown(text, "`syncmgr status` lists the handlers"))
+        let advice = "`syncmgr status` lists the handlers";
+        Err(match text {
+            "" => Failure::Unnamed { kind: "handler", advice: advice.into() },
+            text => Failure::unknown(text, advice),
+        })
     }
 
     /// Finds an item.
@@ -60,9 +65,19 @@ impl<'a> Names<'a> {
         }
     }
 
-    async fn find_item(&mut self, handler: &str, item: &str) -> Result<String, Failure> {
+    /// Finds an item of the handler with this id, which the user has called `name`.
+    async fn find_item(&mut self, (handler, name): (&str, &str), item: &str) -> Result<String, Failure> {
         let items = self.items(handler).await?;
-        one(items, "item", item)?.ok_or_else(|| Failure::unknown(item, "`syncmgr items HANDLER` lists the items"))
+        if let Some(found) = one(items, "item", item)? {
+            return Ok(found);
+        }
+        let of = Escaped(name).to_string();
+        let advice = format!("`syncmgr items {of}` lists the items").into();
+        Err(match items.as_array() {
+            _ if item.is_empty() => Failure::Unnamed { kind: "item", advice },
+            Some(known) if known.is_empty() => Failure::Unlisted { handler: of },
+            _ => Failure::unknown(&format!("{name}/{item}"), advice),
+        })
     }
 
     async fn handlers(&mut self) -> Result<&Value, Failure> {

@@ -1,5 +1,7 @@
 //! Sessions as they run.
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::future::ready;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -38,16 +40,25 @@ pub(crate) async fn run(client: &Client, request: Request, json: bool) -> Result
     // The user is there before the session asks.
     let asking = if request.choose { Some(Asking::open(client).await?) } else { None };
     let started: Value = client.post("/v1/sessions", &body(client, &request).await?).await?;
+    follow(client, &started["session"], asking, json).await.map_err(Failure::of_session)
+}
+
+/// Shows what happens in a session until it is idle, and then its report.
+async fn follow(client: &Client, number: &Value, asking: Option<Asking<'_>>, json: bool) -> Result<ExitCode, Failure> {
     let signals = Signals::new()?;
     if !json {
-        advice::say_what_holds(client, &started["session"]).await?;
+        advice::say_what_holds(client, number).await?;
     }
-    let session = &format!("/v1/sessions/{}", started["session"]);
+    let (session, unanswered) = (&format!("/v1/sessions/{number}"), &Cell::new(false));
     let (bars, (to_show, events)) = (&terminal(), mpsc::unbounded());
     let (to_show, session_events) = (Some(to_show), SessionEvents::new(client, session));
-    let mut attendance = Attendance { client, session, bars, signals, events: session_events, asking, to_show };
+    let mut attendance =
+        Attendance { client, session, bars, signals, events: session_events, unanswered, asking, to_show };
     match attendance.until(show(events, bars, json)).await? {
-        End::Shown => finish(client, session, json).await,
+        End::Shown => finish(client, session, json).await.and_then(|code| match unanswered.get() {
+            true => Err(Failure::Unanswered),
+            false => Ok(code),
+        }),
         End::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
         End::Terminated => Ok(ExitCode::from(TERMINATED)),
     }
@@ -76,18 +87,22 @@ fn asks(report: &Value) -> bool {
     entries.flatten().any(|entry| !entry["action"]["decide"].is_null())
 }
 
-/// Returns the request for a session of these handlers and items.
+/// Returns the request for a session of these handlers and items. A handler that is named by itself runs as a whole.
 async fn body(client: &Client, request: &Request) -> Result<Value, Failure> {
     let (mut handlers, mut items) = (Vec::new(), serde_json::Map::new());
-    let mut names = Names::new(client);
+    let (mut names, mut whole) = (Names::new(client), BTreeSet::new());
     for text in &request.what {
         let Named { handler, item } = names.find(text).await?;
         match item {
+            Some(_) if whole.contains(&handler) => {}
             Some(item) => {
                 let of_handler = items.entry(handler.clone()).or_insert_with(|| json!([]));
                 of_handler.as_array_mut().into_iter().for_each(|items| items.push(item.clone().into()));
             }
-            None => items.retain(|of, _| *of != handler),
+            None => {
+                items.remove(&handler);
+                whole.insert(handler.clone());
+            }
         }
         handlers.push(handler);
     }

@@ -96,6 +96,25 @@ async fn the_address_with_the_token_opens_the_page() {
 }
 
 #[tokio::test]
+async fn an_unknown_address_leads_back_to_the_page() {
+    let host = Host::start();
+    let page = Page::of(&host).await;
+    for (path, back) in [("/nowhere", "./"), ("/items/", "../"), ("/do/a/b", "../../")] {
+        let (status, headers, text) = page.send(page.request(Method::GET, path), "").await;
+        assert_eq!(
+            (status, headers[CONTENT_TYPE].to_str().unwrap()),
+            (StatusCode::NOT_FOUND, "text/html; charset=utf-8"),
+            "{path}"
+        );
+        assert!(text.contains(&format!("<a href=\"{back}\">")), "{path}: {text}");
+    }
+    let (status, _, text) = page.send(page.request(Method::GET, "/do/pause"), "").await;
+    assert!(status == StatusCode::METHOD_NOT_ALLOWED && text.contains("<a href=\"../\">"), "{text}");
+    let (status, headers, _) = page.send(page.request(Method::GET, "/v1/nowhere"), "").await;
+    assert_eq!((status, headers[CONTENT_TYPE].to_str().unwrap()), (StatusCode::NOT_FOUND, "application/json"));
+}
+
+#[tokio::test]
 async fn requests_without_the_token_or_from_elsewhere_are_refused() {
     let host = Host::start();
     let page = Page::of(&host).await;
@@ -143,7 +162,8 @@ async fn the_buttons_do_what_they_say() {
         assert_eq!(page.press(action, form).await, 400, "{action} {form}");
     }
     let gone = format!("session=99&handler={handler}&item={one}");
-    assert_eq!(page.press("skip", &gone).await, 404);
+    let (status, _, text) = page.submit("/do/skip", &gone).await;
+    assert!(status == StatusCode::NOT_FOUND && !text.contains("/v1/"), "{text}");
 }
 
 #[tokio::test]
@@ -219,6 +239,11 @@ async fn long_lists_are_shown_a_page_at_a_time_and_can_be_searched() {
         let (status, _, text) = shown(path).await;
         assert!(status.is_success() && rows(&text) == items, "{path}: {} {text}", rows(&text));
         marks.iter().for_each(|mark| assert!(text.contains(mark), "{path}: {mark}: {text}"));
+    }
+    for path in ["/items", "/log", "/agenda"] {
+        let (_, _, text) = shown(path).await;
+        let labels = ["Pages, above the list", "Pages, below the list"];
+        assert_eq!(labels.map(|label| count(&text, &format!("aria-label=\"{label}\""))), [1, 1], "{path}: {text}");
     }
     let (_, _, log) = shown("/log?find=item+11").await;
     assert_eq!((count(&log, "<tr class"), count(&log, "no space")), (5, 5), "{log}");

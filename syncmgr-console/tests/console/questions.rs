@@ -171,6 +171,39 @@ async fn the_program_asks_in_the_terminal() {
     assert_eq!(*host.handler.answers.lock().unwrap(), ["Some(1)"]);
 }
 
+/// Runs `syncmgr run --choose` with this input, which then ends. Returns the exit code and both outputs.
+async fn chosen_with(host: &Host, input: &[u8]) -> (Option<i32>, String, String) {
+    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_syncmgr"));
+    let program = program.arg("--socket").arg(host.client.path()).args(["run", "--choose"]);
+    let program = program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut program = program.spawn().unwrap();
+    program.stdin.take().unwrap().write_all(input).await.unwrap();
+    let output = program.wait_with_output().await.unwrap();
+    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    (output.status.code(), out, err)
+}
+
+const NO_ANSWER: &str = "syncmgr: the input has ended without an answer, so that nothing was answered; \
+                         answer each question with a line, or leave out `--choose`\n";
+
+#[tokio::test]
+async fn the_end_of_the_input_chooses_no_items() {
+    let host = Host::start();
+    let (code, out, err) = chosen_with(&host, b"").await;
+    assert!(code == Some(1) && err.ends_with(NO_ANSWER) && !out.contains("succeeded"), "{code:?} {out}{err}");
+    assert!(host.handler.answers.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_end_of_the_input_answers_no_question() {
+    let host = Host::start();
+    let (code, out, err) = chosen_with(&host, b"1-2\n").await;
+    assert!(code == Some(1) && err.ends_with(NO_ANSWER), "{code:?} {out}{err}");
+    let mut answers = host.handler.answers.lock().unwrap().clone();
+    answers.sort_unstable();
+    assert_eq!(answers, ["", "None"]);
+}
+
 #[tokio::test]
 async fn ctrl_c_leaves_a_question_and_stops_the_session() {
     let host = Host::start();

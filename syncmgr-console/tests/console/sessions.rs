@@ -169,3 +169,23 @@ async fn the_report_of_a_session_stays_while_a_client_reads_its_events() {
     let refused = host.client.get::<Value>(&unread).await.unwrap_err();
     assert!(matches!(refused, ClientError::Refused { status: 404, .. }), "{refused}");
 }
+
+#[tokio::test]
+async fn a_skip_of_an_item_that_has_ended_is_refused() {
+    let host = Host::start();
+    let session = host.session(Value::Null).await;
+    let mut events = host.client.events(&format!("{session}/events")).await.unwrap();
+    host.gate.add_permits(1);
+    let ended = until(&mut events, "ended").await.pop().unwrap();
+    let skip = format!(
+        "{session}/handlers/{}/items/{}/skip",
+        ended["handler"].as_str().unwrap(),
+        ended["item"].as_str().unwrap()
+    );
+    let refused = host.client.post::<Value>(&skip, &Value::Null).await.unwrap_err();
+    let problem = format!("item {} has already ended in this session", ended["name"].as_str().unwrap());
+    assert!(
+        matches!(&refused, ClientError::Refused { status: 409, problem: text, .. } if *text == problem),
+        "{refused}"
+    );
+}

@@ -66,3 +66,21 @@ async fn a_client_that_watches_says_that_the_host_was_killed() {
     let expected = "{\"code\":3,\"error\":\"the program has ended; start it, and run this command again\"}\n";
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(3), expected));
 }
+
+#[tokio::test]
+async fn a_run_says_that_the_host_was_terminated() {
+    let place = Place::new("");
+    let host = place.host().await;
+    let socket = host.socket();
+    let mut run = place.command(&["--socket", &socket.to_string_lossy(), "pause"]);
+    assert!(run.status().await.unwrap().success());
+    let mut run = place.command(&["--socket", &socket.to_string_lossy(), "run"]);
+    let mut run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(run.stderr.take().unwrap()).lines();
+    let paused = "syncmgr: paused: nothing begins until `syncmgr resume`";
+    assert_eq!(lines.next_line().await.unwrap().as_deref(), Some(paused));
+    host.terminate().await;
+    let expected = "syncmgr: the program has ended; start it, and run this command again";
+    assert_eq!(lines.next_line().await.unwrap().as_deref(), Some(expected));
+    assert_eq!(run.wait().await.unwrap().code(), Some(3));
+}

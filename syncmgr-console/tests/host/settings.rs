@@ -18,11 +18,22 @@ async fn bad_settings_end_the_host_with_a_line_for_each_bad_value() {
 }
 
 #[tokio::test]
-async fn the_settings_of_the_user_are_read_by_default() {
+async fn a_host_without_settings_shows_what_to_write_at_the_place_of_the_user() {
     let place = Place::new("");
     let output = place.command(&["host"]).output().await.unwrap();
     let err = String::from_utf8(output.stderr).unwrap();
-    let expected =
-        format!("syncmgr: {}: the settings cannot be read: ", place.path(".config/syncmgr/host.toml").display());
-    assert!(output.status.code() == Some(2) && err.starts_with(&expected), "{err}");
+    let file = place.path(".config/syncmgr/host.toml");
+    let (problem, example) = err.split_once("\n\n").unwrap();
+    assert_eq!(problem, format!("syncmgr: {}: there is no such file; write the settings to it, as in", file.display()));
+    assert!(output.status.code() == Some(2) && err.contains("https://docs.rs/syncmgr-console"), "{err}");
+    let example = example.split("\n\n").next().unwrap();
+    assert!(
+        example.starts_with("[[folder]]\n")
+            && ["from", "to"].iter().all(|key| example.contains(&format!("\n{key} = \""))),
+        "{err}"
+    );
+    let output = place.command(&["host", "--json"]).output().await.unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!((output.status.code(), &json["code"]), (Some(2), &2.into()));
+    assert!(json["error"].as_str().unwrap().contains("[[folder]]\n"), "{json}");
 }

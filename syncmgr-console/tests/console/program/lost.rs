@@ -80,6 +80,17 @@ async fn a_run_whose_program_ends_says_so_after_the_last_event() {
 }
 
 #[tokio::test]
+async fn a_run_whose_program_ends_before_its_report_says_so() {
+    let mut console = Scripted::start();
+    let run = Following::at(console.path(), &["run"]);
+    let events = console.run_with_text().await;
+    events.send(idle()).await;
+    console.call("GET /v1/sessions/1").await.refuse(503, "the program is shutting down");
+    let expected = "syncmgr: the program has ended; start it, and run this command again\n";
+    assert_eq!(run.end().await, (Ok(3), expected.to_owned()));
+}
+
+#[tokio::test]
 async fn a_user_who_is_lost_is_there_again() {
     let mut console = Scripted::start();
     let run = Following::at(console.path(), &["run", "--choose"]);

@@ -30,3 +30,14 @@ async fn each_command_has_a_man_page() {
     insta::assert_snapshot!(format!("{}\n\n{page}", pages.join(OsStr::new(" ")).display()));
     assert!(fs::read_to_string(man.join("syncmgr.1")).unwrap().contains("Exit codes"));
 }
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    for path in [folder.path().join("missing/man1"), file] {
+        let (code, _, err) = output(program(Path::new("unused")).arg("man").arg(&path)).await;
+        assert!(code == 1 && err.starts_with(&format!("syncmgr: {}", path.display())), "{err}");
+    }
+}

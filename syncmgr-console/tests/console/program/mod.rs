@@ -220,3 +220,21 @@ async fn an_item_that_does_not_run_cannot_be_skipped() {
     let err: Value = serde_json::from_str(&err).expect("the error is JSON");
     assert_eq!((code, &err["code"]), (4, &4.into()));
 }
+
+#[tokio::test]
+async fn an_item_that_has_ended_cannot_be_skipped_though_its_session_runs() {
+    let host = Host::start();
+    let session = host.manager.session(Trigger::Manual).start().unwrap();
+    let mut events = session.events();
+    host.gate.add_permits(1);
+    let ended = loop {
+        if let Some(SessionEvent::Ended { name, .. }) = events.next().await {
+            break format!("Gated/{name}");
+        }
+    };
+    let (code, _, err) = syncmgr(&host, &["skip", &ended]).await;
+    assert_eq!((code, err), (4, format!("syncmgr: {ended} is not running; `syncmgr status` shows what runs\n")));
+    let runs = if ended == "Gated/one" { "Gated/two" } else { "Gated/one" };
+    assert_eq!(syncmgr(&host, &["skip", runs]).await, (0, format!("skipping {runs} in session 1\n"), String::new()));
+    session.stop();
+}

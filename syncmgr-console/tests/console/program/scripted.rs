@@ -77,6 +77,13 @@ impl Call {
     pub(super) fn answer(self, answer: impl IntoResponse) {
         self.answer.send(answer.into_response()).expect("the client waits");
     }
+
+    /// Refuses the request with this status of HTTP.
+    pub(super) fn refuse(self, status: u16, problem: &str) {
+        let status = axum::http::StatusCode::from_u16(status).expect("it is a status");
+        let refusal = json!({ "fault": "server", "problem": problem, "advice": "start the program again" });
+        self.answer((status, [(CONTENT_TYPE, "application/json")], refusal.to_string()));
+    }
 }
 
 /// A stream of events.

@@ -16,17 +16,37 @@ pub(in crate::host) struct Problem {
     /// The line, from 1, and the key or the header of a table in it.
     place: Option<(usize, String)>,
     message: String,
+    /// What to write, in lines of its own.
+    example: Option<&'static str>,
 }
+
+/// The settings of one folder, and where the others are described.
+const EXAMPLE: &str = "\
+[[folder]]
+name = \"Documents\"
+from = \"~/Documents\"
+to = \"/media/backup/Documents\"
+
+The README of syncmgr-console describes all settings";
 
 impl Problem {
     /// Creates a problem that no place in a file has.
     pub(in crate::host) fn general(message: impl Into<String>) -> Self {
-        Self { file: None, place: None, message: message.into() }
+        Self { file: None, place: None, message: message.into(), example: None }
     }
 
     /// Creates the problem of a file that cannot be read.
     pub(super) fn unreadable(file: &Path, error: &io::Error) -> Self {
-        Self { file: Some(file.to_owned()), ..Self::general(format!("the settings cannot be read: {error}")) }
+        let problem = match error.kind() {
+            io::ErrorKind::NotFound => {
+                let missing = Self::general(
+                    "there is no such file; `syncmgr host FROM TO` writes a first one; or write it, as in",
+                );
+                Self { example: Some(EXAMPLE), ..missing }
+            }
+            _ => Self::general(format!("the settings cannot be read: {error}")),
+        };
+        Self { file: Some(file.to_owned()), ..problem }
     }
 }
 
@@ -39,7 +59,8 @@ impl fmt::Display for Problem {
         if let Some((line, key)) = &self.place {
             write!(f, "{line}: {}: ", Escaped(key))?;
         }
-        write!(f, "{}", Escaped(&self.message))
+        write!(f, "{}", Escaped(&self.message))?;
+        self.example.map_or(Ok(()), |example| write!(f, "\n\n{example}"))
     }
 }
 
@@ -64,7 +85,8 @@ impl<'a> Source<'a> {
 
     /// Creates the problem of a value.
     pub(super) fn problem(&self, key: &str, span: Range<usize>, message: String) -> Problem {
-        Problem { file: Some(self.path.to_owned()), place: Some((self.line(span.start), key.to_owned())), message }
+        let place = Some((self.line(span.start), key.to_owned()));
+        Problem { file: Some(self.path.to_owned()), place, ..Problem::general(message) }
     }
 
     /// Creates the problem of a file that is not TOML, or has an unknown key or a value of a wrong type.

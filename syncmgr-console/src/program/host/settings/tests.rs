@@ -161,7 +161,7 @@ fn a_problem_begins_with_the_file_and_the_line() {
     let problems = parse("\npage = -1").unwrap_err();
     assert!(problems[0].to_string().starts_with("/etc/host.toml:2: page: "), "{}", problems[0]);
     let missing = Settings::read(Path::new("/nowhere/host.toml")).unwrap_err();
-    assert!(missing[0].to_string().starts_with("/nowhere/host.toml: the settings cannot be read: "), "{}", missing[0]);
+    assert!(missing[0].to_string().starts_with("/nowhere/host.toml: there is no such file; "), "{}", missing[0]);
 }
 
 #[test]
@@ -189,4 +189,11 @@ fn directories_that_overlap_are_refused() {
     assert_eq!(both, ["10: to: `a` mirrors into the same directories; give each folder a `to` of its own"]);
     let outer = |delete: &str| read(&[pair("a", "/a", "/to/a", "never"), pair("b", "/b", "/to", delete)]);
     assert!(outer("guarded").is_err() && outer("never").is_ok());
+}
+
+#[test]
+fn the_example_for_a_missing_file_is_valid() {
+    let missing = Settings::read(Path::new("/nowhere/host.toml")).unwrap_err()[0].to_string();
+    let example = missing.split("\n\n").nth(1).unwrap();
+    assert_eq!(parse(&format!("state = \"state\"\n{example}")).unwrap().folders.len(), 1);
 }
