@@ -24,7 +24,13 @@ async fn a_host_without_settings_shows_what_to_write_at_the_place_of_the_user() 
     let err = String::from_utf8(output.stderr).unwrap();
     let file = place.path(".config/syncmgr/host.toml");
     let (problem, example) = err.split_once("\n\n").unwrap();
-    assert_eq!(problem, format!("syncmgr: {}: there is no such file; write the settings to it, as in", file.display()));
+    assert_eq!(
+        problem,
+        format!(
+            "syncmgr: {}: there is no such file; `syncmgr host FROM TO` writes a first one; or write it, as in",
+            file.display()
+        )
+    );
     assert!(output.status.code() == Some(2) && err.contains("https://docs.rs/syncmgr-console"), "{err}");
     let example = example.split("\n\n").next().unwrap();
     assert!(
