@@ -276,3 +276,11 @@ async fn a_button_leads_back_to_the_row_in_the_page_and_the_search_it_is_in() {
         assert_eq!((status, headers[LOCATION].to_str().unwrap()), (StatusCode::SEE_OTHER, &*location), "{referer}");
     }
 }
+
+#[tokio::test]
+async fn a_long_name_is_broken_anywhere_so_that_the_page_is_not_wider_than_a_phone() {
+    let host = Host::start();
+    let page = Page::of(&host).await;
+    let (_, _, style) = page.send(page.request(Method::GET, "/style.css"), "").await;
+    assert_eq!((count(&style, "overflow-wrap"), count(&style, "overflow-wrap: anywhere")), (1, 1), "{style}");
+}

@@ -176,10 +176,12 @@ async fn chosen_with(host: &Host, input: &[u8]) -> (Option<i32>, String, String)
     let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_syncmgr"));
     let program = program.arg("--socket").arg(host.client.path()).args(["run", "--choose"]);
     let program = program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut program = program.spawn().unwrap();
-    program.stdin.take().unwrap().write_all(input).await.unwrap();
-    let output = program.wait_with_output().await.unwrap();
-    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    let mut program = program.spawn().expect("the program exists");
+    let mut to_program = program.stdin.take().expect("it is piped");
+    to_program.write_all(input).await.expect("the program reads");
+    drop(to_program);
+    let output = program.wait_with_output().await.expect("the program ends");
+    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("the output is UTF-8"));
     (output.status.code(), out, err)
 }
 
