@@ -141,7 +141,7 @@ fn a_change_survives_a_deletion_of_its_directory() {
 }
 
 #[test]
-fn a_renamed_directory_is_moved_with_the_changes_that_the_other_side_made_in_it() {
+fn a_renamed_directory_is_moved_with_what_the_other_side_changed_in_it() {
     let trees = Trees::synchronized(&["docs/deep/a", "docs/deep/b", "pics/c"]);
     let inode = |path: &str| trees.to.join(path).metadata().unwrap().ino();
     let before = [inode("docs"), inode("docs/deep/a")];

@@ -68,7 +68,7 @@ fn an_empty_side_that_had_more_than_ten_entries_is_a_violation() {
 }
 
 #[test]
-fn sides_that_are_empty_together_are_no_violation_unless_something_is_to_be_done() {
+fn sides_that_are_empty_together_are_no_violation_if_nothing_changes() {
     let sides = |to| [Side::new("FROM", 0), Side::new("TO", to)];
     let plan = |to| sides(to).into_iter().fold(Plan::new(), Plan::with_side);
     let record = ItemRecord { sides: sides(30).into(), ..ItemRecord::new() };
