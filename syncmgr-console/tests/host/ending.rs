@@ -4,9 +4,10 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::ChildStdout;
 
-use crate::support::Place;
+use crate::support::{Host, Place};
 
 #[tokio::test]
 async fn a_signal_ends_the_host_in_order() {
@@ -52,6 +53,18 @@ async fn a_second_host_with_the_same_state_is_refused() {
     assert!(second.status.code() == Some(1) && err.contains("is in use by"), "{err}");
 }
 
+/// Starts sessions until the client shows one: a session may end before the client watches.
+async fn shown(lines: &mut Lines<BufReader<ChildStdout>>, host: &Host) {
+    loop {
+        let (api, nothing) = (host.api(), json!({}));
+        tokio::select! {
+            biased;
+            line = lines.next_line() => return assert!(line.unwrap().is_some(), "the client watches"),
+            started = api.post::<Value>("/v1/sessions", &nothing) => _ = started.unwrap(),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_client_that_watches_says_that_the_host_was_killed() {
     let place = Place::new("");
@@ -59,8 +72,7 @@ async fn a_client_that_watches_says_that_the_host_was_killed() {
     let mut watch = place.command(&["--socket", &host.socket().to_string_lossy(), "watch", "--json"]);
     let mut watch = watch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
-    host.api().post::<Value>("/v1/sessions", &json!({})).await.unwrap();
-    lines.next_line().await.unwrap().expect("the session has started");
+    shown(&mut lines, &host).await;
     host.signal(Signal::KILL);
     let output = watch.wait_with_output().await.unwrap();
     let expected = "{\"code\":3,\"error\":\"the program has ended; start it, and run this command again\"}\n";
