@@ -54,13 +54,18 @@ async fn a_second_host_with_the_same_state_is_refused() {
 }
 
 /// Starts sessions until the client shows one: a session may end before the client watches.
-async fn shown(lines: &mut Lines<BufReader<ChildStdout>>, host: &Host) {
+async fn shown(lines: &mut Lines<BufReader<ChildStdout>>, host: &Host<'_>) {
     loop {
         let (api, nothing) = (host.api(), json!({}));
         tokio::select! {
             biased;
-            line = lines.next_line() => return assert!(line.unwrap().is_some(), "the client watches"),
-            started = api.post::<Value>("/v1/sessions", &nothing) => _ = started.unwrap(),
+            line = lines.next_line() => {
+                line.expect("the output is UTF-8").expect("the client watches");
+                return;
+            }
+            started = api.post::<Value>("/v1/sessions", &nothing) => {
+                started.expect("the host accepts sessions");
+            }
         }
     }
 }
