@@ -104,7 +104,8 @@ impl SyncManager {
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;
-    /// # use syncmgr::log::{Action, LogAccessError};
+    /// # use syncmgr_core::log::Action;
+    /// # use syncmgr_runtime::{manager::LogAccessError, session::SessionError};
     /// # run(async {
     /// let manager = SyncManager::builder().store(MemoryStore::new()).build();
     /// let calendar = manager.register(Calendar)?;
