@@ -40,6 +40,7 @@ pub(crate) enum Failure {
     Browser(io::Error),
     #[error("{} was not written by `syncmgr web`; move it away, or use `syncmgr web --print`", .0.display())]
     Foreign(PathBuf),
+    #[cfg(feature = "manual")]
     #[error("{} cannot be written: {error}", Escaped(&path.to_string_lossy()))]
     Unwritable { path: PathBuf, error: io::Error },
     #[error(transparent)]

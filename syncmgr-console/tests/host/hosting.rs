@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Host, Place, is_private};
+use crate::support::{Place, is_private};
 
 #[tokio::test]
 async fn a_folder_pair_is_copied_and_shown_by_the_client() {
@@ -27,12 +27,12 @@ async fn a_watched_folder_pair_is_copied_at_the_start_and_after_each_change() {
     // The first run may have ended before the stream was opened.
     place.write("from/plans/other", "another plan");
     while place.read("to/plans/other").is_none() {
-        Host::ended(&mut events, "plans").await;
+        crate::support::Host::ended(&mut events, "plans").await;
     }
     assert_eq!(place.read("to/letter").as_deref(), Some("the letter"));
     place.write("from/new/page", "a page");
     while place.read("to/new/page").is_none() {
-        Host::ended(&mut events, "new").await;
+        crate::support::Host::ended(&mut events, "new").await;
     }
 }
 

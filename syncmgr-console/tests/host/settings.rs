@@ -31,7 +31,7 @@ async fn a_host_without_settings_shows_what_to_write_at_the_place_of_the_user() 
             file.display()
         )
     );
-    assert!(output.status.code() == Some(2) && err.contains("https://docs.rs/syncmgr-console"), "{err}");
+    assert!(output.status.code() == Some(2) && err.contains("The README of syncmgr-console"), "{err}");
     let example = example.split("\n\n").next().unwrap();
     assert!(
         example.starts_with("[[folder]]\n")
