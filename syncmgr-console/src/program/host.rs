@@ -42,11 +42,11 @@ const SOURCES: std::time::Duration = std::time::Duration::from_secs(3);
 pub(crate) fn main(file: Option<PathBuf>, pair: Option<&[PathBuf]>, socket: Option<PathBuf>, json: bool) -> ExitCode {
     start_log();
     let read = |file| Host::read(file, socket, json);
-    let file = places::settings(file).and_then(|file| match pair {
+    let file = places::settings(file).map_err(|problem| vec![problem]).and_then(|file| match pair {
         Some([from, to]) => first::write(&file, from, to).map(|()| file),
         _ => Ok(file),
     });
-    let hosted = file.map_err(|problem| vec![problem]).and_then(read);
+    let hosted = file.and_then(read);
     match hosted.map(Host::run) {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => fail(&format!("{error:#}"), 1, json),

@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 
 use syncmgr::text::Escaped;
 
-use super::settings::Problem;
+use super::settings::{Problem, Settings};
 
 /// Writes a settings file that mirrors one directory into another and has the page.
 ///
 /// # Errors
-/// If the file exists, or cannot be written.
-pub(super) fn write(file: &Path, from: &Path, to: &Path) -> Result<(), Problem> {
-    let text = text(from, to)?;
-    create(file, &text).map_err(|error| {
+/// If the pair is not valid, or the file exists or cannot be written.
+pub(super) fn write(file: &Path, from: &Path, to: &Path) -> Result<(), Vec<Problem>> {
+    let text = text(from, to).map_err(|problem| vec![problem])?;
+    Settings::parse(file, &text)?;
+    let created = create(file, &text).map_err(|error| {
         let file = file.display().to_string();
         let file = Escaped(&file);
         Problem::general(match error.kind() {
@@ -23,7 +24,8 @@ pub(super) fn write(file: &Path, from: &Path, to: &Path) -> Result<(), Problem> 
             }
             _ => format!("{file} cannot be written: {error}"),
         })
-    })
+    });
+    created.map_err(|problem| vec![problem])
 }
 
 fn text(from: &Path, to: &Path) -> Result<String, Problem> {
@@ -60,7 +62,6 @@ fn create(file: &Path, text: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::settings::Settings;
     use super::*;
 
     #[test]
@@ -73,11 +74,13 @@ mod tests {
         let pair = &settings.folders[0];
         assert_eq!((&*pair.name, &pair.from), ("a \"quoted\" name", &from));
         assert!(pair.to.is_absolute() && pair.is_watched && settings.page == Some(0));
-        let refused = write(&file, &from, Path::new("/other")).unwrap_err().to_string();
+        let refused = write(&file, &from, Path::new("/other")).unwrap_err()[0].to_string();
         assert!(
             refused.ends_with("exists; add the pair to it, and run `syncmgr host` without FROM and TO"),
             "{refused}"
         );
         assert_eq!(Settings::read(&file).unwrap(), settings);
+        let other = folder.path().join("other.toml");
+        assert!(write(&other, &from, &from.join("inner")).is_err() && !other.exists());
     }
 }

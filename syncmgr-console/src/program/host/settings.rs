@@ -57,7 +57,7 @@ impl Settings {
     }
 
     /// Reads the text of a settings file. Relative paths begin at its directory.
-    fn parse(path: &Path, text: &str) -> Result<Self, Vec<Problem>> {
+    pub(super) fn parse(path: &Path, text: &str) -> Result<Self, Vec<Problem>> {
         let source = Source::new(path, text);
         let file: file::File = toml::from_str(text).map_err(|error| vec![source.refused(&error)])?;
         let mut reader = Reader { source, problems: Vec::new() };
