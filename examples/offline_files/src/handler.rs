@@ -10,6 +10,7 @@ use syncmgr::prelude::*;
 use syncmgr::store::{SqliteStore, StateStore};
 
 use crate::guard::Deletions;
+use crate::item_monitor::ItemMonitor;
 use crate::mirror::{self, Directory, Extent, FileSystems, OwnFiles, Pair, ScanCache};
 use crate::part::Part;
 use crate::record::{LoadedRecord, Record, RecordMode};
@@ -87,7 +88,7 @@ impl SyncHandler for OfflineFiles {
             .blocking(move |item| {
                 let jobs = pair.jobs.clone();
                 let _job = jobs.begin();
-                let work = Work { pair, part, parts, roots, options, item };
+                let work = Work { pair, parts, roots, options, monitor: ItemMonitor { item, part } };
                 let (in_sync, run) = work.mirror(&record)?;
                 Ok((record, in_sync, run))
             })

@@ -13,6 +13,7 @@ mod folder_pair;
 mod guard;
 mod handler;
 mod history;
+mod item_monitor;
 mod mirror;
 mod open_files;
 mod part;

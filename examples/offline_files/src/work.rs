@@ -1,52 +1,50 @@
 //! The work of an item.
 
-use std::path::Path;
-use std::sync::{Arc, MutexGuard, TryLockError};
+use std::sync::{MutexGuard, TryLockError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::prelude::*;
 use syncmgr::progress::ProgressUnit;
 
 use crate::guard::{Deletions, Tally, emptied_message, held_message, host_plan};
 use crate::handler::{Options, Parts};
-use crate::mirror::{self, Done, Extent, FileError, Monitor, Pair, Plan, Quiet, ScanCache, ScanOptions, Stopped};
+use crate::item_monitor::ItemMonitor;
+use crate::mirror::{self, Extent, Monitor, Pair, Plan, Quiet, ScanCache, ScanOptions, Stopped};
 use crate::part::{Diagnostic, Part};
 use crate::record::LoadedRecord;
 use crate::roots::Roots;
 
-/// The inputs of the work on an item, which blocks its thread, and the part that receives the results.
+/// The inputs of the work on an item, which blocks its thread, and the monitor that receives the results.
 pub(crate) struct Work {
     pub(crate) pair: Pair,
-    pub(crate) part: Arc<Part>,
     pub(crate) parts: Parts,
     pub(crate) roots: Roots,
     pub(crate) options: Options,
-    pub(crate) item: ItemContext,
+    pub(crate) monitor: ItemMonitor,
 }
 
 impl Work {
     /// Mirrors the item. Returns the directories that are in sync, and the start of the run if it mirrored everything.
     pub(crate) fn mirror(&self, record: &LoadedRecord) -> Result<(ScanCache, Option<SystemTime>), Stopped> {
         let mut plan = self.scan(record)?;
-        self.part.result().counts.unchanged = plan.unchanged;
+        self.monitor.part.result().counts.unchanged = plan.unchanged;
         self.guard(record, &mut plan)?;
-        self.part.plan(plan.bytes());
+        self.monitor.part.plan(plan.bytes());
         let changing = Progress::new().with_text("changing TO").with_unit(ProgressUnit::Bytes);
-        self.item.report(changing).map_err(|_| Stopped)?;
+        self.monitor.item.report(changing).map_err(|_| Stopped)?;
         plan.deletes_after_errors = self.options.deletions == Deletions::Always;
         let began = plan.began;
-        let in_sync = mirror::carry_out(&self.pair, plan, &self.options.own_files, self)?;
+        let in_sync = mirror::carry_out(&self.pair, plan, &self.options.own_files, &self.monitor)?;
         // A file that failed may have changed since an earlier run.
-        Ok((in_sync, began.filter(|_| self.part.result().errors.is_empty())))
+        Ok((in_sync, began.filter(|_| self.monitor.part.result().errors.is_empty())))
     }
 
     fn scan(&self, record: &LoadedRecord) -> Result<Plan, Stopped> {
         // Without a wait for another item that is counting the entries of this one.
-        let tally = self.part.tally.try_lock();
+        let tally = self.monitor.part.tally.try_lock();
         let options = self.scan_options(&record.cache, record.changed_since(&self.roots.ids));
-        let plan = mirror::scan(&self.pair, &self.part.extent, options, self)?;
+        let plan = mirror::scan(&self.pair, &self.monitor.part.extent, options, &self.monitor)?;
         if let Ok(mut tally) = tally {
             *tally = Some(Tally::of(&plan));
         }
@@ -60,11 +58,11 @@ impl Work {
         let is_emptied = self.is_emptied(record, own, whole);
         let Some(message) = self.objection(plan, own, whole, is_emptied) else { return Ok(()) };
         let largest = plan.deletions.iter().max_by_key(|deletion| deletion.entries);
-        let message = match largest.filter(|_| self.part.extent == Extent::TopLevel) {
+        let message = match largest.filter(|_| self.monitor.part.extent == Extent::TopLevel) {
             Some(largest) => format!("{message} (among them {})", largest.path.display()),
             None => message,
         };
-        self.part.result().errors.push(Diagnostic::new(self.part.path(), message));
+        self.monitor.part.result().errors.push(Diagnostic::new(self.monitor.part.path(), message));
         // The next run would take a new copy for an entry that is left, and would delete the others.
         let discard = if is_emptied { Plan::discard_changes } else { Plan::discard_deletions };
         discard(plan);
@@ -81,7 +79,7 @@ impl Work {
     /// Returns `true` if nothing that TO has would be left, in this item or in the whole run, and FROM may be unmounted.
     fn is_emptied(&self, record: &LoadedRecord, own: Tally, whole: Tally) -> bool {
         // The entries of the top level are judged with all others: most of what it had may be in items.
-        let alone = (self.part.extent != Extent::TopLevel).then_some(own);
+        let alone = (self.monitor.part.extent != Extent::TopLevel).then_some(own);
         let is_guarded = self.options.deletions == Deletions::Guarded;
         is_guarded && alone.into_iter().chain([whole]).any(|tally| tally.is_emptied(record.is_known()))
     }
@@ -89,11 +87,11 @@ impl Work {
     /// The reason that the deletions of the plan are not allowed.
     fn objection(&self, plan: &Plan, own: Tally, whole: Tally, is_emptied: bool) -> Option<String> {
         let judged = if own.is_large_loss() { own } else { whole };
-        match self.item.propose(&host_plan(plan, judged, &self.roots)) {
+        match self.monitor.item.propose(&host_plan(plan, judged, &self.roots)) {
             Err(PlanError::Held(violation)) => Some(held_message(own, whole, &violation)),
             Err(error) => Some(error.to_string()),
             // A person who has allowed so many deletions is not asked about them again.
-            Ok(()) if is_emptied && !judged.is_large_loss() => emptied_message(&self.item, own),
+            Ok(()) if is_emptied && !judged.is_large_loss() => emptied_message(&self.monitor.item, own),
             Ok(()) => None,
         }
     }
@@ -111,7 +109,7 @@ impl Work {
         }
         let cache = self.options.recorded_cache(part.item().id(), &self.roots.ids).unwrap_or_default();
         let options = ScanOptions { completes_renamings: false, ..self.scan_options(&cache, None) };
-        let plan = mirror::scan(&self.pair, &part.extent, options, &Quiet(self))?;
+        let plan = mirror::scan(&self.pair, &part.extent, options, &Quiet(&self.monitor))?;
         Ok(*known.insert(Tally::of(&plan)))
     }
 
@@ -128,7 +126,7 @@ impl Work {
                 Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
                 Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
             }
-            self.advance(0)?;
+            self.monitor.advance(0)?;
         }
     }
 
@@ -136,32 +134,5 @@ impl Work {
         let extra_entries = self.options.deletions.extra_entries();
         let own_files = &self.options.own_files;
         ScanOptions { extra_entries, cache, changed_since, own_files, completes_renamings: true }
-    }
-}
-
-impl Monitor for Work {
-    fn advance(&self, bytes: u64) -> Result<(), Stopped> {
-        let (written, planned) = self.part.add_written(bytes);
-        self.item.progress(written, planned).map_err(|_| Stopped)
-    }
-
-    fn done(&self, done: Done) {
-        self.part.result().counts.count(done);
-    }
-
-    fn warn(&self, path: &Path, text: &str) {
-        self.part.warn(&self.item, path, text);
-    }
-
-    fn fail(&self, error: FileError) {
-        let diagnostic = Diagnostic::new(&error.path, error.to_string());
-        // An error that the stop caused is not an error of the file.
-        if self.item.tolerate(&diagnostic.path, Err::<(), _>(error)).is_ok() {
-            self.part.result().errors.push(diagnostic);
-        }
-    }
-
-    fn now(&self) -> SystemTime {
-        SystemClock::default().now().wall
     }
 }

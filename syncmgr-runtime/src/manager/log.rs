@@ -99,8 +99,8 @@ impl SyncManager {
         self.answer_entry(handler, error, &entry, choice)
     }
 
-    /// Answers a question like [`answer`](Self::answer), but only if it still has this [revision](syncmgr_core::log::Question::revision): the one that
-    /// the user has read. The question of a guard, for example, keeps its id while the plan behind it grows.
+    /// Answers a question like [`answer`](Self::answer), but only if it still has this
+    /// [revision](syncmgr_core::log::Question::revision): the one that the user has read. The question of a guard, for example, keeps its id while the plan behind it grows.
     ///
     /// ```
     /// # use syncmgr_doc_examples::*;

@@ -184,15 +184,7 @@ impl Directory {
 
     /// Renames within this directory. Fails if `to` exists.
     pub(crate) fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
-        #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-        match fs::renameat_with(&self.handle, from, &self.handle, to, fs::RenameFlags::NOREPLACE) {
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
-            result => return Ok(result?),
-        }
-        if self.entry(to)?.is_some() {
-            return Err(Errno::EXIST.into());
-        }
-        self.rename(from, to)
+        self.move_new(from, self, to)
     }
 
     /// Moves the entry `from` to the directory `other` as `to`. Fails if that name exists.

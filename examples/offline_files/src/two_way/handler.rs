@@ -17,6 +17,7 @@ use super::reconcile::Rules;
 use super::record::Record;
 use super::work::Work;
 use crate::handler::{Parts, limits};
+use crate::item_monitor::ItemMonitor;
 use crate::mirror::{Done, Extent, OwnFiles};
 use crate::part::Part;
 
@@ -128,7 +129,8 @@ impl TwoWay {
             .blocking(move |item| {
                 let jobs = disks.jobs.clone();
                 let _job = jobs.begin();
-                Ok(Work { disks, prepared: shared, name, part: own_part, item, keeper, is_unguarded }.synchronize()?)
+                let monitor = ItemMonitor { item, part: own_part };
+                Ok(Work { disks, prepared: shared, name, monitor, keeper, is_unguarded }.synchronize()?)
             })
             .await?;
         let Some(agreed) = agreed else { return Ok(()) };
