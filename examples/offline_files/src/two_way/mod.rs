@@ -37,6 +37,7 @@ mod guard;
 mod handler;
 mod ignored;
 mod kept;
+mod leftovers;
 #[cfg(test)]
 mod model;
 mod moves;

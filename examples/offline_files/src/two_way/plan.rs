@@ -114,9 +114,18 @@ impl PartPlan {
 }
 
 impl Step {
-    /// Returns `true` if it makes a directory or goes into one that both sides have.
+    /// Returns `true` if this side has a directory.
     pub(crate) fn is_directory_on(&self, side: Side) -> bool {
         self.found[side].is_some_and(|found| found.version.is_directory())
+    }
+
+    /// Returns `true` for a directory that both sides have or get.
+    pub(crate) fn is_entered(&self) -> bool {
+        match self.verdict {
+            Verdict::Copy(to) => self.is_directory_on(to.other()),
+            Verdict::Keep => self.is_directory_on(Side::A),
+            Verdict::Compare | Verdict::Delete(_) | Verdict::Leave(_) => false,
+        }
     }
 
     /// Returns `true` if it replaces a directory by a file or link, after what was in the directory is deleted.

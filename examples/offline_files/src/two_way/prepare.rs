@@ -12,11 +12,11 @@ use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::prelude::*;
 
 use super::archive::decode;
-use super::carry::remove_leftovers;
 use super::disks::Disks;
 use super::entry::{Agreed, Found};
 use super::ignored::Ignored;
 use super::kept;
+use super::leftovers::remove_leftovers;
 use super::moves::{Relocation, detect};
 use super::plan::{PartName, Plan, Tally};
 use super::reconcile::{Rules, reconcile};

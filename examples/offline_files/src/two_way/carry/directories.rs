@@ -1,0 +1,78 @@
+//! Directories that are made, and the permissions of all directories.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::Mode;
+
+use super::Run;
+use super::modes::has_other_modes;
+use crate::mirror::{Attributes, Done, Failure, FileContext, FileError, Occupant, Pair, Stopped};
+use crate::two_way::disks::{Here, explain, in_direction};
+use crate::two_way::entry::Version;
+use crate::two_way::plan::{Step, Verdict};
+use crate::two_way::scan::version;
+use crate::two_way::settled::Outcome;
+use crate::two_way::side::{Both, Side};
+
+impl Run<'_> {
+    /// Creates a directory on one side. Its owner has all permissions until the end.
+    pub(super) fn make_directory(&self, index: usize, to: Side) -> Result<(), Failure> {
+        let (step, path) = (&self.part.steps[index], self.part.path(index));
+        let here = self.disks.open(&self.part.parent_path(step.parent))?;
+        self.make_directory_in(&here, step, &path, to).map_err(|error| in_direction(error, to).into())
+    }
+
+    fn make_directory_in(&self, here: &Here, step: &Step, path: &Path, to: Side) -> Result<(), FileError> {
+        let (pair, name) = (&here.to[to], &*step.name);
+        match self.occupant(&pair.to, step, to, path)? {
+            None => {
+                let cause = io::Error::other("it changed during the run; the next run looks at it again");
+                return Err(FileError::new(path.to_owned(), "cannot be replaced in TO", cause));
+            }
+            Some(Occupant::None) => {}
+            Some(_) => pair.to.remove(name).file_context("cannot be replaced in TO", path)?,
+        }
+        let created = pair.to.create_directory(name, Mode::RWXU).map_err(|cause| explain(&pair.to, name, to, cause));
+        created.file_context("cannot be created in TO", path)?;
+        self.failures.monitor.done(Done::Created);
+        copy_attributes(pair, name).file_context("cannot set the permissions in TO", path)
+    }
+
+    /// Sets the permissions of directories, from the bottom up: they may take the right to change what is in them.
+    pub(super) fn finish_directories(&self) -> Result<(), Stopped> {
+        for (index, step) in self.part.steps.iter().enumerate().rev() {
+            if step.is_entered() && (matches!(step.verdict, Verdict::Copy(_)) || has_other_modes(step)) {
+                self.failures.monitor.advance(0)?;
+                let finished = self.finish_directory(step, &self.part.path(index));
+                let finished = self.failures.tolerate(finished)?.flatten();
+                finished.into_iter().for_each(|versions| self.settle(index, Outcome::Agreed(versions)));
+            }
+        }
+        Ok(())
+    }
+
+    fn finish_directory(&self, step: &Step, path: &Path) -> Result<Option<Both<Version>>, FileError> {
+        let Ok(here) = self.disks.open(&self.part.parent_path(step.parent)) else { return Ok(None) };
+        let look = |side: Side| Some(version(&here.directory(side).entry(&step.name).ok()??));
+        let Some(versions) = Both::from_fn(look).together() else { return Ok(None) };
+        if !versions.a.is_directory() || !versions.b.is_directory() {
+            return Ok(None);
+        }
+        let is_mount = |side: Side| step.found[side].is_some_and(|found| found.version.is_mount);
+        let versions = self.set_modes(&here, step, path, versions)?;
+        Ok(Some(Both::from_fn(|side| Version { is_mount: is_mount(side), ..versions[side] })))
+    }
+}
+
+/// Gives a new directory the attributes of the one that it is a copy of, if its owner keeps all permissions.
+fn copy_attributes(pair: &Pair, name: &OsStr) -> io::Result<()> {
+    let from = pair.from.enter(name)?;
+    let attributes = Attributes::of(&from, &from.about()?, pair.file_system.kept)?;
+    let attributes = pair.file_system.for_copy(attributes);
+    if attributes.mode().contains(Mode::RWXU) {
+        attributes.apply(pair.to.enter(name)?, pair.file_system.kept, &pair.file_system.sample)?;
+    }
+    Ok(())
+}

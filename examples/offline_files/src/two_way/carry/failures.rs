@@ -1,0 +1,35 @@
+//! Where the errors of entries go.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::mirror::{Failure, Monitor, Stopped};
+
+/// The monitor, and whether an entry has failed.
+pub(super) struct Failures<'a> {
+    pub(super) monitor: &'a dyn Monitor,
+    pub(super) has_failed: &'a AtomicBool,
+}
+
+impl Failures<'_> {
+    /// Reports an entry that failed, so that the others go on.
+    pub(super) fn tolerate<T>(&self, result: Result<T, impl Into<Failure>>) -> Result<Option<T>, Stopped> {
+        match result.map_err(Into::into) {
+            Ok(value) => Ok(Some(value)),
+            Err(Failure::Stopped) => Err(Stopped),
+            Err(Failure::File(error)) => {
+                self.has_failed.store(true, Ordering::Relaxed);
+                self.monitor.fail(error);
+                Ok(None)
+            }
+        }
+    }
+
+    pub(super) fn leave(&self, path: &Path) {
+        self.monitor.warn(path, "changed during the run; the next run looks at it again");
+    }
+
+    pub(super) fn have_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,65 @@
+//! Copies of files and links.
+
+use std::path::Path;
+
+use super::Run;
+use crate::mirror::{Done, Entry, Failure, FileContext, FileError, Stopped, copy_link, copy_version};
+use crate::two_way::disks::{Here, explain, failure_in};
+use crate::two_way::entry::{Kind, Version};
+use crate::two_way::plan::{Step, Verdict};
+use crate::two_way::scan::version;
+use crate::two_way::settled::Outcome;
+use crate::two_way::side::{Both, Side};
+
+impl Run<'_> {
+    /// Does these steps in a directory.
+    pub(super) fn do_files(&self, directory: Option<usize>, files: &[usize]) -> Result<(), Stopped> {
+        let parent = self.part.parent_path(directory);
+        let Some(here) = self.failures.tolerate(self.disks.open(&parent))? else { return Ok(()) };
+        for index in files {
+            self.failures.monitor.advance(0)?;
+            let step = &self.part.steps[*index];
+            let done = self.do_file(&here, step, &parent.join(&step.name));
+            let done = self.failures.tolerate(done)?.flatten();
+            done.into_iter().for_each(|versions| self.settle(*index, Outcome::Agreed(versions)));
+        }
+        Ok(())
+    }
+
+    /// Copies a file or link if need be, and sets its permissions. Returns the versions of both sides; `None` if one of them has
+    /// changed since the scan.
+    fn do_file(&self, here: &Here, step: &Step, path: &Path) -> Result<Option<Both<Version>>, Failure> {
+        let versions = match step.verdict {
+            Verdict::Copy(to) => self.copy(here, step, path, to).map_err(|failure| failure_in(failure, to))?,
+            _ => step.found.map(|found| found.map(|found| found.version)).together(),
+        };
+        Ok(versions.map(|versions| self.set_modes(here, step, path, versions)).transpose()?)
+    }
+
+    fn copy(&self, here: &Here, step: &Step, path: &Path, to: Side) -> Result<Option<Both<Version>>, Failure> {
+        let (pair, name) = (&here.to[to], &*step.name);
+        let Some(scanned) = step.found[to.other()].map(|found| found.version) else { return Ok(None) };
+        let is_still = |now: &Entry| scanned.is_still(&version(now));
+        let copied = if scanned.kind == Kind::Link {
+            let entry = pair.from.entry(name).file_context("cannot be read in FROM", path)?.filter(is_still);
+            entry.map(|entry| Ok::<_, FileError>((copy_link(pair, name, path, &entry)?, entry))).transpose()?
+        } else {
+            copy_version(pair, name, path, is_still, self.failures.monitor)?
+        };
+        let Some((copied, source)) = copied else {
+            self.failures.leave(path);
+            return Ok(None);
+        };
+        let Some(occupant) = self.occupant(&pair.to, step, to, path)? else {
+            self.failures.leave(path);
+            return Ok(None);
+        };
+        let published = copied.temporary.publish(name, occupant).map_err(|cause| explain(&pair.to, name, to, cause));
+        published.file_context("cannot be written in TO", path)?;
+        self.failures.monitor.done(Done::Copied);
+        let target = pair.to.entry(name).file_context("cannot be read in TO", path)?;
+        let target = target.map(|target| version(&target)).unwrap_or_default();
+        let source = version(&source);
+        Ok(Some(Both::from_fn(|side| if side == to { target } else { source })))
+    }
+}

@@ -1,0 +1,73 @@
+//! The permissions of entries that both sides have.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::Mode;
+
+use super::Run;
+use crate::mirror::{Directory, Done, FileContext, FileError};
+use crate::two_way::disks::{Here, in_direction};
+use crate::two_way::entry::{Kind, Version};
+use crate::two_way::plan::{Step, Verdict};
+use crate::two_way::scan::version;
+use crate::two_way::side::{Both, Side};
+
+impl Run<'_> {
+    /// Sets the permissions of both sides, unless they have them. Returns the versions afterwards.
+    pub(super) fn set_modes(
+        &self,
+        here: &Here,
+        step: &Step,
+        path: &Path,
+        mut versions: Both<Version>,
+    ) -> Result<Both<Version>, FileError> {
+        for side in Side::BOTH {
+            let version = &mut versions[side];
+            if version.kind == Kind::Link || version.mode == step.modes[side] {
+                continue;
+            }
+            let keeps_modes = || here.to[side].file_system.sample.keeps_modes();
+            let now = set_mode(here.directory(side), &step.name, step.modes[side], version, keeps_modes);
+            let now = now.file_context("cannot set the permissions in TO", path);
+            match now.map_err(|error| in_direction(error, side))? {
+                Some(now) => *version = now,
+                None => self.failures.leave(path),
+            }
+            if !matches!(step.verdict, Verdict::Copy(_)) {
+                self.failures.monitor.done(Done::Adjusted);
+            }
+        }
+        Ok(versions)
+    }
+}
+
+/// Returns `true` if permissions of an entry that both sides have are to be changed.
+pub(super) fn has_other_modes(step: &Step) -> bool {
+    let differs = |side: Side| {
+        let version = step.found[side].map(|found| found.version);
+        version.is_some_and(|version| version.kind != Kind::Link && version.mode != step.modes[side])
+    };
+    Side::BOTH.into_iter().any(differs)
+}
+
+/// Sets the permissions of an entry that is still this version. Returns its new version; `None` if it has changed.
+fn set_mode(
+    directory: &Directory,
+    name: &OsStr,
+    mode: u16,
+    scanned: &Version,
+    keeps_modes: impl Fn() -> bool,
+) -> io::Result<Option<Version>> {
+    let look = || Ok::<_, io::Error>(directory.entry(name)?.map(|entry| version(&entry)));
+    match look()? {
+        Some(now) if scanned.is_still(&now) => {}
+        _ => return Ok(None),
+    }
+    match directory.set_mode(name, Mode::from_raw_mode(mode.into())) {
+        Err(_) if !keeps_modes() => {}
+        set => set?,
+    }
+    look()
+}

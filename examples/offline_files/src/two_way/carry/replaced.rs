@@ -1,0 +1,39 @@
+//! What a copy or new directory replaces.
+
+use std::io;
+use std::path::Path;
+
+use super::Run;
+use crate::mirror::{Directory, FileContext, FileError, Occupant};
+use crate::two_way::kept::Keeper;
+use crate::two_way::plan::Step;
+use crate::two_way::scan::version;
+use crate::two_way::side::Side;
+
+impl Run<'_> {
+    /// What a copy replaces; `None` if it is not what the scan found. A directory must be empty by now, and is removed.
+    pub(super) fn occupant(
+        &self,
+        to: &Directory,
+        step: &Step,
+        side: Side,
+        path: &Path,
+    ) -> Result<Option<Occupant>, FileError> {
+        let now = to.entry(&step.name).file_context("cannot be read in TO", path)?.map(|now| version(&now));
+        let scanned = step.found[side].map(|found| found.version);
+        match (scanned, now) {
+            (None, None) => Ok(Some(Occupant::None)),
+            (Some(scanned), Some(now)) if !scanned.is_still(&now) => Ok(None),
+            (Some(_), Some(now)) if now.is_directory() => match to.remove_directory(&step.name) {
+                Err(cause) if cause.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(None),
+                removed => removed.map(|()| Some(Occupant::None)).file_context("cannot be replaced in TO", path),
+            },
+            (Some(_), Some(_)) if matches!(self.keeper, Keeper::None) => Ok(Some(Occupant::Entry)),
+            (Some(_), Some(_)) => {
+                let kept = self.keeper.retire(self.disks, side, to, path);
+                kept.map(|()| Some(Occupant::None)).file_context("cannot be kept in TO", path)
+            }
+            _ => Ok(None),
+        }
+    }
+}
