@@ -2,15 +2,31 @@
 //!
 //! An entry has about 60 bytes: most numbers are stored as differences from those of the entry before.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+mod reader;
+mod writer;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use super::entry::{Agreed, Kind, Time, Version};
-use super::side::{Both, Side};
+use self::reader::Reader;
+use self::writer::Writer;
+use super::entry::Agreed;
+use super::side::Both;
 use super::tree::{Id, Tree};
+
+/// The bits of the byte before the numbers of an entry. The lowest two have its kind, or [`PLACE`].
+const PLACE: u8 = 3;
+const SAME_TIME: u8 = 4;
+const SAME_MODE: u8 = 8;
+const MOUNTS: Both<u8> = Both { a: 16, b: 32 };
+
+/// The numbers of the entry before, of each side.
+#[derive(Debug, Default)]
+struct Before {
+    inodes: Both<u64>,
+    modified: i64,
+    changed: Both<i64>,
+}
 
 /// Writes a tree as text, in the order of its paths. Directories that hold no agreed entry are left out.
 pub(crate) fn encode(tree: &Tree<Agreed>) -> String {
@@ -67,158 +83,12 @@ fn kept(tree: &Tree<Agreed>) -> Vec<bool> {
     kept
 }
 
-/// The numbers of the entry before, of each side.
-#[derive(Debug, Default)]
-struct Before {
-    inodes: Both<u64>,
-    modified: i64,
-    changed: Both<i64>,
-}
-
-const PLACE: u8 = 3;
-const SAME_TIME: u8 = 4;
-const SAME_MODE: u8 = 8;
-const MOUNTS: Both<u8> = Both { a: 16, b: 32 };
-
-#[derive(Debug, Default)]
-struct Writer {
-    bytes: Vec<u8>,
-    before: Before,
-}
-
-impl Writer {
-    fn entry(&mut self, name: &OsStr, entry: &Agreed) {
-        self.number(name.len() as u64);
-        self.bytes.extend(name.as_bytes());
-        let Some(versions) = entry else { return self.bytes.push(PLACE) };
-        let Both { a, b } = versions;
-        let has_same = |is_same: bool, bit: u8| if is_same { bit } else { 0 };
-        let kind = match a.kind {
-            Kind::File => 1,
-            Kind::Link => 2,
-            Kind::Directory | Kind::Special => 0,
-        };
-        let mounts = has_same(a.is_mount, MOUNTS.a) | has_same(b.is_mount, MOUNTS.b);
-        let same = has_same(a.modified == b.modified, SAME_TIME) | has_same(a.mode == b.mode, SAME_MODE);
-        self.bytes.push(kind | mounts | same);
-        for side in Side::BOTH {
-            let version = &versions[side];
-            let before = std::mem::replace(&mut self.before.inodes[side], version.inode);
-            self.difference(version.inode as i64, before as i64);
-            if side == Side::A || a.mode != b.mode {
-                self.number(version.mode.into());
-            }
-            if kind != 0 {
-                self.times(version, side, side == Side::A || a.modified != b.modified);
-            }
-        }
-        if kind != 0 {
-            self.number(a.size);
-        }
-    }
-
-    fn times(&mut self, version: &Version, side: Side, with_modified: bool) {
-        if with_modified {
-            let before = std::mem::replace(&mut self.before.modified, version.modified.seconds);
-            self.difference(version.modified.seconds, before);
-            self.number(version.modified.nanos.into());
-        }
-        let before = std::mem::replace(&mut self.before.changed[side], version.changed.seconds);
-        self.difference(version.changed.seconds, before);
-        self.number(version.changed.nanos.into());
-    }
-
-    /// Writes a number in groups of seven bits.
-    fn number(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.bytes.push(number as u8 | 0x80);
-            number >>= 7;
-        }
-        self.bytes.push(number as u8);
-    }
-
-    fn difference(&mut self, number: i64, before: i64) {
-        let difference = number.wrapping_sub(before);
-        self.number((difference << 1 ^ difference >> 63) as u64);
-    }
-}
-
-struct Reader<'a> {
-    bytes: &'a [u8],
-    before: Before,
-}
-
-impl Reader<'_> {
-    fn entry(&mut self) -> Option<(OsString, Agreed)> {
-        let length = usize::try_from(self.number()?).ok()?;
-        let (name, rest) = self.bytes.split_at_checked(length)?;
-        let (tag, rest) = rest.split_first()?;
-        self.bytes = rest;
-        let name = OsString::from_vec(name.to_vec());
-        if tag & 3 == PLACE {
-            return Some((name, None));
-        }
-        let mut versions = Both::<Version>::default();
-        for side in Side::BOTH {
-            let version = self.version(*tag, side, &versions.a)?;
-            versions[side] = version;
-        }
-        if versions.a.kind != Kind::Directory {
-            let size = self.number()?;
-            (versions.a.size, versions.b.size) = (size, size);
-        }
-        Some((name, Some(versions)))
-    }
-
-    fn version(&mut self, tag: u8, side: Side, other: &Version) -> Option<Version> {
-        let kind = [Kind::Directory, Kind::File, Kind::Link][usize::from(tag & 3)];
-        let inode = self.difference(self.before.inodes[side] as i64)? as u64;
-        self.before.inodes[side] = inode;
-        let is_first = side == Side::A;
-        let has_mode = is_first || tag & SAME_MODE == 0;
-        let mode = if has_mode { u16::try_from(self.number()?).ok()? } else { other.mode };
-        let is_mount = tag & MOUNTS[side] != 0;
-        let mut version = Version { kind, inode, mode, is_mount, ..Version::default() };
-        if kind != Kind::Directory {
-            version.modified = other.modified;
-            if is_first || tag & SAME_TIME == 0 {
-                version.modified = self.time(self.before.modified)?;
-                self.before.modified = version.modified.seconds;
-            }
-            version.changed = self.time(self.before.changed[side])?;
-            self.before.changed[side] = version.changed.seconds;
-        }
-        Some(version)
-    }
-
-    fn time(&mut self, before: i64) -> Option<Time> {
-        Some(Time { seconds: self.difference(before)?, nanos: u32::try_from(self.number()?).ok()? })
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let (byte, rest) = self.bytes.split_first()?;
-            self.bytes = rest;
-            number |= u64::from(byte & 0x7f) << shift;
-            if *byte < 0x80 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn difference(&mut self, before: i64) -> Option<i64> {
-        let number = self.number()?;
-        Some(before.wrapping_add((number >> 1) as i64 ^ -((number & 1) as i64)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::two_way::entry::{Kind, Time, Version};
 
     fn version(random: &mut fastrand::Rng, kind: Kind) -> Version {
         let mut time =

@@ -1,0 +1,184 @@
+//! The search for the moves of one side.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::Relocation;
+use crate::two_way::entry::{Agreed, Change, Found, Kind, Version};
+use crate::two_way::side::{Both, Side};
+use crate::two_way::state::State;
+use crate::two_way::tree::{Id, Tree};
+
+/// The search for the moves of one side.
+pub(super) struct Search<'a> {
+    pub(super) state: &'a mut State,
+    pub(super) side: Side,
+    pub(super) index: HashMap<(Kind, u64), Option<Id>>,
+    pub(super) refused: &'a HashSet<PathBuf>,
+    /// Entries whose new places are occupied on the other side.
+    pub(super) waiting: Vec<Id>,
+    pub(super) relocations: &'a mut Vec<Relocation>,
+}
+
+/// The answer to whether an entry has moved.
+pub(super) enum Moved {
+    No,
+    /// Not yet: its place is occupied on the other side.
+    Waits,
+    /// This entry of the agreed state is now at its place.
+    Yes(Id),
+}
+
+impl Search<'_> {
+    /// Looks for moved entries below a directory, which the agreed state has as `agreed`.
+    pub(super) fn walk(&mut self, directory: Id, agreed: Option<Id>) {
+        let mut pending = vec![(directory, agreed)];
+        while let Some((directory, agreed)) = pending.pop() {
+            for id in self.own().children(directory).to_vec() {
+                let known = agreed.and_then(|agreed| self.state.agreed.child(agreed, self.own().name(id)));
+                let known = if self.is_in_place(id, known) { known } else { self.moved_to(id).or(known) };
+                if self.own().entry(id).version.is_directory() {
+                    pending.push((id, known));
+                }
+            }
+        }
+    }
+
+    /// Tries the waiting entries again, until none of them can be moved.
+    pub(super) fn retry(&mut self) {
+        loop {
+            let waiting = std::mem::take(&mut self.waiting);
+            let count = waiting.len();
+            for id in waiting {
+                if let Some(agreed) = self.moved_to(id) {
+                    self.walk(id, Some(agreed));
+                }
+            }
+            if self.waiting.len() >= count {
+                return;
+            }
+        }
+    }
+
+    fn moved_to(&mut self, id: Id) -> Option<Id> {
+        match self.examine(id) {
+            Moved::No => None,
+            Moved::Waits => {
+                self.waiting.push(id);
+                None
+            }
+            Moved::Yes(agreed) => Some(agreed),
+        }
+    }
+
+    pub(super) fn own(&self) -> &Tree<Found> {
+        &self.state.found[self.side]
+    }
+
+    pub(super) fn other(&self) -> &Tree<Found> {
+        &self.state.found[self.side.other()]
+    }
+
+    fn is_in_place(&self, id: Id, known: Option<Id>) -> bool {
+        let version = self.own().entry(id).version;
+        let known = known.and_then(|known| *self.state.agreed.entry(known));
+        known.is_some_and(|known| (known[self.side].kind, known[self.side].inode) == (version.kind, version.inode))
+    }
+
+    /// Decides if an entry has moved, and makes the move in the trees.
+    fn examine(&mut self, id: Id) -> Moved {
+        let Some((agreed, from, versions)) = self.origin(id) else { return Moved::No };
+        let to = self.own().path(id);
+        let Some(source) = self.other().find(&from) else {
+            return if self.has_moved_too(&to, &versions) { self.adopt(id, agreed, &to) } else { Moved::No };
+        };
+        if self.refused.contains(&to) || !self.may_move(source, &from, &versions) || !self.has_room(source, agreed, &to)
+        {
+            return Moved::No;
+        }
+        if self.other().find(&to).is_some() || self.is_agreed_place(&to) {
+            return Moved::Waits;
+        }
+        self.relocate((id, source, agreed), from, to, &versions);
+        Moved::Yes(agreed)
+    }
+
+    /// The agreed entry that has become the entry `id`, with its path and versions.
+    fn origin(&self, id: Id) -> Option<(Id, PathBuf, Both<Version>)> {
+        let version = &self.own().entry(id).version;
+        let agreed = (*self.index.get(&(version.kind, version.inode))?)?;
+        let versions = (*self.state.agreed.entry(agreed))?;
+        let from = self.state.agreed.path(agreed);
+        let is_elsewhere = || {
+            self.own().find(&from).is_none_or(|there| {
+                let there = &self.own().entry(there).version;
+                (there.kind, there.inode) != (version.kind, version.inode)
+            })
+        };
+        let is_moved = version.is_moved_from(&versions[self.side])
+            && (!version.is_directory() || self.has_survivor(id, agreed))
+            && is_elsewhere();
+        is_moved.then_some((agreed, from, versions))
+    }
+
+    /// Returns `true` if a directory still has one of the entries that were agreed, perhaps under a new name.
+    fn has_survivor(&self, id: Id, agreed: Id) -> bool {
+        let identity = |version: &Version| (version.kind, version.inode);
+        let own = self.own();
+        let found: HashSet<_> = own.children(id).iter().map(|child| identity(&own.entry(*child).version)).collect();
+        let known = self.state.agreed.children(agreed).iter().filter_map(|child| *self.state.agreed.entry(*child));
+        known.into_iter().any(|versions| found.contains(&identity(&versions[self.side])))
+    }
+
+    /// Returns `true` if the other side has moved the entry to the same path.
+    fn has_moved_too(&self, to: &Path, versions: &Both<Version>) -> bool {
+        let there = self.other().find(to);
+        there.is_some_and(|there| self.other().entry(there).version.is_moved_from(&versions[self.side.other()]))
+    }
+
+    /// Returns `true` if the other side's entry at the old path is what was agreed there. It may have changed in place, unless this
+    /// side has something new at the old path, with which the change may conflict.
+    fn may_move(&self, source: Id, from: &Path, versions: &Both<Version>) -> bool {
+        let (found, agreed) = (self.other().entry(source), &versions[self.side.other()]);
+        let change = found.version.change_since(agreed);
+        found.version.kind == agreed.kind
+            && !found.is_unreadable
+            && (change == Change::None || !found.version.is_directory() && self.own().find(from).is_none())
+    }
+
+    /// Returns `true` if the directory of `to` exists on the other side, or can be made there, and is outside of what is moved.
+    fn has_room(&self, source: Id, agreed: Id, to: &Path) -> bool {
+        let parent = to.parent().unwrap_or(Path::new(""));
+        let (mut place, mut known) = (Some(Tree::<Found>::ROOT), Some(Tree::<Agreed>::ROOT));
+        for name in parent {
+            place = place.and_then(|place| self.other().child(place, name));
+            known = known.and_then(|known| self.state.agreed.child(known, name));
+            let blocks = |place| {
+                let found = self.other().entry(place);
+                place == source || !found.version.is_directory() || found.is_unreadable
+            };
+            if place.is_some_and(blocks) || known == Some(agreed) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Returns `true` if something was agreed at this path that is not there only to hold a place.
+    pub(super) fn is_agreed_place(&self, to: &Path) -> bool {
+        let known = self.state.agreed.find(to);
+        known.is_some_and(|id| self.state.agreed.entry(id).is_some() || !self.state.agreed.children(id).is_empty())
+    }
+}
+
+/// The entries of the agreed state by their identities on `side`; `None` for an identity that several have, as hard links.
+pub(super) fn index(agreed: &Tree<Agreed>, side: Side) -> HashMap<(Kind, u64), Option<Id>> {
+    let mut index = HashMap::new();
+    for id in agreed.below(Tree::<Agreed>::ROOT) {
+        if let Some(versions) = agreed.entry(id) {
+            let version = &versions[side];
+            index.entry((version.kind, version.inode)).and_modify(|known| *known = None).or_insert(Some(id));
+        }
+    }
+    index
+}
