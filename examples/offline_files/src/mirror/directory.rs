@@ -200,6 +200,15 @@ impl Directory {
         Ok(fs::renameat(&self.handle, from, &other.handle, to)?)
     }
 
+    /// Lets an entry of this directory and one of `other` change places, atomically. Fails where the system or the file system has no
+    /// such operation.
+    pub(crate) fn exchange(&self, name: &OsStr, other: &Self, other_name: &OsStr) -> io::Result<()> {
+        #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+        return Ok(fs::renameat_with(&self.handle, name, &other.handle, other_name, fs::RenameFlags::EXCHANGE)?);
+        #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+        return Err(Errno::NOSYS.into());
+    }
+
     /// Sets the permissions of the entry `name`, which is not a link.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) fn set_mode(&self, name: &OsStr, mode: Mode) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
 
@@ -130,6 +130,19 @@ impl Disk {
         self.tree.entry_mut(id).version.changed = now;
     }
 
+    fn exchange(&mut self, one: Id, other: Id) {
+        let now = self.now();
+        self.tree.exchange(one, other);
+        [one, other].iter().for_each(|id| self.tree.entry_mut(*id).version.changed = now);
+    }
+
+    /// The directory and name of a path that has no entry.
+    fn free_place(&self, path: &Path) -> (Id, OsString) {
+        assert!(self.tree.find(path).is_none(), "{} is occupied", path.display());
+        let parent = self.tree.find(path.parent().unwrap()).expect("the directory of a new name exists");
+        (parent, path.file_name().unwrap().to_owned())
+    }
+
     fn is_directory(&self, id: Id) -> bool {
         self.tree.entry(id).version.is_directory()
     }
@@ -253,7 +266,7 @@ impl World {
         let mut state = State::new(self.agreed.clone(), found);
         for relocation in detect(&mut state, &HashSet::new()) {
             let now = self.relocate(&relocation);
-            relocation.settle(&mut state, now);
+            relocation.settle(&mut state, &now);
         }
         let mut rules = Rules { policy, ..Rules::default() };
         let first = reconcile(&state, &rules);
@@ -270,26 +283,29 @@ impl World {
         plan
     }
 
-    fn relocate(&mut self, relocation: &Relocation) -> Version {
-        let (Relocation::Make { side, path, .. } | Relocation::Move(super::moves::Move { side, to: path, .. })) =
-            relocation;
-        let disk = &mut self.disks[*side];
-        let parent = disk.tree.find(path.parent().unwrap()).expect("the directory of a new name exists");
-        assert!(disk.tree.find(path).is_none(), "{relocation:?} finds its place occupied");
-        let name = path.file_name().unwrap().to_owned();
-        let id = match relocation {
-            Relocation::Make { mode, .. } => {
+    fn relocate(&mut self, relocation: &Relocation) -> Vec<Version> {
+        match relocation {
+            Relocation::Make { side, path, mode, .. } => {
+                let disk = &mut self.disks[*side];
+                let (parent, name) = disk.free_place(path);
                 let id = disk.add(parent, name, Kind::Directory, "");
                 disk.chmod(id, *mode);
-                id
+                vec![disk.tree.entry(id).version]
             }
             Relocation::Move(moved) => {
+                let disk = &mut self.disks[moved.side];
+                let (parent, name) = disk.free_place(&moved.to);
                 let id = disk.tree.find(&moved.from).expect("what is moved exists");
                 disk.relocate(id, parent, name);
-                id
+                vec![disk.tree.entry(id).version]
             }
-        };
-        disk.tree.entry(id).version
+            Relocation::Exchange(moves) => {
+                let disk = &mut self.disks[moves[0].side];
+                let ids = moves.each_ref().map(|moved| disk.tree.find(&moved.from).expect("what is moved exists"));
+                disk.exchange(ids[0], ids[1]);
+                ids.iter().map(|id| disk.tree.entry(*id).version).collect()
+            }
+        }
     }
 
     fn compare(&self, plan: &Plan) -> HashMap<PathBuf, Comparison> {

@@ -141,28 +141,22 @@ impl Preparation<'_> {
         for relocation in relocations {
             self.item.check()?;
             match relocate(&disks, relocation, state) {
-                Ok(now) => relocation.settle(state, now),
+                Ok(now) => relocation.settle(state, &now),
                 Err(error) => {
                     // Any that comes after it may depend on it.
-                    refused.extend(relocations.iter().filter_map(target).filter(|path| path.starts_with(&error.path)));
+                    let targets = relocations.iter().flat_map(Relocation::targets);
+                    refused.extend(targets.filter(|path| path.starts_with(&error.path)).cloned());
                     refused.insert(error.path.clone());
-                    refused.extend(target(relocation));
+                    refused.extend(relocation.targets().cloned());
                     errors.push(error);
                     return Ok(None);
                 }
             }
-            if let Relocation::Move(made) = relocation {
+            for made in relocation.moves() {
                 *moved.entry(part_of(&made.to, state)).or_default() += 1;
             }
         }
         Ok(Some(moved))
-    }
-}
-
-fn target(relocation: &Relocation) -> Option<PathBuf> {
-    match relocation {
-        Relocation::Make { path, .. } => Some(path.clone()),
-        Relocation::Move(moved) => Some(moved.to.clone()),
     }
 }
 

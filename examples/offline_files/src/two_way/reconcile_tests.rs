@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::entry::{Agreed, Found, Kind, Time, Version};
-use super::moves::{Relocation, detect};
+use super::moves::{Move, Relocation, detect};
 use super::plan::{Plan, Reason, Verdict};
 use super::reconcile::{Rules, reconcile};
 use super::side::{Both, Side};
@@ -53,11 +53,8 @@ fn verdicts(plan: &Plan) -> Vec<(String, Verdict)> {
 }
 
 fn moved(relocations: &[Relocation]) -> Vec<(Side, String, String)> {
-    let paths = |relocation: &Relocation| match relocation {
-        Relocation::Move(moved) => Some((moved.side, moved.from.display().to_string(), moved.to.display().to_string())),
-        Relocation::Make { .. } => None,
-    };
-    relocations.iter().filter_map(paths).collect()
+    let paths = |moved: &Move| (moved.side, moved.from.display().to_string(), moved.to.display().to_string());
+    relocations.iter().flat_map(Relocation::moves).map(paths).collect()
 }
 
 fn find<E>(tree: &Tree<E>, path: &str) -> Id {
@@ -84,6 +81,21 @@ fn a_rotation_of_logs_is_moved_from_the_last_to_the_first() {
     assert_eq!(names, ["log.2 log.3", "log.1 log.2", "log log.1"]);
     let copied = verdicts(&reconcile(&state, &Rules::default()));
     assert_eq!(copied[0], ("log".into(), Verdict::Copy(Side::B)));
+}
+
+#[test]
+fn entries_that_have_changed_places_do_so_on_the_other_side_without_a_copy() {
+    let before: Entries<'_> = &[("c/", 1), ("c/x", 2), ("d/", 3), ("d/y", 4), ("e/", 5), ("e/z", 6)];
+    let swapped: Entries<'_> = &[("c/", 3), ("c/y", 4), ("d/", 1), ("d/x", 2), ("e/", 5), ("e/z", 6)];
+    let rotated: Entries<'_> = &[("c/", 3), ("c/y", 4), ("d/", 5), ("d/z", 6), ("e/", 1), ("e/x", 2)];
+    for (after, exchanges) in [(swapped, 1), (rotated, 2)] {
+        let mut state = state(before, after, before);
+        let relocations = detect(&mut state, &HashSet::new());
+        assert_eq!(relocations.len(), exchanges, "{relocations:?}");
+        assert!(relocations.iter().all(|relocation| matches!(relocation, Relocation::Exchange(_))));
+        let plan = reconcile(&state, &Rules::default());
+        assert!(verdicts(&plan).iter().all(|(_, verdict)| *verdict == Verdict::Keep), "{plan:?}");
+    }
 }
 
 #[test]

@@ -14,11 +14,12 @@ use super::side::Side;
 use super::state::State;
 use crate::mirror::{Directory, FileContext, FileError};
 
-/// Makes a move or a directory for it. Returns the version that the entry has afterwards.
-pub(crate) fn relocate(disks: &Disks, relocation: &Relocation, state: &State) -> Result<Version, FileError> {
+/// Makes a move or a directory for it. Returns the versions that the entries have afterwards.
+pub(crate) fn relocate(disks: &Disks, relocation: &Relocation, state: &State) -> Result<Vec<Version>, FileError> {
     match relocation {
-        Relocation::Make { side, path, mode, .. } => make(disks, *side, path, *mode),
-        Relocation::Move(moved) => carry(disks, moved, state),
+        Relocation::Make { side, path, mode, .. } => make(disks, *side, path, *mode).map(|made| vec![made]),
+        Relocation::Move(moved) => carry(disks, moved, state).map(|moved| vec![moved]),
+        Relocation::Exchange([one, other]) => exchange(disks, one, other, state),
     }
 }
 
@@ -31,17 +32,30 @@ fn make(disks: &Disks, side: Side, path: &Path, mode: u16) -> Result<Version, Fi
 }
 
 fn carry(disks: &Disks, moved: &Move, state: &State) -> Result<Version, FileError> {
-    let Move { side, id, from, to, .. } = moved;
+    let Move { side, from, to, .. } = moved;
     let ((old, old_name), (new, new_name)) = (locate(disks, *side, from)?, locate(disks, *side, to)?);
-    let scanned = &state.found[*side].entry(*id).version;
-    let now = look(&old, old_name, *side, from)?;
-    let renamed = if scanned.is_still(&now) {
-        rename(&old, old_name, &new, new_name).map_err(|cause| explain(&new, new_name, *side, cause))
-    } else {
-        Err(io::Error::other("it changed during the run"))
-    };
+    let renamed = check(&old, old_name, moved, state)
+        .and_then(|()| rename(&old, old_name, &new, new_name).map_err(|cause| explain(&new, new_name, *side, cause)));
     let renamed = renamed.file_context("cannot be moved in TO", to).map_err(|error| in_direction(error, *side));
     renamed.and_then(|()| look(&new, new_name, *side, to))
+}
+
+fn exchange(disks: &Disks, one: &Move, other: &Move, state: &State) -> Result<Vec<Version>, FileError> {
+    let side = one.side;
+    let (first, second) = (locate(disks, side, &one.from)?, locate(disks, side, &other.from)?);
+    let exchanged = check(&first.0, first.1, one, state)
+        .and_then(|()| check(&second.0, second.1, other, state))
+        .and_then(|()| first.0.exchange(first.1, &second.0, second.1));
+    let exchanged = exchanged.file_context("cannot be moved in TO", &one.to);
+    exchanged.map_err(|error| in_direction(error, side))?;
+    Ok(vec![look(&second.0, second.1, side, &one.to)?, look(&first.0, first.1, side, &other.to)?])
+}
+
+/// Fails if the entry is not what the scan found.
+fn check(directory: &Directory, name: &OsStr, moved: &Move, state: &State) -> io::Result<()> {
+    let now = directory.entry(name)?.ok_or(io::ErrorKind::NotFound)?;
+    let is_still = state.found[moved.side].entry(moved.id).version.is_still(&version(&now));
+    if is_still { Ok(()) } else { Err(io::Error::other("it changed during the run")) }
 }
 
 /// Renames to a free name, or to another spelling of the same name.

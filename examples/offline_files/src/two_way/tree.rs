@@ -91,6 +91,16 @@ impl<E> Tree<E> {
         self.insert(id);
     }
 
+    /// Lets two entries change places, each with everything in it. Neither may be inside the other.
+    pub(crate) fn exchange(&mut self, one: Id, other: Id) {
+        let place = |id: Id| (self.parent(id), self.name(id).to_owned());
+        let (of_one, of_other) = (place(one), place(other));
+        self.remove(one);
+        self.relocate(other, of_one.0, of_one.1);
+        (self.nodes[one as usize].parent, self.nodes[one as usize].name) = of_other;
+        self.insert(one);
+    }
+
     /// Takes an entry out of its directory. Its number and what it contains stay.
     pub(crate) fn remove(&mut self, id: Id) {
         let parent = self.parent(id);
@@ -157,5 +167,17 @@ mod tests {
         assert_eq!(paths(&tree), ["a", "a/c", "a/c/x"]);
         tree.remove(b);
         assert_eq!(paths(&tree), ["a"]);
+    }
+
+    #[test]
+    fn two_entries_change_places_with_what_they_contain() {
+        let mut tree = tree();
+        let y = tree.add(tree.find(Path::new("a")).unwrap(), "y".into(), 4);
+        let b = tree.find(Path::new("b")).unwrap();
+        tree.exchange(b, y);
+        assert_eq!(paths(&tree), ["a", "a/y", "a/y/x", "b"]);
+        assert_eq!(*tree.entry(tree.find(Path::new("b")).unwrap()), 4);
+        tree.exchange(b, y);
+        assert_eq!(paths(&tree), ["a", "a/y", "b", "b/x"]);
     }
 }

@@ -155,6 +155,25 @@ fn a_renamed_directory_is_moved_with_what_the_other_side_changed_in_it() {
 }
 
 #[test]
+fn directories_that_have_changed_places_do_so_on_the_other_side() {
+    let trees = Trees::synchronized(&["docs/old/a", "docs/new/b", "docs/log", "docs/log.1"]);
+    let inode = |path: &str| trees.to.join(path).metadata().unwrap().ino();
+    let paths = ["docs/old/a", "docs/new/b", "docs/log", "docs/log.1"];
+    let [a, b, log, older] = paths.map(inode);
+    for (one, other) in [("docs/old", "docs/new"), ("docs/log", "docs/log.1")] {
+        let (one, other, free) = (trees.from.join(one), trees.from.join(other), trees.from.join("free"));
+        fs::rename(&one, &free).unwrap();
+        fs::rename(&other, &one).unwrap();
+        fs::rename(&free, &other).unwrap();
+    }
+    let output = trees.settle(&[]);
+    assert_eq!(["docs/new/a", "docs/old/b", "docs/log.1", "docs/log"].map(inode), [a, b, log, older]);
+    let counts = &output.item("docs")["counts"];
+    assert_eq!((&counts["moved"], &counts["copied"], &counts["deleted"]), (&json!(4), &json!(0), &json!(0)));
+    assert_eq!(trees.settle(&[]).item("docs")["counts"]["moved"], json!(null));
+}
+
+#[test]
 fn an_unchanged_pair_reads_no_contents_and_stores_nothing() {
     let trees = Trees::synchronized(&["docs/a"]);
     let state = |output: &RunOutput| output.json()["items"].clone();

@@ -5,10 +5,11 @@
 //! new one. Each move is made in the agreed state and in the tree of the other side before anything else is compared, so that whatever
 //! else has changed in a moved directory is found where it is now.
 //!
-//! A move to a place that the other side has occupied waits for the move that frees it, as in a rotation of logs. Where that never
-//! happens, and where the other side has moved or deleted the entry too, nothing is moved: the entry is then copied and deleted like
-//! any other.
+//! A move to a place that the other side has occupied waits for the move that frees it, as in a rotation of logs. Entries that wait for
+//! each other change places. Where a place is never free, and where the other side has moved or deleted the entry too, nothing is moved:
+//! the entry is then copied and deleted like any other.
 
+mod exchange;
 mod search;
 mod trees;
 
@@ -16,10 +17,10 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use self::search::Search;
-use super::entry::{Agreed, Found, Version};
+use super::entry::Version;
 use super::side::Side;
 use super::state::State;
-use super::tree::{Id, Tree};
+use super::tree::Id;
 
 /// A change of one side to make before the others, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(crate) enum Relocation {
         mode: u16,
     },
     Move(Move),
+    /// Two entries change places.
+    Exchange([Move; 2]),
 }
 
 /// An entry of one side to move because the other side has moved it.
@@ -51,25 +54,42 @@ pub(crate) struct Move {
 pub(crate) fn detect(state: &mut State, refused: &HashSet<PathBuf>) -> Vec<Relocation> {
     let mut relocations = Vec::new();
     for side in Side::BOTH {
-        let index = search::index(&state.agreed, side);
-        let mut search = Search { state, side, index, refused, waiting: Vec::new(), relocations: &mut relocations };
-        search.walk(Tree::<Found>::ROOT, Some(Tree::<Agreed>::ROOT));
-        search.retry();
+        Search::new(state, side, refused, &mut relocations).find_all();
     }
     relocations
 }
 
 impl Relocation {
-    /// Records the version that the entry has afterwards.
-    pub(crate) fn settle(&self, state: &mut State, now: Version) {
+    /// The moves that are made.
+    pub(crate) fn moves(&self) -> &[Move] {
         match self {
-            Self::Make { side, id, .. } => state.found[*side].entry_mut(*id).version = now,
-            Self::Move(Move { side, id, agreed, is_agreed, .. }) => {
-                state.found[*side].entry_mut(*id).version = now;
-                if let Some(versions) = state.agreed.entry_mut(*agreed).as_mut().filter(|_| *is_agreed) {
-                    versions[*side].changed = now.changed;
-                }
-            }
+            Self::Make { .. } => &[],
+            Self::Move(moved) => std::slice::from_ref(moved),
+            Self::Exchange(moves) => moves,
+        }
+    }
+
+    /// The paths that have a new entry afterwards.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &PathBuf> {
+        let made = if let Self::Make { path, .. } = self { Some(path) } else { None };
+        made.into_iter().chain(self.moves().iter().map(|moved| &moved.to))
+    }
+
+    /// Records the versions that the entries have afterwards, in the order of [`targets`](Self::targets).
+    pub(crate) fn settle(&self, state: &mut State, now: &[Version]) {
+        if let (Self::Make { side, id, .. }, [now]) = (self, now) {
+            state.found[*side].entry_mut(*id).version = *now;
+        }
+        self.moves().iter().zip(now).for_each(|(moved, now)| moved.settle(state, *now));
+    }
+}
+
+impl Move {
+    fn settle(&self, state: &mut State, now: Version) {
+        let Self { side, id, agreed, is_agreed, .. } = self;
+        state.found[*side].entry_mut(*id).version = now;
+        if let Some(versions) = state.agreed.entry_mut(*agreed).as_mut().filter(|_| *is_agreed) {
+            versions[*side].changed = now.changed;
         }
     }
 }

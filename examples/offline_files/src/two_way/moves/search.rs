@@ -16,8 +16,15 @@ pub(super) struct Search<'a> {
     pub(super) index: HashMap<(Kind, u64), Option<Id>>,
     pub(super) refused: &'a HashSet<PathBuf>,
     /// Entries whose new places are occupied on the other side.
-    pub(super) waiting: Vec<Id>,
+    pub(super) waiting: Vec<Waiting>,
     pub(super) relocations: &'a mut Vec<Relocation>,
+}
+
+/// An entry whose new place is occupied.
+pub(super) struct Waiting {
+    pub(super) id: Id,
+    /// `true` for a directory in which moved entries were looked for.
+    is_entered: bool,
 }
 
 /// The answer to whether an entry has moved.
@@ -29,46 +36,67 @@ pub(super) enum Moved {
     Yes(Id),
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    pub(super) fn new(
+        state: &'a mut State,
+        side: Side,
+        refused: &'a HashSet<PathBuf>,
+        relocations: &'a mut Vec<Relocation>,
+    ) -> Self {
+        let index = index(&state.agreed, side);
+        Self { state, side, index, refused, waiting: Vec::new(), relocations }
+    }
+
+    /// Finds all moves, until no waiting entry can be moved.
+    pub(super) fn find_all(&mut self) {
+        self.walk(Tree::<Found>::ROOT, Some(Tree::<Agreed>::ROOT));
+        while self.retry() || self.break_cycle() || self.enter_waiting() {}
+    }
+
     /// Looks for moved entries below a directory, which the agreed state has as `agreed`.
     pub(super) fn walk(&mut self, directory: Id, agreed: Option<Id>) {
         let mut pending = vec![(directory, agreed)];
         while let Some((directory, agreed)) = pending.pop() {
             for id in self.own().children(directory).to_vec() {
                 let known = agreed.and_then(|agreed| self.state.agreed.child(agreed, self.own().name(id)));
-                let known = if self.is_in_place(id, known) { known } else { self.moved_to(id).or(known) };
-                if self.own().entry(id).version.is_directory() {
-                    pending.push((id, known));
+                let moved = if self.is_in_place(id, known) { Moved::No } else { self.examine(id) };
+                match moved {
+                    Moved::Waits => self.waiting.push(Waiting { id, is_entered: false }),
+                    Moved::Yes(agreed) => pending.push((id, Some(agreed))),
+                    Moved::No => pending.push((id, known)),
                 }
             }
         }
     }
 
-    /// Tries the waiting entries again, until none of them can be moved.
-    pub(super) fn retry(&mut self) {
-        loop {
-            let waiting = std::mem::take(&mut self.waiting);
-            let count = waiting.len();
-            for id in waiting {
-                if let Some(agreed) = self.moved_to(id) {
-                    self.walk(id, Some(agreed));
-                }
-            }
-            if self.waiting.len() >= count {
-                return;
+    /// Tries the waiting entries again. Returns `true` if one of them waits no more.
+    fn retry(&mut self) -> bool {
+        let waiting = std::mem::take(&mut self.waiting);
+        let count = waiting.len();
+        for entry in waiting {
+            match self.examine(entry.id) {
+                Moved::Waits => self.waiting.push(entry),
+                Moved::Yes(agreed) => self.walk(entry.id, Some(agreed)),
+                Moved::No if entry.is_entered => {}
+                Moved::No => self.enter(entry.id),
             }
         }
+        self.waiting.len() < count
     }
 
-    fn moved_to(&mut self, id: Id) -> Option<Id> {
-        match self.examine(id) {
-            Moved::No => None,
-            Moved::Waits => {
-                self.waiting.push(id);
-                None
-            }
-            Moved::Yes(agreed) => Some(agreed),
-        }
+    /// Looks for moved entries in directories that wait, as their own moves may never be possible. Returns `false` if all waiting
+    /// directories have been looked at.
+    fn enter_waiting(&mut self) -> bool {
+        let entered: Vec<Id> = self.waiting.iter().filter(|entry| !entry.is_entered).map(|entry| entry.id).collect();
+        self.waiting.iter_mut().for_each(|entry| entry.is_entered = true);
+        entered.iter().for_each(|id| self.enter(*id));
+        !entered.is_empty()
+    }
+
+    /// Looks for moved entries in a directory that stays where it is.
+    fn enter(&mut self, id: Id) {
+        let known = self.state.agreed.find(&self.own().path(id));
+        self.walk(id, known);
     }
 
     pub(super) fn own(&self) -> &Tree<Found> {
@@ -79,7 +107,7 @@ impl Search<'_> {
         &self.state.found[self.side.other()]
     }
 
-    fn is_in_place(&self, id: Id, known: Option<Id>) -> bool {
+    pub(super) fn is_in_place(&self, id: Id, known: Option<Id>) -> bool {
         let version = self.own().entry(id).version;
         let known = known.and_then(|known| *self.state.agreed.entry(known));
         known.is_some_and(|known| (known[self.side].kind, known[self.side].inode) == (version.kind, version.inode))
@@ -104,7 +132,7 @@ impl Search<'_> {
     }
 
     /// The agreed entry that has become the entry `id`, with its path and versions.
-    fn origin(&self, id: Id) -> Option<(Id, PathBuf, Both<Version>)> {
+    pub(super) fn origin(&self, id: Id) -> Option<(Id, PathBuf, Both<Version>)> {
         let version = &self.own().entry(id).version;
         let agreed = (*self.index.get(&(version.kind, version.inode))?)?;
         let versions = (*self.state.agreed.entry(agreed))?;
@@ -138,7 +166,7 @@ impl Search<'_> {
 
     /// Returns `true` if the other side's entry at the old path is what was agreed there. It may have changed in place, unless this
     /// side has something new at the old path, with which the change may conflict.
-    fn may_move(&self, source: Id, from: &Path, versions: &Both<Version>) -> bool {
+    pub(super) fn may_move(&self, source: Id, from: &Path, versions: &Both<Version>) -> bool {
         let (found, agreed) = (self.other().entry(source), &versions[self.side.other()]);
         let change = found.version.change_since(agreed);
         found.version.kind == agreed.kind
@@ -172,7 +200,7 @@ impl Search<'_> {
 }
 
 /// The entries of the agreed state by their identities on `side`; `None` for an identity that several have, as hard links.
-pub(super) fn index(agreed: &Tree<Agreed>, side: Side) -> HashMap<(Kind, u64), Option<Id>> {
+fn index(agreed: &Tree<Agreed>, side: Side) -> HashMap<(Kind, u64), Option<Id>> {
     let mut index = HashMap::new();
     for id in agreed.below(Tree::<Agreed>::ROOT) {
         if let Some(versions) = agreed.entry(id) {
