@@ -1,19 +1,22 @@
 //! The scan of both sides by several threads.
 
-use std::collections::{BTreeMap, HashMap};
+mod assemble;
+mod version;
+
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::entry::{Found, Kind, Time, Version};
+use self::assemble::assemble;
+pub(crate) use self::version::version;
+use super::entry::{Found, Kind, Version};
 use super::ignored::Ignored;
 use super::side::{Both, Side};
 use super::tree::Tree;
-use crate::mirror::{
-    self, Directory, Entry, FileContext, FileError, Jobs, Monitor, OwnFiles, Queue, Stopped, is_leftover, share,
-};
+use crate::mirror::{Directory, FileContext, FileError, Jobs, Monitor, OwnFiles, Queue, Stopped, is_leftover, share};
 
 /// The number of directories that one thread scans faster than several.
 const FEW: usize = 4;
@@ -61,29 +64,6 @@ pub(crate) fn scan(
     Ok(Scanned { found, leftovers, errors })
 }
 
-/// The version of an entry on a disk.
-pub(crate) fn version(entry: &Entry) -> Version {
-    let time =
-        |time: rustix::fs::Timespec| Time { seconds: time.tv_sec, nanos: u32::try_from(time.tv_nsec).unwrap_or(0) };
-    let kind = match entry.kind {
-        mirror::Kind::Directory => Kind::Directory,
-        mirror::Kind::File => Kind::File,
-        mirror::Kind::Link => Kind::Link,
-        mirror::Kind::Special(_) => Kind::Special,
-    };
-    let mode = u16::try_from(entry.mode.as_raw_mode() & 0o1777).expect("these bits fit");
-    Version {
-        kind,
-        inode: entry.inode(),
-        size: if kind == Kind::Directory { 0 } else { entry.size },
-        modified: time(entry.modified),
-        changed: time(entry.changed),
-        // The permissions of links have no meaning, and cannot be set.
-        mode: if kind == Kind::Link { 0o777 } else { mode },
-        is_mount: false,
-    }
-}
-
 #[derive(Clone)]
 enum Task {
     /// Lists a directory.
@@ -103,6 +83,16 @@ struct Listed {
 
 /// Some of the entries of a directory.
 type Entries = Vec<(OsString, Found)>;
+
+/// What a thread has seen in a directory.
+#[derive(Default)]
+struct Seen {
+    entries: Entries,
+    leftovers: Vec<PathBuf>,
+    below: Vec<Task>,
+    /// `true` if something was ignored.
+    hides: bool,
+}
 
 #[derive(Default)]
 struct Results {
@@ -167,43 +157,40 @@ impl Scan<'_> {
     }
 
     fn look(&self, listed: &Listed, range: Range<usize>, queue: &Queue<'_, Task>) -> Result<(), Stopped> {
-        let Listed { side, path, directory, mount, names } = listed;
-        let (mut entries, mut leftovers, mut below) = (Vec::with_capacity(range.len()), Vec::new(), Vec::new());
-        let mut hides = false;
-        for name in &names[range] {
-            let entry = match directory.entry(name) {
-                Ok(Some(entry)) => entry,
-                Ok(None) => continue,
-                Err(cause) => {
-                    self.fail(*side, &path.join(name), cause);
-                    let version = Version { kind: Kind::Directory, ..Version::default() };
-                    entries.push((name.clone(), Found { is_unreadable: true, ..Found::new(version) }));
-                    continue;
-                }
-            };
-            if self.scope.ignored.contains(&path.join(name), entry.is_directory()) {
-                hides = true;
-                continue;
-            }
-            if !entry.is_directory() && is_leftover(name) {
-                leftovers.push(path.join(name));
-                continue;
-            }
-            let mut version = version(&entry);
-            if entry.is_directory() {
-                version.is_mount = mount.is_some() && directory.mount_of(name).ok() != *mount;
-                below.push(Task::List { side: *side, path: path.join(name).into(), inode: entry.inode() });
-            }
-            entries.push((name.clone(), Found::new(version)));
-        }
+        let Listed { side, path, names, .. } = listed;
+        let mut seen = Seen::default();
+        names[range].iter().for_each(|name| self.look_at(listed, name, &mut seen));
         self.monitor.advance(0)?;
         let mut results = self.lock();
-        results.entries[*side].entry(path.clone()).or_default().append(&mut entries);
-        results.leftovers[*side].append(&mut leftovers);
-        results.hiding[*side].extend(hides.then(|| path.clone()));
+        results.entries[*side].entry(path.clone()).or_default().append(&mut seen.entries);
+        results.leftovers[*side].append(&mut seen.leftovers);
+        results.hiding[*side].extend(seen.hides.then(|| path.clone()));
         drop(results);
-        queue.add(below);
+        queue.add(seen.below);
         Ok(())
+    }
+
+    fn look_at(&self, listed: &Listed, name: &OsStr, seen: &mut Seen) {
+        let Listed { side, path, directory, mount, .. } = listed;
+        let path = path.join(name);
+        match directory.entry(name) {
+            Ok(None) => {}
+            Ok(Some(entry)) if self.scope.ignored.contains(&path, entry.is_directory()) => seen.hides = true,
+            Ok(Some(entry)) if !entry.is_directory() && is_leftover(name) => seen.leftovers.push(path),
+            Ok(Some(entry)) => {
+                let mut version = version(&entry);
+                if entry.is_directory() {
+                    version.is_mount = mount.is_some() && directory.mount_of(name).ok() != *mount;
+                    seen.below.push(Task::List { side: *side, path: path.into(), inode: entry.inode() });
+                }
+                seen.entries.push((name.to_owned(), Found::new(version)));
+            }
+            Err(cause) => {
+                self.fail(*side, &path, cause);
+                let version = Version { kind: Kind::Directory, ..Version::default() };
+                seen.entries.push((name.to_owned(), Found { is_unreadable: true, ..Found::new(version) }));
+            }
+        }
     }
 
     fn fail(&self, side: Side, path: &Path, cause: io::Error) {
@@ -221,30 +208,6 @@ impl Scan<'_> {
     fn lock(&self) -> std::sync::MutexGuard<'_, Results> {
         self.results.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Makes a tree from the entries of each directory.
-fn assemble(top: Version, results: &Results, side: Side) -> Tree<Found> {
-    let mut tree = Tree::new(Found::new(top));
-    let mut ids = HashMap::from([(PathBuf::new(), Tree::<Found>::ROOT)]);
-    for (path, entries) in &results.entries[side] {
-        let Some(parent) = ids.get(&**path).copied() else { continue };
-        let mut entries: Vec<_> = entries.iter().collect();
-        entries.sort_by(|one, other| one.0.cmp(&other.0));
-        for (name, found) in entries {
-            let id = tree.add(parent, name.clone(), *found);
-            if found.version.is_directory() {
-                ids.insert(path.join(name), id);
-            }
-        }
-    }
-    for path in &results.unreadable[side] {
-        ids.get(&**path).into_iter().for_each(|id| tree.entry_mut(*id).is_unreadable = true);
-    }
-    for path in &results.hiding[side] {
-        ids.get(&**path).into_iter().for_each(|id| tree.entry_mut(*id).hides = true);
-    }
-    tree
 }
 
 #[cfg(test)]
