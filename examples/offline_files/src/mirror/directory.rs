@@ -200,6 +200,20 @@ impl Directory {
         Ok(fs::renameat(&self.handle, from, &other.handle, to)?)
     }
 
+    /// Moves the entry `from` to the directory `other` as `to`, or as the first of `to 2`, `to 3`, .. that is free.
+    pub(crate) fn move_free(&self, from: &OsStr, other: &Self, to: &OsStr) -> io::Result<()> {
+        let numbered =
+            (2_u64..).map(|number| [to, OsStr::new(&format!(" {number}"))].into_iter().collect::<OsString>());
+        let mut moved = self.move_new(from, other, to);
+        for name in numbered {
+            if !matches!(&moved, Err(error) if error.kind() == io::ErrorKind::AlreadyExists) {
+                break;
+            }
+            moved = self.move_new(from, other, &name);
+        }
+        moved
+    }
+
     /// Lets an entry of this directory and one of `other` change places, atomically. Fails where the system or the file system has no
     /// such operation.
     pub(crate) fn exchange(&self, name: &OsStr, other: &Self, other_name: &OsStr) -> io::Result<()> {

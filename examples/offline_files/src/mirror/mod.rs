@@ -81,4 +81,4 @@ pub(crate) use plan::{Occupant, Plan};
 pub(crate) use queue::{Queue, share};
 pub(crate) use scan::{ExtraEntries, ScanOptions, scan};
 pub(crate) use scan_cache::{Place, ScanCache};
-pub(crate) use temporary::is_leftover;
+pub(crate) use temporary::{is_leftover, remove_expected};

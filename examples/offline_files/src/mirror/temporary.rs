@@ -5,7 +5,10 @@ use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
+use rustix::io::Errno;
+
 use super::directory::Directory;
+use super::entry::Entry;
 use super::plan::Occupant;
 
 const PREFIX: &str = ".offline-files-";
@@ -45,6 +48,46 @@ impl<'a> Temporary<'a> {
         self.published = true;
         Ok(())
     }
+
+    /// Renames the entry to `name` in place of another one, of which `is_expected` is asked before it is gone. If it is not the
+    /// expected one, it stays, and the result is `false`.
+    ///
+    /// Where the system has no exchange of names, the other entry is replaced without a question.
+    pub(crate) fn replace(mut self, name: &OsStr, is_expected: impl Fn(&Entry) -> bool) -> io::Result<bool> {
+        match self.directory.exchange(&self.name, self.directory, name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) if has_no_exchange(&error) => return self.publish(name, Occupant::Entry).map(|()| true),
+            exchanged => exchanged?,
+        }
+        // The other entry has the temporary name now, under which it is removed on drop.
+        let old = self.directory.entry(&self.name);
+        if matches!(&old, Ok(Some(old)) if is_expected(old)) {
+            return Ok(true);
+        }
+        let restored = self.directory.exchange(&self.name, self.directory, name);
+        self.published = restored.is_err();
+        restored.and(old).map(|_| false)
+    }
+}
+
+/// Removes a file or link, of which `is_expected` is asked when other programs no longer find it. If it is not the expected one, it gets
+/// its name back, and the result is `false`.
+pub(crate) fn remove_expected(
+    directory: &Directory,
+    name: &OsStr,
+    is_expected: impl Fn(&Entry) -> bool,
+) -> io::Result<bool> {
+    let hidden = random_name();
+    directory.rename_new(name, &hidden)?;
+    match directory.entry(&hidden) {
+        Ok(Some(entry)) if is_expected(&entry) => directory.remove(&hidden).map(|()| true),
+        other => directory.move_free(&hidden, directory, name).and(other).map(|_| false),
+    }
+}
+
+fn has_no_exchange(error: &io::Error) -> bool {
+    let errors = [Errno::INVAL, Errno::NOSYS, Errno::NOTSUP];
+    Errno::from_io_error(error).is_some_and(|error| errors.contains(&error))
 }
 
 impl Drop for Temporary<'_> {
@@ -100,6 +143,49 @@ mod tests {
         assert_eq!(directory.names().unwrap(), [temporary.name()]);
         drop(temporary);
         assert!(directory.names().unwrap().is_empty());
+    }
+
+    fn read(tree: &tempfile::TempDir, name: &str) -> String {
+        std::fs::read_to_string(tree.path().join(name)).unwrap()
+    }
+
+    #[test]
+    fn only_an_expected_entry_is_replaced() {
+        let tree = tempfile::tempdir().unwrap();
+        let directory = Directory::open(tree.path()).unwrap();
+        for (is_expected, contents) in [(false, "edited"), (true, "")] {
+            std::fs::write(tree.path().join("a"), "edited").unwrap();
+            let (temporary, _) = Temporary::create(&directory, |name| directory.create_file(name, Mode::RUSR)).unwrap();
+            assert_eq!(temporary.replace(OsStr::new("a"), |old| old.size == 6 && is_expected).unwrap(), is_expected);
+            assert_eq!((directory.names().unwrap(), read(&tree, "a")), (vec!["a".into()], contents.into()));
+        }
+        let (temporary, _) = Temporary::create(&directory, |name| directory.create_file(name, Mode::RUSR)).unwrap();
+        assert!(!temporary.replace(OsStr::new("gone"), |_| true).unwrap());
+        assert_eq!(directory.names().unwrap(), ["a"]);
+    }
+
+    #[test]
+    fn only_an_expected_entry_is_removed() {
+        let tree = tempfile::tempdir().unwrap();
+        let directory = Directory::open(tree.path()).unwrap();
+        std::fs::write(tree.path().join("a"), "edited").unwrap();
+        assert!(!remove_expected(&directory, OsStr::new("a"), |_| false).unwrap());
+        assert_eq!(read(&tree, "a"), "edited");
+        assert!(remove_expected(&directory, OsStr::new("a"), |entry| entry.size == 6).unwrap());
+        assert!(directory.names().unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_entry_that_is_not_removed_never_replaces_a_new_one() {
+        let tree = tempfile::tempdir().unwrap();
+        let directory = Directory::open(tree.path()).unwrap();
+        std::fs::write(tree.path().join("a"), "edited").unwrap();
+        let is_expected = |_: &Entry| {
+            std::fs::write(tree.path().join("a"), "new").unwrap();
+            false
+        };
+        assert!(!remove_expected(&directory, OsStr::new("a"), is_expected).unwrap());
+        assert_eq!((read(&tree, "a"), read(&tree, "a 2")), ("new".into(), "edited".into()));
     }
 
     #[test]

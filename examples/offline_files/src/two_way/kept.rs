@@ -9,8 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::fs::Mode;
 
 use super::disks::Disks;
+use super::entry::Version;
+use super::scan::version;
 use super::side::Side;
-use crate::mirror::Directory;
+use crate::mirror::{Directory, remove_expected};
 
 /// The name of the directory in the root of each side. It is never synchronized.
 pub(crate) const NAME: &str = ".offline_files-kept";
@@ -31,25 +33,24 @@ impl Keeper {
         Self::Under(date(days(now)))
     }
 
-    /// Takes a file or link from its directory on one side, in which it is at `path`. Its name is free afterwards.
-    pub(crate) fn retire(&self, disks: &Disks, side: Side, directory: &Directory, path: &Path) -> io::Result<()> {
+    /// Takes a file or link of this version from its directory on one side, in which it is at `path`. Returns `false` if it is another
+    /// version by now, which stays, unless all versions are kept.
+    pub(crate) fn retire(
+        &self,
+        disks: &Disks,
+        side: Side,
+        directory: &Directory,
+        path: &Path,
+        scanned: &Version,
+    ) -> io::Result<bool> {
         let name = path.file_name().unwrap_or_default();
-        let Self::Under(date) = self else { return directory.remove(name) };
+        let Self::Under(date) = self else {
+            return remove_expected(directory, name, |now| version(now).is_moved_from(scanned));
+        };
         let parent = Path::new(date).join(path.parent().unwrap_or(Path::new("")));
         let kept =
             parent.iter().try_fold(make(&disks.roots[side], OsStr::new(NAME))?, |kept, name| make(&kept, name))?;
-        let numbered = |number: u64| {
-            let mut other = name.to_owned();
-            other.push(format!(" {number}"));
-            other
-        };
-        for other in std::iter::once(name.to_owned()).chain((2..).map(numbered)) {
-            match directory.move_new(name, &kept, &other) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                moved => return moved,
-            }
-        }
-        Ok(())
+        directory.move_free(name, &kept, name).map(|()| true)
     }
 }
 

@@ -34,14 +34,14 @@ impl Run<'_> {
         let directory = self.disks.descend(side, &self.part.parent_path(step.parent))?;
         let now = directory.entry(&step.name).file_context("cannot be read in TO", &path)?.map(|now| version(&now));
         let Some(now) = now else { return Ok(true) };
-        let is_still = step.found[side].is_some_and(|found| found.version.is_still(&now));
-        let removed = match is_still {
-            false => Ok(false),
-            true if now.is_directory() => match directory.remove_directory(&step.name) {
+        let scanned = step.found[side].map(|found| found.version).filter(|scanned| scanned.is_still(&now));
+        let removed = match scanned {
+            None => Ok(false),
+            Some(_) if now.is_directory() => match directory.remove_directory(&step.name) {
                 Err(cause) if cause.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
                 removed => removed.map(|()| true),
             },
-            true => self.keeper.retire(self.disks, side, &directory, &path).map(|()| true),
+            Some(scanned) => self.keeper.retire(self.disks, side, &directory, &path, &scanned),
         };
         let removed = removed.file_context("cannot be deleted in TO", &path)?;
         match removed {

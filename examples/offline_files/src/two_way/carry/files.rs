@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Run;
-use crate::mirror::{Done, Entry, Failure, FileContext, FileError, Stopped, copy_link, copy_version};
+use crate::mirror::{Done, Entry, Failure, FileContext, FileError, Occupant, Stopped, copy_link, copy_version};
 use crate::two_way::disks::{Here, explain, failure_in};
 use crate::two_way::entry::{Kind, Version};
 use crate::two_way::plan::{Step, Verdict};
@@ -54,8 +54,16 @@ impl Run<'_> {
             self.failures.leave(path);
             return Ok(None);
         };
-        let published = copied.temporary.publish(name, occupant).map_err(|cause| explain(&pair.to, name, to, cause));
-        published.file_context("cannot be written in TO", path)?;
+        let replaced = step.found[to].map(|found| found.version).filter(|_| occupant != Occupant::None);
+        let published = match replaced {
+            Some(replaced) => copied.temporary.replace(name, |now| version(now).is_moved_from(&replaced)),
+            None => copied.temporary.publish(name, Occupant::None).map(|()| true),
+        };
+        let published = published.map_err(|cause| explain(&pair.to, name, to, cause));
+        if !published.file_context("cannot be written in TO", path)? {
+            self.failures.leave(path);
+            return Ok(None);
+        }
         self.failures.monitor.done(Done::Copied);
         let target = pair.to.entry(name).file_context("cannot be read in TO", path)?;
         let target = target.map(|target| version(&target)).unwrap_or_default();

@@ -29,9 +29,10 @@ impl Run<'_> {
                 removed => removed.map(|()| Some(Occupant::None)).file_context("cannot be replaced in TO", path),
             },
             (Some(_), Some(_)) if matches!(self.keeper, Keeper::None) => Ok(Some(Occupant::Entry)),
-            (Some(_), Some(_)) => {
-                let kept = self.keeper.retire(self.disks, side, to, path);
-                kept.map(|()| Some(Occupant::None)).file_context("cannot be kept in TO", path)
+            (Some(scanned), Some(_)) => {
+                let kept = self.keeper.retire(self.disks, side, to, path, &scanned);
+                let kept = kept.file_context("cannot be kept in TO", path)?;
+                Ok(kept.then_some(Occupant::None))
             }
             _ => Ok(None),
         }
