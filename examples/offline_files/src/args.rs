@@ -13,7 +13,7 @@ use crate::program::print_error;
 use crate::record::RecordMode;
 use crate::report::Detail;
 use crate::state::StateChoice;
-use crate::two_way::Policy;
+use crate::two_way::Conflicts;
 
 /// Mirrors the directory FROM into the directory TO.
 ///
@@ -95,7 +95,7 @@ pub(crate) struct Args {
 
     /// With --two-way, how to decide about an entry that both sides have changed
     #[arg(long, value_name = "HOW", default_value = "ask", requires = "two_way")]
-    pub(crate) conflict: Policy,
+    pub(crate) conflict: Conflicts,
 
     /// With --two-way, keep what is replaced or deleted for DAYS days, in the directory .offline_files-kept of its side
     #[arg(long, value_name = "DAYS", requires = "two_way")]
@@ -105,6 +105,10 @@ pub(crate) struct Args {
     /// .offline_files-ignore at the top of both sides apply too. A rule deletes nothing
     #[arg(long, value_name = "FILE", requires = "two_way")]
     pub(crate) ignore_file: Option<PathBuf>,
+
+    /// Run until a signal, and synchronize again whenever files change. The first run looks at everything
+    #[arg(short, long, conflicts_with_all = ["full", "checksum", "no_state"])]
+    pub(crate) watch: bool,
 
     /// The directory to mirror
     #[arg(value_name = "FROM")]

@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 
 use crate::escape::EscapedPath;
 use crate::guard::{Deletions, KnownDisks};
-use crate::handler::{OfflineFiles, Options, default_jobs, limits, parts_of};
+use crate::handler::{LatestParts, OfflineFiles, Options, default_jobs, limits, parts_of};
 use crate::mirror::{Directory, Extent, Kept, OwnFiles};
 use crate::part::Part;
 use crate::paths::{self, CheckedPaths, PathError};
@@ -63,6 +63,9 @@ pub struct FolderPair {
     jobs: usize,
     store: Option<SqliteStore>,
     is_watched: bool,
+    kept: Kept,
+    /// The parts of the last run, for the program.
+    latest: LatestParts,
     /// `false` only in a test whose killed runs keep their files open.
     locks_target: bool,
 }
@@ -71,10 +74,24 @@ impl FolderPair {
     /// Creates a pair with a name, which is shown and must be unique among the pairs of a manager: the id of the handler derives from
     /// it. Nothing is deleted in TO.
     pub fn new(name: &str, from: impl Into<PathBuf>, to: impl Into<PathBuf>) -> Self {
-        let (info, from, to) = (Self::HANDLER.instance(name).with_name(name), from.into(), to.into());
-        let (deletions, is_watched, locks_target) = (Deletions::Never, false, true);
-        let pair = Self { info, from, to, deletions, jobs: 1, store: None, is_watched, locks_target };
+        Self::with_handler(Self::HANDLER.instance(name).with_name(name), from.into(), to.into())
+    }
+
+    /// Creates the pair of the program, which copies the attributes in `kept`.
+    pub(crate) fn of_program(from: PathBuf, to: PathBuf, kept: Kept) -> Self {
+        Self { kept, ..Self::with_handler(OfflineFiles::HANDLER, from, to) }
+    }
+
+    fn with_handler(info: HandlerInfo, from: PathBuf, to: PathBuf) -> Self {
+        let kept = Kept { acls: true, ..Kept::default() };
+        let (deletions, is_watched, latest, locks_target) = (Deletions::Never, false, LatestParts::default(), true);
+        let pair = Self { info, from, to, deletions, jobs: 1, store: None, is_watched, kept, latest, locks_target };
         pair.with_jobs(default_jobs()).with_deletions(Deletions::Never)
+    }
+
+    /// The parts of the last run.
+    pub(crate) fn latest(&self) -> LatestParts {
+        self.latest.clone()
     }
 
     /// Sets what may be deleted in TO, and the guard policy that goes with it.
@@ -158,8 +175,7 @@ impl FolderPair {
     fn open(&self) -> SyncResult<OpenPair> {
         let (paths, disks) = self.check()?;
         let own_files = self.own_files(&paths).into();
-        let kept = Kept { acls: true, ..Kept::default() };
-        let pair = if self.locks_target { paths.open(kept) } else { paths.open_unlocked(kept) }?;
+        let pair = if self.locks_target { paths.open(self.kept) } else { paths.open_unlocked(self.kept) }?;
         let roots = disks.recognize(Roots::of(&pair, &paths.from, &paths.to));
         let options = Options {
             handler: self.info.id(),
@@ -169,7 +185,9 @@ impl FolderPair {
             jobs: self.jobs,
             own_files,
         };
-        Ok(OpenPair(OfflineFiles::new(pair, roots, options).context("cannot list FROM")?))
+        let files = OfflineFiles::new(pair, roots, options).context("cannot list FROM")?;
+        self.latest.set(files.parts());
+        Ok(OpenPair(files))
     }
 }
 

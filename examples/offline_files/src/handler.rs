@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 
 use syncmgr::anyhow::anyhow;
@@ -41,6 +41,21 @@ pub(crate) struct OfflineFiles {
 
 /// The parts of the trees by item.
 pub(crate) type Parts = Arc<BTreeMap<ItemId, Arc<Part>>>;
+
+/// The parts of the last run of a pair, which the program reads after each session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LatestParts(Arc<Mutex<Parts>>);
+
+impl LatestParts {
+    pub(crate) fn set(&self, parts: Parts) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = parts;
+    }
+
+    /// Takes the parts. None are left.
+    pub(crate) fn take(&self) -> Parts {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 /// The options of a run.
 #[derive(Clone, Debug)]

@@ -26,6 +26,7 @@ use crate::screen::{Blank, Screen, screen};
 use crate::signals::Signals;
 use crate::state;
 use crate::two_way::{self, UsageError};
+use crate::watch;
 
 /// Runs the program `offline_files` with the arguments of this process, and returns its exit code. An error that prevents the run is
 /// printed in one line, or as a document with `--json`.
@@ -34,8 +35,14 @@ pub fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
-    let ended = if args.two_way { two_way::synchronize(&args) } else { mirror(&args) };
+    let ended = match (args.watch, args.two_way) {
+        (true, _) => watch::watch(&args),
+        (false, true) => two_way::synchronize(&args),
+        (false, false) => mirror(&args),
+    };
     let (text, code) = match ended {
+        // Each run has been printed when it ended.
+        Ok(report) if args.watch => return report.exit_code(),
         Ok(report) if args.json => (report.to_json(), report.exit_code()),
         Ok(report) => (Ok(report.to_string()), report.exit_code()),
         Err(error) if args.json => (Refusal::new(&error).to_json(), exit_code(&error)),
@@ -99,7 +106,7 @@ pub(crate) fn run_once(
 }
 
 /// Prints the report. That nobody wants to read it does not change the result of the run.
-fn print_report(text: &str) -> io::Result<()> {
+pub(crate) fn print_report(text: &str) -> io::Result<()> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written,
@@ -112,7 +119,7 @@ pub(crate) fn print_error(message: &str) {
 }
 
 /// A runtime with a thread for blocking work, which stays. If the system allows no more threads, that one does all the work.
-fn runtime() -> SyncResult<Runtime> {
+pub(crate) fn runtime() -> SyncResult<Runtime> {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     // The runtime would panic if it cannot make a thread.
     let attempt = thread::Builder::new().spawn(|| ()).context("no thread can be made")?;

@@ -1,5 +1,6 @@
 //! The report at the end of a run: a table with all errors for users, or a JSON document for programs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ use crate::part::{Counts, Diagnostic, Part};
 use crate::scan_scope::ScanScope;
 
 /// The result of a run. `Display` formats it as a table, `Serialize` as the JSON document.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
     status: Status,
     /// The state file; `None` if no state is stored.
@@ -23,6 +24,9 @@ pub(crate) struct Report {
     #[serde(flatten)]
     scan_scope: Option<ScanScope>,
     duration_seconds: f64,
+    /// The errors of the whole run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<String>,
     items: Vec<Row>,
     #[serde(skip)]
     detail: Detail,
@@ -43,14 +47,27 @@ pub(crate) enum Detail {
 pub(crate) type Interrupted = Option<SignalKind>;
 
 /// The status of the run or of an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
+    #[default]
     Succeeded,
     Failed,
     /// Held, or skipped by the user.
     NotDone,
     Stopped,
+}
+
+/// The errors and warnings of the last run of each item.
+#[derive(Debug, Default)]
+pub(crate) struct Shown(BTreeMap<String, Vec<String>>);
+
+impl Shown {
+    /// Replaces the texts of an item. Returns those that it had not before.
+    fn update(&mut self, item: &str, texts: Vec<String>) -> Vec<String> {
+        let before = self.0.insert(item.to_owned(), texts.clone()).unwrap_or_default();
+        texts.into_iter().filter(|text| !before.contains(text)).collect()
+    }
 }
 
 /// The result of one item.
@@ -92,12 +109,48 @@ impl Report {
         };
         let (state, scan_scope) = (state.map(EscapedPath), scan_scope(&items));
         let duration_seconds = session.duration.as_secs_f64();
-        Self { status, state, scan_scope, duration_seconds, items, detail: Detail::default(), interrupted }
+        Self { status, state, scan_scope, duration_seconds, items, interrupted, ..Self::default() }
     }
 
     /// The JSON document.
     pub(crate) fn to_json(&self) -> serde_json::Result<String> {
         Ok(escape_json(&serde_json::to_string_pretty(self)?) + "\n")
+    }
+
+    /// The JSON document in one line.
+    pub(crate) fn to_json_line(&self) -> serde_json::Result<String> {
+        Ok(escape_json(&serde_json::to_string(self)?) + "\n")
+    }
+
+    /// A line for each item that changed something or has errors or warnings that it had not in the run before, which are in `shown`.
+    pub(crate) fn to_lines(&self, shown: &mut Shown) -> String {
+        let mut lines = shown.update("", self.errors.iter().map(|text| format!("error: {text}\n")).collect()).concat();
+        for row in &self.items {
+            let warnings = row.warnings.iter().map(|text| format!("warning: {text}\n"));
+            let errors = row.errors.iter().map(|text| format!("error: {text}\n"));
+            let new = shown.update(&row.path.to_string(), warnings.chain(errors).collect());
+            if row.counts.has_changes() || !new.is_empty() {
+                lines += &format!("{}: {}\n", row.path, row.summary());
+            }
+            lines += &new.concat();
+        }
+        lines
+    }
+
+    /// Adds the errors of the whole run.
+    pub(crate) fn with_errors(self, errors: Vec<String>) -> Self {
+        Self { errors, ..self }
+    }
+
+    /// The report of a run that a signal ended before any item.
+    pub(crate) fn interrupted(signal: SignalKind) -> Self {
+        let (status, interrupted) = (Status::Stopped, Some(signal));
+        Self { status, interrupted, ..Self::default() }
+    }
+
+    /// Returns `true` if something was changed, failed or was not done.
+    pub(crate) fn is_notable(&self) -> bool {
+        self.status != Status::Succeeded || self.items.iter().any(Row::is_notable)
     }
 
     /// Shows the items of this `detail` in the table.
@@ -116,24 +169,29 @@ impl Report {
 
     /// What was done, in one line.
     fn summary(&self) -> String {
-        let total = self.items.iter().fold(Counts::default(), |total, row| total + row.counts);
-        let bytes = HumanBytes(self.items.iter().map(|row| row.bytes).sum());
-        let with_status = |status| self.items.iter().filter(|row| row.status == status).count() as u64;
-        let parts = [
-            (total.copied, format!("copied ({bytes})")),
-            (total.directories_made, "directories made".into()),
-            (total.permissions_set, "permissions set".into()),
-            (total.deleted, "deleted".into()),
-            (total.moved, "moved".into()),
-            (total.unchanged, "unchanged".into()),
-            (with_status(Status::Failed), "failed".into()),
-            (with_status(Status::NotDone), "not done".into()),
-        ];
-        let parts: Vec<_> =
-            parts.iter().filter(|(count, _)| *count > 0).map(|(count, text)| format!("{count} {text}")).collect();
-        let what = if parts.is_empty() { "nothing to do".into() } else { parts.join(", ") };
+        let counts = self.items.iter().fold(Counts::default(), |total, row| total + row.counts);
+        let bytes = self.items.iter().map(|row| row.bytes).sum();
+        let what = describe(counts, bytes, &self.items.iter().map(|row| row.status).collect::<Vec<_>>());
         format!("{} in {:.2} s: {what}", items(self.items.len()), self.duration_seconds)
     }
+}
+
+/// What was done, in words.
+fn describe(counts: Counts, bytes: u64, statuses: &[Status]) -> String {
+    let with_status = |status| statuses.iter().filter(|other| **other == status).count() as u64;
+    let parts = [
+        (counts.copied, format!("copied ({})", HumanBytes(bytes))),
+        (counts.directories_made, "directories made".into()),
+        (counts.permissions_set, "permissions set".into()),
+        (counts.deleted, "deleted".into()),
+        (counts.moved, "moved".into()),
+        (counts.unchanged, "unchanged".into()),
+        (with_status(Status::Failed), "failed".into()),
+        (with_status(Status::NotDone), "not done".into()),
+    ];
+    let parts: Vec<_> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, text)| format!("{count} {text}")).collect();
+    if parts.is_empty() { "nothing to do".into() } else { parts.join(", ") }
 }
 
 /// The scope of the whole run: a full scan if every item was scanned in full.
@@ -155,6 +213,16 @@ impl Row {
             duration_seconds: result.duration.as_secs_f64(),
             errors: result.errors,
             warnings: result.warnings,
+        }
+    }
+
+    /// What was done to the item, without what is as before.
+    fn summary(&self) -> String {
+        let counts = Counts { unchanged: 0, ..self.counts };
+        match (counts.has_changes(), self.status) {
+            (false, status) => status.to_string(),
+            (true, Status::Succeeded) => describe(counts, self.bytes, &[]),
+            (true, status) => format!("{}, {status}", describe(counts, self.bytes, &[])),
         }
     }
 
@@ -193,6 +261,7 @@ impl fmt::Display for Report {
             writeln!(f, "status       copied   deleted unchanged       bytes       time  item")?;
         }
         rows().try_for_each(|row| writeln!(f, "{row}"))?;
+        self.errors.iter().try_for_each(|text| writeln!(f, "error: {text}"))?;
         for row in &self.items {
             row.warnings.iter().try_for_each(|diagnostic| writeln!(f, "warning: {diagnostic}"))?;
             row.errors.iter().try_for_each(|diagnostic| writeln!(f, "error: {diagnostic}"))?;
@@ -249,7 +318,7 @@ mod tests {
     fn report(items: Vec<Row>) -> Report {
         let (state, scan_scope) = (Some(EscapedPath("/state/x.db".into())), scan_scope(&items));
         let (status, detail) = (Status::Failed, Detail::default());
-        Report { status, state, scan_scope, duration_seconds: 2.0, items, detail, interrupted: None }
+        Report { status, state, scan_scope, duration_seconds: 2.0, items, detail, ..Report::default() }
     }
 
     #[test]

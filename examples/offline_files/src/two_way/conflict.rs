@@ -10,9 +10,10 @@ use clap::ValueEnum;
 use super::entry::{Found, Version, newer};
 use super::side::{Both, Side};
 
-/// How conflicts are decided.
+/// How an entry is decided that both sides have changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Policy {
+#[non_exhaustive]
+pub enum Conflicts {
     /// Not by the program: nothing is overwritten, and the question stays open
     #[default]
     Ask,
@@ -37,7 +38,7 @@ pub(crate) enum Choice {
     Rename(Side),
 }
 
-impl Policy {
+impl Conflicts {
     /// Decides about two versions of an entry; `None` if a person has to.
     pub(crate) fn decide(self, found: &Both<Version>) -> Option<Choice> {
         let are_directories = Side::BOTH.map(|side| found[side].is_directory());
@@ -107,7 +108,7 @@ mod tests {
     #[test]
     fn the_newer_file_wins_but_never_against_a_directory() {
         let [old, new] = [1, 2].map(|seconds| version(Kind::File, seconds));
-        let decide = |a, b| Policy::Newer.decide(&Both { a, b });
+        let decide = |a, b| Conflicts::Newer.decide(&Both { a, b });
         assert_eq!(decide(new, old), Some(Choice::Use(Side::A)));
         assert_eq!(decide(old, new), Some(Choice::Use(Side::B)));
         assert_eq!(decide(old, old), None);
@@ -117,7 +118,7 @@ mod tests {
     #[test]
     fn of_two_kept_versions_the_older_one_gets_a_new_name() {
         let [old, new] = [1, 2].map(|seconds| version(Kind::File, seconds));
-        let decide = |a, b| Policy::KeepBoth.decide(&Both { a, b });
+        let decide = |a, b| Conflicts::KeepBoth.decide(&Both { a, b });
         assert_eq!(decide(old, new), Some(Choice::Rename(Side::A)));
         assert_eq!(decide(old, old), Some(Choice::Rename(Side::B)));
         assert_eq!(decide(version(Kind::Directory, 1), new), Some(Choice::Rename(Side::B)));

@@ -11,6 +11,7 @@ use super::handler::{Options, TwoWay};
 use super::ignored::Ignored;
 use super::kept::Keeper;
 use super::reconcile::Rules;
+use super::remedy::Remedies;
 use super::side::Both;
 use crate::mirror::trees::{Trees, file, snapshot};
 use crate::mirror::{Directory, Kept, OwnFiles};
@@ -23,7 +24,15 @@ impl Provider for Sides {
         let open = |path| Directory::open(path).expect("the side exists");
         let disks = Disks::new(Both { a: open(&self.0.from), b: open(&self.0.to) }, Kept::default(), 2);
         let (rules, own_files, ignored) = (Rules::default(), OwnFiles::default(), Ignored::default());
-        let options = Options { rules, own_files, ignored, jobs: 2, keeper: Keeper::None, is_unguarded: false };
+        let options = Options {
+            rules,
+            own_files,
+            ignored,
+            jobs: 2,
+            keeper: Keeper::None,
+            is_unguarded: false,
+            remedies: Remedies::OF_PROGRAM,
+        };
         Arc::new(TwoWay::new(disks, options).expect("both sides can be listed"))
     }
 

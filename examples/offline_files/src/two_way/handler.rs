@@ -15,6 +15,7 @@ use super::plan::PartName;
 use super::prepare::{Preparation, Prepared, Selected, directories};
 use super::reconcile::Rules;
 use super::record::Record;
+use super::remedy::Remedies;
 use super::work::Work;
 use crate::handler::{Parts, limits};
 use crate::item_monitor::ItemMonitor;
@@ -26,6 +27,7 @@ use crate::part::Part;
 ///
 /// The first item of a run scans all selected items. What one side has moved is moved on the other one then, also from one item to
 /// another. The other changes are made by each item, and deletions come last.
+#[derive(Clone)]
 pub(crate) struct TwoWay {
     disks: Disks,
     parts: Parts,
@@ -42,6 +44,7 @@ pub(crate) struct Options {
     pub(crate) keeper: Keeper,
     /// `true` if deletions that look like a mistake are made, and other roots than those of the last run are taken.
     pub(crate) is_unguarded: bool,
+    pub(crate) remedies: Remedies,
 }
 
 #[sync_handler(id = "a1c9f0d7-6b1e-4c7a-8f64-0d5b7e2c4a93", name = "Two-way folders")]
@@ -75,7 +78,7 @@ impl SyncHandler for TwoWay {
 impl TwoWay {
     /// Creates a handler and lists its items.
     pub(crate) fn new(disks: Disks, options: Options) -> io::Result<Self> {
-        let names = directories(&disks.roots, &options.own_files, &options.ignored)?;
+        let names = directories([&disks.roots.a, &disks.roots.b], &options.own_files, &options.ignored)?;
         let parts = names.into_iter().map(Extent::Directory).chain([Extent::TopLevel]).map(Part::new);
         let parts: BTreeMap<_, _> = parts.map(|part| (part.item().id(), Arc::new(part))).collect();
         Ok(Self { disks, parts: Arc::new(parts), options: Arc::new(options) })
@@ -95,7 +98,7 @@ impl TwoWay {
     async fn prepare(&self, item: &ItemContext, selected: &Selected) -> SyncResult<Arc<Prepared>> {
         let (disks, options, selected) = (self.disks.clone(), self.options.clone(), selected.clone());
         let prepare = move |item: ItemContext| {
-            let Options { rules, own_files, ignored, is_unguarded, .. } = &*options;
+            let Options { rules, own_files, ignored, is_unguarded, remedies, .. } = &*options;
             let takes_other_roots = *is_unguarded;
             let preparation = Preparation {
                 disks: &disks,
@@ -105,6 +108,7 @@ impl TwoWay {
                 item: &item,
                 selected: &selected,
                 takes_other_roots,
+                remedies: *remedies,
             };
             Ok(Arc::new(preparation.prepare()?))
         };
@@ -123,14 +127,15 @@ impl TwoWay {
         let prepared = prepared.get_or_try_init(|| self.prepare(item, selected)).await?.clone();
         let name = name_of(&part);
         (0..prepared.moved.get(&name).copied().unwrap_or(0)).for_each(|_| part.result().counts.count(Done::Moved));
-        let (disks, is_unguarded) = (self.disks.separate(), self.options.is_unguarded);
+        let Options { is_unguarded, remedies, .. } = *self.options;
+        let disks = self.disks.separate();
         let (shared, own_part, keeper) = (prepared.clone(), part.clone(), self.options.keeper.clone());
         let agreed = item
             .blocking(move |item| {
                 let jobs = disks.jobs.clone();
                 let _job = jobs.begin();
                 let monitor = ItemMonitor { item, part: own_part };
-                Ok(Work { disks, prepared: shared, name, monitor, keeper, is_unguarded }.synchronize()?)
+                Ok(Work { disks, prepared: shared, name, monitor, keeper, is_unguarded, remedies }.synchronize()?)
             })
             .await?;
         let Some(agreed) = agreed else { return Ok(()) };

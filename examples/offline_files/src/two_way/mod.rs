@@ -41,6 +41,8 @@ mod leftovers;
 #[cfg(test)]
 mod model;
 mod moves;
+mod names;
+mod pair;
 mod plan;
 mod prepare;
 mod program;
@@ -50,6 +52,7 @@ mod reconcile;
 mod reconcile_tests;
 mod record;
 mod relocate;
+mod remedy;
 mod scan;
 mod settled;
 mod side;
@@ -57,5 +60,7 @@ mod state;
 mod tree;
 mod work;
 
-pub(crate) use conflict::Policy;
-pub(crate) use program::{UsageError, synchronize};
+pub use conflict::Conflicts;
+pub(crate) use names::{UsageError, name_sides};
+pub use pair::TwoWayPair;
+pub(crate) use program::{pair, synchronize};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
 
-use super::conflict::Policy;
+use super::conflict::Conflicts;
 use super::entry::{Agreed, Found, Kind, Time, Version};
 use super::moves::{Relocation, detect};
 use super::plan::{PartPlan, Plan, Reason, Verdict};
@@ -261,7 +261,7 @@ impl World {
     }
 
     /// Runs once. Returns the plan.
-    fn run(&mut self, policy: Policy) -> Plan {
+    fn run(&mut self, policy: Conflicts) -> Plan {
         let found = Both::from_fn(|side| self.disks[side].scan());
         let mut state = State::new(self.agreed.clone(), found);
         for relocation in detect(&mut state, &HashSet::new()) {
@@ -434,7 +434,7 @@ fn is_quiet(plan: &Plan) -> bool {
 }
 
 /// Runs a script. Returns what is wrong, if anything.
-fn check(script: &Script, policy: Policy) -> Result<(), String> {
+fn check(script: &Script, policy: Conflicts) -> Result<(), String> {
     let (mut world, mut number, mut was_open) = (World::new(script.len()), 100, false);
     for edits in script {
         let before = Both::from_fn(|side| world.disks[side].contents());
@@ -446,7 +446,7 @@ fn check(script: &Script, policy: Policy) -> Result<(), String> {
         let edited = Both::from_fn(|side| world.disks[side].contents());
         let plan = world.run(policy);
         let after = Both::from_fn(|side| world.disks[side].contents());
-        if matches!(policy, Policy::Ask | Policy::KeepBoth) {
+        if matches!(policy, Conflicts::Ask | Conflicts::KeepBoth) {
             let lost = |side: Side| edited[side].difference(&before[side]).find(|new| !after[side].contains(*new));
             let all_after: BTreeSet<_> = after.a.union(&after.b).collect();
             let has = |side: Side, one: &String| unique[side].contains(one) && edited[side].contains(one);
@@ -492,7 +492,7 @@ fn shrink(mut script: Script, fails: impl Fn(&Script) -> bool) -> Script {
     }
 }
 
-fn fails(script: &Script, policy: Policy) -> Option<String> {
+fn fails(script: &Script, policy: Conflicts) -> Option<String> {
     std::panic::catch_unwind(|| check(script, policy)).unwrap_or_else(|_| Err("it panicked".into())).err()
 }
 
@@ -502,7 +502,7 @@ fn random_edits_are_never_lost_and_both_sides_converge() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let (first, count) = (number("TWO_WAY_SEED").unwrap_or(1), number("TWO_WAY_SCRIPTS").unwrap_or(2_000));
     for seed in first..first + count {
-        for policy in [Policy::Ask, Policy::KeepBoth, Policy::A, Policy::Newer] {
+        for policy in [Conflicts::Ask, Conflicts::KeepBoth, Conflicts::A, Conflicts::Newer] {
             let script = script(seed);
             if let Some(error) = fails(&script, policy) {
                 let small = shrink(script, |script| fails(script, policy).is_some());

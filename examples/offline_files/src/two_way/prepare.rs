@@ -22,11 +22,12 @@ use super::plan::{PartName, Plan, Tally};
 use super::reconcile::{Rules, reconcile};
 use super::record::{Record, RootIds};
 use super::relocate::relocate;
+use super::remedy::Remedies;
 use super::scan::{Scanned, Scope, scan};
-use super::side::{Both, Side};
+use super::side::Side;
 use super::state::State;
 use super::tree::Tree;
-use crate::mirror::{Done, FileError, Monitor, OwnFiles, Stopped};
+use crate::mirror::{Directory, Done, FileError, Monitor, OwnFiles, Stopped};
 
 /// What the items of a run share.
 pub(crate) struct Prepared {
@@ -59,6 +60,7 @@ pub(crate) struct Preparation<'a> {
     pub(crate) selected: &'a Selected,
     /// `true` if both roots may be others than in the last run.
     pub(crate) takes_other_roots: bool,
+    pub(crate) remedies: Remedies,
 }
 
 impl Preparation<'_> {
@@ -85,20 +87,19 @@ impl Preparation<'_> {
         let mut agreed = Tree::new(None);
         // The entries at the top level come last: a directory that has become a file is still in the record of its item.
         for saved in self.selected.values().rev().flatten() {
-            const HELP: &str = "the agreed state of an item cannot be read; choose another file with --state to compare everything again";
-            let record: Record = serde_json::from_str(saved).context(HELP).unreadable_state()?;
+            let help = format!("the agreed state of an item cannot be read; {}", self.remedies.unreadable_state);
+            let record: Record = serde_json::from_str(saved).with_context(|| help.clone()).unreadable_state()?;
             match roots.other_side(&record.roots) {
                 Some(_) if self.takes_other_roots => continue,
                 Some(side) => {
-                    let text = "is another directory than in the last run: mount the right one, or use --yes to \
-                                compare everything again, which deletes nothing";
-                    return Err(anyhow!("nothing was done: {side} {text}")).permanent();
+                    let text = "is another directory than in the last run";
+                    return Err(anyhow!("nothing was done: {side} {text}: {}", self.remedies.other_root)).permanent();
                 }
                 None => {}
             }
             let mut own = Tree::new(None);
             if !decode(&record.agreed, &mut own) {
-                return Err(anyhow!(HELP)).unreadable_state();
+                return Err(anyhow!(help)).unreadable_state();
             }
             graft(&own, &mut agreed);
         }
@@ -106,7 +107,7 @@ impl Preparation<'_> {
     }
 
     fn scan(&self) -> SyncResult<Scanned> {
-        let directories = directories(&self.disks.roots, self.own_files, self.ignored)?;
+        let directories = directories(Side::BOTH.map(|side| &self.disks.roots[side]), self.own_files, self.ignored)?;
         let includes = |name: &OsStr| {
             if name == kept::NAME {
                 return false;
@@ -181,15 +182,15 @@ fn part_of(path: &Path, state: &State) -> PartName {
     Side::BOTH.into_iter().any(is_directory).then(|| top.to_owned())
 }
 
-/// The names of the directories at the top level of either side.
+/// The names of the directories at the top level of these sides.
 pub(crate) fn directories(
-    roots: &Both<crate::mirror::Directory>,
+    roots: impl IntoIterator<Item = impl std::borrow::Borrow<Directory>>,
     own_files: &OwnFiles,
     ignored: &Ignored,
 ) -> io::Result<BTreeSet<OsString>> {
     let mut names = BTreeSet::new();
-    for side in Side::BOTH {
-        names.extend(crate::mirror::directories_of(&roots[side], None, own_files)?);
+    for root in roots {
+        names.extend(crate::mirror::directories_of(root.borrow(), None, own_files)?);
     }
     names.retain(|name| name != kept::NAME && !ignored.contains(Path::new(name), true));
     Ok(names)

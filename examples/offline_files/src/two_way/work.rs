@@ -17,6 +17,7 @@ use super::plan::{PartName, PartPlan, Reason, Verdict};
 use super::prepare::Prepared;
 use super::questions;
 use super::reconcile::reconcile_part;
+use super::remedy::Remedies;
 use super::settled::settled;
 use crate::item_monitor::ItemMonitor;
 use crate::mirror::{FileError, Monitor, Stopped};
@@ -31,6 +32,7 @@ pub(crate) struct Work {
     pub(crate) keeper: Keeper,
     /// `true` if deletions that look like a mistake are made.
     pub(crate) is_unguarded: bool,
+    pub(crate) remedies: Remedies,
 }
 
 impl Work {
@@ -84,12 +86,15 @@ impl Work {
             let text = match reason {
                 // The item has the question, which is no failure.
                 Reason::Conflict(conflict) => {
-                    let text = format!("{conflict}; nothing was overwritten: change one side, or use --conflict");
+                    let text = format!("{conflict}; nothing was overwritten: {}", self.remedies.conflict);
                     self.monitor.part.result().errors.push(Diagnostic::new(&path, text));
                     continue;
                 }
                 Reason::Unmounted(side) => {
-                    let cause = std::io::Error::other("no file system is mounted there now; mount it, or use --yes");
+                    let cause = std::io::Error::other(format!(
+                        "no file system is mounted there now; {}",
+                        self.remedies.unmounted
+                    ));
                     self.monitor.fail(FileError::new(path, "is left alone", cause).at(side.into()));
                     continue;
                 }

@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use self::visit::Reconciler;
-use super::conflict::{Choice, Policy};
+use super::conflict::{Choice, Conflicts};
 use super::entry::Agreed;
 use super::plan::{PartName, PartPlan, Plan, Step, Verdict};
 use super::side::{Both, Side};
@@ -18,7 +18,7 @@ use super::tree::Tree;
 /// How entries are compared and conflicts decided.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
-    pub(crate) policy: Policy,
+    pub(crate) policy: Conflicts,
     /// The decisions of a person.
     pub(crate) answers: HashMap<PathBuf, Choice>,
     /// The results of comparisons of contents.
