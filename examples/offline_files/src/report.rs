@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use indicatif::HumanBytes;
 use serde::Serialize;
-use syncmgr::{Outcome, Report as SessionReport};
+use syncmgr::prelude::LogEntry;
+use syncmgr::{ItemId, Outcome, Report as SessionReport};
 use tokio::signal::unix::SignalKind;
 
 use crate::escape::{EscapedPath, escape_json};
@@ -23,10 +25,10 @@ pub(crate) struct Report {
     state: Option<EscapedPath<PathBuf>>,
     #[serde(flatten)]
     scan_scope: Option<ScanScope>,
-    duration_seconds: f64,
+    pub(crate) duration_seconds: f64,
     /// The errors of the whole run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<String>,
+    pub(crate) errors: Vec<String>,
     items: Vec<Row>,
     #[serde(skip)]
     detail: Detail,
@@ -93,23 +95,18 @@ impl Report {
         interrupted: Interrupted,
         state: Option<PathBuf>,
     ) -> Self {
-        let items: Vec<_> = session
-            .items()
-            .filter_map(|item| {
-                let part = parts.get(&item.item.id())?;
-                let log = session.runs.iter().flat_map(|run| &run.log);
-                part.explain(log.filter(|entry| entry.item == Some(item.item.id())));
-                Some(Row::new(part, item.outcome))
-            })
-            .collect();
-        let status = match interrupted {
-            Some(_) => Status::Stopped,
-            None if session.is_success() => Status::Succeeded,
-            None => Status::Failed,
-        };
+        let log: Vec<_> = session.runs.iter().flat_map(|run| run.log.iter().cloned()).collect();
+        let items = session.items().map(|item| (item.item.id(), item.outcome));
+        let items = rows(items, parts, &log);
+        let status = if session.is_success() { Status::Succeeded } else { Status::Failed };
+        Self { duration_seconds: session.duration.as_secs_f64(), ..Self::of_rows(items, status, interrupted, state) }
+    }
+
+    /// Creates the report of rows.
+    pub(crate) fn of_rows(items: Vec<Row>, status: Status, interrupted: Interrupted, state: Option<PathBuf>) -> Self {
+        let status = interrupted.map_or(status, |_| Status::Stopped);
         let (state, scan_scope) = (state.map(EscapedPath), scan_scope(&items));
-        let duration_seconds = session.duration.as_secs_f64();
-        Self { status, state, scan_scope, duration_seconds, items, interrupted, ..Self::default() }
+        Self { status, state, scan_scope, items, interrupted, ..Self::default() }
     }
 
     /// The JSON document.
@@ -135,17 +132,6 @@ impl Report {
             lines += &new.concat();
         }
         lines
-    }
-
-    /// Adds the errors of the whole run.
-    pub(crate) fn with_errors(self, errors: Vec<String>) -> Self {
-        Self { errors, ..self }
-    }
-
-    /// The report of a run that a signal ended before any item.
-    pub(crate) fn interrupted(signal: SignalKind) -> Self {
-        let (status, interrupted) = (Status::Stopped, Some(signal));
-        Self { status, interrupted, ..Self::default() }
     }
 
     /// Returns `true` if something was changed, failed or was not done.
@@ -174,6 +160,20 @@ impl Report {
         let what = describe(counts, bytes, &self.items.iter().map(|row| row.status).collect::<Vec<_>>());
         format!("{} in {:.2} s: {what}", items(self.items.len()), self.duration_seconds)
     }
+}
+
+/// The rows of items with these outcomes, and with the errors of the log that their work has not recorded.
+pub(crate) fn rows(
+    outcomes: impl Iterator<Item = (ItemId, Outcome)>,
+    parts: &Parts,
+    log: &[Arc<LogEntry>],
+) -> Vec<Row> {
+    let row = |(id, outcome): (ItemId, Outcome)| {
+        let part = parts.get(&id)?;
+        part.explain(log.iter().filter(|entry| entry.item == Some(id)));
+        Some(Row::new(part, outcome))
+    };
+    outcomes.filter_map(row).collect()
 }
 
 /// What was done, in words.

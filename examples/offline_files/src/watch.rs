@@ -1,25 +1,30 @@
 //! The program that runs until a signal, and synchronizes what changes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use syncmgr::SessionId;
 use syncmgr::anyhow::{Context, anyhow};
 use syncmgr::changes::Settle;
 use syncmgr::prelude::*;
+use syncmgr::session::ManagerEvents;
 use syncmgr::store::SqliteStore;
+use syncmgr::text::Escaped;
+use syncmgr::{ItemId, SessionId};
 use syncmgr_sources::FileChanges;
 use tokio::signal::unix::SignalKind;
+use tokio::time::Instant;
 
 use crate::args::Args;
 use crate::escape::EscapedPath;
 use crate::folder_pair::FolderPair;
-use crate::handler::LatestParts;
+use crate::handler::{LatestParts, Parts};
 use crate::open_files::raise_open_files;
 use crate::paths;
 use crate::program::{print_report, runtime};
-use crate::report::{Report, Shown};
+use crate::report::{Interrupted, Report, Shown, Status, rows};
 use crate::signals::Signals;
 use crate::state;
 use crate::two_way;
@@ -62,7 +67,7 @@ fn host(
     let builder = store.into_iter().fold(builder, |builder, store| builder.store(store));
     let runtime = runtime().context("cannot start")?;
     let report = runtime.block_on(async {
-        let watcher = Watcher { manager: builder.build(), latest, printer };
+        let watcher = Watcher { manager: builder.build(), latest, printer, running: BTreeMap::new() };
         watcher.run(pair).await
     });
     // Dropping the runtime would wait for blocking work, even for abandoned work that is stuck.
@@ -75,52 +80,84 @@ struct Watcher {
     manager: SyncManager,
     latest: LatestParts,
     printer: Printer,
+    running: BTreeMap<SessionId, Running>,
+}
+
+/// What a session has done so far.
+struct Running {
+    began: Instant,
+    parts: Option<Parts>,
+    outcomes: BTreeMap<ItemId, Outcome>,
+    errors: Vec<Arc<LogEntry>>,
 }
 
 impl Watcher {
     async fn run(mut self, pair: impl SyncHandler + 'static) -> SyncResult<Report> {
         let (mut signals, mut events) = (Signals::new()?, self.manager.events());
         self.manager.register(pair)?;
-        let mut last = Some(self.manager.session(Trigger::Manual).start()?.id());
+        let mut session = Some(self.manager.session(Trigger::Manual).start()?);
         loop {
             let event = tokio::select! {
                 biased;
-                signal = signals.next() => return self.stop(last, signal).await,
+                signal = signals.next() => return self.stop(events, signal).await,
                 event = events.next() => event.ok_or_else(|| anyhow!("the manager has ended"))?,
             };
-            if event.event == SessionEvent::Idle {
-                self.ended(event.session, None).await?;
-            } else {
-                last = Some(event.session);
+            if let Some(report) = self.take(event, None) {
+                session.take();
+                self.printer.print(&report)?;
             }
         }
     }
 
-    /// Prints the results of a session.
-    async fn ended(&mut self, id: SessionId, interrupted: Option<SignalKind>) -> SyncResult<Option<Report>> {
-        let Some(session) = self.manager.sessions().into_iter().find(|session| session.id() == id) else {
-            return Ok(None);
-        };
-        let ended = session.finish().await;
-        let report = Report::new(&ended, &self.latest.take(), interrupted, self.printer.state.clone());
-        let errors = ended.runs.iter().flat_map(|run| &run.log).filter(|entry| entry.level == LogLevel::Error);
-        let of_run: Vec<_> = errors.filter(|entry| entry.item.is_none()).map(|entry| entry.text.to_string()).collect();
-        let report = report.with_errors(of_run);
-        self.printer.print(&report)?;
-        Ok(Some(report))
+    /// Takes an event. Returns the report of a session that has ended.
+    fn take(&mut self, ManagerEvent { session, event, .. }: ManagerEvent, signal: Interrupted) -> Option<Report> {
+        if matches!(event, SessionEvent::Started { .. }) {
+            let (parts, outcomes, errors) = (None, BTreeMap::new(), Vec::new());
+            self.running.insert(session, Running { began: Instant::now(), parts, outcomes, errors });
+        }
+        let running = self.running.get_mut(&session)?;
+        match event {
+            SessionEvent::Began { .. } if running.parts.is_none() => running.parts = Some(self.latest.take()),
+            SessionEvent::Ended { item, outcome, .. } => drop(running.outcomes.insert(item, outcome)),
+            SessionEvent::Logged { entry, .. } if entry.level == LogLevel::Error => running.errors.push(entry),
+            SessionEvent::Idle => {
+                let state = self.printer.state.clone();
+                return self.running.remove(&session).map(|running| running.report(signal, state));
+            }
+            _ => {}
+        }
+        None
     }
 
     /// Stops what runs, and waits for it.
-    async fn stop(mut self, last: Option<SessionId>, signal: SignalKind) -> SyncResult<Report> {
-        for session in self.manager.sessions() {
-            session.stop();
+    async fn stop(mut self, mut events: ManagerEvents, signal: SignalKind) -> SyncResult<Report> {
+        let mut last = Report::of_rows(Vec::new(), Status::Stopped, Some(signal), self.printer.state.clone());
+        self.manager.sessions().iter().for_each(syncmgr::Session::stop);
+        while !self.running.is_empty() {
+            let Some(event) = events.next().await else { break };
+            if let Some(report) = self.take(event, Some(signal)) {
+                self.printer.print(&report)?;
+                last = report;
+            }
         }
-        let last = match last {
-            Some(last) => self.ended(last, Some(signal)).await?,
-            None => None,
-        };
         self.manager.shutdown().await;
-        Ok(last.unwrap_or_else(|| Report::interrupted(signal)))
+        Ok(last)
+    }
+}
+
+impl Running {
+    fn report(self, signal: Interrupted, state: Option<PathBuf>) -> Report {
+        let Self { began, parts, outcomes, errors } = self;
+        let is_success = outcomes.values().all(|outcome| *outcome == Outcome::Succeeded) && errors.is_empty();
+        let status = if is_success { Status::Succeeded } else { Status::Failed };
+        // Without parts the pair could not be opened, of which each item has an error.
+        let of_run = errors.iter().filter(|entry| entry.item.is_none() || parts.is_none());
+        let texts: BTreeSet<_> = of_run.map(|entry| Escaped(&entry.text).to_string()).collect();
+        let rows = rows(outcomes.into_iter(), &parts.unwrap_or_default(), &errors);
+        let mut report = Report::of_rows(rows, status, signal, state);
+        report.duration_seconds = began.elapsed().as_secs_f64();
+        report.errors = texts.into_iter().collect();
+        report
     }
 }
 
