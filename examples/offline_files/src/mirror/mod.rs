@@ -47,6 +47,7 @@ mod stage;
 mod tasks;
 mod temporary;
 mod trail;
+mod update;
 mod visit;
 
 #[cfg(test)]
@@ -82,3 +83,4 @@ pub(crate) use queue::{Queue, share};
 pub(crate) use scan::{ExtraEntries, ScanOptions, scan};
 pub(crate) use scan_cache::{Place, ScanCache};
 pub(crate) use temporary::{is_leftover, remove_expected};
+pub(crate) use update::{Counted, Expected, LARGE, Leftover, Updated, recover, update};
