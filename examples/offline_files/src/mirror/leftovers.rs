@@ -7,7 +7,8 @@ use super::directory::Directory;
 use super::monitor::{FileContext, Location, Monitor, Stopped, tolerate};
 use super::update::recover;
 
-/// Removes temporary files, and completes the updates that they were for, except for those of another run. One warning names the first of these: any program may hold the lock.
+/// Completes the updates in place that killed runs have begun, and removes temporary files, except for those of another run. One
+/// warning names the first of these: any program may hold the lock.
 pub(super) fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &dyn Monitor) -> Result<(), Stopped> {
     let mut kept = None;
     for path in leftovers {

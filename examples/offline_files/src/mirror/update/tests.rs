@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -5,9 +6,10 @@ use std::process::{Command, Stdio};
 
 use super::*;
 use crate::mirror::fixture::{Hook, Recorder};
-use crate::mirror::monitor::Stopped;
+use crate::mirror::monitor::{Done, Stopped};
 use crate::mirror::skip::skip;
-use crate::mirror::trees::Trees;
+use crate::mirror::trees::{Trees, chmod};
+use crate::mirror::{Extent, ExtraEntries};
 
 const NAME: &str = "large";
 const SIZE: usize = 16 * 1024 * 1024 + 5000;
@@ -39,7 +41,7 @@ impl Large {
         offsets.iter().for_each(|offset| self.contents[*offset] ^= 1);
         let path = self.trees.from.join(NAME);
         fs::write(&path, &self.contents).unwrap();
-        crate::mirror::trees::chmod(&path, 0o640);
+        chmod(&path, 0o640);
     }
 
     fn source(&self) -> File {
@@ -90,8 +92,6 @@ impl Large {
         recover(&self.trees.pair().to, name)
     }
 }
-
-use std::ffi::OsString;
 
 macro_rules! large {
     () => {
@@ -208,7 +208,7 @@ fn a_complete_journal_is_recovered_at_every_stage() {
             assert!(large.read_target() == large.contents, "{size} {written}");
         }
         fs::remove_file(large.trees.to.join(journal)).unwrap();
-        crate::mirror::trees::chmod(&large.trees.to.join(NAME), 0o640);
+        chmod(&large.trees.to.join(NAME), 0o640);
         large.assert_equal();
     }
 }
@@ -273,4 +273,17 @@ fn a_journal_waits_until_no_other_program_has_the_file_open() {
     other.wait().unwrap();
     assert_eq!(recovered.unwrap_err().kind(), ErrorKind::Other);
     assert_eq!(large.recover(&journal).unwrap(), Leftover::Journal);
+}
+
+#[test]
+fn a_mirror_updates_in_place_and_then_has_nothing_to_do() {
+    let mut large = large!();
+    large.change(&[0, 9_000_000], SIZE + 1);
+    let inode = large.target().metadata().unwrap().ino();
+    for copies in [1, 0] {
+        let recorder = large.trees.mirror(&Extent::TopLevel, ExtraEntries::Keep);
+        assert_eq!((recorder.count(Done::Copied), recorder.errors()), (copies, vec![]));
+        large.assert_equal();
+    }
+    assert_eq!(large.target().metadata().unwrap().ino(), inode);
 }
