@@ -1,17 +1,17 @@
 //! Completion of an update that a killed run has begun.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io;
 
-use rustix::fs::Timespec;
-use rustix::fs::{Timestamps, UTIME_OMIT, futimens};
+use rustix::fs::{Mode, futimens};
+use rustix::process::geteuid;
 
 use super::apply::{Applied, apply};
-use super::journal::{Header, Journal};
+use super::journal::Journal;
 use super::usage::Watch;
+use crate::mirror::copy::regular_metadata;
 use crate::mirror::directory::Directory;
-use crate::mirror::entry::Kind;
+use crate::mirror::entry::{Entry, Kind, modified_at};
 
 /// What a temporary file was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,34 +28,41 @@ pub(crate) fn recover(directory: &Directory, name: &OsStr) -> io::Result<Leftove
     let is_file = directory.entry(name)?.is_some_and(|entry| entry.kind == Kind::File);
     // A temporary file that cannot be read is none of this program, which can always read its own.
     let Some(file) = is_file.then(|| directory.open_file(name).ok()).flatten() else { return Ok(Leftover::Useless) };
+    let about = regular_metadata(&file)?;
     let Some(journal) = Journal::open(file)? else { return Ok(Leftover::Useless) };
-    let Some((name, target)) = find(directory, &journal.header)? else { return Ok(Leftover::Useless) };
-    let watch = Watch::begin(&target, &name);
-    watch.ok_or_else(|| io::Error::other("another program has it open; close that and run again"))?;
-    let applied = apply(&journal, &target)?;
-    if applied == Applied::Whole {
-        let last_access = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
-        futimens(&target, &Timestamps { last_access, last_modification: journal.header.modified })?;
+    let Some(name) = find(directory, &about, &journal)? else { return Ok(Leftover::Useless) };
+    let target = directory.open_to_update(&name)?;
+    if Watch::begin(&target, &name).is_none() {
+        return Err(io::Error::other("another program has it open; close that and run again"));
+    }
+    if apply(&journal, &target)? == Applied::Whole {
+        futimens(&target, &modified_at(journal.header.modified))?;
     }
     target.sync_all()?;
     Ok(Leftover::Journal)
 }
 
-/// Finds the file of a journal, which may have another name by now.
-fn find(directory: &Directory, header: &Header) -> io::Result<Option<(OsString, File)>> {
+/// Finds the file of a journal, which may have another name by now. `about` is the metadata of the journal.
+fn find(directory: &Directory, about: &Entry, journal: &Journal) -> io::Result<Option<OsString>> {
     let is_it = |name: &OsStr| {
         let entry = directory.entry(name)?;
-        Ok::<_, io::Error>(entry.is_some_and(|now| now.kind == Kind::File && now.inode() == header.inode))
+        let is_it = |now: Entry| now.kind == Kind::File && now.inode() == journal.header.inode;
+        Ok::<_, io::Error>(entry.is_some_and(|now| is_it(now) && may_change(about, &now)))
     };
-    let mut names = vec![header.name.clone()];
-    if !is_it(&header.name)? {
-        names = directory.names()?;
+    let name = &journal.header.name;
+    if is_it(name)? {
+        return Ok(Some(name.clone()));
     }
-    for name in names {
+    for name in directory.names()? {
         if is_it(&name)? {
-            let file = directory.open_to_update(&name)?;
-            return Ok(Some((name, file)));
+            return Ok(Some(name));
         }
     }
     Ok(None)
+}
+
+/// Returns `true` if no other user can have written the journal, to change a file with the rights of this process.
+fn may_change(journal: &Entry, target: &Entry) -> bool {
+    let is_private = !journal.mode.intersects(Mode::WGRP | Mode::WOTH);
+    is_private && [geteuid(), target.owner.0].contains(&journal.owner.0)
 }

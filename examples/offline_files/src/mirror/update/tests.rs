@@ -287,3 +287,13 @@ fn a_mirror_updates_in_place_and_then_has_nothing_to_do() {
     }
     assert_eq!(large.target().metadata().unwrap().ino(), inode);
 }
+
+#[test]
+fn a_journal_that_others_may_have_written_is_useless() {
+    let mut large = large!();
+    large.change(&[0], SIZE);
+    let journal = large.leave_journal();
+    chmod(&large.trees.to.join(&journal), 0o620);
+    assert_eq!(large.recover(&journal).unwrap(), Leftover::Useless);
+    assert_ne!(large.read_target()[0], large.contents[0]);
+}
