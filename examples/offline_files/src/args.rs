@@ -27,6 +27,10 @@ use crate::two_way::Conflicts;
 /// the bits set-user-id and set-group-id, creation times, and, without -H, -o and -X, the fact that two names are hard links of one
 /// file, owners, and extended attributes.
 ///
+/// Of a changed file of 16 MiB or more, only what has changed is written, into the file itself, if TO is on a local disk of Linux that
+/// shares no blocks with FROM, at most an eighth has changed, the file has no holes and no other name, and no other program that the
+/// system shows has it open. If such a run is killed, the next one completes the file. Other files are copied and then replaced.
+///
 /// With --two-way, changes are copied in both directions. The program stores what both sides agreed on. What has changed on one side
 /// since then is copied, moved or deleted on the other one. A file that was changed on one side and deleted on the other stays. What
 /// was changed on both sides is a conflict: nothing is overwritten until one side is changed back, or --conflict decides. The times of
@@ -97,7 +101,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOW", default_value = "ask", requires = "two_way")]
     pub(crate) conflict: Conflicts,
 
-    /// With --two-way, keep what is replaced or deleted for DAYS days, in the directory .offline_files-kept of its side
+    /// With --two-way, keep what is replaced or deleted for DAYS days, in the directory .offline_files-kept of its side. All
+    /// files are then copied whole
     #[arg(long, value_name = "DAYS", requires = "two_way")]
     pub(crate) keep_replaced: Option<u32>,
 

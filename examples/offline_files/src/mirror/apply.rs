@@ -28,6 +28,7 @@ use super::queue::{Queue, share};
 use super::scan_cache::{Both, ScanCache};
 use super::stage::Stage;
 use super::temporary::Temporary;
+use super::update::{Counted, Expected, LARGE, Updated, update};
 
 /// The number of directories that one thread changes faster than several.
 const FEW_DIRECTORIES: usize = 16;
@@ -270,7 +271,12 @@ impl Run<'_> {
         if let Some(adjusted) = self.adjust(pair, change, name) {
             return Ok(adjusted);
         }
-        let Copied { temporary, inode, source } = self.make_temporary(pair, change, name, path)?;
+        let monitor = &Counted::new(self.monitor);
+        if let Some(updated) = update_in_place(pair, change, name, path, monitor)? {
+            return Ok(updated);
+        }
+        monitor.restart();
+        let Copied { temporary, inode, source } = self.make_temporary(pair, change, name, path, monitor)?;
         match change.occupant {
             Occupant::None | Occupant::Entry => {}
             // Without `--delete` only an empty directory may be replaced. Fails if entries were added since the scan.
@@ -304,13 +310,14 @@ impl Run<'_> {
         change: &Change,
         name: &OsStr,
         path: &Path,
+        monitor: &dyn Monitor,
     ) -> Result<Copied<'a>, Failure> {
         match &change.action {
             Action::MakeLink(from) => Ok(copy_link(pair, name, path, from)?),
             Action::LinkTo(first) => {
-                link_file(self.root, pair, first, change.source).or_else(|_| copy_file(pair, name, path, self.monitor))
+                link_file(self.root, pair, first, change.source).or_else(|_| copy_file(pair, name, path, monitor))
             }
-            Action::SetAttributes(_) | Action::CopyFile(_) => copy_file(pair, name, path, self.monitor),
+            Action::SetAttributes(_) | Action::CopyFile(_) => copy_file(pair, name, path, monitor),
         }
     }
 
@@ -354,6 +361,24 @@ impl Run<'_> {
         let hidden: Vec<_> = own_names.chain([self.root.file_systems.sample_name()]).collect();
         outcome.matches(to.list(&hidden).ok()?.checksum).then_some(digest)
     }
+}
+
+/// Updates a large file in place; `None` if it is to be copied. A file that another program has opened meanwhile is copied too.
+fn update_in_place(
+    pair: &Pair,
+    change: &Change,
+    name: &OsStr,
+    path: &Path,
+    monitor: &dyn Monitor,
+) -> Result<Option<Made>, Failure> {
+    match change.action {
+        Action::CopyFile(size) if size >= LARGE && change.occupant == Occupant::Entry => {}
+        _ => return Ok(None),
+    }
+    let expected = Expected { source: &|_| true, target: &|_| true };
+    let Updated::To(source) = update(pair, name, path, &expected, monitor)? else { return Ok(None) };
+    let target = pair.to.entry(name).file_context("cannot be read", Location::To, path)?;
+    Ok(target.map(|target| Made { done: Some(Done::Copied), inode: Some(target.inode()), source: source.inode() }))
 }
 
 /// Gives the file at `first` in TO a temporary name in the directory of `pair`.

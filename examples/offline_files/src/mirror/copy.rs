@@ -91,7 +91,7 @@ enum Version {
 }
 
 /// Opens a file in FROM, with its metadata.
-fn open_source(pair: &Pair, name: &OsStr, path: &Path) -> Result<(File, Entry), FileError> {
+pub(super) fn open_source(pair: &Pair, name: &OsStr, path: &Path) -> Result<(File, Entry), FileError> {
     let source = pair.from.open_file(name).file_context("cannot be opened", Location::From, path)?;
     let before = regular_metadata(&source).file_context("cannot be read", Location::From, path)?;
     Ok((source, before))
@@ -157,7 +157,7 @@ pub(crate) fn copy_link<'a>(pair: &'a Pair, name: &OsStr, path: &Path, entry: &E
 }
 
 /// Returns the metadata of an open file. Fails if the file is no longer a regular one.
-fn regular_metadata(file: &File) -> io::Result<Entry> {
+pub(super) fn regular_metadata(file: &File) -> io::Result<Entry> {
     let entry = Entry::from(fs::fstat(file)?);
     if entry.kind == Kind::File { Ok(entry) } else { Err(Errno::INVAL.into()) }
 }

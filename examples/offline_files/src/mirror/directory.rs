@@ -134,6 +134,12 @@ impl Directory {
         Ok(fs::openat(&self.handle, name, flags, Mode::empty())?.into())
     }
 
+    /// Opens the file `name` for reading and writing.
+    pub(super) fn open_to_update(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        Ok(fs::openat(&self.handle, name, flags, Mode::empty())?.into())
+    }
+
     /// Creates the file `name` with the permissions `mode`, less those that the process does not give. Fails if the name exists.
     pub(crate) fn create_file(&self, name: &OsStr, mode: Mode) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use super::delete::locate;
 use super::directory::Directory;
 use super::monitor::{FileContext, Location, Monitor, Stopped, tolerate};
+use super::update::recover;
 
-/// Removes temporary files, except for those of another run. One warning names the first of these: any program may hold the lock.
+/// Completes the updates in place that killed runs have begun, and removes temporary files, except for those of another run. One
+/// warning names the first of these: any program may hold the lock.
 pub(super) fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &dyn Monitor) -> Result<(), Stopped> {
     let mut kept = None;
     for path in leftovers {
@@ -15,8 +17,11 @@ pub(super) fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &
             kept.get_or_insert(path);
             continue;
         }
-        let removed = locate(to, path)
-            .and_then(|(parent, name)| parent.remove(name).file_context("cannot be deleted", Location::To, path));
+        let removed = locate(to, path).and_then(|(parent, name)| {
+            // The file that an update was for is copied again if that fails.
+            let _ = recover(&parent, name);
+            parent.remove(name).file_context("cannot be deleted", Location::To, path)
+        });
         tolerate(monitor, removed)?;
     }
     if let Some(path) = kept {

@@ -3,7 +3,7 @@
 //! [`scan`](mod@scan) compares the two sides of an item, one directory at a time ([`visit`]) and then name by name
 //! ([`compare`]), and returns a [`plan`]. [`links`] finds the hard links, and a [`lineage`] the sides that are mounted in each other.
 //! A [`scan_cache`] of earlier runs saves comparisons. [`apply`] carries out the plan with [`copy`], [`temporary`], [`delete`] and
-//! [`narrow`], and removes the [`leftovers`] of killed runs. Several threads share both through a [`queue`], as many as there are
+//! [`narrow`], [updates](mod@update) large files in place, and removes the [`leftovers`] of killed runs. Several threads share both through a [`queue`], as many as there are
 //! [`jobs`].
 //!
 //! All file access goes through [`directory`] and [`entry`]; a [`pair`] has a directory of each side. What TO can store depends on
@@ -47,6 +47,7 @@ mod stage;
 mod tasks;
 mod temporary;
 mod trail;
+mod update;
 mod visit;
 
 #[cfg(test)]
@@ -82,3 +83,4 @@ pub(crate) use queue::{Queue, share};
 pub(crate) use scan::{ExtraEntries, ScanOptions, scan};
 pub(crate) use scan_cache::{Place, ScanCache};
 pub(crate) use temporary::{is_leftover, remove_expected};
+pub(crate) use update::{Counted, Expected, LARGE, Leftover, Updated, recover, update};

@@ -38,6 +38,12 @@ impl<'a> Temporary<'a> {
         &self.name
     }
 
+    /// Lets the entry stay, and returns its name.
+    pub(super) fn keep(mut self) -> OsString {
+        self.published = true;
+        self.name.clone()
+    }
+
     /// Renames the entry to `name` atomically: other programs see the old entry or the new one. With `Occupant::None` the name
     /// must be free.
     pub(crate) fn publish(mut self, name: &OsStr, occupant: Occupant) -> io::Result<()> {

@@ -27,7 +27,8 @@ use super::scan::{Scanned, Scope, scan};
 use super::side::Side;
 use super::state::State;
 use super::tree::Tree;
-use crate::mirror::{Directory, Done, FileError, Monitor, OwnFiles, Stopped};
+use crate::escape::EscapedPath;
+use crate::mirror::{Directory, Done, Failure, FileError, Monitor, OwnFiles, Stopped};
 
 /// What the items of a run share.
 pub(crate) struct Prepared {
@@ -125,8 +126,15 @@ impl Preparation<'_> {
                 return Err(cause.map_or_else(|| anyhow!("{side} cannot be read"), |cause| anyhow!("{side} {cause}")));
             }
         }
-        remove_leftovers(&self.disks.without_memory(), &scanned.leftovers, &watch)?;
-        Ok(scanned)
+        match remove_leftovers(&self.disks.without_memory(), &scanned.leftovers, &watch) {
+            Ok(false) => Ok(scanned),
+            Ok(true) => self.scan(),
+            Err(Failure::Stopped) => Err(Stopped.into()),
+            Err(Failure::File(error)) => {
+                let path = EscapedPath(error.path.clone());
+                Err(anyhow!("nothing was done, because of a run that was killed: {path} {error}")).permanent()
+            }
+        }
     }
 
     /// Makes the moves. Returns their numbers; `None` if one failed: both sides are then to be scanned again, and what should have

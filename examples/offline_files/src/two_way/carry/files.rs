@@ -1,11 +1,16 @@
 //! Copies of files and links.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use super::Run;
-use crate::mirror::{Done, Entry, Failure, FileContext, FileError, Occupant, Stopped, copy_link, copy_version};
+use crate::mirror::{
+    Counted, Done, Entry, Expected, Failure, FileContext, FileError, LARGE, Monitor, Occupant, Pair, Stopped, Updated,
+    copy_link, copy_version, update,
+};
 use crate::two_way::disks::{Here, explain, failure_in};
-use crate::two_way::entry::{Kind, Version};
+use crate::two_way::entry::{Found, Kind, Version};
+use crate::two_way::kept::Keeper;
 use crate::two_way::plan::{Step, Verdict};
 use crate::two_way::scan::version;
 use crate::two_way::settled::Outcome;
@@ -39,12 +44,21 @@ impl Run<'_> {
     fn copy(&self, here: &Here, step: &Step, path: &Path, to: Side) -> Result<Option<Both<Version>>, Failure> {
         let (pair, name) = (&here.to[to], &*step.name);
         let Some(scanned) = step.found[to.other()].map(|found| found.version) else { return Ok(None) };
+        let monitor = &Counted::new(self.failures.monitor);
+        match self.update(pair, step, path, to, monitor)? {
+            Updated::Not => monitor.restart(),
+            Updated::To(source) => return self.copied(pair, (name, path), to, source),
+            Updated::Shared => {
+                self.failures.leave(path);
+                return Ok(None);
+            }
+        }
         let is_still = |now: &Entry| scanned.is_still(&version(now));
         let copied = if scanned.kind == Kind::Link {
             let entry = pair.from.entry(name).file_context("cannot be read", to.other().into(), path)?.filter(is_still);
             entry.map(|entry| Ok::<_, FileError>((copy_link(pair, name, path, &entry)?, entry))).transpose()?
         } else {
-            copy_version(pair, name, path, is_still, self.failures.monitor)?
+            copy_version(pair, name, path, is_still, monitor)?
         };
         let Some((copied, source)) = copied else {
             self.failures.leave(path);
@@ -64,6 +78,36 @@ impl Run<'_> {
             self.failures.leave(path);
             return Ok(None);
         }
+        self.copied(pair, (name, path), to, source)
+    }
+
+    /// Updates a large file in place, unless what it replaces is kept.
+    fn update(
+        &self,
+        pair: &Pair,
+        step: &Step,
+        path: &Path,
+        to: Side,
+        monitor: &dyn Monitor,
+    ) -> Result<Updated, Failure> {
+        let is_large = |found: &Found| found.version.kind == Kind::File && found.version.size >= LARGE;
+        let found = step.found.map(|found| found.filter(is_large).map(|found| found.version));
+        let Some(versions) = found.together().filter(|_| matches!(self.keeper, Keeper::None)) else {
+            return Ok(Updated::Not);
+        };
+        let is_still = |side: Side| move |now: &Entry| versions[side].is_still(&version(now));
+        let expected = Expected { source: &is_still(to.other()), target: &is_still(to) };
+        update(pair, &step.name, path, &expected, monitor)
+    }
+
+    /// The versions of both sides after a copy of `source`.
+    fn copied(
+        &self,
+        pair: &Pair,
+        (name, path): (&OsStr, &Path),
+        to: Side,
+        source: Entry,
+    ) -> Result<Option<Both<Version>>, Failure> {
         self.failures.monitor.done(Done::Copied);
         let target = pair.to.entry(name).file_context("cannot be read", to.into(), path)?;
         let target = target.map(|target| version(&target)).unwrap_or_default();

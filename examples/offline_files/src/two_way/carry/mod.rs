@@ -3,7 +3,7 @@
 //! [directories].
 //!
 //! Before an entry is replaced or deleted, it must still be the version that the scan found. A copy is made under a temporary name and
-//! must be of that version too. What has changed meanwhile is left for the next run.
+//! must be of that version too. A large file may be [updated](crate::mirror::update()) in place instead. What has changed meanwhile is left for the next run.
 
 mod deletions;
 mod directories;

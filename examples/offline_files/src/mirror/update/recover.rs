@@ -1,0 +1,68 @@
+//! Completion of an update that a killed run has begun.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+
+use rustix::fs::{Mode, futimens};
+use rustix::process::geteuid;
+
+use super::apply::{Applied, apply};
+use super::journal::Journal;
+use super::usage::Watch;
+use crate::mirror::copy::regular_metadata;
+use crate::mirror::directory::Directory;
+use crate::mirror::entry::{Entry, Kind, modified_at};
+
+/// What a temporary file was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leftover {
+    /// Nothing that is needed.
+    Useless,
+    /// The journal of an update, which is complete now.
+    Journal,
+}
+
+/// Writes a complete journal of this name into its file, if that is still in the directory. Afterwards the journal is no longer needed.
+/// Fails if another program has the file open.
+pub(crate) fn recover(directory: &Directory, name: &OsStr) -> io::Result<Leftover> {
+    let is_file = directory.entry(name)?.is_some_and(|entry| entry.kind == Kind::File);
+    // A temporary file that cannot be read is none of this program, which can always read its own.
+    let Some(file) = is_file.then(|| directory.open_file(name).ok()).flatten() else { return Ok(Leftover::Useless) };
+    let about = regular_metadata(&file)?;
+    let Some(journal) = Journal::open(file)? else { return Ok(Leftover::Useless) };
+    let Some(name) = find(directory, &about, &journal)? else { return Ok(Leftover::Useless) };
+    let target = directory.open_to_update(&name)?;
+    if Watch::begin(&target, &name).is_none() {
+        return Err(io::Error::other("another program has it open; close that and run again"));
+    }
+    if apply(&journal, &target)? == Applied::Whole {
+        futimens(&target, &modified_at(journal.header.modified))?;
+    }
+    target.sync_all()?;
+    Ok(Leftover::Journal)
+}
+
+/// Finds the file of a journal, which may have another name by now. `about` is the metadata of the journal.
+fn find(directory: &Directory, about: &Entry, journal: &Journal) -> io::Result<Option<OsString>> {
+    let is_it = |name: &OsStr| {
+        let entry = directory.entry(name)?;
+        let is_it = |now: Entry| now.kind == Kind::File && now.inode() == journal.header.inode;
+        Ok::<_, io::Error>(entry.is_some_and(|now| is_it(now) && may_change(about, &now)))
+    };
+    let name = &journal.header.name;
+    if is_it(name)? {
+        return Ok(Some(name.clone()));
+    }
+    for name in directory.names()? {
+        if is_it(&name)? {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns `true` if no other user can have written the journal, to change a file with the rights of this process.
+fn may_change(journal: &Entry, target: &Entry) -> bool {
+    let is_private = !journal.mode.intersects(Mode::WGRP | Mode::WOTH);
+    is_private && [geteuid(), target.owner.0].contains(&journal.owner.0)
+}
