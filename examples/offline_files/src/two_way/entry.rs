@@ -79,16 +79,11 @@ impl Version {
             if self.inode == agreed.inode { Change::None } else { Change::Possible }
         } else if (self.size, self.modified) != (agreed.size, agreed.modified) {
             Change::Certain
-        } else if self.inode != agreed.inode || self.changed != agreed.changed && !self.has_only_new_mode(agreed) {
+        } else if (self.inode, self.changed) != (agreed.inode, agreed.changed) {
             Change::Possible
         } else {
             Change::None
         }
-    }
-
-    /// Returns `true` if new permissions explain a new time of change. Two modifications may have the same time only if that is coarse.
-    fn has_only_new_mode(&self, agreed: &Self) -> bool {
-        self.mode != agreed.mode && self.modified.nanos != 0
     }
 
     /// Returns `true` if this is the agreed entry under another name.

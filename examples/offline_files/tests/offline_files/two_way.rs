@@ -231,6 +231,24 @@ fn an_edit_with_size_and_time_put_back_is_found() {
 }
 
 #[test]
+fn an_edit_with_size_and_time_put_back_is_found_behind_a_new_name_or_permissions() {
+    let trees = Trees::synchronized(&["docs/a", "docs/b", "docs/c", "docs/d"]);
+    for (name, text) in [("docs/a", "docs/1"), ("docs/b", "docs/2"), ("docs/c", "docs/3"), ("docs/d", "docs/4")] {
+        file(&trees.from.join(name), text, 1);
+    }
+    let path = |name: &str| trees.from.join("docs").join(name);
+    fs::rename(path("a"), path("moved")).unwrap();
+    chmod(&path("b"), 0o755);
+    fs::rename(path("c"), path("free")).unwrap();
+    fs::rename(path("d"), path("c")).unwrap();
+    fs::rename(path("free"), path("d")).unwrap();
+    trees.settle(&[]);
+    let texts = ["moved", "b", "c", "d"].map(|name| read(trees.to.join("docs").join(name)));
+    assert_eq!(texts, ["docs/1", "docs/2", "docs/4", "docs/3"]);
+    assert_eq!(trees.settle(&[]).item("docs")["counts"]["copied"], json!(0));
+}
+
+#[test]
 fn an_edit_with_an_earlier_time_is_copied() {
     let trees = Trees::synchronized(&["docs/a"]);
     file(&trees.to.join("docs/a"), "the clock was set back", 0);

@@ -21,17 +21,22 @@ use self::world::World;
 
 fn perform(script: &Script) -> Result<(), String> {
     let mut world = World::new(script.policy, script.compares_contents);
-    for step in &script.steps {
+    steps(&mut world, &script.steps).map_err(|error| format!("{error}\n{}", world.log.join("\n")))
+}
+
+fn steps(world: &mut World, steps: &[Step]) -> Result<(), String> {
+    for step in steps {
+        world.log.extend((!matches!(step, Step::Edit { .. })).then(|| format!("{step:?}")));
         match *step {
             Step::Edit { seed } => world.edit(seed),
             Step::EditDuring { seed } => {
-                let run = edit_during(&mut world, seed);
+                let run = edit_during(world, seed);
                 run.wait_with_output().unwrap();
             }
             Step::Kill { seed, microseconds } => {
                 world.is_interrupted = true;
                 let mut run = match seed {
-                    Some(seed) => edit_during(&mut world, seed),
+                    Some(seed) => edit_during(world, seed),
                     None => world.command().spawn().unwrap(),
                 };
                 pause(microseconds);
@@ -84,8 +89,8 @@ fn random_edits_on_disk_are_never_lost_and_both_sides_converge() {
         let script = Script::new(seed);
         if let Err(error) = perform(&script) {
             let small = shrink(script);
-            let smaller = perform(&small).err();
-            panic!("seed {seed}: {error}\n{small:#?}\n{smaller:?}");
+            let smaller = perform(&small).err().unwrap_or_default();
+            panic!("seed {seed}: {error}\n\nmade smaller: {small:?}\n{smaller}");
         }
     }
 }

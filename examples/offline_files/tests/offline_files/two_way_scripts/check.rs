@@ -62,6 +62,8 @@ impl World {
         let kept: BTreeSet<_> = places.into_iter().flat_map(contents).collect();
         let is_demanded = |(side, check): (usize, u32)| match self.policy {
             Policy::KeepBoth | Policy::Ask => true,
+            // What an interrupted run has copied may have been moved on the other side.
+            _ if self.is_interrupted => false,
             Policy::A => side == 0 && check == self.checks,
             Policy::B => side == 1 && check == self.checks,
             // The other side may have newer edits.

@@ -49,7 +49,7 @@ impl World {
         let is_free = choice.free.symlink_metadata().is_err();
         match random.u32(..22) {
             0..4 if is_free => self.create(&choice),
-            4 if is_free => drop(fs::create_dir(&choice.free)),
+            4 if is_free => self.make_directory(&choice.free),
             5 if is_free => self.make_link(choice.side, &choice.free),
             6..15 => self.edit_file(random.u32(..8), &choice),
             number => self.edit_any(number, &choice),
@@ -68,7 +68,7 @@ impl World {
             }
             6 => {
                 self.delete(&file);
-                let _ = fs::create_dir(&file);
+                self.make_directory(&file);
                 self.create_file(choice.side, &file.join("a"));
             }
             _ => self.write_on_both_sides(choice.side, &file),
@@ -82,6 +82,7 @@ impl World {
             17 | 18 if !choice.free.starts_with(any) => self.rename(any, &choice.free),
             19 if !any.is_symlink() => {
                 let mode = [0o755, 0o700, 0o775][choice.number % 3];
+                self.note("chmod", any, mode);
                 let _ = fs::set_permissions(any, fs::Permissions::from_mode(mode));
             }
             20 if choice.number.is_multiple_of(2) => self.rename(any, &with_other_case(any)),
@@ -103,11 +104,18 @@ impl World {
 
     fn create_file(&mut self, side: usize, path: &Path) {
         let token = self.token(side);
+        self.note("create", path, &token);
         let _ = fs::File::create_new(path).and_then(|mut file| file.write_all(token.as_bytes()));
+    }
+
+    fn make_directory(&mut self, path: &Path) {
+        self.note("make", path, ());
+        let _ = fs::create_dir(path);
     }
 
     fn make_link(&mut self, side: usize, path: &Path) {
         let token = self.token(side);
+        self.note("link", path, &token);
         let _ = symlink(token, path);
     }
 
@@ -119,6 +127,7 @@ impl World {
     /// Writes to an existing file.
     fn write(&mut self, path: &Path, token: &str) -> io::Result<()> {
         let mut file = fs::File::options().read(true).write(true).open(path)?;
+        self.note("write", path, token);
         let mut before = String::new();
         file.read_to_string(&mut before)?;
         self.destroyed.insert(before);
@@ -135,6 +144,7 @@ impl World {
     fn overwrite_with_its_time(&mut self, side: usize, path: &Path) {
         let time = path.symlink_metadata().and_then(|about| about.modified());
         self.overwrite(side, path);
+        self.note("put back the time of", path, ());
         let opened = fs::File::options().write(true).open(path);
         let _ = opened.and_then(|file| file.set_modified(time?));
     }
@@ -142,6 +152,7 @@ impl World {
     /// A new file takes the place of the old one, as editors save.
     fn replace(&mut self, side: usize, file: &Path) {
         let (token, temporary) = (self.token(side), file.with_file_name("saving"));
+        self.note("replace", file, &token);
         if fs::write(&temporary, token).is_ok() {
             let _ = renameat_with(CWD, &temporary, CWD, file, RenameFlags::EXCHANGE);
             self.delete(&temporary);
@@ -157,6 +168,7 @@ impl World {
         }
         self.is_edited[1 - side] = true;
         let token = self.token(side);
+        self.note("write on both sides", path, &token);
         for path in [path, &twin] {
             match fs::File::create_new(path) {
                 Ok(mut file) => file.write_all(token.as_bytes()).unwrap(),
@@ -168,6 +180,7 @@ impl World {
     fn rename(&mut self, from: &Path, to: &Path) {
         if from != to {
             self.delete(to);
+            self.note("rename", from, to);
             let _ = renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE);
         }
     }
@@ -175,6 +188,7 @@ impl World {
     /// Two entries change places.
     fn swap(&mut self, one: &Path, other: &Path) {
         if !one.starts_with(other) && !other.starts_with(one) {
+            self.note("swap", one, other);
             let _ = renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE);
         }
     }

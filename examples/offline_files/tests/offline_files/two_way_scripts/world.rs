@@ -1,9 +1,9 @@
 //! Two sides that a script edits, and what it has written.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::{fmt, fs};
 
 use super::disk::{Described, contents};
 use super::script::Policy;
@@ -23,6 +23,8 @@ pub(super) struct World {
     pub(super) is_interrupted: bool,
     pub(super) checks: u32,
     deletions: u32,
+    /// The edits in words.
+    pub(super) log: Vec<String>,
     /// What both sides were after the last check if they were equal.
     pub(super) agreed: Option<Described>,
 }
@@ -41,6 +43,7 @@ impl World {
             is_interrupted: false,
             checks: 0,
             deletions: 0,
+            log: Vec::new(),
             agreed: Some(Described::new()),
         }
     }
@@ -78,11 +81,18 @@ impl World {
         self.trees.base.path().join("trash")
     }
 
+    /// Notes an edit, for the message of a failure.
+    pub(super) fn note(&mut self, verb: &str, path: &Path, object: impl fmt::Debug) {
+        let path = path.strip_prefix(self.trees.base.path()).unwrap_or(path);
+        self.log.push(format!("{verb} {} {object:?}", path.display()));
+    }
+
     /// Moves what is at `path` out of its side. A run may still write into it.
     pub(super) fn delete(&mut self, path: &Path) {
         self.deletions += 1;
         let trash = self.trash().join(self.deletions.to_string());
         if fs::rename(path, &trash).is_ok() {
+            self.note("delete", path, ());
             self.destroyed.extend(contents(&trash));
         }
     }
