@@ -83,8 +83,9 @@ impl Preparation<'_> {
     /// Reads the agreed states of the selected items into one tree.
     fn agreed(&self, roots: &RootIds) -> SyncResult<Tree<Agreed>> {
         let mut agreed = Tree::new(None);
-        // The entries at the top level come last: a directory that has become a file is still in the record of its item.
-        for saved in self.selected.values().rev().flatten() {
+        // The entries at the top level come first: of a directory that became a file and a directory again, its item still has the
+        // record of the first one.
+        for saved in self.selected.values().flatten() {
             const HELP: &str = "the agreed state of an item cannot be read; choose another file with --state to compare everything again";
             let record: Record = serde_json::from_str(saved).context(HELP).unreadable_state()?;
             match roots.other_side(&record.roots) {

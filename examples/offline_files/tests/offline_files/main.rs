@@ -23,6 +23,7 @@ mod stop;
 #[path = "../../src/mirror/trees.rs"]
 mod trees;
 mod two_way;
+mod two_way_disks;
 mod two_way_scripts;
 mod unreadable;
 mod usage;

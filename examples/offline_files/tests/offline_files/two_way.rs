@@ -19,19 +19,19 @@ use crate::trees::{Trees, chmod, file, link, snapshot};
 const HANDLER: HandlerId = HandlerId::from_u128(0xa1c9_f0d7_6b1e_4c7a_8f64_0d5b_7e2c_4a93);
 
 impl Trees {
-    fn synchronize(&self, flags: &[&str]) -> RunOutput {
+    pub(crate) fn synchronize(&self, flags: &[&str]) -> RunOutput {
         self.run(&[&["--two-way", "--json"], flags].concat())
     }
 
     /// Synchronizes, which must succeed and make both sides equal.
-    fn settle(&self, flags: &[&str]) -> RunOutput {
+    pub(crate) fn settle(&self, flags: &[&str]) -> RunOutput {
         let output = self.synchronize(flags);
         assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
         assert_eq!(names_and_contents(&self.from), names_and_contents(&self.to));
         output
     }
 
-    fn synchronized(names: &[&str]) -> Self {
+    pub(crate) fn synchronized(names: &[&str]) -> Self {
         let trees = Self::new();
         names.iter().for_each(|name| file(&trees.from.join(name), name, 1));
         trees.settle(&[]);
@@ -46,7 +46,7 @@ fn names_and_contents(root: &Path) -> Vec<(std::path::PathBuf, u32, Option<i64>,
     all.map(|(path, (mode, seconds, _, contents))| (path.clone(), mode, time(&path, seconds), contents)).collect()
 }
 
-fn read(path: impl AsRef<Path>) -> String {
+pub(crate) fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).unwrap()
 }
 
@@ -303,6 +303,19 @@ fn a_file_becomes_a_directory_and_back() {
     }
     trees.settle(&[]);
     assert_eq!(read(trees.from.join("top")), "back");
+}
+
+#[test]
+fn a_directory_at_the_top_becomes_a_file_and_a_directory_again() {
+    let trees = Trees::synchronized(&["top/first"]);
+    fs::remove_dir_all(trees.from.join("top")).unwrap();
+    file(&trees.from.join("top"), "a file", 2);
+    trees.settle(&[]);
+    fs::remove_file(trees.from.join("top")).unwrap();
+    file(&trees.from.join("top/second"), "second", 3);
+    trees.settle(&[]);
+    assert_eq!(read(trees.to.join("top/second")), "second");
+    assert!(!trees.to.join("top/first").exists());
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod check;
 mod disk;
 mod edit;
 mod script;
+mod unison;
 mod world;
 
 use std::process::Child;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+pub(crate) use self::check::has_changes;
 use self::script::{Script, Step};
 use self::world::World;
 

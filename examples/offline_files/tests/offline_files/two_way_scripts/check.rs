@@ -77,13 +77,13 @@ impl World {
 }
 
 /// The paths of open questions.
-fn conflicts(document: &Value) -> Vec<String> {
+pub(super) fn conflicts(document: &Value) -> Vec<String> {
     let items = document["items"].as_array().expect("`items` is an array").iter();
     let errors = items.flat_map(|item| item["errors"].as_array().expect("`errors` is an array"));
     errors.map(|error| error["path"].as_str().expect("an error has a path").to_owned()).collect()
 }
 
-fn has_changes(document: &Value) -> bool {
+pub(crate) fn has_changes(document: &Value) -> bool {
     let items = document["items"].as_array().expect("`items` is an array").iter();
     let counts = items.flat_map(|item| item["counts"].as_object().expect("`counts` is an object").clone());
     counts.into_iter().any(|(name, count)| name != "unchanged" && count != 0)
