@@ -19,7 +19,7 @@ use super::failures::Failures;
 use super::file_system::FileSystem;
 use super::forest::Forest;
 use super::leftovers::remove_leftovers;
-use super::monitor::{Done, Failure, FileContext, FileError, Monitor, Stopped, tolerate};
+use super::monitor::{Done, Failure, FileContext, FileError, Location, Monitor, Stopped, tolerate};
 use super::narrow::narrow_file;
 use super::own_files::OwnFiles;
 use super::pair::Pair;
@@ -55,7 +55,7 @@ pub(crate) fn carry_out(
     run.delete()?;
     for index in (0..plan.directories.len()).rev().filter(|&index| forest.is_late(index)) {
         let directory = &plan.directories[index];
-        let to = root.to.descend(&directory.path).file_context("cannot be opened in TO", &directory.path);
+        let to = root.to.descend(&directory.path).file_context("cannot be opened", Location::To, &directory.path);
         let to = if forest.is_made(index) { tolerate(monitor, to)? } else { None };
         to.map_or(Ok(()), |to| run.finalize(index, &to))?;
     }
@@ -104,7 +104,9 @@ impl Run<'_> {
             let renaming = is_top.then(|| self.root.claims.rename());
             let respelled = to.descend(directory).and_then(|directory| directory.respell(from, name));
             drop(renaming);
-            if tolerate(monitor, respelled.file_context("cannot be renamed in TO", &directory.join(name)))?.is_some() {
+            if tolerate(monitor, respelled.file_context("cannot be renamed", Location::To, &directory.join(name)))?
+                .is_some()
+            {
                 monitor.done(Done::Adjusted);
             }
         }
@@ -140,7 +142,7 @@ impl Run<'_> {
         queue.add(tasks.chain(self.forest.children(index).map(Task::Make)));
         if is_small {
             let path = &directory.path;
-            let from = self.root.from.descend(path).file_context("cannot be opened in FROM", path);
+            let from = self.root.from.descend(path).file_context("cannot be opened", Location::From, path);
             if let Some(from) = self.root.tolerate(self.monitor, from)? {
                 let file_system = directory.file_system.clone();
                 let pair = Pair { from, to: to.clone(), file_system, gives_acls, ..self.root.clone() };
@@ -155,23 +157,23 @@ impl Run<'_> {
         let (to, planned) = (&self.root.to, &self.plan.directories[index]);
         let path = &planned.path;
         let Some(attributes) = &planned.attributes else {
-            return to.descend(path).file_context("cannot be opened in TO", path);
+            return to.descend(path).file_context("cannot be opened", Location::To, path);
         };
         if planned.exists() {
             let prepare = |directory| planned.file_system.prepare(&directory, attributes).map(|()| directory);
-            return to.descend(path).and_then(prepare).file_context("cannot set the permissions in TO", path);
+            return to.descend(path).and_then(prepare).file_context("cannot set the permissions", Location::To, path);
         }
         let (parent, name) = locate(to, path)?;
         if planned.to.is_some() {
-            parent.remove(name).file_context("cannot be replaced in TO", path)?;
+            parent.remove(name).file_context("cannot be replaced", Location::To, path)?;
         }
         let mode = self.creation_mode(index).unwrap_or(Mode::RWXU);
         let created = parent.create_directory(name, mode).map_err(|cause| explain(&parent, name, cause));
-        created.file_context("cannot be created in TO", path)?;
+        created.file_context("cannot be created", Location::To, path)?;
         self.monitor.done(Done::Created);
-        let directory = to.descend(path).file_context("cannot be opened in TO", path)?;
+        let directory = to.descend(path).file_context("cannot be opened", Location::To, path)?;
         if let Some(parent) = self.forest.parent(index) {
-            let inode = directory.about().file_context("cannot be read in TO", path)?.inode();
+            let inode = directory.about().file_context("cannot be read", Location::To, path)?.inode();
             self.plan.directories[parent].outcome.made(name, inode);
         }
         Ok(directory)
@@ -272,11 +274,13 @@ impl Run<'_> {
         match change.occupant {
             Occupant::None | Occupant::Entry => {}
             // Without `--delete` only an empty directory may be replaced. Fails if entries were added since the scan.
-            Occupant::Directory(1) => pair.to.remove_directory(name).file_context("cannot be replaced in TO", path)?,
+            Occupant::Directory(1) => {
+                pair.to.remove_directory(name).file_context("cannot be replaced", Location::To, path)?
+            }
             Occupant::Directory(_) => remove_tree(self.root, path, self.monitor)?,
         }
         let published = temporary.publish(name, change.occupant).map_err(|cause| explain(&pair.to, name, cause));
-        published.file_context("cannot be written in TO", path)?;
+        published.file_context("cannot be written", Location::To, path)?;
         Ok(Made { done: Some(Done::Copied), inode: Some(inode), source })
     }
 
@@ -320,7 +324,7 @@ impl Run<'_> {
             file_system.finalize_new(to, attributes, from, (self.creation_mode(index), &created))
         };
         let finalized = directory.attributes.as_ref().map_or(Ok(()), finalize);
-        let finalized = finalized.file_context("cannot set the permissions and time in TO", path);
+        let finalized = finalized.file_context("cannot set the permissions and time", Location::To, path);
         let is_done = match finalized {
             Ok(()) => true,
             // The directory fails for the same reason as an entry in it, which is reported.

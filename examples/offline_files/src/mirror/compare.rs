@@ -12,7 +12,7 @@ use super::delete::{self, count_tree};
 use super::entry::{Entry, Kind, describe};
 use super::file_system::FileSystem;
 use super::listing::Checksum;
-use super::monitor::{Failure, FileContext, FileError, Monitor};
+use super::monitor::{Failure, FileContext, FileError, Location, Monitor};
 use super::plan::{Action, Change, Deletion, Occupant, Plan, Respelling};
 use super::scan::{ExtraEntries, Scan};
 use super::scan_cache::SourceDigest;
@@ -265,7 +265,7 @@ impl Scan<'_> {
             return Ok(Occupant::Directory(u32::try_from(entries).unwrap_or(u32::MAX)));
         };
         let cause = io::Error::new(io::ErrorKind::DirectoryNotEmpty, reason);
-        Err(FileError::new(path, "cannot be replaced in TO", cause).into())
+        Err(FileError::new(path, "cannot be replaced", cause).at(Location::To).into())
     }
 
     /// Plans the deletion of the entry `name`, which only TO has.
@@ -297,10 +297,10 @@ impl Scan<'_> {
         if own_files.are_below(&path, to) {
             let directory = delete::enter(self.root, &path)?;
             let own_names = own_files.names_in_target(&path, Some(to));
-            let names = directory.names().file_context("cannot be listed in TO", &path)?;
+            let names = directory.names().file_context("cannot be listed", Location::To, &path)?;
             for name in names.into_iter().filter(|name| !own_names.contains(name)) {
                 let path = path.join(&name);
-                let entry = directory.entry(&name).file_context("cannot read the metadata in TO", &path)?;
+                let entry = directory.entry(&name).file_context("cannot read the metadata", Location::To, &path)?;
                 entry.map_or(Ok(()), |entry| self.delete(found, path, &entry))?;
             }
             return Ok(());

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::directory::Directory;
-use super::monitor::{Failure, FileContext, Monitor};
+use super::monitor::{Failure, FileContext, Location, Monitor};
 
 /// The number of bytes compared at a time.
 const CHUNK: usize = 128 * 1024;
@@ -19,13 +19,13 @@ pub(crate) fn are_equal(
     path: &Path,
     monitor: &dyn Monitor,
 ) -> Result<bool, Failure> {
-    let from = from.open_file(name).file_context("cannot be opened in FROM", path)?;
+    let from = from.open_file(name).file_context("cannot be opened", Location::From, path)?;
     let Ok(to) = to.open_file(name) else { return Ok(false) };
     let mut chunks = [Vec::with_capacity(CHUNK), Vec::with_capacity(CHUNK)];
     loop {
         monitor.advance(0)?;
         let [one, other] = &mut chunks;
-        fill(one, &from).file_context("cannot be read in FROM", path)?;
+        fill(one, &from).file_context("cannot be read", Location::From, path)?;
         if fill(other, &to).is_err() || one != other {
             return Ok(false);
         }

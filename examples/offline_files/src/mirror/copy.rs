@@ -13,7 +13,7 @@ use rustix::io::{Errno, read, retry_on_intr};
 
 use super::attributes::Attributes;
 use super::entry::{Entry, Kind};
-use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped};
+use super::monitor::{Failure, FileContext, FileError, Location, Monitor, Stopped};
 use super::pair::Pair;
 use super::temporary::Temporary;
 
@@ -92,8 +92,8 @@ enum Version {
 
 /// Opens a file in FROM, with its metadata.
 fn open_source(pair: &Pair, name: &OsStr, path: &Path) -> Result<(File, Entry), FileError> {
-    let source = pair.from.open_file(name).file_context("cannot be opened in FROM", path)?;
-    let before = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
+    let source = pair.from.open_file(name).file_context("cannot be opened", Location::From, path)?;
+    let before = regular_metadata(&source).file_context("cannot be read", Location::From, path)?;
     Ok((source, before))
 }
 
@@ -105,20 +105,21 @@ fn copy_once<'a>(
 ) -> Result<(Copied<'a>, Version), Failure> {
     wait_until_settled(&before, monitor);
     let attributes =
-        Attributes::of(&source, &before, pair.file_system.kept).file_context("cannot be read in FROM", path)?;
+        Attributes::of(&source, &before, pair.file_system.kept).file_context("cannot be read", Location::From, path)?;
     let attributes = pair.file_system.for_copy(attributes);
     let mode = pair.creation_mode(&attributes, pair.gives_acls);
     let create = |name: &OsStr| pair.to.create_file(name, mode.unwrap_or(Mode::RUSR | Mode::WUSR));
-    let (temporary, target) = Temporary::create(&pair.to, create).file_context("cannot be written in TO", path)?;
+    let (temporary, target) =
+        Temporary::create(&pair.to, create).file_context("cannot be written", Location::To, path)?;
     if before.size < LARGE && !before.is_sparse {
         copy_through(&source, &target, before.size, path, monitor)?;
     } else {
         copy_data(&source, &target, before.size, path, monitor)?;
     }
-    let created = regular_metadata(&target).file_context("cannot be read in TO", path)?;
+    let created = regular_metadata(&target).file_context("cannot be read", Location::To, path)?;
     let finalized = pair.file_system.finalize_new(&target, &attributes, &before, (mode, &created));
-    finalized.file_context("cannot set the permissions and time in TO", path)?;
-    let after = regular_metadata(&source).file_context("cannot be read in FROM", path)?;
+    finalized.file_context("cannot set the permissions and time", Location::To, path)?;
+    let after = regular_metadata(&source).file_context("cannot be read", Location::From, path)?;
     let version = if after.is_same_version(&before) { Version::Whole } else { Version::Mixed };
     Ok((Copied { temporary, inode: created.inode(), source: before.inode() }, version))
 }
@@ -134,20 +135,25 @@ pub(crate) fn wait_until_settled(entry: &Entry, monitor: &dyn Monitor) {
 
 /// Copies the link `name` with its modification time.
 pub(crate) fn copy_link<'a>(pair: &'a Pair, name: &OsStr, path: &Path, entry: &Entry) -> Result<Copied<'a>, FileError> {
-    let target = pair.from.link_target(name).file_context("cannot read the link in FROM", path)?;
-    let (temporary, ()) = Temporary::create(&pair.to, |name| pair.to.create_link(name, &target))
-        .file_context("cannot be written in TO", path)?;
+    let target = pair.from.link_target(name).file_context("cannot read the link", Location::From, path)?;
+    let (temporary, ()) = Temporary::create(&pair.to, |name| pair.to.create_link(name, &target)).file_context(
+        "cannot be written",
+        Location::To,
+        path,
+    )?;
     if pair.file_system.kept.owners {
         let owned = pair.to.own_link(temporary.name(), entry);
-        owned
-            .or_else(|error| pair.file_system.sample.excuse_owner(error))
-            .file_context("cannot set the owner in TO", path)?;
+        owned.or_else(|error| pair.file_system.sample.excuse_owner(error)).file_context(
+            "cannot set the owner",
+            Location::To,
+            path,
+        )?;
     }
     match pair.to.date_link(temporary.name(), entry) {
         Err(_) if !pair.file_system.sample.keeps_times() => {}
-        result => result.file_context("cannot set the time in TO", path)?,
+        result => result.file_context("cannot set the time", Location::To, path)?,
     }
-    Copied::found(pair, temporary, entry.inode()).file_context("cannot be read in TO", path)
+    Copied::found(pair, temporary, entry.inode()).file_context("cannot be read", Location::To, path)
 }
 
 /// Returns the metadata of an open file. Fails if the file is no longer a regular one.
@@ -159,16 +165,16 @@ fn regular_metadata(file: &File) -> io::Result<Entry> {
 /// Copies a file of `size` bytes, without its holes.
 fn copy_data(source: &File, mut target: &File, size: u64, path: &Path, monitor: &dyn Monitor) -> Result<(), Failure> {
     let mut copied = 0;
-    while let Some(data) = data_after(source, copied, size).file_context("cannot be read in FROM", path)? {
+    while let Some(data) = data_after(source, copied, size).file_context("cannot be read", Location::From, path)? {
         monitor.advance(data.start - copied)?;
-        target.seek(SeekFrom::Start(data.start)).file_context("cannot be written in TO", path)?;
+        target.seek(SeekFrom::Start(data.start)).file_context("cannot be written", Location::To, path)?;
         let length = data.end - data.start;
         let by_kernel = copy_in_kernel(source, target, length, monitor)?;
         copy_through(source, target, length - by_kernel, path, monitor)?;
         copied = data.end;
     }
     monitor.advance(size - copied)?;
-    target.set_len(size).file_context("cannot be written in TO", path).map_err(Failure::from)
+    target.set_len(size).file_context("cannot be written", Location::To, path).map_err(Failure::from)
 }
 
 /// Returns the next data at `offset` or later, with the position of the file at its start; `None` if only a hole is left.
@@ -234,12 +240,15 @@ fn copy_through_buffer(
     let mut left = size;
     while left > 0 {
         let limit = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        let bytes =
-            retry_on_intr(|| read(source, &mut buffer[..limit])).file_context("cannot be read in FROM", path)?;
+        let bytes = retry_on_intr(|| read(source, &mut buffer[..limit])).file_context(
+            "cannot be read",
+            Location::From,
+            path,
+        )?;
         if bytes == 0 {
             break;
         }
-        target.write_all(&buffer[..bytes]).file_context("cannot be written in TO", path)?;
+        target.write_all(&buffer[..bytes]).file_context("cannot be written", Location::To, path)?;
         monitor.advance(bytes as u64)?;
         left -= bytes as u64;
     }

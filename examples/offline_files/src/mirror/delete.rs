@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::directory::Directory;
 use super::entry::Kind;
-use super::monitor::{Done, Failure, FileContext, FileError, Monitor};
+use super::monitor::{Done, Failure, FileContext, FileError, Location, Monitor};
 use super::pair::Pair;
 use super::plan::Plan;
 
@@ -24,7 +24,7 @@ pub(crate) fn count_tree(root: &Pair, path: &Path, monitor: &dyn Monitor) -> Res
 /// Removes `path` from TO recursively. Stops at the first entry that cannot be removed.
 pub(crate) fn remove_tree(root: &Pair, path: &Path, monitor: &dyn Monitor) -> Result<(), Failure> {
     let (parent, name) = locate(&root.to, path)?;
-    match parent.entry(name).file_context("cannot read the metadata in TO", path)?.map(|entry| entry.kind) {
+    match parent.entry(name).file_context("cannot read the metadata", Location::To, path)?.map(|entry| entry.kind) {
         None => Ok(()),
         Some(Kind::Directory) => remove_directory(root, path, monitor),
         Some(_) => remove_file(&parent, name, path, monitor),
@@ -34,12 +34,12 @@ pub(crate) fn remove_tree(root: &Pair, path: &Path, monitor: &dyn Monitor) -> Re
 /// Removes the files below `path`, then the empty directories from the bottom up.
 fn remove_directory(root: &Pair, path: &Path, monitor: &dyn Monitor) -> Result<(), Failure> {
     let directories = walk(root, path, monitor, |directory, path, names| {
-        directory.unlock().file_context("cannot add write permission in TO", path)?;
+        directory.unlock().file_context("cannot add write permission", Location::To, path)?;
         names.iter().try_for_each(|name| remove_file(directory, name, &path.join(name), monitor))
     })?;
     for path in directories.iter().rev() {
         let (parent, name) = locate(&root.to, path)?;
-        parent.remove_directory(name).file_context("cannot be deleted in TO", path)?;
+        parent.remove_directory(name).file_context("cannot be deleted", Location::To, path)?;
         monitor.done(Done::Deleted);
         monitor.advance(0)?;
     }
@@ -61,7 +61,7 @@ pub(super) fn warn_of_kept(plan: &Plan, monitor: &dyn Monitor) {
 }
 
 fn remove_file(parent: &Directory, name: &OsStr, path: &Path, monitor: &dyn Monitor) -> Result<(), Failure> {
-    parent.remove(name).file_context("cannot be deleted in TO", path)?;
+    parent.remove(name).file_context("cannot be deleted", Location::To, path)?;
     monitor.done(Done::Deleted);
     Ok(monitor.advance(0)?)
 }
@@ -79,9 +79,10 @@ fn walk(
     while let Some(path) = directories.get(next).cloned() {
         let directory = enter(root, &path)?;
         let mut others = Vec::new();
-        for name in directory.names().file_context("cannot be listed in TO", &path)? {
+        for name in directory.names().file_context("cannot be listed", Location::To, &path)? {
             monitor.advance(0)?;
-            let entry = directory.entry(&name).file_context("cannot read the metadata in TO", &path.join(&name))?;
+            let entry =
+                directory.entry(&name).file_context("cannot read the metadata", Location::To, &path.join(&name))?;
             match entry.map(|entry| entry.kind) {
                 Some(Kind::Directory) => directories.push(path.join(name)),
                 Some(_) => others.push(name),
@@ -98,16 +99,17 @@ fn walk(
 /// unrelated disk, another place that is mounted there too, or a subvolume with snapshots.
 pub(super) fn enter(root: &Pair, path: &Path) -> Result<Directory, FileError> {
     let (parent, name) = locate(&root.to, path)?;
-    let mount = |name| parent.mount_of(name).file_context("cannot be read in TO", path);
+    let mount = |name| parent.mount_of(name).file_context("cannot be read", Location::To, path);
     if mount(name)? != mount(OsStr::new("."))? {
         let cause = io::Error::other("it is a mount or a subvolume");
-        return Err(FileError::new(path.to_owned(), "is not deleted from TO", cause));
+        return Err(FileError::new(path.to_owned(), "is not deleted", cause));
     }
-    Ok(root.descend_in_target(path).file_context("cannot be opened in TO", path)?.0)
+    Ok(root.descend_in_target(path).file_context("cannot be opened", Location::To, path)?.0)
 }
 
 /// Opens the parent directory of `path`. Returns it with the file name.
 pub(crate) fn locate<'a>(to: &Directory, path: &'a Path) -> Result<(Directory, &'a OsStr), FileError> {
-    let parent = to.descend(path.parent().unwrap_or(Path::new(""))).file_context("cannot be opened in TO", path)?;
+    let parent =
+        to.descend(path.parent().unwrap_or(Path::new(""))).file_context("cannot be opened", Location::To, path)?;
     Ok((parent, path.file_name().unwrap_or_default()))
 }

@@ -73,15 +73,17 @@ mod tests {
     use rustix::io::Errno;
 
     use super::*;
+    use crate::mirror::Location;
     use crate::mirror::fixture::Recorder;
 
     #[test]
     fn only_an_error_in_the_target_explains_another_one_there() {
         let recorder = Recorder::default();
         let (failures, docs) = (Failures::new(&recorder), Path::new("docs"));
-        for (action, is_explained) in [("cannot be opened in FROM", false), ("cannot be written in TO", true)] {
-            failures.fail(FileError::new(docs.join("file"), action, Errno::ACCESS.into()));
-            assert_eq!(failures.explain(docs, &Errno::ACCESS.into()), is_explained, "{action}");
+        for (location, is_explained) in [(Location::From, false), (Location::To, true)] {
+            let error = FileError::new(docs.join("file"), "cannot be opened", Errno::ACCESS.into());
+            failures.fail(error.at(location));
+            assert_eq!(failures.explain(docs, &Errno::ACCESS.into()), is_explained, "{location}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::delete::locate;
 use super::directory::Directory;
-use super::monitor::{FileContext, Monitor, Stopped, tolerate};
+use super::monitor::{FileContext, Location, Monitor, Stopped, tolerate};
 
 /// Removes temporary files, except for those of another run. One warning names the first of these: any program may hold the lock.
 pub(super) fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &dyn Monitor) -> Result<(), Stopped> {
@@ -16,7 +16,7 @@ pub(super) fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &
             continue;
         }
         let removed = locate(to, path)
-            .and_then(|(parent, name)| parent.remove(name).file_context("cannot be deleted in TO", path));
+            .and_then(|(parent, name)| parent.remove(name).file_context("cannot be deleted", Location::To, path));
         tolerate(monitor, removed)?;
     }
     if let Some(path) = kept {

@@ -74,7 +74,7 @@ pub(crate) use entry::{Entry, Kind};
 pub(crate) use extent::{Extent, directories_of};
 pub(crate) use file_systems::FileSystems;
 pub(crate) use jobs::Jobs;
-pub(crate) use monitor::{Done, Failure, FileContext, FileError, Monitor, Quiet, Stopped, tolerate};
+pub(crate) use monitor::{Done, Failure, FileContext, FileError, Location, Monitor, Quiet, Stopped, tolerate};
 pub(crate) use own_files::OwnFiles;
 pub(crate) use pair::Pair;
 pub(crate) use plan::{Occupant, Plan};

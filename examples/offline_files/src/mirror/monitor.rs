@@ -1,6 +1,5 @@
 //! Observation and cancellation of blocking work.
 
-use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -71,22 +70,47 @@ impl fmt::Display for Stopped {
 
 impl Error for Stopped {}
 
+/// The directory in which an operation failed: one of a mirror, or a side of a synchronization in both directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Location {
+    From,
+    To,
+    A,
+    B,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::From => "FROM",
+            Self::To => "TO",
+            Self::A => "A",
+            Self::B => "B",
+        })
+    }
+}
+
 /// A failed operation on one entry.
 #[derive(Debug)]
 pub(crate) struct FileError {
     pub(crate) path: PathBuf,
-    pub(crate) action: Cow<'static, str>,
+    pub(crate) action: &'static str,
+    pub(crate) location: Option<Location>,
     pub(crate) cause: io::Error,
 }
 
 impl FileError {
     pub(crate) fn new(path: PathBuf, action: &'static str, cause: io::Error) -> Self {
-        Self { path, action: action.into(), cause }
+        Self { path, action, location: None, cause }
+    }
+
+    pub(crate) fn at(self, location: Location) -> Self {
+        Self { location: Some(location), ..self }
     }
 
     /// Returns `true` if the operation was one in FROM.
     pub(super) fn is_in_source(&self) -> bool {
-        self.action.ends_with("in FROM")
+        self.location == Some(Location::From)
     }
 
     /// Returns `true` if FROM gives no permission to read.
@@ -97,7 +121,10 @@ impl FileError {
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.action, self.cause)
+        match self.location {
+            Some(location) => write!(f, "{} in {location}: {}", self.action, self.cause),
+            None => write!(f, "{}: {}", self.action, self.cause),
+        }
     }
 }
 
@@ -122,14 +149,14 @@ impl From<FileError> for Failure {
     }
 }
 
-/// Adds the failed action and the path to an error.
+/// Adds the failed action, its location and the path to an error.
 pub(crate) trait FileContext<T> {
-    fn file_context(self, action: &'static str, path: &Path) -> Result<T, FileError>;
+    fn file_context(self, action: &'static str, location: Location, path: &Path) -> Result<T, FileError>;
 }
 
 impl<T, E: Into<io::Error>> FileContext<T> for Result<T, E> {
-    fn file_context(self, action: &'static str, path: &Path) -> Result<T, FileError> {
-        self.map_err(|cause| FileError::new(path.to_owned(), action, cause.into()))
+    fn file_context(self, action: &'static str, location: Location, path: &Path) -> Result<T, FileError> {
+        self.map_err(|cause| FileError::new(path.to_owned(), action, cause.into()).at(location))
     }
 }
 

@@ -13,7 +13,7 @@ use super::entry::{Entry, FileId};
 use super::file_system::FileSystem;
 use super::file_systems::FileSystems;
 use super::jobs::Jobs;
-use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, tolerate};
+use super::monitor::{Failure, FileContext, FileError, Location, Monitor, Stopped, tolerate};
 use super::trail::capacity_for;
 
 /// The same directory on both sides.
@@ -109,8 +109,8 @@ impl Pair {
 
     /// Opens the directory at `path`, which is in the same file system of TO, on both sides.
     pub(crate) fn descend(&self, path: &Path) -> Result<Self, FileError> {
-        let from = self.from.descend(path).file_context("cannot be opened in FROM", path)?;
-        let to = self.to.descend(path).file_context("cannot be opened in TO", path)?;
+        let from = self.from.descend(path).file_context("cannot be opened", Location::From, path)?;
+        let to = self.to.descend(path).file_context("cannot be opened", Location::To, path)?;
         let gives_acls = to.gives_acls();
         Ok(Self { from, to, gives_acls, ..self.clone() })
     }

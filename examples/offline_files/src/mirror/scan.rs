@@ -17,7 +17,7 @@ use super::extent::Extent;
 use super::failures::Failures;
 use super::links::Links;
 use super::listing::Listing;
-use super::monitor::{Failure, FileContext, FileError, Monitor, Stopped, tolerate};
+use super::monitor::{Failure, FileContext, FileError, Location, Monitor, Stopped, tolerate};
 use super::narrow::Unreadable;
 use super::own_files::OwnFiles;
 use super::pair::Pair;
@@ -116,7 +116,7 @@ impl Scan<'_> {
         let top = Visit::top(self.root)?;
         let Extent::Directory(name) = extent else { return Ok(Some(top.about)) };
         let from = top.find_from(name)?.filter(|from| from.kind == Kind::Directory);
-        let from = from.ok_or(Errno::NOTDIR).file_context("cannot be opened in FROM", Path::new(name))?;
+        let from = from.ok_or(Errno::NOTDIR).file_context("cannot be opened", Location::From, Path::new(name))?;
         let mut found = Found::default();
         let target = self.find_item(&top, &mut found, name)?;
         self.directory(&top, &mut found, &target, from);

@@ -12,7 +12,7 @@ use super::entry::{Entry, Kind};
 use super::file_system::FileSystem;
 use super::lineage::Lineage;
 use super::listing::Listing;
-use super::monitor::{Failure, FileContext, FileError, Monitor};
+use super::monitor::{Failure, FileContext, FileError, Location, Monitor};
 use super::pair::Pair;
 use super::spelling::Spellings;
 
@@ -60,8 +60,8 @@ impl Visit {
     /// Opens the top level of both trees.
     pub(super) fn top(root: &Pair) -> Result<Self, FileError> {
         let path: Arc<Path> = Path::new("").into();
-        let from = root.from.about().file_context("cannot be read in FROM", &path)?;
-        let to = root.to.about().file_context("cannot be read in TO", &path)?;
+        let from = root.from.about().file_context("cannot be read", Location::From, &path)?;
+        let to = root.to.about().file_context("cannot be read", Location::To, &path)?;
         let (file_system, lineage) = (root.file_system.clone(), Lineage::default());
         Self::open(root, Pending { path, from, to: Some(to), is_moved: false, file_system, lineage })
     }
@@ -69,8 +69,12 @@ impl Visit {
     /// Opens a directory that exists in FROM and may exist in TO.
     pub(super) fn open(root: &Pair, mut about: Pending) -> Result<Self, FileError> {
         let path = about.path.clone();
-        let from = root.from.descend(&path).file_context("cannot be opened in FROM", &path)?;
-        let to = about.exists().then(|| about.enter(root)).transpose().file_context("cannot be opened in TO", &path)?;
+        let from = root.from.descend(&path).file_context("cannot be opened", Location::From, &path)?;
+        let to = about.exists().then(|| about.enter(root)).transpose().file_context(
+            "cannot be opened",
+            Location::To,
+            &path,
+        )?;
         about.lineage = about.lineage.with(&about.from, about.to.as_ref().filter(|_| to.is_some()));
         Ok(Self { path, about, from, to })
     }
@@ -81,24 +85,24 @@ impl Visit {
 
     /// Lists the directory in FROM, without `hidden`.
     pub(super) fn list_source(&self, hidden: &[&OsStr]) -> Result<Listing, FileError> {
-        self.from.list(hidden).file_context("cannot be listed in FROM", &self.path)
+        self.from.list(hidden).file_context("cannot be listed", Location::From, &self.path)
     }
 
     /// Lists the directory in TO, without `hidden`.
     pub(super) fn list_target(&self, hidden: &[&OsStr]) -> Result<Listing, FileError> {
-        let list = |to: &Directory| to.list(hidden).file_context("cannot be listed in TO", &self.path);
+        let list = |to: &Directory| to.list(hidden).file_context("cannot be listed", Location::To, &self.path);
         self.to.as_ref().map_or_else(|| Ok(Listing::default()), list)
     }
 
     /// Looks up a name in FROM.
     pub(super) fn find_from(&self, name: &OsStr) -> Result<Option<Entry>, FileError> {
-        let failed = |cause| FileError::new(self.path.join(name), "cannot read the metadata in FROM", cause);
+        let failed = |cause| FileError::new(self.path.join(name), "cannot read the metadata", cause).at(Location::From);
         self.from.entry(name).map_err(failed)
     }
 
     /// Looks up a name in TO.
     pub(super) fn find<'a>(&self, name: &'a OsStr) -> Result<TargetEntry<'a>, FileError> {
-        let failed = |cause| FileError::new(self.path.join(name), "cannot read the metadata in TO", cause);
+        let failed = |cause| FileError::new(self.path.join(name), "cannot read the metadata", cause).at(Location::To);
         let to = self.to.as_ref().map(|to| to.entry(name)).transpose().map_err(failed)?;
         Ok(TargetEntry { name, to: to.flatten() })
     }
@@ -107,10 +111,14 @@ impl Visit {
     pub(super) fn compare_attributes(&self) -> Result<(Attributes, Difference), FileError> {
         let about = &self.about;
         let FileSystem { kept, sample, .. } = &*about.file_system;
-        let from = Attributes::of(&self.from, &about.from, *kept).file_context("cannot be read in FROM", &self.path)?;
+        let from = Attributes::of(&self.from, &about.from, *kept).file_context(
+            "cannot be read",
+            Location::From,
+            &self.path,
+        )?;
         let from = about.file_system.for_copy(from);
         let Some((to, entry)) = self.to.as_ref().zip(about.to) else { return Ok((from, Difference::Time)) };
-        let to = Attributes::of(to, &entry, *kept).file_context("cannot be read in TO", &self.path)?;
+        let to = Attributes::of(to, &entry, *kept).file_context("cannot be read", Location::To, &self.path)?;
         let difference = match from.equal(&to, sample) {
             false => Difference::Attributes,
             true if sample.same_time(&about.from, &entry) => Difference::None,
@@ -130,15 +138,16 @@ impl Visit {
         let file_system = &self.about.file_system;
         let read = |directory, entry| Attributes::of_name(directory, name, entry, file_system.kept);
         let path = || self.path.join(name);
-        let from = read(&self.from, from).map_err(|cause| FileError::new(path(), "cannot be read in FROM", cause))?;
-        let to = read(target, to).map_err(|cause| FileError::new(path(), "cannot be read in TO", cause))?;
+        let from = read(&self.from, from)
+            .map_err(|cause| FileError::new(path(), "cannot be read", cause).at(Location::From))?;
+        let to = read(target, to).map_err(|cause| FileError::new(path(), "cannot be read", cause).at(Location::To))?;
         Ok(Some(file_system.for_copy(from)).filter(|from| !from.equal(&to, &file_system.sample)))
     }
 
     /// Returns the name that TO lists for the entry that it finds as `name`; `None` if it lists that name.
     pub(super) fn spelling(&self, name: &OsStr) -> Result<Option<OsString>, FileError> {
         let spelling = self.to.as_ref().map(|to| to.spelling(name)).transpose();
-        Ok(spelling.file_context("cannot be listed in TO", &self.path)?.flatten())
+        Ok(spelling.file_context("cannot be listed", Location::To, &self.path)?.flatten())
     }
 
     /// The names in TO by what they find.
@@ -161,8 +170,8 @@ impl Visit {
     pub(super) fn same_target(&self, name: &OsStr) -> Result<bool, FileError> {
         let Some(to) = &self.to else { return Ok(false) };
         let path = self.path.join(name);
-        let from = self.from.link_target(name).file_context("cannot read the link in FROM", &path)?;
-        Ok(from == to.link_target(name).file_context("cannot read the link in TO", &path)?)
+        let from = self.from.link_target(name).file_context("cannot read the link", Location::From, &path)?;
+        Ok(from == to.link_target(name).file_context("cannot read the link", Location::To, &path)?)
     }
 }
 

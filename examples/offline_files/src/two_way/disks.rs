@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::side::{Both, Side};
 use crate::escape::EscapedPath;
-use crate::mirror::{Directory, Failure, FileContext, FileError, Jobs, Kept, Pair};
+use crate::mirror::{Directory, Failure, FileContext, FileError, Jobs, Kept, Location, Pair};
 
 /// The roots of both sides.
 #[derive(Clone, Debug)]
@@ -44,8 +44,7 @@ impl Disks {
     }
 
     pub(crate) fn descend(&self, side: Side, path: &Path) -> Result<Directory, FileError> {
-        let opened = self.roots[side].descend(path).file_context("cannot be opened in TO", path);
-        opened.map_err(|error| in_direction(error, side))
+        self.roots[side].descend(path).file_context("cannot be opened", side.into(), path)
     }
 
     /// Opens a directory on both sides.
@@ -81,18 +80,15 @@ impl Here {
     }
 }
 
-/// Names the sides in the error of a copy to the side `to`.
-pub(crate) fn in_direction(error: FileError, to: Side) -> FileError {
-    let action = error.action.replace("FROM", &to.other().to_string()).replace("TO", &to.to_string());
-    FileError { action: action.into(), ..error }
-}
-
-/// The same for a failure.
+/// Names the sides in the failure of an operation of a mirror, which copies to the side `to`.
 pub(crate) fn failure_in(failure: Failure, to: Side) -> Failure {
-    match failure {
-        Failure::File(error) => Failure::File(in_direction(error, to)),
-        Failure::Stopped => Failure::Stopped,
-    }
+    let Failure::File(error) = failure else { return failure };
+    let location = error.location.map(|location| match location {
+        Location::From => to.other().into(),
+        Location::To => to.into(),
+        side => side,
+    });
+    Failure::File(FileError { location, ..error })
 }
 
 /// Says why a free name could not be taken: the side does not tell it from another one, or cannot store it.

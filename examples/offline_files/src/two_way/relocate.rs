@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::fs::Mode;
 
-use super::disks::{Disks, explain, in_direction};
+use super::disks::{Disks, explain};
 use super::entry::Version;
 use super::moves::{Move, Relocation};
 use super::scan::version;
@@ -27,7 +27,7 @@ fn make(disks: &Disks, side: Side, path: &Path, mode: u16) -> Result<Version, Fi
     let (parent, name) = locate(disks, side, path)?;
     let made = parent.create_directory(name, Mode::RWXU).map_err(|cause| explain(&parent, name, side, cause));
     let made = made.and_then(|()| parent.set_mode(name, Mode::from_raw_mode(mode.into()) | Mode::RWXU));
-    let made = made.file_context("cannot be created in TO", path).map_err(|error| in_direction(error, side));
+    let made = made.file_context("cannot be created", side.into(), path);
     made.and_then(|()| look(&parent, name, side, path))
 }
 
@@ -36,7 +36,7 @@ fn carry(disks: &Disks, moved: &Move, state: &State) -> Result<Version, FileErro
     let ((old, old_name), (new, new_name)) = (locate(disks, *side, from)?, locate(disks, *side, to)?);
     let renamed = check(&old, old_name, moved, state)
         .and_then(|()| rename(&old, old_name, &new, new_name).map_err(|cause| explain(&new, new_name, *side, cause)));
-    let renamed = renamed.file_context("cannot be moved in TO", to).map_err(|error| in_direction(error, *side));
+    let renamed = renamed.file_context("cannot be moved", (*side).into(), to);
     renamed.and_then(|()| look(&new, new_name, *side, to))
 }
 
@@ -46,8 +46,7 @@ fn exchange(disks: &Disks, one: &Move, other: &Move, state: &State) -> Result<Ve
     let exchanged = check(&first.0, first.1, one, state)
         .and_then(|()| check(&second.0, second.1, other, state))
         .and_then(|()| first.0.exchange(first.1, &second.0, second.1));
-    let exchanged = exchanged.file_context("cannot be moved in TO", &one.to);
-    exchanged.map_err(|error| in_direction(error, side))?;
+    exchanged.file_context("cannot be moved", side.into(), &one.to)?;
     Ok(vec![look(&second.0, second.1, side, &one.to)?, look(&first.0, first.1, side, &other.to)?])
 }
 
@@ -71,7 +70,7 @@ fn rename(old: &Directory, from: &OsStr, new: &Directory, to: &OsStr) -> io::Res
 
 fn look(directory: &Directory, name: &OsStr, side: Side, path: &Path) -> Result<Version, FileError> {
     let entry = directory.entry(name).and_then(|entry| entry.ok_or_else(|| io::ErrorKind::NotFound.into()));
-    let entry = entry.file_context("cannot be read in TO", path).map_err(|error| in_direction(error, side))?;
+    let entry = entry.file_context("cannot be read", side.into(), path)?;
     Ok(version(&entry))
 }
 

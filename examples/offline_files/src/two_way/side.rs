@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::{Index, IndexMut};
 
+use crate::mirror::Location;
+
 /// One of the two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Side {
@@ -34,6 +36,15 @@ impl fmt::Display for Side {
             Self::A => "A",
             Self::B => "B",
         })
+    }
+}
+
+impl From<Side> for Location {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::A => Self::A,
+            Side::B => Self::B,
+        }
     }
 }
 

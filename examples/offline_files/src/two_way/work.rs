@@ -90,9 +90,7 @@ impl Work {
                 }
                 Reason::Unmounted(side) => {
                     let cause = std::io::Error::other("no file system is mounted there now; mount it, or use --yes");
-                    let action =
-                        if side == super::side::Side::A { "is left alone: in A" } else { "is left alone: in B" };
-                    self.monitor.fail(FileError::new(path, action, cause));
+                    self.monitor.fail(FileError::new(path, "is left alone", cause).at(side.into()));
                     continue;
                 }
                 Reason::Special(side) => format!("is a special file in {side}, and is left alone"),

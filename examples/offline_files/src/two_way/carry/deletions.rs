@@ -4,7 +4,6 @@ use std::io;
 
 use super::Run;
 use crate::mirror::{Done, FileContext, FileError, Stopped};
-use crate::two_way::disks::in_direction;
 use crate::two_way::plan::{Step, Verdict};
 use crate::two_way::scan::version;
 use crate::two_way::settled::Outcome;
@@ -20,7 +19,7 @@ impl Run<'_> {
                 return Ok(());
             }
             self.failures.monitor.advance(0)?;
-            let deleted = self.delete(index, step, side).map_err(|error| in_direction(error, side));
+            let deleted = self.delete(index, step, side);
             if self.failures.tolerate(deleted)? == Some(true) {
                 self.settle(index, Outcome::Gone);
             }
@@ -32,7 +31,8 @@ impl Run<'_> {
     fn delete(&self, index: usize, step: &Step, side: Side) -> Result<bool, FileError> {
         let path = self.part.path(index);
         let directory = self.disks.descend(side, &self.part.parent_path(step.parent))?;
-        let now = directory.entry(&step.name).file_context("cannot be read in TO", &path)?.map(|now| version(&now));
+        let now =
+            directory.entry(&step.name).file_context("cannot be read", side.into(), &path)?.map(|now| version(&now));
         let Some(now) = now else { return Ok(true) };
         let scanned = step.found[side].map(|found| found.version).filter(|scanned| scanned.is_still(&now));
         let removed = match scanned {
@@ -43,7 +43,7 @@ impl Run<'_> {
             },
             Some(scanned) => self.keeper.retire(self.disks, side, &directory, &path, &scanned),
         };
-        let removed = removed.file_context("cannot be deleted in TO", &path)?;
+        let removed = removed.file_context("cannot be deleted", side.into(), &path)?;
         match removed {
             true => self.failures.monitor.done(Done::Deleted),
             false => self.failures.leave(&path),

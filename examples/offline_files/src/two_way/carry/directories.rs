@@ -9,7 +9,7 @@ use rustix::fs::Mode;
 use super::Run;
 use super::modes::has_other_modes;
 use crate::mirror::{Attributes, Done, Failure, FileContext, FileError, Occupant, Pair, Stopped};
-use crate::two_way::disks::{Here, explain, in_direction};
+use crate::two_way::disks::{Here, explain};
 use crate::two_way::entry::Version;
 use crate::two_way::plan::{Step, Verdict};
 use crate::two_way::scan::version;
@@ -21,7 +21,7 @@ impl Run<'_> {
     pub(super) fn make_directory(&self, index: usize, to: Side) -> Result<(), Failure> {
         let (step, path) = (&self.part.steps[index], self.part.path(index));
         let here = self.disks.open(&self.part.parent_path(step.parent))?;
-        self.make_directory_in(&here, step, &path, to).map_err(|error| in_direction(error, to).into())
+        Ok(self.make_directory_in(&here, step, &path, to)?)
     }
 
     fn make_directory_in(&self, here: &Here, step: &Step, path: &Path, to: Side) -> Result<(), FileError> {
@@ -29,15 +29,15 @@ impl Run<'_> {
         match self.occupant(&pair.to, step, to, path)? {
             None => {
                 let cause = io::Error::other("it changed during the run; the next run looks at it again");
-                return Err(FileError::new(path.to_owned(), "cannot be replaced in TO", cause));
+                return Err(FileError::new(path.to_owned(), "cannot be replaced", cause).at(to.into()));
             }
             Some(Occupant::None) => {}
-            Some(_) => pair.to.remove(name).file_context("cannot be replaced in TO", path)?,
+            Some(_) => pair.to.remove(name).file_context("cannot be replaced", to.into(), path)?,
         }
         let created = pair.to.create_directory(name, Mode::RWXU).map_err(|cause| explain(&pair.to, name, to, cause));
-        created.file_context("cannot be created in TO", path)?;
+        created.file_context("cannot be created", to.into(), path)?;
         self.failures.monitor.done(Done::Created);
-        copy_attributes(pair, name).file_context("cannot set the permissions in TO", path)
+        copy_attributes(pair, name).file_context("cannot set the permissions", to.into(), path)
     }
 
     /// Sets the permissions of directories, from the bottom up: they may take the right to change what is in them.

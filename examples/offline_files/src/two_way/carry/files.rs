@@ -41,7 +41,7 @@ impl Run<'_> {
         let Some(scanned) = step.found[to.other()].map(|found| found.version) else { return Ok(None) };
         let is_still = |now: &Entry| scanned.is_still(&version(now));
         let copied = if scanned.kind == Kind::Link {
-            let entry = pair.from.entry(name).file_context("cannot be read in FROM", path)?.filter(is_still);
+            let entry = pair.from.entry(name).file_context("cannot be read", to.other().into(), path)?.filter(is_still);
             entry.map(|entry| Ok::<_, FileError>((copy_link(pair, name, path, &entry)?, entry))).transpose()?
         } else {
             copy_version(pair, name, path, is_still, self.failures.monitor)?
@@ -60,12 +60,12 @@ impl Run<'_> {
             None => copied.temporary.publish(name, Occupant::None).map(|()| true),
         };
         let published = published.map_err(|cause| explain(&pair.to, name, to, cause));
-        if !published.file_context("cannot be written in TO", path)? {
+        if !published.file_context("cannot be written", to.into(), path)? {
             self.failures.leave(path);
             return Ok(None);
         }
         self.failures.monitor.done(Done::Copied);
-        let target = pair.to.entry(name).file_context("cannot be read in TO", path)?;
+        let target = pair.to.entry(name).file_context("cannot be read", to.into(), path)?;
         let target = target.map(|target| version(&target)).unwrap_or_default();
         let source = version(&source);
         Ok(Some(Both::from_fn(|side| if side == to { target } else { source })))

@@ -8,7 +8,7 @@ use rustix::fs::Mode;
 
 use super::Run;
 use crate::mirror::{Directory, Done, FileContext, FileError};
-use crate::two_way::disks::{Here, in_direction};
+use crate::two_way::disks::Here;
 use crate::two_way::entry::{Kind, Version};
 use crate::two_way::plan::{Step, Verdict};
 use crate::two_way::scan::version;
@@ -30,8 +30,8 @@ impl Run<'_> {
             }
             let keeps_modes = || here.to[side].file_system.sample.keeps_modes();
             let now = set_mode(here.directory(side), &step.name, step.modes[side], version, keeps_modes);
-            let now = now.file_context("cannot set the permissions in TO", path);
-            match now.map_err(|error| in_direction(error, side))? {
+            let now = now.file_context("cannot set the permissions", side.into(), path);
+            match now? {
                 Some(now) => *version = now,
                 None => self.failures.leave(path),
             }

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use super::failures::Failures;
 use crate::mirror::{Done, FileContext, FileError, Stopped};
-use crate::two_way::disks::{Disks, in_direction};
+use crate::two_way::disks::Disks;
 use crate::two_way::entry::Version;
 use crate::two_way::plan::{PartPlan, Reason, Renaming, Step, Verdict};
 use crate::two_way::scan::version;
@@ -48,6 +48,5 @@ fn rename(disks: &Disks, part: &PartPlan, renaming: &Renaming) -> Result<Version
         directory.rename_new(from, to)?;
         Ok(version(&look(to)?))
     };
-    let renamed = rename().file_context("cannot be renamed in TO", &path.join(from));
-    renamed.map_err(|error| in_direction(error, *side))
+    rename().file_context("cannot be renamed", (*side).into(), &path.join(from))
 }

@@ -19,19 +19,19 @@ impl Run<'_> {
         side: Side,
         path: &Path,
     ) -> Result<Option<Occupant>, FileError> {
-        let now = to.entry(&step.name).file_context("cannot be read in TO", path)?.map(|now| version(&now));
+        let now = to.entry(&step.name).file_context("cannot be read", side.into(), path)?.map(|now| version(&now));
         let scanned = step.found[side].map(|found| found.version);
         match (scanned, now) {
             (None, None) => Ok(Some(Occupant::None)),
             (Some(scanned), Some(now)) if !scanned.is_still(&now) => Ok(None),
             (Some(_), Some(now)) if now.is_directory() => match to.remove_directory(&step.name) {
                 Err(cause) if cause.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(None),
-                removed => removed.map(|()| Some(Occupant::None)).file_context("cannot be replaced in TO", path),
+                removed => removed.map(|()| Some(Occupant::None)).file_context("cannot be replaced", side.into(), path),
             },
             (Some(_), Some(_)) if matches!(self.keeper, Keeper::None) => Ok(Some(Occupant::Entry)),
             (Some(scanned), Some(_)) => {
                 let kept = self.keeper.retire(self.disks, side, to, path, &scanned);
-                let kept = kept.file_context("cannot be kept in TO", path)?;
+                let kept = kept.file_context("cannot be kept", side.into(), path)?;
                 Ok(kept.then_some(Occupant::None))
             }
             _ => Ok(None),

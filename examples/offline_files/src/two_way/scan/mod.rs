@@ -16,7 +16,7 @@ use super::entry::{Found, Kind, Version};
 use super::ignored::Ignored;
 use super::side::{Both, Side};
 use super::tree::Tree;
-use crate::mirror::{Directory, FileContext, FileError, Jobs, Monitor, OwnFiles, Queue, Stopped, is_leftover, share};
+use crate::mirror::{Directory, FileError, Jobs, Monitor, OwnFiles, Queue, Stopped, is_leftover, share};
 
 /// The number of directories that one thread scans faster than several.
 const FEW: usize = 4;
@@ -194,12 +194,8 @@ impl Scan<'_> {
     }
 
     fn fail(&self, side: Side, path: &Path, cause: io::Error) {
-        let action = match side {
-            Side::A => "cannot be read in A",
-            Side::B => "cannot be read in B",
-        };
         // A directory that has gone since its parent was listed is looked at in the next run.
-        let error = Err::<(), _>(cause).file_context(action, path).expect_err("it is an error");
+        let error = FileError::new(path.to_owned(), "cannot be read", cause).at(side.into());
         let mut results = self.lock();
         results.unreadable[side].push(path.into());
         results.errors.push((side, error));
