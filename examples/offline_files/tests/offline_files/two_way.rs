@@ -249,6 +249,18 @@ fn an_edit_with_size_and_time_put_back_is_found_behind_a_new_name_or_permissions
 }
 
 #[test]
+fn a_new_name_or_permissions_on_one_side_are_in_no_conflict_with_an_edit_on_the_other() {
+    let trees = Trees::synchronized(&["docs/a", "docs/b"]);
+    fs::rename(trees.from.join("docs/a"), trees.from.join("docs/moved")).unwrap();
+    chmod(&trees.from.join("docs/b"), 0o755);
+    file(&trees.to.join("docs/a"), "a, longer", 2);
+    file(&trees.to.join("docs/b"), "b, longer", 2);
+    trees.settle(&[]);
+    assert_eq!(["docs/moved", "docs/b"].map(|name| read(trees.from.join(name))), ["a, longer", "b, longer"]);
+    assert!(!trees.from.join("docs/a").exists());
+}
+
+#[test]
 fn an_edit_with_an_earlier_time_is_copied() {
     let trees = Trees::synchronized(&["docs/a"]);
     file(&trees.to.join("docs/a"), "the clock was set back", 0);

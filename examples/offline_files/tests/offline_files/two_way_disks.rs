@@ -1,5 +1,6 @@
 //! Runs in both directions with file systems that store less than others, and with mounts that come and go.
 
+use std::any::Any;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -108,8 +109,8 @@ fn a_disk_of_128_byte_inodes_has_whole_seconds_until_2038_and_settles() {
 }
 
 /// Trees whose B does not distinguish upper and lower case: one of FUSE, and a real one if this kernel has such file systems.
-fn case_insensitive_trees() -> Vec<(Box<dyn Drop>, Trees)> {
-    let mut found: Vec<(Box<dyn Drop>, Trees)> = Vec::new();
+fn case_insensitive_trees() -> Vec<(Box<dyn Any>, Trees)> {
+    let mut found: Vec<(Box<dyn Any>, Trees)> = Vec::new();
     if let Some((quirks, trees)) = trees_with(&["case=ignore", "inodes=one"]) {
         found.push((Box::new(quirks), trees));
     }
@@ -141,7 +142,9 @@ fn a_name_changed_by_case_alone_is_changed_on_a_side_that_does_not_distinguish_c
         settle(&trees, &[]);
         assert_eq!([names(&trees.to), names(&trees.to.join("docs"))], [vec!["ITEM", "TOP", "docs"], vec!["PHOTOS", "ReadMe"]]);
         for (old, new) in renamed {
-            fs::rename(trees.to.join(new), trees.to.join(old)).unwrap();
+            // A direct rename to another spelling does nothing.
+            fs::rename(trees.to.join(new), trees.to.join("between")).unwrap();
+            fs::rename(trees.to.join("between"), trees.to.join(old)).unwrap();
         }
         settle(&trees, &[]);
         assert_eq!(names(&trees.from), ["Item", "Top", "docs"]);
@@ -166,9 +169,24 @@ fn of_names_that_differ_by_case_a_side_that_does_not_distinguish_them_gets_one()
             kept.iter().for_each(|name| assert_eq!(read(trees.to.join("docs").join(name)), format!("docs/{name}")));
             assert_eq!(names(&trees.from.join("docs")), ["README", "other", "readme"]);
         }
+        for name in ["docs/Deep/a", "docs/deep/a", "docs/deep/more/b", "Item/c", "item/d"] {
+            file(&trees.from.join(name), name, 1);
+        }
+        fs::create_dir(trees.from.join("docs/Deep/more")).unwrap();
+        for _ in 0..3 {
+            let output = trees.synchronize(&[]);
+            let errors = ["docs", "Item", "item"].map(|item| output.item(item)["errors"].as_array().unwrap().len());
+            assert_eq!((errors[0], errors[1] + errors[2]), (2, 1), "{}", output.stdout);
+            for name in ["docs/Deep/a", "docs/deep/a", "docs/deep/more/b", "Item/c", "item/d"] {
+                assert_eq!(read(trees.from.join(name)), name);
+            }
+        }
+        for (old, new) in [("docs/deep", "docs/deeper"), ("item", "items")] {
+            fs::rename(trees.from.join(old), trees.from.join(new)).unwrap();
+        }
         fs::rename(trees.from.join("docs/readme"), trees.from.join("docs/more")).unwrap();
         settle(&trees, &[]);
-        assert_eq!(names(&trees.to.join("docs")), ["README", "more", "other"]);
+        assert_eq!(names(&trees.to.join("docs")), ["Deep", "README", "deeper", "more", "other"]);
     }
 }
 

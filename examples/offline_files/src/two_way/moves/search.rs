@@ -118,7 +118,7 @@ impl<'a> Search<'a> {
         let Some((agreed, from, versions)) = self.origin(id) else { return Moved::No };
         let to = self.own().path(id);
         let Some(source) = self.other().find(&from) else {
-            return if self.has_moved_too(&to, &versions) { self.adopt(agreed, &to) } else { Moved::No };
+            return if self.has_moved_too(&to, &versions) { self.adopt(id, agreed, &to) } else { Moved::No };
         };
         if self.refused.contains(&to) || !self.may_move(source, &from, &versions) || !self.has_room(source, agreed, &to)
         {
@@ -127,7 +127,7 @@ impl<'a> Search<'a> {
         if self.other().find(&to).is_some() || self.is_agreed_place(&to) {
             return Moved::Waits;
         }
-        self.relocate((source, agreed), from, to, &versions);
+        self.relocate((id, source, agreed), from, to, &versions);
         Moved::Yes(agreed)
     }
 
@@ -171,7 +171,7 @@ impl<'a> Search<'a> {
         let change = found.version.change_since(agreed);
         found.version.kind == agreed.kind
             && !found.is_unreadable
-            && (change == Change::None || !found.version.is_directory() && self.own().find(from).is_none())
+            && (change <= Change::Explained || !found.version.is_directory() && self.own().find(from).is_none())
     }
 
     /// Returns `true` if the directory of `to` exists on the other side, or can be made there, and is outside of what is moved.

@@ -11,17 +11,20 @@ use crate::two_way::tree::{Id, Tree};
 
 impl Search<'_> {
     /// Makes the move in the agreed state alone.
-    pub(super) fn adopt(&mut self, agreed: Id, to: &Path) -> Moved {
+    pub(super) fn adopt(&mut self, id: Id, agreed: Id, to: &Path) -> Moved {
         if self.is_agreed_place(to) {
             return Moved::Waits;
         }
+        let there = self.other().find(to);
+        self.state.found[self.side].entry_mut(id).is_moved = true;
+        there.into_iter().for_each(|there| self.state.found[self.side.other()].entry_mut(there).is_moved = true);
         self.relocate_agreed(agreed, to);
         Moved::Yes(agreed)
     }
 
     pub(super) fn relocate(
         &mut self,
-        (source, agreed): (Id, Id),
+        (id, source, agreed): (Id, Id, Id),
         from: PathBuf,
         to: PathBuf,
         versions: &Both<Version>,
@@ -29,6 +32,7 @@ impl Search<'_> {
         let side = self.side.other();
         let parent = self.make_directories(to.parent().unwrap_or(Path::new("")));
         let is_agreed = self.other().entry(source).version.change_since(&versions[side]) == Change::None;
+        self.state.found[self.side].entry_mut(id).is_moved = true;
         self.state.found[side].relocate(source, parent, name_of(&to).to_owned());
         self.relocate_agreed(agreed, &to);
         self.relocations.push(Relocation::Move(Move { side, id: source, agreed, from, to, is_agreed }));
