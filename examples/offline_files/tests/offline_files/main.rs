@@ -24,6 +24,7 @@ mod stop;
 mod trees;
 mod two_way;
 mod two_way_disks;
+mod two_way_peers;
 mod two_way_scripts;
 mod unreadable;
 mod usage;

@@ -45,7 +45,7 @@ impl Drop for Disk {
 }
 
 /// Synchronizes, which must succeed; a second run then changes nothing.
-fn settle(trees: &Trees, flags: &[&str]) -> RunOutput {
+pub(crate) fn settle(trees: &Trees, flags: &[&str]) -> RunOutput {
     let output = trees.synchronize(flags);
     assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
     let again = trees.synchronize(flags);
@@ -85,7 +85,7 @@ fn assert_changes_arrive(trees: &Trees, options: &str) {
 
 #[test]
 fn a_side_with_coarse_or_limited_times_settles() {
-    for options in [&["grain=1000000000"][..], &["grain=2000000000"], &["latest=2147483647"], &["chmod=ignore"]] {
+    for options in [&["grain=1000000000"][..], &["grain=2000000000"], &["latest=2147483647"], &["chmod=ignore"], &["utime=ignore"]] {
         let Some((_quirks, trees)) = trees_with(options) else { return };
         fill(&trees);
         file(&trees.from.join("docs/future"), "future", 3_000_000_000);
@@ -284,4 +284,14 @@ fn a_side_that_was_emptied_but_for_an_ignored_file_is_not_taken_for_deleted() {
         }
         assert!(trees.to.join("docs/b").exists() && trees.to.join("c").exists());
     }
+}
+
+#[test]
+fn an_edit_of_the_same_size_is_copied_although_a_side_stores_no_times() {
+    let Some((_quirks, trees)) = trees_with(&["utime=ignore"]) else { return };
+    file(&trees.from.join("docs/a"), "before", 1);
+    settle(&trees, &[]);
+    file(&trees.from.join("docs/a"), "after!", 2);
+    settle(&trees, &[]);
+    assert_eq!(read(trees.to.join("docs/a")), "after!");
 }
