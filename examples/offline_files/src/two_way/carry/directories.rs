@@ -63,7 +63,7 @@ impl Run<'_> {
         }
         let is_mount = |side: Side| step.found[side].is_some_and(|found| found.version.is_mount);
         let versions = self.set_modes(&here, step, path, versions)?;
-        Ok(Some(Both::from_fn(|side| Version { is_mount: is_mount(side), ..versions[side] })))
+        Ok(versions.map(|versions| Both::from_fn(|side| Version { is_mount: is_mount(side), ..versions[side] })))
     }
 }
 

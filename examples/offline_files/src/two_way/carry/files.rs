@@ -1,5 +1,7 @@
 //! Copies of files and links.
 
+use std::ffi::OsStr;
+use std::io;
 use std::path::Path;
 
 use super::Run;
@@ -33,7 +35,7 @@ impl Run<'_> {
             Verdict::Copy(to) => self.copy(here, step, path, to).map_err(|failure| failure_in(failure, to))?,
             _ => step.found.map(|found| found.map(|found| found.version)).together(),
         };
-        Ok(versions.map(|versions| self.set_modes(here, step, path, versions)).transpose()?)
+        Ok(versions.map(|versions| self.set_modes(here, step, path, versions)).transpose()?.flatten())
     }
 
     fn copy(&self, here: &Here, step: &Step, path: &Path, to: Side) -> Result<Option<Both<Version>>, Failure> {
@@ -54,6 +56,8 @@ impl Run<'_> {
             self.failures.leave(path);
             return Ok(None);
         };
+        let look = |name: &OsStr| Ok::<_, io::Error>(pair.to.entry(name)?.map(|entry| version(&entry)));
+        let temporary = look(copied.temporary.name()).file_context("cannot be read", to.into(), path)?;
         let replaced = step.found[to].map(|found| found.version).filter(|_| occupant != Occupant::None);
         let published = match replaced {
             Some(replaced) => copied.temporary.replace(name, |now| version(now).is_moved_from(&replaced)),
@@ -65,8 +69,12 @@ impl Run<'_> {
             return Ok(None);
         }
         self.failures.monitor.done(Done::Copied);
-        let target = pair.to.entry(name).file_context("cannot be read", to.into(), path)?;
-        let target = target.map(|target| version(&target)).unwrap_or_default();
+        // Another program may have changed the copy already.
+        let target = look(name).file_context("cannot be read", to.into(), path)?;
+        let Some(target) = target.filter(|now| temporary.is_some_and(|temporary| now.is_moved_from(&temporary))) else {
+            self.failures.leave(path);
+            return Ok(None);
+        };
         let source = version(&source);
         Ok(Some(Both::from_fn(|side| if side == to { target } else { source })))
     }

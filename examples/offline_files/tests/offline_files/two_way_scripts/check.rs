@@ -26,7 +26,10 @@ impl World {
             return Err(format!("a further run does something: {} {}", output.stdout, again.stdout));
         }
         self.checks += 1;
-        (self.is_edited, self.is_interrupted) = ([false; 2], false);
+        if output.code == Some(0) {
+            (self.is_edited, self.is_explained, self.is_interrupted) = ([false; 2], [false; 2], false);
+            self.hidden.clear();
+        }
         self.agreed = (sides[0] == sides[1]).then(|| sides[0].clone());
         Ok(())
     }
@@ -69,7 +72,14 @@ impl World {
             // The other side may have newer edits.
             Policy::Newer => check == self.checks && !self.is_edited[1 - side],
         };
-        let mut demanded = self.written.iter().filter(|(_, origin)| is_demanded(**origin)).map(|(token, _)| token);
+        // Without `--checksum`, an edit whose time was put back is not seen behind a new name or permissions if the other side has
+        // edited the file too.
+        let may_be_unseen = |token: &str, side: usize| {
+            self.hidden.contains(token) && !self.compares_contents && self.is_explained[side] && self.is_edited[1 - side]
+        };
+        let demanded = self.written.iter().filter(|(_, origin)| is_demanded(**origin));
+        let demanded = demanded.filter(|(token, (side, _))| !may_be_unseen(token, *side));
+        let mut demanded = demanded.map(|(token, _)| token);
         demanded.find(|token| !self.destroyed.contains(*token) && !kept.contains(*token)).map_or(Ok(()), |lost| {
             Err(format!("{lost} is lost: {:#?}\n{} {}", self.sides().map(described), output.stdout, output.stderr))
         })

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use fastrand::Rng;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use super::disk::{entries, is_directory, is_file};
+use super::disk::{contents, entries, is_directory, is_file};
 use super::world::World;
 
 /// The names of entries. There are few, so that edits meet.
@@ -78,7 +78,7 @@ impl World {
     fn edit_any(&mut self, number: u32, choice: &Choice) {
         let Some(any) = &choice.any else { return };
         match number {
-            15 | 16 => self.delete(any),
+            15 | 16 => return self.delete(any),
             17 | 18 if !choice.free.starts_with(any) => self.rename(any, &choice.free),
             19 if !any.is_symlink() => {
                 let mode = [0o755, 0o700, 0o775][choice.number % 3];
@@ -93,6 +93,7 @@ impl World {
             21 => self.swap(any, choice.other.as_ref().unwrap_or(any)),
             _ => {}
         }
+        self.is_explained[choice.side] = true;
     }
 
     fn create(&mut self, choice: &Choice) {
@@ -144,6 +145,7 @@ impl World {
     fn overwrite_with_its_time(&mut self, side: usize, path: &Path) {
         let time = path.symlink_metadata().and_then(|about| about.modified());
         self.overwrite(side, path);
+        self.hidden.extend(contents(path));
         self.note("put back the time of", path, ());
         let opened = fs::File::options().write(true).open(path);
         let _ = opened.and_then(|file| file.set_modified(time?));

@@ -13,12 +13,16 @@ use crate::trees::Trees;
 pub(super) struct World {
     pub(super) trees: Trees,
     pub(super) policy: Policy,
-    compares_contents: bool,
+    pub(super) compares_contents: bool,
     /// The side on which each content was first written, A being 0, and the number of the last check before that.
     pub(super) written: BTreeMap<String, (usize, u32)>,
     pub(super) destroyed: BTreeSet<String>,
     /// Whether each side has been edited since the last check.
     pub(super) is_edited: [bool; 2],
+    /// Whether an entry of each side has got another name or permissions since the last check.
+    pub(super) is_explained: [bool; 2],
+    /// Contents whose times were put back since the last check.
+    pub(super) hidden: BTreeSet<String>,
     /// `true` if a run was killed or met edits since the last check.
     pub(super) is_interrupted: bool,
     pub(super) checks: u32,
@@ -40,6 +44,8 @@ impl World {
             written: BTreeMap::new(),
             destroyed: BTreeSet::new(),
             is_edited: [false; 2],
+            is_explained: [false; 2],
+            hidden: BTreeSet::new(),
             is_interrupted: false,
             checks: 0,
             deletions: 0,
