@@ -85,7 +85,9 @@ fn assert_changes_arrive(trees: &Trees, options: &str) {
 
 #[test]
 fn a_side_with_coarse_or_limited_times_settles() {
-    for options in [&["grain=1000000000"][..], &["grain=2000000000"], &["latest=2147483647"], &["chmod=ignore"], &["utime=ignore"]] {
+    for options in
+        [&["grain=1000000000"][..], &["grain=2000000000"], &["latest=2147483647"], &["chmod=ignore"], &["utime=ignore"]]
+    {
         let Some((_quirks, trees)) = trees_with(options) else { return };
         fill(&trees);
         file(&trees.from.join("docs/future"), "future", 3_000_000_000);
@@ -135,12 +137,16 @@ fn a_name_changed_by_case_alone_is_changed_on_a_side_that_does_not_distinguish_c
             file(&trees.from.join(name), name, 1);
         }
         settle(&trees, &[]);
-        let renamed = [("docs/README", "docs/ReadMe"), ("docs/Photos", "docs/PHOTOS"), ("Top", "TOP"), ("Item", "ITEM")];
+        let renamed =
+            [("docs/README", "docs/ReadMe"), ("docs/Photos", "docs/PHOTOS"), ("Top", "TOP"), ("Item", "ITEM")];
         for (old, new) in renamed {
             fs::rename(trees.from.join(old), trees.from.join(new)).unwrap();
         }
         settle(&trees, &[]);
-        assert_eq!([names(&trees.to), names(&trees.to.join("docs"))], [vec!["ITEM", "TOP", "docs"], vec!["PHOTOS", "ReadMe"]]);
+        assert_eq!(
+            [names(&trees.to), names(&trees.to.join("docs"))],
+            [vec!["ITEM", "TOP", "docs"], vec!["PHOTOS", "ReadMe"]]
+        );
         for (old, new) in renamed {
             // A direct rename to another spelling does nothing.
             fs::rename(trees.to.join(new), trees.to.join("between")).unwrap();
@@ -201,8 +207,16 @@ fn a_name_that_one_side_cannot_store_is_an_error_and_the_rest_goes_on() {
         let docs = output.item("docs");
         let mut errors: Vec<_> = docs["errors"].as_array().unwrap().iter().map(|error| error["path"].clone()).collect();
         errors.sort_by_key(ToString::to_string);
-        assert_eq!((output.code, errors), (Some(1), vec![json!("docs/a:b"), json!("docs/deep/a:b")]), "{}", output.stdout);
-        assert_eq!((&docs["counts"]["copied"], output.item("other")["status"].as_str()), (&json!(1 - run), Some("succeeded")));
+        assert_eq!(
+            (output.code, errors),
+            (Some(1), vec![json!("docs/a:b"), json!("docs/deep/a:b")]),
+            "{}",
+            output.stdout
+        );
+        assert_eq!(
+            (&docs["counts"]["copied"], output.item("other")["status"].as_str()),
+            (&json!(1 - run), Some("succeeded"))
+        );
         assert_eq!([read(trees.from.join("docs/a:b")), read(trees.to.join("docs/c"))], ["docs/a:b", "docs/c"]);
     }
     file(&trees.to.join("docs/c"), "changed", 2);

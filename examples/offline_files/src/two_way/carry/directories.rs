@@ -44,7 +44,10 @@ impl Run<'_> {
     /// Sets the permissions of directories, from the bottom up: they may take the right to change what is in them.
     pub(super) fn finish_directories(&self) -> Result<(), Stopped> {
         for (index, step) in self.part.steps.iter().enumerate().rev() {
-            if step.is_entered() && !self.is_unmade(index) && (matches!(step.verdict, Verdict::Copy(_)) || has_other_modes(step)) {
+            if step.is_entered()
+                && !self.is_unmade(index)
+                && (matches!(step.verdict, Verdict::Copy(_)) || has_other_modes(step))
+            {
                 self.failures.monitor.advance(0)?;
                 let finished = self.finish_directory(step, &self.part.path(index));
                 let finished = self.failures.tolerate(finished)?.flatten();

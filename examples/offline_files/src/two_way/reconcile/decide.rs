@@ -90,7 +90,8 @@ impl Reconciler<'_> {
         let may_be_equal = found.a.size == found.b.size;
         let agreed = self.state.agreed(place).filter(|agreed| agreed.a.kind == found.a.kind);
         let is_moved = |side: Side| place.found[side].is_some_and(|id| self.state.found[side].entry(id).is_moved);
-        let change = |side: Side| match agreed.map_or(Change::Certain, |agreed| found[side].change_since(&agreed[side])) {
+        let change = |side: Side| match agreed.map_or(Change::Certain, |agreed| found[side].change_since(&agreed[side]))
+        {
             Change::Possible if is_moved(side) => Change::Explained,
             change => change,
         };

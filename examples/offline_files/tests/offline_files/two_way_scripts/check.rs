@@ -73,9 +73,10 @@ impl World {
             Policy::Newer => check == self.checks && !self.is_edited[1 - side],
         };
         // Without `--checksum`, an edit whose time was put back is not seen behind a new name or permissions if the other side has
-        // edited the file too.
+        // edited the file too. An interrupted run may have given the new name.
+        let is_explained = |side: usize| self.is_explained[side] || self.is_interrupted;
         let may_be_unseen = |token: &str, side: usize| {
-            self.hidden.contains(token) && !self.compares_contents && self.is_explained[side] && self.is_edited[1 - side]
+            self.hidden.contains(token) && !self.compares_contents && is_explained(side) && self.is_edited[1 - side]
         };
         let demanded = self.written.iter().filter(|(_, origin)| is_demanded(**origin));
         let demanded = demanded.filter(|(token, (side, _))| !may_be_unseen(token, *side));
