@@ -231,7 +231,7 @@ fn an_edit_with_size_and_time_put_back_is_found() {
 }
 
 #[test]
-fn an_edit_with_size_and_time_put_back_is_found_behind_a_new_name_or_permissions() {
+fn an_edit_with_its_time_put_back_is_found_behind_a_new_name() {
     let trees = Trees::synchronized(&["docs/a", "docs/b", "docs/c", "docs/d"]);
     for (name, text) in [("docs/a", "docs/1"), ("docs/b", "docs/2"), ("docs/c", "docs/3"), ("docs/d", "docs/4")] {
         file(&trees.from.join(name), text, 1);
@@ -249,7 +249,7 @@ fn an_edit_with_size_and_time_put_back_is_found_behind_a_new_name_or_permissions
 }
 
 #[test]
-fn a_new_name_or_permissions_on_one_side_are_in_no_conflict_with_an_edit_on_the_other() {
+fn a_new_name_on_one_side_and_an_edit_on_the_other_are_merged() {
     let trees = Trees::synchronized(&["docs/a", "docs/b"]);
     fs::rename(trees.from.join("docs/a"), trees.from.join("docs/moved")).unwrap();
     chmod(&trees.from.join("docs/b"), 0o755);

@@ -131,7 +131,7 @@ fn case_insensitive_trees() -> Vec<(Box<dyn Any>, Trees)> {
 }
 
 #[test]
-fn a_name_changed_by_case_alone_is_changed_on_a_side_that_does_not_distinguish_case() {
+fn a_name_changed_by_case_is_changed_on_a_side_that_ignores_case() {
     for (_disk, trees) in case_insensitive_trees() {
         for name in ["docs/README", "docs/Photos/a", "Top", "Item/b"] {
             file(&trees.from.join(name), name, 1);
