@@ -28,7 +28,10 @@ impl World {
         self.checks += 1;
         if output.code == Some(0) {
             (self.is_edited, self.is_explained, self.is_interrupted) = ([false; 2], [false; 2], false);
-            self.hidden.clear();
+            // What was not seen in this round is not asked for in the next.
+            let hidden = std::mem::take(&mut self.hidden);
+            let kept: BTreeSet<_> = self.sides().into_iter().flat_map(contents).collect();
+            self.destroyed.extend(hidden.into_iter().filter(|token| !kept.contains(token)));
         }
         self.agreed = (sides[0] == sides[1]).then(|| sides[0].clone());
         Ok(())
