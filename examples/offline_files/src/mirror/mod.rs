@@ -69,7 +69,7 @@ pub(crate) mod trees;
 pub(crate) use apply::carry_out;
 pub(crate) use attributes::{Attributes, Kept};
 pub(crate) use contents::are_equal;
-pub(crate) use copy::{copy_link, copy_version, wait_until_settled};
+pub(crate) use copy::{Copied, copy_link, copy_version, wait_until_settled};
 pub(crate) use directory::Directory;
 pub(crate) use entry::{Entry, Kind};
 pub(crate) use extent::{Extent, directories_of};

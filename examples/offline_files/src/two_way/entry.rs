@@ -43,6 +43,8 @@ pub(crate) struct Found {
     pub(crate) hides: bool,
     /// `true` for a directory that could not be read. Nothing is known about what it contains.
     pub(crate) is_unreadable: bool,
+    /// `true` if it had another name in the agreed state.
+    pub(crate) is_moved: bool,
 }
 
 /// An entry on which both sides agreed: the version on each side. `None` for a directory that only holds the place of what was moved
@@ -54,6 +56,8 @@ pub(crate) type Agreed = Option<Both<Version>>;
 pub(crate) enum Change {
     /// It is that version.
     None,
+    /// New permissions or a new name explain its new time of change, which hides an edit whose time of modification was put back.
+    Explained,
     /// Its contents may differ, only a comparison can tell.
     Possible,
     /// Its contents differ.
@@ -79,10 +83,12 @@ impl Version {
             if self.inode == agreed.inode { Change::None } else { Change::Possible }
         } else if (self.size, self.modified) != (agreed.size, agreed.modified) {
             Change::Certain
-        } else if self.inode != agreed.inode || self.changed != agreed.changed && !self.has_only_new_mode(agreed) {
-            Change::Possible
-        } else {
+        } else if (self.inode, self.changed) == (agreed.inode, agreed.changed) {
             Change::None
+        } else if self.inode == agreed.inode && self.has_only_new_mode(agreed) {
+            Change::Explained
+        } else {
+            Change::Possible
         }
     }
 

@@ -16,8 +16,9 @@
 //! - Each permission bit is merged by itself, so that permissions are never in conflict.
 //! - An entry has changed if its size or time of modification differs from that of the same side in the agreed state. Sides are never
 //!   compared by time, so that they may store times of any resolution.
-//! - A file of the same size and time, but with another inode number or time of change, is compared by its contents.
-
+//! - A file of the same size and time, but with another inode number or time of change, is compared by its contents,
+//!   also if a new name or new permissions would explain that. Only if the other side has changed too, the explanation is believed, unless
+//!   all contents are compared: a new name on one side and an edit on the other are no conflict.
 //!
 //! The disk side: [`scan`](mod@scan) reads both trees without what is [ignored], [`relocate`](mod@relocate) makes the moves, [`compare`](mod@compare) compares
 //! contents, and [`carry`] carries out the steps. The agreed state of an item is its checkpoint, a [record], which the [archive] writes

@@ -86,8 +86,9 @@ impl Preparation<'_> {
     /// Reads the agreed states of the selected items into one tree.
     fn agreed(&self, roots: &RootIds) -> SyncResult<Tree<Agreed>> {
         let mut agreed = Tree::new(None);
-        // The entries at the top level come last: a directory that has become a file is still in the record of its item.
-        for saved in self.selected.values().rev().flatten() {
+        // The entries at the top level come first: of a directory that became a file and a directory again, its item still has the
+        // record of the first one.
+        for saved in self.selected.values().flatten() {
             let help = format!("the agreed state of an item cannot be read; {}", self.remedies.unreadable_state);
             let record: Record = serde_json::from_str(saved).with_context(|| help.clone()).unreadable_state()?;
             match roots.other_side(&record.roots) {

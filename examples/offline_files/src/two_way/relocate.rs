@@ -1,7 +1,8 @@
 //! Moves on disk.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::Mode;
@@ -59,13 +60,24 @@ fn check(directory: &Directory, name: &OsStr, moved: &Move, state: &State) -> io
 
 /// Renames to a free name, or to another spelling of the same name.
 fn rename(old: &Directory, from: &OsStr, new: &Directory, to: &OsStr) -> io::Result<()> {
-    let inode = |directory: &Directory, name| Some(directory.entry(name).ok()??.inode());
+    let is_spelling = || new.spelling(to).is_ok_and(|listed| listed.as_deref() == Some(from)) && is_same(old, new);
     match old.move_new(from, new, to) {
-        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && inode(old, from) == inode(new, to) => {
-            old.rename(from, to)
-        }
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && is_spelling() => respell(new, from, to),
         renamed => renamed,
     }
+}
+
+/// Renames to another spelling of the same name. Both are the same entry for some kernels, which then ignore a direct rename. If the run
+/// is killed between the two steps, the next one sees a new name, because the one in between is not that of a temporary file.
+fn respell(directory: &Directory, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    let between = [to, OsStr::new(" (renamed)")].into_iter().collect::<OsString>();
+    directory.rename_new(from, &between)?;
+    directory.rename_new(&between, to).inspect_err(|_| drop(directory.rename_new(&between, from)))
+}
+
+fn is_same(one: &Directory, other: &Directory) -> bool {
+    let identity = |directory: &Directory| directory.metadata().ok().map(|about| (about.dev(), about.ino()));
+    identity(one).is_some() && identity(one) == identity(other)
 }
 
 fn look(directory: &Directory, name: &OsStr, side: Side, path: &Path) -> Result<Version, FileError> {

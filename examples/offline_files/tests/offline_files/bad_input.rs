@@ -138,7 +138,8 @@ pub(crate) fn with_mount(what: &Path, place: &Path, work: impl FnOnce()) -> bool
         return false;
     }
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-    assert!(Command::new("umount").arg(place).status().unwrap().success());
+    // A process that another test starts has the open files of this one until it runs its program, so that the mount may be busy.
+    assert!(Command::new("umount").arg("--lazy").arg(place).status().unwrap().success());
     done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     true
 }

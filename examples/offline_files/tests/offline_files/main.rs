@@ -23,7 +23,9 @@ mod stop;
 #[path = "../../src/mirror/trees.rs"]
 mod trees;
 mod two_way;
+mod two_way_disks;
 mod two_way_large;
+mod two_way_peers;
 mod two_way_scripts;
 mod unreadable;
 mod usage;

@@ -6,6 +6,7 @@ fail=NAME      no look-up of this name succeeds
 error=NAME     the error of that look-up instead of EIO (CIFS: EINVAL for a backslash, APFS: EILSEQ for a name that is not UTF-8)
 grain=N        modification times in multiples of N nanoseconds (FAT: 2e9, HFS+: 1e9)
 latest=N       no modification time after this second (ext3: 2147483647)
+ctime=MODE     `modified`: the time of change is that of modification, so that programs can set it (FAT, some network file systems)
 chmod=MODE     `ignore` accepts changes of permissions without effect, `refuse` does not accept them
 utime=MODE     the same for changes of the modification time
 """
@@ -50,15 +51,20 @@ class Quirks(Operations):
             raise OSError(errno.EPERM, "")
         return option not in options
 
-    def getattr(self, path, handle=None):
+    def check_name(self, path):
         if os.path.basename(path) == options.get("fail"):
             raise OSError(getattr(errno, options.get("error", "EIO")), "")
+
+    def getattr(self, path, handle=None):
+        self.check_name(path)
         about = os.lstat(self.real(path))
         found = {key: getattr(about, key) for key in ("st_nlink", "st_size", "st_uid", "st_gid", "st_blocks", "st_mode", "st_ino")}
         found |= {key: getattr(about, key + "_ns") for key in ("st_atime", "st_mtime", "st_ctime")}
         grain = int(float(options.get("grain", 1)))
         latest = int(options.get("latest", 1 << 62)) * 10**9
         found["st_mtime"] = min(found["st_mtime"] - found["st_mtime"] % grain, latest)
+        if "ctime" in options:
+            found["st_ctime"] = found["st_mtime"]
         if "chmod" in options:
             found["st_mode"] = about.st_mode & ~0o7777 | 0o755
         return found

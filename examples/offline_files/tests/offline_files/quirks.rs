@@ -20,7 +20,7 @@ pub(crate) struct Quirks {
 }
 
 /// Trees whose TO is in a file system with these options; `None` if this machine cannot mount it.
-fn trees_with(options: &[&str]) -> Option<(Quirks, Trees)> {
+pub(crate) fn trees_with(options: &[&str]) -> Option<(Quirks, Trees)> {
     let mut trees = Trees::new();
     let (store, mount_point) = (trees.base.path().join("store"), trees.base.path().join("mount"));
     trees.to = mount_point.join("to");
@@ -58,7 +58,7 @@ impl Drop for Quirks {
     }
 }
 
-fn names(directory: &Path) -> Vec<String> {
+pub(crate) fn names(directory: &Path) -> Vec<String> {
     let mut names: Vec<_> =
         fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();

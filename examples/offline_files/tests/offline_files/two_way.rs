@@ -19,19 +19,19 @@ use crate::trees::{Trees, chmod, file, link, snapshot};
 const HANDLER: HandlerId = HandlerId::from_u128(0xa1c9_f0d7_6b1e_4c7a_8f64_0d5b_7e2c_4a93);
 
 impl Trees {
-    fn synchronize(&self, flags: &[&str]) -> RunOutput {
+    pub(crate) fn synchronize(&self, flags: &[&str]) -> RunOutput {
         self.run(&[&["--two-way", "--json"], flags].concat())
     }
 
     /// Synchronizes, which must succeed and make both sides equal.
-    fn settle(&self, flags: &[&str]) -> RunOutput {
+    pub(crate) fn settle(&self, flags: &[&str]) -> RunOutput {
         let output = self.synchronize(flags);
         assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
         assert_eq!(names_and_contents(&self.from), names_and_contents(&self.to));
         output
     }
 
-    fn synchronized(names: &[&str]) -> Self {
+    pub(crate) fn synchronized(names: &[&str]) -> Self {
         let trees = Self::new();
         names.iter().for_each(|name| file(&trees.from.join(name), name, 1));
         trees.settle(&[]);
@@ -46,7 +46,7 @@ fn names_and_contents(root: &Path) -> Vec<(std::path::PathBuf, u32, Option<i64>,
     all.map(|(path, (mode, seconds, _, contents))| (path.clone(), mode, time(&path, seconds), contents)).collect()
 }
 
-fn read(path: impl AsRef<Path>) -> String {
+pub(crate) fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).unwrap()
 }
 
@@ -231,6 +231,36 @@ fn an_edit_with_size_and_time_put_back_is_found() {
 }
 
 #[test]
+fn an_edit_with_its_time_put_back_is_found_behind_a_new_name() {
+    let trees = Trees::synchronized(&["docs/a", "docs/b", "docs/c", "docs/d"]);
+    for (name, text) in [("docs/a", "docs/1"), ("docs/b", "docs/2"), ("docs/c", "docs/3"), ("docs/d", "docs/4")] {
+        file(&trees.from.join(name), text, 1);
+    }
+    let path = |name: &str| trees.from.join("docs").join(name);
+    fs::rename(path("a"), path("moved")).unwrap();
+    chmod(&path("b"), 0o755);
+    fs::rename(path("c"), path("free")).unwrap();
+    fs::rename(path("d"), path("c")).unwrap();
+    fs::rename(path("free"), path("d")).unwrap();
+    trees.settle(&[]);
+    let texts = ["moved", "b", "c", "d"].map(|name| read(trees.to.join("docs").join(name)));
+    assert_eq!(texts, ["docs/1", "docs/2", "docs/4", "docs/3"]);
+    assert_eq!(trees.settle(&[]).item("docs")["counts"]["copied"], json!(0));
+}
+
+#[test]
+fn a_new_name_on_one_side_and_an_edit_on_the_other_are_merged() {
+    let trees = Trees::synchronized(&["docs/a", "docs/b"]);
+    fs::rename(trees.from.join("docs/a"), trees.from.join("docs/moved")).unwrap();
+    chmod(&trees.from.join("docs/b"), 0o755);
+    file(&trees.to.join("docs/a"), "a, longer", 2);
+    file(&trees.to.join("docs/b"), "b, longer", 2);
+    trees.settle(&[]);
+    assert_eq!(["docs/moved", "docs/b"].map(|name| read(trees.from.join(name))), ["a, longer", "b, longer"]);
+    assert!(!trees.from.join("docs/a").exists());
+}
+
+#[test]
 fn an_edit_with_an_earlier_time_is_copied() {
     let trees = Trees::synchronized(&["docs/a"]);
     file(&trees.to.join("docs/a"), "the clock was set back", 0);
@@ -285,6 +315,19 @@ fn a_file_becomes_a_directory_and_back() {
     }
     trees.settle(&[]);
     assert_eq!(read(trees.from.join("top")), "back");
+}
+
+#[test]
+fn a_directory_at_the_top_becomes_a_file_and_a_directory_again() {
+    let trees = Trees::synchronized(&["top/first"]);
+    fs::remove_dir_all(trees.from.join("top")).unwrap();
+    file(&trees.from.join("top"), "a file", 2);
+    trees.settle(&[]);
+    fs::remove_file(trees.from.join("top")).unwrap();
+    file(&trees.from.join("top/second"), "second", 3);
+    trees.settle(&[]);
+    assert_eq!(read(trees.to.join("top/second")), "second");
+    assert!(!trees.to.join("top/first").exists());
 }
 
 #[test]

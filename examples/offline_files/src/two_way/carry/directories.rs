@@ -20,8 +20,9 @@ impl Run<'_> {
     /// Creates a directory on one side. Its owner has all permissions until the end.
     pub(super) fn make_directory(&self, index: usize, to: Side) -> Result<(), Failure> {
         let (step, path) = (&self.part.steps[index], self.part.path(index));
-        let here = self.disks.open(&self.part.parent_path(step.parent))?;
-        Ok(self.make_directory_in(&here, step, &path, to)?)
+        let made = self.disks.open(&self.part.parent_path(step.parent)).map_err(Failure::from);
+        let made = made.and_then(|here| Ok(self.make_directory_in(&here, step, &path, to)?));
+        made.inspect_err(|_| self.leave_unmade(index))
     }
 
     fn make_directory_in(&self, here: &Here, step: &Step, path: &Path, to: Side) -> Result<(), FileError> {
@@ -43,7 +44,10 @@ impl Run<'_> {
     /// Sets the permissions of directories, from the bottom up: they may take the right to change what is in them.
     pub(super) fn finish_directories(&self) -> Result<(), Stopped> {
         for (index, step) in self.part.steps.iter().enumerate().rev() {
-            if step.is_entered() && (matches!(step.verdict, Verdict::Copy(_)) || has_other_modes(step)) {
+            if step.is_entered()
+                && !self.is_unmade(index)
+                && (matches!(step.verdict, Verdict::Copy(_)) || has_other_modes(step))
+            {
                 self.failures.monitor.advance(0)?;
                 let finished = self.finish_directory(step, &self.part.path(index));
                 let finished = self.failures.tolerate(finished)?.flatten();
@@ -62,7 +66,7 @@ impl Run<'_> {
         }
         let is_mount = |side: Side| step.found[side].is_some_and(|found| found.version.is_mount);
         let versions = self.set_modes(&here, step, path, versions)?;
-        Ok(Some(Both::from_fn(|side| Version { is_mount: is_mount(side), ..versions[side] })))
+        Ok(versions.map(|versions| Both::from_fn(|side| Version { is_mount: is_mount(side), ..versions[side] })))
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::Run;
 use crate::mirror::{
-    Counted, Done, Entry, Expected, Failure, FileContext, FileError, LARGE, Monitor, Occupant, Pair, Stopped, Updated,
-    copy_link, copy_version, update,
+    Copied, Counted, Done, Entry, Expected, Failure, FileContext, FileError, LARGE, Location, Monitor, Occupant, Pair,
+    Stopped, Updated, copy_link, copy_version, update,
 };
 use crate::two_way::disks::{Here, explain, failure_in};
 use crate::two_way::entry::{Found, Kind, Version};
@@ -38,36 +38,45 @@ impl Run<'_> {
             Verdict::Copy(to) => self.copy(here, step, path, to).map_err(|failure| failure_in(failure, to))?,
             _ => step.found.map(|found| found.map(|found| found.version)).together(),
         };
-        Ok(versions.map(|versions| self.set_modes(here, step, path, versions)).transpose()?)
+        Ok(versions.map(|versions| self.set_modes(here, step, path, versions)).transpose()?.flatten())
     }
 
+    /// Copies a file or link, or updates it in place.
     fn copy(&self, here: &Here, step: &Step, path: &Path, to: Side) -> Result<Option<Both<Version>>, Failure> {
-        let (pair, name) = (&here.to[to], &*step.name);
+        let pair = &here.to[to];
         let Some(scanned) = step.found[to.other()].map(|found| found.version) else { return Ok(None) };
         let monitor = &Counted::new(self.failures.monitor);
-        match self.update(pair, step, path, to, monitor)? {
-            Updated::Not => monitor.restart(),
-            Updated::To(source) => return self.copied(pair, (name, path), to, source),
-            Updated::Shared => {
-                self.failures.leave(path);
-                return Ok(None);
+        let copied = match self.update(pair, step, path, to, monitor)? {
+            Updated::To(source) => {
+                let updated = step.found[to].map(|found| found.version.inode);
+                let is_updated = |now: &Version| Some(now.inode) == updated && now.size == source.size;
+                self.copied(pair, (&step.name, path), to, &source, is_updated)?
             }
+            Updated::Not => {
+                monitor.restart();
+                let copied = copy_entry(pair, &step.name, path, &scanned, monitor)?;
+                copied.map(|copied| self.publish(pair, step, path, to, copied)).transpose()?.flatten()
+            }
+            Updated::Shared => None,
+        };
+        if copied.is_none() {
+            self.failures.leave(path);
         }
-        let is_still = |now: &Entry| scanned.is_still(&version(now));
-        let copied = if scanned.kind == Kind::Link {
-            let entry = pair.from.entry(name).file_context("cannot be read", to.other().into(), path)?.filter(is_still);
-            entry.map(|entry| Ok::<_, FileError>((copy_link(pair, name, path, &entry)?, entry))).transpose()?
-        } else {
-            copy_version(pair, name, path, is_still, monitor)?
-        };
-        let Some((copied, source)) = copied else {
-            self.failures.leave(path);
-            return Ok(None);
-        };
-        let Some(occupant) = self.occupant(&pair.to, step, to, path)? else {
-            self.failures.leave(path);
-            return Ok(None);
-        };
+        Ok(copied)
+    }
+
+    /// Gives a copy its name, unless another program has changed what it replaces.
+    fn publish(
+        &self,
+        pair: &Pair,
+        step: &Step,
+        path: &Path,
+        to: Side,
+        (copied, source): (Copied<'_>, Entry),
+    ) -> Result<Option<Both<Version>>, Failure> {
+        let name = &*step.name;
+        let Some(occupant) = self.occupant(&pair.to, step, to, path)? else { return Ok(None) };
+        let temporary = pair.to.entry(copied.temporary.name()).file_context("cannot be read", to.into(), path)?;
         let replaced = step.found[to].map(|found| found.version).filter(|_| occupant != Occupant::None);
         let published = match replaced {
             Some(replaced) => copied.temporary.replace(name, |now| version(now).is_moved_from(&replaced)),
@@ -75,10 +84,10 @@ impl Run<'_> {
         };
         let published = published.map_err(|cause| explain(&pair.to, name, to, cause));
         if !published.file_context("cannot be written", to.into(), path)? {
-            self.failures.leave(path);
             return Ok(None);
         }
-        self.copied(pair, (name, path), to, source)
+        let is_copy = |now: &Version| temporary.is_some_and(|temporary| now.is_moved_from(&version(&temporary)));
+        self.copied(pair, (name, path), to, &source, is_copy)
     }
 
     /// Updates a large file in place, unless what it replaces is kept.
@@ -100,18 +109,34 @@ impl Run<'_> {
         update(pair, &step.name, path, &expected, monitor)
     }
 
-    /// The versions of both sides after a copy of `source`.
+    /// The versions of both sides after a copy of `source`; `None` if another program has changed the copy already.
     fn copied(
         &self,
         pair: &Pair,
         (name, path): (&OsStr, &Path),
         to: Side,
-        source: Entry,
+        source: &Entry,
+        is_copy: impl Fn(&Version) -> bool,
     ) -> Result<Option<Both<Version>>, Failure> {
         self.failures.monitor.done(Done::Copied);
         let target = pair.to.entry(name).file_context("cannot be read", to.into(), path)?;
-        let target = target.map(|target| version(&target)).unwrap_or_default();
-        let source = version(&source);
-        Ok(Some(Both::from_fn(|side| if side == to { target } else { source })))
+        let target = target.map(|target| version(&target)).filter(is_copy);
+        Ok(target.map(|target| Both::from_fn(|side| if side == to { target } else { version(source) })))
     }
+}
+
+/// Copies a file or link of the scanned version under a temporary name; `None` if it is another version by now.
+fn copy_entry<'a>(
+    pair: &'a Pair,
+    name: &OsStr,
+    path: &Path,
+    scanned: &Version,
+    monitor: &dyn Monitor,
+) -> Result<Option<(Copied<'a>, Entry)>, Failure> {
+    let is_still = |now: &Entry| scanned.is_still(&version(now));
+    if scanned.kind != Kind::Link {
+        return copy_version(pair, name, path, is_still, monitor);
+    }
+    let entry = pair.from.entry(name).file_context("cannot be read", Location::From, path)?.filter(is_still);
+    Ok(entry.map(|entry| Ok::<_, FileError>((copy_link(pair, name, path, &entry)?, entry))).transpose()?)
 }

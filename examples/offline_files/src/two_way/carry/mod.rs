@@ -14,8 +14,9 @@ mod renamings;
 mod replaced;
 mod walk;
 
-use std::sync::OnceLock;
+use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use self::failures::Failures;
 use self::modes::has_other_modes;
@@ -37,7 +38,8 @@ pub(crate) fn carry_out(
 ) -> Result<Vec<Outcome>, Stopped> {
     let failures = Failures { monitor, has_failed };
     rename_all(disks, part, &failures)?;
-    let run = Run { disks, part, keeper, failures, results: part.steps.iter().map(|_| OnceLock::new()).collect() };
+    let results = part.steps.iter().map(|_| OnceLock::new()).collect();
+    let run = Run { disks, part, keeper, failures, results, unmade: Mutex::default() };
     Walk::new(&run).copy_all()?;
     run.delete_all()?;
     run.copy_late()?;
@@ -52,12 +54,25 @@ struct Run<'a> {
     keeper: &'a Keeper,
     failures: Failures<'a>,
     results: Vec<OnceLock<Outcome>>,
+    /// Directories that could not be made. What is found there, or in there, is another directory.
+    unmade: Mutex<HashSet<usize>>,
 }
 
 impl Run<'_> {
     fn settle(&self, index: usize, outcome: Outcome) {
         // Each step is done once.
         let _ = self.results[index].set(outcome);
+    }
+
+    fn leave_unmade(&self, index: usize) {
+        self.unmade.lock().unwrap_or_else(PoisonError::into_inner).insert(index);
+    }
+
+    /// Returns `true` if this directory or one above it could not be made.
+    fn is_unmade(&self, index: usize) -> bool {
+        let unmade = self.unmade.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut above = std::iter::successors(Some(index), |index| self.part.steps[*index].parent);
+        !unmade.is_empty() && above.any(|index| unmade.contains(&index))
     }
 
     fn outcomes(self) -> Vec<Outcome> {

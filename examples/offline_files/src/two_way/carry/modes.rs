@@ -15,14 +15,15 @@ use crate::two_way::scan::version;
 use crate::two_way::side::{Both, Side};
 
 impl Run<'_> {
-    /// Sets the permissions of both sides, unless they have them. Returns the versions afterwards.
+    /// Sets the permissions of both sides, unless they have them. Returns the versions afterwards; `None` if an entry has changed
+    /// meanwhile, so that nothing is agreed about it.
     pub(super) fn set_modes(
         &self,
         here: &Here,
         step: &Step,
         path: &Path,
         mut versions: Both<Version>,
-    ) -> Result<Both<Version>, FileError> {
+    ) -> Result<Option<Both<Version>>, FileError> {
         for side in Side::BOTH {
             let version = &mut versions[side];
             if version.kind == Kind::Link || version.mode == step.modes[side] {
@@ -31,15 +32,16 @@ impl Run<'_> {
             let keeps_modes = || here.to[side].file_system.sample.keeps_modes();
             let now = set_mode(here.directory(side), &step.name, step.modes[side], version, keeps_modes);
             let now = now.file_context("cannot set the permissions", side.into(), path);
-            match now? {
-                Some(now) => *version = now,
-                None => self.failures.leave(path),
-            }
+            let Some(now) = now? else {
+                self.failures.leave(path);
+                return Ok(None);
+            };
+            *version = now;
             if !matches!(step.verdict, Verdict::Copy(_)) {
                 self.failures.monitor.done(Done::Adjusted);
             }
         }
-        Ok(versions)
+        Ok(Some(versions))
     }
 }
 
@@ -69,5 +71,6 @@ fn set_mode(
         Err(_) if !keeps_modes() => {}
         set => set?,
     }
-    look()
+    // Another program may have changed the entry since it was looked at.
+    Ok(look()?.filter(|now| now.is_moved_from(scanned) && (now.mode == mode || !keeps_modes())))
 }

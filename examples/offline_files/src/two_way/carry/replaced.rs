@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Run;
 use crate::mirror::{Directory, FileContext, FileError, Occupant};
+use crate::two_way::disks::explain;
 use crate::two_way::kept::Keeper;
 use crate::two_way::plan::Step;
 use crate::two_way::scan::version;
@@ -33,6 +34,10 @@ impl Run<'_> {
                 let kept = self.keeper.retire(self.disks, side, to, path, &scanned);
                 let kept = kept.file_context("cannot be kept", side.into(), path)?;
                 Ok(kept.then_some(Occupant::None))
+            }
+            (None, Some(_)) if to.spelling(&step.name).is_ok_and(|listed| listed.is_some()) => {
+                let cause = explain(to, &step.name, side, io::ErrorKind::AlreadyExists.into());
+                Err(cause).file_context("cannot be written", side.into(), path)
             }
             _ => Ok(None),
         }

@@ -3,7 +3,7 @@
 //! An entry has moved if its inode number is now under another path, and its old path has another entry or none. Files and links must
 //! have the size and time of before. Of a directory, an entry must still be in it: the number of a deleted directory may be that of a
 //! new one. Each move is made in the agreed state and in the tree of the other side before anything else is compared, so that whatever
-//! else has changed in a moved directory is found where it is now.
+//! else has changed in a moved directory is found where it is now. A moved file has a new time of change, and is therefore compared.
 //!
 //! A move to a place that the other side has occupied waits for the move that frees it, as in a rotation of logs. Entries that wait for
 //! each other change places. Where a place is never free, and where the other side has moved or deleted the entry too, nothing is moved:

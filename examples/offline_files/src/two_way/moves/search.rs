@@ -171,7 +171,7 @@ impl<'a> Search<'a> {
         let change = found.version.change_since(agreed);
         found.version.kind == agreed.kind
             && !found.is_unreadable
-            && (change == Change::None || !found.version.is_directory() && self.own().find(from).is_none())
+            && (change <= Change::Explained || !found.version.is_directory() && self.own().find(from).is_none())
     }
 
     /// Returns `true` if the directory of `to` exists on the other side, or can be made there, and is outside of what is moved.

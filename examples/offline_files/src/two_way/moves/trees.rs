@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::search::{Moved, Search};
 use super::{Move, Relocation};
 use crate::two_way::entry::{Agreed, Change, Found, Version};
-use crate::two_way::side::{Both, Side};
+use crate::two_way::side::Both;
 use crate::two_way::tree::{Id, Tree};
 
 impl Search<'_> {
@@ -16,15 +16,8 @@ impl Search<'_> {
             return Moved::Waits;
         }
         let there = self.other().find(to);
-        let now = Both::from_fn(|side| {
-            let id = if side == self.side { Some(id) } else { there };
-            id.map(|id| self.state.found[side].entry(id).version.changed)
-        });
-        if let Some(versions) = self.state.agreed.entry_mut(agreed) {
-            for side in Side::BOTH {
-                versions[side].changed = now[side].unwrap_or(versions[side].changed);
-            }
-        }
+        self.state.found[self.side].entry_mut(id).is_moved = true;
+        there.into_iter().for_each(|there| self.state.found[self.side.other()].entry_mut(there).is_moved = true);
         self.relocate_agreed(agreed, to);
         Moved::Yes(agreed)
     }
@@ -36,12 +29,10 @@ impl Search<'_> {
         to: PathBuf,
         versions: &Both<Version>,
     ) {
-        let (side, now) = (self.side.other(), self.own().entry(id).version);
+        let side = self.side.other();
         let parent = self.make_directories(to.parent().unwrap_or(Path::new("")));
         let is_agreed = self.other().entry(source).version.change_since(&versions[side]) == Change::None;
-        if let Some(versions) = self.state.agreed.entry_mut(agreed) {
-            versions[self.side].changed = now.changed;
-        }
+        self.state.found[self.side].entry_mut(id).is_moved = true;
         self.state.found[side].relocate(source, parent, name_of(&to).to_owned());
         self.relocate_agreed(agreed, &to);
         self.relocations.push(Relocation::Move(Move { side, id: source, agreed, from, to, is_agreed }));

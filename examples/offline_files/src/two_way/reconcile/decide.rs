@@ -89,14 +89,25 @@ impl Reconciler<'_> {
         }
         let may_be_equal = found.a.size == found.b.size;
         let agreed = self.state.agreed(place).filter(|agreed| agreed.a.kind == found.a.kind);
-        let change = |side: Side| agreed.map_or(Change::Certain, |agreed| found[side].change_since(&agreed[side]));
+        let is_moved = |side: Side| place.found[side].is_some_and(|id| self.state.found[side].entry(id).is_moved);
+        let change = |side: Side| match agreed.map_or(Change::Certain, |agreed| found[side].change_since(&agreed[side]))
+        {
+            Change::Possible if is_moved(side) => Change::Explained,
+            change => change,
+        };
+        // What explains a time of change is in no conflict with an edit.
+        let is_sure = !self.rules.compares_contents;
         match (change(Side::A), change(Side::B)) {
             (Change::None, Change::None) if self.rules.compares_contents && found.a.kind == Kind::File => {
                 Difference::Unknown { changed: None }
             }
             (Change::None, Change::None) => Difference::None,
-            (Change::Possible, Change::None) => Difference::Unknown { changed: Some(Side::A) },
-            (Change::None, Change::Possible) => Difference::Unknown { changed: Some(Side::B) },
+            (Change::Explained | Change::Possible, Change::None) => Difference::Unknown { changed: Some(Side::A) },
+            (Change::None, Change::Explained | Change::Possible) => Difference::Unknown { changed: Some(Side::B) },
+            (Change::Possible, Change::Explained) if is_sure => Difference::Unknown { changed: Some(Side::A) },
+            (Change::Explained, Change::Possible) if is_sure => Difference::Unknown { changed: Some(Side::B) },
+            (Change::Certain, Change::Explained) if is_sure => Difference::Only(Side::A),
+            (Change::Explained, Change::Certain) if is_sure => Difference::Only(Side::B),
             (Change::Certain, Change::None) => Difference::Only(Side::A),
             (Change::None, Change::Certain) => Difference::Only(Side::B),
             _ if may_be_equal => Difference::Unknown { changed: None },
