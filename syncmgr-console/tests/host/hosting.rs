@@ -37,6 +37,24 @@ async fn a_watched_folder_pair_is_copied_at_the_start_and_after_each_change() {
 }
 
 #[tokio::test]
+async fn a_pair_in_both_directions_asks_about_a_conflict_and_takes_the_answer() {
+    let place = Place::new("direction = \"both\"");
+    let host = place.host().await;
+    assert_eq!(place.client(&["run", "docs"]).await.0, 0);
+    place.write("to/plans/plan", "the plan of the copy");
+    assert_eq!(place.client(&["run", "docs"]).await.0, 0);
+    assert_eq!(place.read("from/plans/plan").as_deref(), Some("the plan of the copy"));
+    place.write("from/plans/plan", "one edit");
+    place.write("to/plans/plan", "another edit of it");
+    assert_ne!(place.client(&["run", "docs"]).await.0, 0);
+    let (_, out) = place.client(&["log", "docs"]).await;
+    assert!(out.contains("plan") && out.contains("has changed on both sides"), "{out}");
+    assert_eq!(place.read("from/plans/plan").as_deref(), Some("one edit"));
+    assert_eq!(place.read("to/plans/plan").as_deref(), Some("another edit of it"));
+    drop(host);
+}
+
+#[tokio::test]
 async fn a_pair_that_cannot_be_read_says_why_until_it_can_be_read_again() {
     let place = Place::new("");
     place.write("from/photos/1", "text");

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use offline_files::FolderPair;
+use offline_files::{FolderPair, TwoWayPair};
+use syncmgr::request::RequestError;
 use syncmgr::anyhow::anyhow;
 use syncmgr::prelude::*;
 use syncmgr::store::SqliteStore;
 
-use super::settings::Folder;
+use super::settings::{Direction, Folder};
 
 /// The registered folder pairs, by name.
 pub(super) struct Folders {
@@ -45,7 +46,7 @@ impl Folders {
         if self.registered.contains_key(&folder.name) {
             return Ok(());
         }
-        let id = self.manager.register(self.pair(folder)).map_err(|error| format!("{}: {error}", folder.name))?;
+        let id = self.host(folder).map_err(|error| format!("{}: {error}", folder.name))?;
         let registered = Registered { id, folder: folder.clone(), has_looked: false };
         self.registered.insert(folder.name.clone(), registered);
         Ok(())
@@ -64,22 +65,24 @@ impl Folders {
         });
     }
 
-    fn pair(&self, folder: &Folder) -> FolderPair {
-        let pair = FolderPair::new(&folder.name, &folder.from, &folder.to);
-        let pair = pair.with_deletions(folder.deletions).with_store(&self.store);
-        let pair = if folder.is_watched { pair.watched() } else { pair };
-        let pair = match self.jobs {
-            Some(jobs) => pair.with_jobs(jobs),
-            None => pair,
-        };
-        pair.with_info(|info| {
-            let info = info.with_schedule(folder.schedule.clone()).with_importance(folder.importance);
-            let info = folder.requires.iter().fold(info, |info, requirement| info.requires(*requirement));
-            match &folder.window {
-                Some(window) => info.within(window.clone()),
-                None => info,
+    /// Registers the handler of a pair.
+    fn host(&self, folder: &Folder) -> Result<HandlerId, RequestError> {
+        match &folder.direction {
+            Direction::To(deletions) => {
+                let pair = FolderPair::new(&folder.name, &folder.from, &folder.to).with_deletions(*deletions);
+                let pair = self.jobs.into_iter().fold(pair.with_store(&self.store), FolderPair::with_jobs);
+                let pair = if folder.is_watched { pair.watched() } else { pair };
+                self.manager.register(pair.with_info(|info| folder.describe(info)))
             }
-        })
+            Direction::Both { conflicts, keep_replaced, ignore_file } => {
+                let pair = TwoWayPair::new(&folder.name, &folder.from, &folder.to).with_conflicts(*conflicts);
+                let pair = self.jobs.into_iter().fold(pair.with_store(&self.store), TwoWayPair::with_jobs);
+                let pair = keep_replaced.iter().fold(pair, |pair, days| pair.keeping_replaced(*days));
+                let pair = ignore_file.iter().fold(pair, TwoWayPair::with_ignore_file);
+                let pair = if folder.is_watched { pair.watched() } else { pair };
+                self.manager.register(pair.with_info(|info| folder.describe(info)))
+            }
+        }
     }
 
     /// Runs the watched pairs that are new: the manager watches a pair once it has listed its items.
@@ -96,6 +99,15 @@ impl Folders {
     }
 }
 
+impl Folder {
+    /// Adds the settings of a pair to what its handler says about itself.
+    fn describe(&self, info: HandlerInfo) -> HandlerInfo {
+        let info = info.with_schedule(self.schedule.clone()).with_importance(self.importance);
+        let info = self.requires.iter().fold(info, |info, requirement| info.requires(*requirement));
+        self.window.iter().fold(info, |info, window| info.within(window.clone()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -109,7 +121,7 @@ mod tests {
             name: name.to_owned(),
             from: "/from".into(),
             to: "/to".into(),
-            deletions: offline_files::Deletions::Never,
+            direction: Direction::To(offline_files::Deletions::Never),
             schedule: None,
             window: None,
             requires: Vec::new(),

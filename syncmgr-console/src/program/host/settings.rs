@@ -6,9 +6,10 @@ mod problem;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use offline_files::Deletions;
+use offline_files::{Conflicts, Deletions};
 use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::handler::{Importance, Requirement, Requirements};
 use syncmgr::schedule::{Schedule, ScheduleError, Window};
@@ -17,7 +18,7 @@ use toml::Spanned;
 pub(super) use self::problem::Problem;
 use self::problem::Source;
 use super::places;
-use super::words::{DELETE, IMPORTANCE, value_of};
+use super::words::{CONFLICTS, DELETE, DIRECTION, IMPORTANCE, Way, value_of};
 
 /// The settings of a host.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,12 +38,24 @@ pub(super) struct Folder {
     pub(super) name: String,
     pub(super) from: PathBuf,
     pub(super) to: PathBuf,
-    pub(super) deletions: Deletions,
+    pub(super) direction: Direction,
     pub(super) schedule: Option<Schedule>,
     pub(super) window: Option<Window>,
     pub(super) requires: Vec<Requirement>,
     pub(super) is_watched: bool,
     pub(super) importance: Importance,
+}
+
+/// In which directions changes go, with what is decided for these.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Direction {
+    /// From `from` to `to`.
+    To(Deletions),
+    Both {
+        conflicts: Conflicts,
+        keep_replaced: Option<u32>,
+        ignore_file: Option<PathBuf>,
+    },
 }
 
 impl Settings {
@@ -136,12 +149,13 @@ impl Reader<'_> {
         self.source.resolve(path.into_inner())
     }
 
-    fn folder(&mut self, folder: file::Folder) -> Folder {
+    fn folder(&mut self, mut folder: file::Folder) -> Folder {
+        let direction = self.direction(&mut folder);
         Folder {
             name: folder.name.into_inner(),
             from: self.directory("from", folder.from),
             to: self.directory("to", folder.to),
-            deletions: self.value("delete", folder.delete, |text| value_of(DELETE, text)).unwrap_or_default(),
+            direction,
             schedule: self.schedule(folder.schedule),
             window: self.value("window", folder.window, |text| text.parse().map_err(in_words)),
             requires: self.requires(folder.requires),
@@ -150,6 +164,30 @@ impl Reader<'_> {
                 .value("importance", folder.importance, |text| value_of(IMPORTANCE, text))
                 .unwrap_or_default(),
         }
+    }
+
+    fn direction(&mut self, folder: &mut file::Folder) -> Direction {
+        let way =
+            self.value("direction", folder.direction.take(), |text| value_of(DIRECTION, text)).unwrap_or_default();
+        let deletions = self.value("delete", folder.delete.clone(), |text| value_of(DELETE, text));
+        let conflicts = self.value("conflicts", folder.conflicts.clone(), |text| value_of(CONFLICTS, text));
+        if way == Way::Both {
+            let message = "a pair in both directions deletes what the other side has deleted; leave this out";
+            self.refuse_key("delete", folder.delete.as_ref().map(Spanned::span), message);
+            let ignore_file = folder.ignore_file.take().map(|file| self.source.resolve(file.into_inner()));
+            let keep_replaced = folder.keep_replaced.take().map(Spanned::into_inner);
+            return Direction::Both { conflicts: conflicts.unwrap_or_default(), keep_replaced, ignore_file };
+        }
+        const MESSAGE: &str = "only pairs with `direction = \"both\"` have this";
+        self.refuse_key("conflicts", folder.conflicts.as_ref().map(Spanned::span), MESSAGE);
+        self.refuse_key("keep-replaced", folder.keep_replaced.as_ref().map(Spanned::span), MESSAGE);
+        self.refuse_key("ignore-file", folder.ignore_file.as_ref().map(Spanned::span), MESSAGE);
+        Direction::To(deletions.unwrap_or_default())
+    }
+
+    /// Refuses a key that is there.
+    fn refuse_key(&mut self, key: &str, span: Option<Range<usize>>, message: &str) {
+        self.problems.extend(span.map(|span| self.source.problem(key, span, message.to_owned())));
     }
 
     /// Reads a schedule. A single time that is past is no mistake, because the file stays as it is once the time has come.
@@ -200,17 +238,28 @@ impl Reader<'_> {
     }
 }
 
-/// Says why a folder cannot be mirrored beside itself or these others.
+impl Folder {
+    /// The directories that the pair changes.
+    fn targets(&self) -> impl Iterator<Item = &Path> {
+        let from = matches!(self.direction, Direction::Both { .. }).then_some(&*self.from);
+        from.into_iter().chain([&*self.to])
+    }
+}
+
+/// Says why a folder cannot be synchronized beside itself or these others.
 fn overlap(folder: &Folder, others: &[Folder]) -> Option<String> {
     let contains = |one: &Path, other: &Path| one.starts_with(other) || other.starts_with(one);
     if contains(&folder.from, &folder.to) {
         return Some("neither of `from` and `to` may contain the other".to_owned());
     }
     // A pair that deletes nothing leaves the directories of others alone.
-    let deletes =
-        |outer: &Folder, inner: &Folder| inner.to.starts_with(&outer.to) && outer.deletions != Deletions::Never;
-    let clashes = |other: &&Folder| folder.to == other.to || deletes(folder, other) || deletes(other, folder);
-    let other = others.iter().find(clashes)?;
+    let is_harmless = |outer: &Folder| outer.direction == Direction::To(Deletions::Never);
+    let changes = |outer: &Folder, inner: &Folder| {
+        let is_in = |target: &Path| outer.targets().any(|outer| target.starts_with(outer));
+        let is_same = |target: &Path| outer.targets().any(|outer| target == outer);
+        inner.targets().any(|target| is_same(target) || is_in(target) && !is_harmless(outer))
+    };
+    let other = others.iter().find(|other| changes(folder, other) || changes(other, folder))?;
     Some(format!("`{}` mirrors into the same directories; give each folder a `to` of its own", other.name))
 }
 

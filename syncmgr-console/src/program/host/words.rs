@@ -1,7 +1,16 @@
 //! The words of the settings file.
 
-use offline_files::Deletions;
+use offline_files::{Conflicts, Deletions};
 use syncmgr::handler::Importance;
+
+/// The directions in which changes go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Way {
+    /// From `from` to `to`.
+    #[default]
+    To,
+    Both,
+}
 
 /// The values of a setting, each with its word. The words are stable.
 pub(super) type Words<T> = &'static [(&'static str, T)];
@@ -9,6 +18,18 @@ pub(super) type Words<T> = &'static [(&'static str, T)];
 /// What may be deleted in TO.
 pub(super) const DELETE: Words<Deletions> =
     &[("never", Deletions::Never), ("guarded", Deletions::Guarded), ("always", Deletions::Always)];
+
+/// How what both sides have changed is decided.
+pub(super) const CONFLICTS: Words<Conflicts> = &[
+    ("ask", Conflicts::Ask),
+    ("keep-both", Conflicts::KeepBoth),
+    ("newer", Conflicts::Newer),
+    ("from", Conflicts::A),
+    ("to", Conflicts::B),
+];
+
+/// Whether the pair goes in both directions.
+pub(super) const DIRECTION: Words<Way> = &[("to", Way::To), ("both", Way::Both)];
 
 /// What comes first.
 pub(super) const IMPORTANCE: Words<Importance> =

@@ -33,7 +33,13 @@ pub(super) struct Folder {
     pub(super) name: Spanned<String>,
     pub(super) from: Spanned<PathBuf>,
     pub(super) to: Spanned<PathBuf>,
+    pub(super) direction: Option<Spanned<String>>,
     pub(super) delete: Option<Spanned<String>>,
+    pub(super) conflicts: Option<Spanned<String>>,
+    #[serde(rename = "keep-replaced")]
+    pub(super) keep_replaced: Option<Spanned<u32>>,
+    #[serde(rename = "ignore-file")]
+    pub(super) ignore_file: Option<Spanned<PathBuf>>,
     pub(super) schedule: Option<Spanned<String>>,
     pub(super) window: Option<Spanned<String>>,
     #[serde(default)]

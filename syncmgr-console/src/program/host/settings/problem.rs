@@ -110,6 +110,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("a string", "a text in quotes"),
     ("path string", "a path in quotes"),
     ("u16", "a number from 0 to 65535"),
+    ("u32", "a number from 0 to 4294967295"),
     ("a nonzero usize", "a number from 1"),
     ("a sequence", "a list in brackets"),
     ("struct Limits", "a table `[limits]`"),

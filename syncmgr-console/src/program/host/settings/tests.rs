@@ -40,7 +40,7 @@ fn every_setting_is_read_as_people_write_it() {
         name: "Documents".to_owned(),
         from: "/home/user/Documents".into(),
         to: "/etc/backup".into(),
-        deletions: Deletions::Guarded,
+        direction: Direction::To(Deletions::Guarded),
         schedule: Some("cron 30 2 * * * in Europe/Berlin".parse().unwrap()),
         window: Some("22:00-06:00 in Europe/Berlin".parse().unwrap()),
         requires: vec![Requirement::Mains, Requirement::IdleUser],
@@ -60,7 +60,7 @@ fn what_is_left_out_has_its_default() {
         ("/etc/state".into(), None, None, None)
     );
     let folder = folder("").unwrap();
-    assert_eq!((folder.deletions, folder.importance), (Deletions::Never, Importance::Normal));
+    assert_eq!((folder.direction, folder.importance), (Direction::To(Deletions::Never), Importance::Normal));
     assert!(folder.schedule.is_none() && folder.window.is_none() && folder.requires.is_empty() && !folder.is_watched);
 }
 
@@ -91,6 +91,19 @@ fn each_bad_value_is_refused_with_its_line_its_key_and_what_was_expected() {
             "5: window: `22:00-06:00` cannot be read: write its time zone after it: ` in local` for that of the machine, or a name \
              as in ` in Europe/Berlin`",
         ),
+        ("direction = \"from\"", "5: direction: `from` is not known; write `to` or `both`"),
+        ("conflicts = \"newer\"", "5: conflicts: only pairs with `direction = \"both\"` have this"),
+        ("keep-replaced = 3", "5: keep-replaced: only pairs with `direction = \"both\"` have this"),
+        ("ignore-file = \"x\"", "5: ignore-file: only pairs with `direction = \"both\"` have this"),
+        ("keep-replaced = -1", "5: keep-replaced: this is the integer `-1`; write a number from 0 to 4294967295"),
+        (
+            "direction = \"both\"\ndelete = \"guarded\"",
+            "6: delete: a pair in both directions deletes what the other side has deleted; leave this out",
+        ),
+        (
+            "direction = \"both\"\nconflicts = \"A\"",
+            "6: conflicts: `A` is not known; write `ask`, `keep-both`, `newer`, `from` or `to`",
+        ),
         ("delete = 1", "5: delete: this is the integer `1`; write a text in quotes"),
         ("to = 1", "5: to: duplicate key"),
         ("requires = \"mains\"", "5: requires: this is the string \"mains\"; write a list in brackets"),
@@ -112,8 +125,8 @@ fn each_bad_value_is_refused_with_its_line_its_key_and_what_was_expected() {
         ("watch = \"yes\"", "5: watch: this is the string \"yes\"; write `true` or `false`"),
         (
             "form = \"x\"",
-            "5: form: there is no key `form`; the keys are `name`, `from`, `to`, `delete`, `schedule`, `window`, `requires`, \
-             `watch`, `importance`",
+            "5: form: there is no key `form`; the keys are `name`, `from`, `to`, `direction`, `delete`, `conflicts`, `keep-replaced`, \
+             `ignore-file`, `schedule`, `window`, `requires`, `watch`, `importance`",
         ),
         ("name = \"twice\"", "5: name: duplicate key"),
         ("watch = yes", "5: watch: string values must be quoted, expected literal string"),
@@ -137,6 +150,13 @@ fn each_bad_value_is_refused_with_its_line_its_key_and_what_was_expected() {
     ] {
         assert_eq!(in_lines(&parse(text).unwrap_err()), [expected], "{text}");
     }
+}
+
+#[test]
+fn a_pair_in_both_directions_has_settings_of_its_own() {
+    let lines = "direction = \"both\"\nconflicts = \"from\"\nkeep-replaced = 7\nignore-file = \"rules\"";
+    let (conflicts, keep_replaced, ignore_file) = (Conflicts::A, Some(7), Some("/etc/rules".into()));
+    assert_eq!(folder(lines).unwrap().direction, Direction::Both { conflicts, keep_replaced, ignore_file });
 }
 
 #[test]
@@ -169,7 +189,7 @@ fn the_settings_in_the_documentation_are_valid() {
     let readme = include_str!("../../../../README.md");
     let (_, block) = readme.split_once("```toml\n").unwrap();
     let (block, _) = block.split_once("```").unwrap();
-    assert_eq!(parse(block).unwrap().folders.len(), 2);
+    assert_eq!(parse(block).unwrap().folders.len(), 3);
 }
 
 #[test]
@@ -187,6 +207,11 @@ fn directories_that_overlap_are_refused() {
     assert_eq!(empty, ["4: from: the path of a directory is not empty"]);
     let both = read(&[pair("a", "/a", "/to", "never"), pair("b", "/b", "/to", "never")]).unwrap_err();
     assert_eq!(both, ["10: to: `a` mirrors into the same directories; give each folder a `to` of its own"]);
+    let two_way = |name: &str, from: &str, to: &str| {
+        format!("[[folder]]\nname = {name:?}\nfrom = {from:?}\nto = {to:?}\ndirection = \"both\"\n")
+    };
+    let back = read(&[pair("a", "/a", "/to", "never"), two_way("b", "/to", "/c")]).unwrap_err();
+    assert_eq!(back, ["10: to: `a` mirrors into the same directories; give each folder a `to` of its own"]);
     let outer = |delete: &str| read(&[pair("a", "/a", "/to/a", "never"), pair("b", "/b", "/to", delete)]);
     assert!(outer("guarded").is_err() && outer("never").is_ok());
 }
