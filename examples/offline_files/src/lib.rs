@@ -29,6 +29,7 @@ mod signals;
 mod state;
 mod state_path;
 mod two_way;
+#[cfg(target_os = "linux")]
 mod watch;
 mod work;
 

@@ -18,6 +18,10 @@
 //! With `--two-way`, changes go in both directions. The state then has all entries on which both sides agreed, with their sizes and
 //! times on each side. What has changed on one side since is made on the other; see `two_way/mod.rs` for the rules.
 //!
+//! With `--watch`, the program runs until a signal. It watches both sides, or FROM alone for a mirror, and runs an item again soon
+//! after something in it has changed. It prints a line for each item that it has changed, and each new error; with `--json` a document
+//! in a line for each run that did something. Linux only.
+//!
 //! The exit code is 0 on success, 1 if an item failed or was not done, 2 for invalid arguments, and 128 and the number of the signal
 //! after a signal: 130 after Ctrl-C.
 

@@ -26,7 +26,8 @@ use crate::screen::{Blank, Screen, screen};
 use crate::signals::Signals;
 use crate::state;
 use crate::two_way::{self, UsageError};
-use crate::watch;
+#[cfg(target_os = "linux")]
+use crate::watch::run_until_signal;
 
 /// Runs the program `offline_files` with the arguments of this process, and returns its exit code. An error that prevents the run is
 /// printed in one line, or as a document with `--json`.
@@ -36,7 +37,7 @@ pub fn main() -> ExitCode {
         Err(code) => return code,
     };
     let ended = match (args.watch, args.two_way) {
-        (true, _) => watch::watch(&args),
+        (true, _) => run_until_signal(&args),
         (false, true) => two_way::synchronize(&args),
         (false, false) => mirror(&args),
     };
@@ -59,6 +60,11 @@ pub fn main() -> ExitCode {
         },
         |()| code,
     )
+}
+
+#[cfg(not(target_os = "linux"))]
+fn run_until_signal(_: &Args) -> SyncResult<Report> {
+    Err(UsageError::new("--watch needs Linux; run the program without it by a timer").into())
 }
 
 /// The exit code of a run that did not begin.

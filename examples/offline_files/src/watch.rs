@@ -12,7 +12,7 @@ use syncmgr::prelude::*;
 use syncmgr::session::ManagerEvents;
 use syncmgr::store::SqliteStore;
 use syncmgr::text::Escaped;
-use syncmgr::{ItemId, SessionId};
+use syncmgr::{ItemId, RetryPolicy, SessionId};
 use syncmgr_sources::FileChanges;
 use tokio::signal::unix::SignalKind;
 use tokio::time::Instant;
@@ -32,22 +32,29 @@ use crate::two_way;
 /// The times after which a change is synchronized: soon after one file is written, and while a program goes on writing many files.
 const SETTLE: Settle = Settle::DEFAULT.with_quiet(Duration::from_millis(30)).with_max_wait(Duration::from_secs(2));
 
+/// A side that vanishes is looked for again after a second, and then less often.
+const RETRY: RetryPolicy = RetryPolicy::DEFAULT.with_initial(Duration::from_secs(1)).with_cap(Duration::from_secs(30));
+
 /// Runs until a signal. Returns the report of the last run.
-pub(crate) fn watch(args: &Args) -> SyncResult<Report> {
+pub(crate) fn run_until_signal(args: &Args) -> SyncResult<Report> {
     raise_open_files();
     let checked = paths::check(&args.from, &args.to);
     let paths = if args.two_way { checked.map_err(two_way::name_sides)? } else { checked? };
     let store = state::open(&args.state(), &paths.from, &paths.to)?;
     if args.two_way {
-        let pair = two_way::pair(args, store.as_ref()).watched().with_info(|info| info.with_settle(SETTLE));
+        let pair = two_way::pair(args, store.as_ref()).watched().with_info(settings);
         let latest = pair.latest();
         return host(args, pair, latest, store);
     }
     let pair = FolderPair::of_program(args.from.clone(), args.to.clone(), args.kept());
     let pair = pair.with_deletions(args.deletions()).with_jobs(args.jobs());
-    let pair = store.iter().fold(pair, FolderPair::with_store).watched().with_info(|info| info.with_settle(SETTLE));
+    let pair = store.iter().fold(pair, FolderPair::with_store).watched().with_info(settings);
     let latest = pair.latest();
     host(args, pair, latest, store)
+}
+
+fn settings(info: HandlerInfo) -> HandlerInfo {
+    info.with_settle(SETTLE).with_retry(RETRY)
 }
 
 fn host(

@@ -11,6 +11,13 @@ use crate::paths::PathError;
 #[derive(Debug)]
 pub(crate) struct UsageError(String);
 
+impl UsageError {
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
 impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -77,7 +77,7 @@ pub struct TwoWayPair {
     pub(super) rules: Rules,
     /// `true` if deletions that look like a mistake are made, and other roots than those of the last run are taken.
     pub(super) is_unguarded: bool,
-    remedies: Remedies,
+    pub(super) remedies: Remedies,
     /// The parts of the last run, for the program.
     latest: LatestParts,
 }

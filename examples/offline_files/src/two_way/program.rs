@@ -6,6 +6,7 @@ use syncmgr::store::SqliteStore;
 use super::names::name_sides;
 use super::pair::TwoWayPair;
 use super::reconcile::Rules;
+use super::remedy::Remedies;
 use crate::args::Args;
 use crate::open_files::raise_open_files;
 use crate::paths;
@@ -34,5 +35,8 @@ pub(crate) fn pair(args: &Args, store: Option<&SqliteStore>) -> TwoWayPair {
     let mut pair = args.ignore_file.iter().fold(pair, TwoWayPair::with_ignore_file);
     pair.rules = Rules { policy: args.conflict, compares_contents, forgets_mounts, ..Rules::default() };
     (pair.kept, pair.is_unguarded) = (args.kept(), args.yes);
+    if args.watch {
+        pair.remedies = Remedies::OF_WATCH;
+    }
     pair
 }

@@ -8,6 +8,8 @@ pub(crate) struct Remedies {
     pub(crate) missing: &'static str,
     pub(crate) other_root: &'static str,
     pub(crate) unreadable_state: &'static str,
+    /// `false` if conflicts are failures, because questions cannot be answered.
+    pub(crate) has_questions: bool,
 }
 
 impl Remedies {
@@ -17,7 +19,11 @@ impl Remedies {
         missing: "mount or restore it, or use --yes to copy A to a new B",
         other_root: "mount the right one, or use --yes to compare everything again, which deletes nothing",
         unreadable_state: "choose another file with --state to compare everything again",
+        has_questions: true,
     };
+
+    /// An item with a question runs only when it is answered or asked for, and one that has failed runs after each change.
+    pub(crate) const OF_WATCH: Self = Self { has_questions: false, ..Self::OF_PROGRAM };
 
     pub(crate) const OF_HOST: Self = Self {
         conflict: "change one side, or answer the question",
@@ -25,5 +31,6 @@ impl Remedies {
         missing: "mount or restore it, or forget the pair to copy A to a new B",
         other_root: "mount the right one, or forget the pair to compare everything again, which deletes nothing",
         unreadable_state: "forget the item to compare everything in it again, which deletes nothing",
+        has_questions: true,
     };
 }

@@ -71,7 +71,8 @@ impl Work {
             rules.compared = compare(&self.disks, &plan, &self.monitor)?;
             plan = reconcile_part(state, &rules, &self.name);
         }
-        let answers: HashMap<_, _> = questions::ask(&self.monitor.item, &plan);
+        let answers: HashMap<_, _> =
+            if self.remedies.has_questions { questions::ask(&self.monitor.item, &plan) } else { HashMap::new() };
         if !answers.is_empty() {
             rules.answers = answers;
             plan = reconcile_part(state, &rules, &self.name);
@@ -84,6 +85,11 @@ impl Work {
             let Verdict::Leave(reason) = plan.steps[index].verdict else { continue };
             let path = plan.path(index);
             let text = match reason {
+                Reason::Conflict(conflict) if !self.remedies.has_questions => {
+                    let text = format!("{conflict}; nothing was overwritten: {}", self.remedies.conflict);
+                    self.monitor.fail(FileError::new(path, "is in conflict", std::io::Error::other(text)));
+                    continue;
+                }
                 // The item has the question, which is no failure.
                 Reason::Conflict(conflict) => {
                     let text = format!("{conflict}; nothing was overwritten: {}", self.remedies.conflict);

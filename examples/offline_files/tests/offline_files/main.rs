@@ -29,3 +29,5 @@ mod two_way_peers;
 mod two_way_scripts;
 mod unreadable;
 mod usage;
+#[cfg(target_os = "linux")]
+mod watch;

@@ -1,0 +1,117 @@
+//! The program that watches.
+
+use std::fs;
+use std::path::Path;
+
+use crate::running::Running;
+use crate::trees::{Trees, file};
+
+impl Trees {
+    /// Starts to watch, and waits for the end of the first run.
+    fn watch(&self, flags: &[&str]) -> Running {
+        let mut running = Running::start(self.command(&[&["--watch"], flags].concat()));
+        running.wait_for("; Ctrl-C ends");
+        running
+    }
+}
+
+fn has(path: &Path, text: &str) -> bool {
+    fs::read_to_string(path).is_ok_and(|found| found == text)
+}
+
+#[test]
+fn what_changes_on_either_side_is_copied_to_the_other_side() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/a"), "a", 1);
+    let mut running = trees.watch(&["--two-way"]);
+    file(&trees.from.join("docs/b"), "from A", 2);
+    running.wait_until(|| has(&trees.to.join("docs/b"), "from A"));
+    file(&trees.to.join("docs/a"), "from B", 3);
+    running.wait_until(|| has(&trees.from.join("docs/a"), "from B"));
+    file(&trees.to.join("new/deep/c"), "new", 4);
+    running.wait_until(|| has(&trees.from.join("new/deep/c"), "new"));
+    fs::remove_file(trees.from.join("docs/b")).unwrap();
+    running.wait_until(|| !trees.to.join("docs/b").exists());
+    running.wait_for("docs: 1 deleted");
+    running.signal("INT");
+    assert_eq!(running.end().code, Some(130));
+}
+
+#[test]
+fn what_changes_in_the_source_is_mirrored() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/a"), "a", 1);
+    let mut running = trees.watch(&["--delete"]);
+    file(&trees.from.join("docs/b"), "b", 2);
+    running.wait_until(|| has(&trees.to.join("docs/b"), "b"));
+    fs::remove_file(trees.from.join("docs/a")).unwrap();
+    running.wait_until(|| !trees.to.join("docs/a").exists());
+    running.signal("TERM");
+    assert_eq!(running.end().code, Some(143));
+}
+
+#[test]
+fn a_conflict_is_one_line_and_the_watch_goes_on() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/a"), "a", 1);
+    let mut running = trees.watch(&["--two-way"]);
+    running.signal("STOP");
+    file(&trees.from.join("docs/a"), "one", 2);
+    file(&trees.to.join("docs/a"), "other", 3);
+    running.signal("CONT");
+    running.wait_for("has changed on both sides");
+    file(&trees.from.join("docs/b"), "b", 4);
+    running.wait_until(|| has(&trees.to.join("docs/b"), "b"));
+    running.wait_for("docs: 1 copied (1 B), failed");
+    running.signal("INT");
+    let output = running.end();
+    assert_eq!(output.stdout.matches("has changed on both sides").count(), 1, "{}", output.stdout);
+    assert!(has(&trees.from.join("docs/a"), "one") && has(&trees.to.join("docs/a"), "other"));
+}
+
+#[test]
+fn a_side_that_vanishes_deletes_nothing_and_is_watched_again_when_it_is_back() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/a"), "a", 1);
+    let mut running = trees.watch(&["--two-way"]);
+    let away = trees.base.path().join("away");
+    fs::rename(&trees.to, &away).unwrap();
+    running.wait_for("B is missing");
+    assert!(trees.from.join("docs/a").exists() && !trees.to.exists());
+    fs::rename(&away, &trees.to).unwrap();
+    file(&trees.to.join("docs/b"), "b", 2);
+    running.wait_until(|| has(&trees.from.join("docs/b"), "b"));
+    running.signal("INT");
+    assert!(trees.from.join("docs/a").exists() && running.end().code == Some(130));
+}
+
+#[test]
+fn another_directory_in_the_place_of_a_side_deletes_nothing() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/a"), "a", 1);
+    let mut running = trees.watch(&["--two-way"]);
+    let other = trees.base.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::rename(&trees.to, trees.base.path().join("away")).unwrap();
+    fs::rename(&other, &trees.to).unwrap();
+    running.wait_for("B is another directory than in the last run");
+    assert!(trees.from.join("docs/a").exists());
+    running.signal("INT");
+    assert_eq!(running.end().code, Some(130));
+}
+
+#[test]
+fn each_run_that_did_something_is_a_document_in_a_line() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/a"), "a", 1);
+    let mut running = Running::start(trees.command(&["--watch", "--two-way", "--json"]));
+    running.wait_for("\n");
+    file(&trees.from.join("docs/b"), "b", 2);
+    running.wait_until(|| has(&trees.to.join("docs/b"), "b"));
+    running.signal("INT");
+    let output = running.end();
+    let documents: Vec<serde_json::Value> =
+        output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(documents.len() >= 2 && output.stderr.is_empty(), "{}{}", output.stdout, output.stderr);
+    assert_eq!(documents[0]["status"], "succeeded");
+}
