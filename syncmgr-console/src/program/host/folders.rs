@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use offline_files::{FolderPair, TwoWayPair};
-use syncmgr::request::RequestError;
 use syncmgr::anyhow::anyhow;
 use syncmgr::prelude::*;
+use syncmgr::request::RequestError;
 use syncmgr::store::SqliteStore;
 
 use super::settings::{Direction, Folder};
