@@ -6,6 +6,7 @@
 //! ```text
 //! cargo run --release -p offline_files -- [--delete] [--yes] [--full] [--state FILE | --no-state] [--jobs N] [--json] FROM TO
 //! cargo run --release -p offline_files -- --two-way [--conflict HOW] [--yes] [--checksum] [--state FILE] [--jobs N] [--json] A B
+//! cargo run --release -p offline_files -- --watch [--two-way] .. FROM TO
 //! ```
 //!
 //! A state file for each pair of directories records the directories that are in sync. A later run reads all names and all

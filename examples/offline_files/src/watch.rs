@@ -30,7 +30,7 @@ use crate::state;
 use crate::two_way;
 
 /// The times after which a change is synchronized: soon after one file is written, and while a program goes on writing many files.
-const SETTLE: Settle = Settle::DEFAULT.with_quiet(Duration::from_millis(30)).with_max_wait(Duration::from_secs(2));
+const SETTLE: Settle = Settle::DEFAULT.with_quiet(Duration::from_millis(10)).with_max_wait(Duration::from_secs(2));
 
 /// A side that vanishes is looked for again after a second, and then less often.
 const RETRY: RetryPolicy = RetryPolicy::DEFAULT.with_initial(Duration::from_secs(1)).with_cap(Duration::from_secs(30));
