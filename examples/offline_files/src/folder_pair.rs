@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use crate::escape::EscapedPath;
 use crate::guard::{Deletions, KnownDisks};
 use crate::handler::{LatestParts, OfflineFiles, Options, default_jobs, limits, parts_of};
-use crate::mirror::{Directory, Extent, Kept, OwnFiles};
+use crate::mirror::{Directory, Kept, OwnFiles};
 use crate::part::Part;
 use crate::paths::{self, CheckedPaths, PathError};
 use crate::record::RecordMode;
@@ -163,12 +163,7 @@ impl FolderPair {
     }
 
     fn item(&self, part: &Part) -> SyncItem {
-        match &part.extent {
-            _ if !self.is_watched => part.item(),
-            Extent::Directory(name) => part.item().with_watch(self.from.join(name)),
-            // With the directories that appear in it.
-            Extent::TopLevel => part.item().with_watch(&self.from),
-        }
+        if self.is_watched { part.watched_item([&self.from]) } else { part.item() }
     }
 
     /// Opens the pair for one run, and locks TO.

@@ -87,6 +87,15 @@ impl Part {
         SyncItem::new(ItemId::from_name_bytes(name.as_bytes()), name.to_string_lossy())
     }
 
+    /// The item of this part, which watches its directory in these roots.
+    pub(crate) fn watched_item<'a>(&self, roots: impl IntoIterator<Item = &'a PathBuf>) -> SyncItem {
+        roots.into_iter().fold(self.item(), |item, root| match &self.extent {
+            Extent::Directory(name) => item.with_watch(root.join(name)),
+            // With the directories that appear in it.
+            Extent::TopLevel => item.with_watch(root),
+        })
+    }
+
     /// Sets the number of bytes to write.
     pub(crate) fn plan(&self, bytes: u64) {
         self.planned.store(bytes, Ordering::Relaxed);

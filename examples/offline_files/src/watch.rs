@@ -102,7 +102,8 @@ impl Watcher {
     async fn run(mut self, pair: impl SyncHandler + 'static) -> SyncResult<Report> {
         let (mut signals, mut events) = (Signals::new()?, self.manager.events());
         self.manager.register(pair)?;
-        let mut session = Some(self.manager.session(Trigger::Manual).start()?);
+        // The session continues without its handle.
+        drop(self.manager.session(Trigger::Manual).start()?);
         loop {
             let event = tokio::select! {
                 biased;
@@ -110,7 +111,6 @@ impl Watcher {
                 event = events.next() => event.ok_or_else(|| anyhow!("the manager has ended"))?,
             };
             if let Some(report) = self.take(event, None) {
-                session.take();
                 self.printer.print(&report)?;
             }
         }

@@ -20,12 +20,13 @@
 //!   also if a new name or new permissions would explain that. Only if the other side has changed too, the explanation is believed, unless
 //!   all contents are compared: a new name on one side and an edit on the other are no conflict.
 //!
-//! The disk side: [`scan`](mod@scan) reads both trees without what is [ignored], [`relocate`](mod@relocate) makes the moves, [`compare`](mod@compare) compares
-//! contents, and [`carry`] carries out the steps. The agreed state of an item is its checkpoint, a [record], which the [archive] writes
-//! as text. The first item that begins scans and plans all selected items ([`prepare`]), so that an entry can move from
-//! one item to another; each item then does its own [work]. What is replaced or deleted can be [kept]. An update in place that a killed run has begun is completed
-//! from its journal, one of the [leftovers], before both sides are scanned again. A [guard] holds deletions that look like a mistake, and open conflicts are
-//! [questions] of the host.
+//! The disk side: [`scan`](mod@scan) reads both trees without what is [ignored], [`relocate`](mod@relocate) makes the moves,
+//! [`compare`](mod@compare) compares contents, and [`carry`] carries out the steps. The agreed state of an item is its checkpoint, a
+//! [record], which the [archive] writes as text. The first item that begins scans and plans all selected items ([`prepare`]), so that an
+//! entry can move from one item to another; each item then does its own [work]. What is replaced or deleted can be [kept]. An update in
+//! place that a killed run has begun is completed from its journal, one of the [leftovers], before both sides are scanned again. A
+//! [guard] holds deletions that look like a mistake, and open conflicts are [questions] of the host. A [pair] is opened anew for each run
+//! of a host; a run of the [program] opens it once. What a person can do about a refusal differs between the two: [`remedy`].
 
 mod archive;
 mod carry;

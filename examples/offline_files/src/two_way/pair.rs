@@ -198,15 +198,7 @@ impl TwoWayPair {
     }
 
     fn item(&self, part: &Part) -> SyncItem {
-        let sides = [&self.a, &self.b];
-        match &part.extent {
-            _ if !self.is_watched => part.item(),
-            Extent::Directory(name) => {
-                sides.into_iter().fold(part.item(), |item, side| item.with_watch(side.join(name)))
-            }
-            // With the directories that appear in it.
-            Extent::TopLevel => sides.into_iter().fold(part.item(), |item, side| item.with_watch(side)),
-        }
+        if self.is_watched { part.watched_item([&self.a, &self.b]) } else { part.item() }
     }
 
     /// Opens the pair for one run, and locks both sides.

@@ -103,7 +103,7 @@ impl Preparation<'_> {
             if !decode(&record.agreed, &mut own) {
                 return Err(anyhow!(help)).unreadable_state();
             }
-            graft(&own, &mut agreed);
+            own.copy_into(Tree::<Agreed>::ROOT, &mut agreed, Tree::<Agreed>::ROOT);
         }
         Ok(agreed)
     }
@@ -203,20 +203,6 @@ pub(crate) fn directories(
     }
     names.retain(|name| name != kept::NAME && !ignored.contains(Path::new(name), true));
     Ok(names)
-}
-
-/// Adds the entries of a tree to another, except for names that it has at the top level.
-fn graft(from: &Tree<Agreed>, to: &mut Tree<Agreed>) {
-    let root = Tree::<Agreed>::ROOT;
-    let mut pending = vec![(root, root)];
-    while let Some((from_id, to_id)) = pending.pop() {
-        for child in from.children(from_id) {
-            if from_id != root || to.child(root, from.name(*child)).is_none() {
-                let id = to.add(to_id, from.name(*child).to_owned(), *from.entry(*child));
-                pending.push((*child, id));
-            }
-        }
-    }
 }
 
 /// Lets the end of the item stop the preparation, which another item then begins again.

@@ -33,20 +33,9 @@ pub(crate) fn settled(state: &State, part: &PartPlan, outcomes: &[Outcome]) -> T
         let is_kept = entry.is_some() || *outcome == Outcome::Undone && step.place.agreed.is_some();
         let id = parent.filter(|_| is_kept).map(|parent| tree.add(parent, step.name.clone(), entry));
         if let (Some(id), Some(agreed), Verdict::Leave(_)) = (id, step.place.agreed, step.verdict) {
-            copy_below(&state.agreed, agreed, &mut tree, id);
+            state.agreed.copy_into(agreed, &mut tree, id);
         }
         ids.push(id);
     }
     tree
-}
-
-/// Copies everything in a directory from one tree to another.
-fn copy_below(from: &Tree<Agreed>, top: Id, to: &mut Tree<Agreed>, place: Id) {
-    let mut pending = vec![(top, place)];
-    while let Some((from_id, to_id)) = pending.pop() {
-        for child in from.children(from_id) {
-            let id = to.add(to_id, from.name(*child).to_owned(), *from.entry(*child));
-            pending.push((*child, id));
-        }
-    }
 }

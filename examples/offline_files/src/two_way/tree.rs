@@ -108,6 +108,22 @@ impl<E> Tree<E> {
         children.retain(|child| *child != id);
     }
 
+    /// Copies what is in a directory to a directory of another tree, except for names that this has already.
+    pub(crate) fn copy_into(&self, directory: Id, to: &mut Self, place: Id)
+    where
+        E: Clone,
+    {
+        let mut pending = vec![(directory, place)];
+        while let Some((from, place)) = pending.pop() {
+            for child in self.children(from) {
+                if to.child(place, self.name(*child)).is_none() {
+                    let id = to.add(place, self.name(*child).to_owned(), self.entry(*child).clone());
+                    pending.push((*child, id));
+                }
+            }
+        }
+    }
+
     /// All entries below `top`, parents before their children.
     pub(crate) fn below(&self, top: Id) -> impl Iterator<Item = Id> {
         let mut pending: Vec<Id> = self.children(top).iter().rev().copied().collect();
