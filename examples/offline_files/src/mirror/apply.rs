@@ -376,9 +376,8 @@ fn update_in_place(
         _ => return Ok(None),
     }
     let expected = Expected { source: &|_| true, target: &|_| true };
-    let Updated::To(source) = update(pair, name, path, &expected, monitor)? else { return Ok(None) };
-    let target = pair.to.entry(name).file_context("cannot be read", Location::To, path)?;
-    Ok(target.map(|target| Made { done: Some(Done::Copied), inode: Some(target.inode()), source: source.inode() }))
+    let Updated::To { source, target } = update(pair, name, path, &expected, monitor)? else { return Ok(None) };
+    Ok(Some(Made { done: Some(Done::Copied), inode: Some(target.inode()), source: source.inode() }))
 }
 
 /// Gives the file at `first` in TO a temporary name in the directory of `pair`.

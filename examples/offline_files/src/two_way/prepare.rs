@@ -133,7 +133,7 @@ impl Preparation<'_> {
             Err(Failure::Stopped) => Err(Stopped.into()),
             Err(Failure::File(error)) => {
                 let path = EscapedPath(error.path.clone());
-                Err(anyhow!("nothing was done, because of a run that was killed: {path} {error}")).permanent()
+                Err(anyhow!("nothing was done, because of a run that was killed: {path} {error}"))
             }
         }
     }

@@ -40,6 +40,23 @@ pub(super) fn apply(journal: &Journal, target: &File) -> io::Result<Applied> {
     Ok(applied)
 }
 
+/// Returns `true` if all runs have been written into `target` already.
+pub(super) fn is_applied(journal: &Journal, target: &File) -> io::Result<bool> {
+    if target.metadata()?.len() != journal.header.new_size {
+        return Ok(false);
+    }
+    let mut buffer = Vec::new();
+    for run in journal.runs()? {
+        let run = run?;
+        buffer.resize(run.new.len(), 0);
+        target.read_exact_at(&mut buffer, run.offset)?;
+        if buffer != run.new {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn write_run(run: &mut Run, target: &File, now: &mut Vec<u8>) -> io::Result<Applied> {
     now.resize(run.new.len(), 0);
     target.read_exact_at(now, run.offset)?;

@@ -47,8 +47,8 @@ pub(crate) const LARGE: u64 = 16 * 1024 * 1024;
 pub(crate) enum Updated {
     /// Nothing was done: it is to be copied.
     Not,
-    /// It has the contents, attributes and time of this version of the source.
-    To(Entry),
+    /// It has the contents, attributes and time of this version of the source, and is this version itself.
+    To { source: Entry, target: Entry },
     /// The same, but another program has opened it meanwhile and may have changed it.
     Shared,
 }
@@ -167,8 +167,10 @@ impl<'a> Update<'a> {
         let kept = temporary.keep();
         let applied = self.in_target(self.apply(&journal, &attributes))?;
         self.in_target(self.pair.to.remove(&kept))?;
+        let target = self.in_target(regular_metadata(&self.target.file))?;
+        // After the look at the target: what changes it later has another time.
         let is_shared = applied == Applied::Edited || self.watch.was_opened();
-        Ok(if is_shared { Updated::Shared } else { Updated::To(self.source.about) })
+        Ok(if is_shared { Updated::Shared } else { Updated::To { source: self.source.about, target } })
     }
 
     fn apply(&self, journal: &Journal, attributes: &Attributes) -> io::Result<Applied> {
@@ -176,11 +178,12 @@ impl<'a> Update<'a> {
         // The new contents may be meant for fewer users.
         attributes.narrow(file, &file_system.sample)?;
         let applied = apply(journal, file)?;
+        // Before the attributes, which may forbid to write: a run that is killed meanwhile leaves a file that can be completed.
+        file.sync_all()?;
         match applied {
             Applied::Whole => file_system.finalize(file, attributes, &self.source.about)?,
             Applied::Edited => attributes.apply(file, file_system.kept, &file_system.sample)?,
         }
-        file.sync_all()?;
         Ok(applied)
     }
 

@@ -1,12 +1,12 @@
 //! Completion of an update that a killed run has begun.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, ErrorKind};
 
 use rustix::fs::{Mode, futimens};
 use rustix::process::geteuid;
 
-use super::apply::{Applied, apply};
+use super::apply::{Applied, apply, is_applied};
 use super::journal::Journal;
 use super::usage::Watch;
 use crate::mirror::copy::regular_metadata;
@@ -26,14 +26,27 @@ pub(crate) enum Leftover {
 /// Fails if another program has the file open.
 pub(crate) fn recover(directory: &Directory, name: &OsStr) -> io::Result<Leftover> {
     let is_file = directory.entry(name)?.is_some_and(|entry| entry.kind == Kind::File);
-    // A temporary file that cannot be read is none of this program, which can always read its own.
-    let Some(file) = is_file.then(|| directory.open_file(name).ok()).flatten() else { return Ok(Leftover::Useless) };
+    let file = match directory.open_file(name) {
+        _ if !is_file => return Ok(Leftover::Useless),
+        // A temporary file that may not be read is none of this program, which may always read its own.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
+            return Ok(Leftover::Useless);
+        }
+        opened => opened?,
+    };
     let about = regular_metadata(&file)?;
     let Some(journal) = Journal::open(file)? else { return Ok(Leftover::Useless) };
     let Some(name) = find(directory, &about, &journal)? else { return Ok(Leftover::Useless) };
-    let target = directory.open_to_update(&name)?;
+    let target = directory.open_to_update(&name);
+    if is_applied(&journal, &directory.open_file(&name)?)? {
+        // Only its time may be missing. A later run finds what cannot be set here.
+        let target = target.ok().filter(|target| Watch::begin(target, &name).is_some());
+        let _ = target.map(|target| futimens(&target, &modified_at(journal.header.modified)));
+        return Ok(Leftover::Journal);
+    }
+    let target = target?;
     if Watch::begin(&target, &name).is_none() {
-        return Err(io::Error::other("another program has it open; close that and run again"));
+        return Err(io::Error::other("another program may have it open; close that and run again"));
     }
     if apply(&journal, &target)? == Applied::Whole {
         futimens(&target, &modified_at(journal.header.modified))?;

@@ -58,7 +58,7 @@ impl Large {
     }
 
     fn is_updated(&self) -> bool {
-        matches!(self.update(&Recorder::default()).unwrap(), Updated::To(_))
+        matches!(self.update(&Recorder::default()).unwrap(), Updated::To { .. })
     }
 
     fn names(&self) -> Vec<std::ffi::OsString> {
@@ -273,6 +273,20 @@ fn a_journal_waits_until_no_other_program_has_the_file_open() {
     other.wait().unwrap();
     assert_eq!(recovered.unwrap_err().kind(), ErrorKind::Other);
     assert_eq!(large.recover(&journal).unwrap(), Leftover::Journal);
+}
+
+#[test]
+fn a_journal_whose_bytes_are_all_in_place_waits_for_no_other_program() {
+    let mut large = large!();
+    large.change(&[0, 9_000_000], SIZE);
+    let journal = large.leave_journal();
+    large.target().write_all_at(&large.contents, 0).unwrap();
+    let mut other = Command::new("sleep").arg("1000").stdin(Stdio::from(large.target())).spawn().unwrap();
+    let recovered = large.recover(&journal);
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert_eq!(recovered.unwrap(), Leftover::Journal);
+    assert!(large.read_target() == large.contents);
 }
 
 #[test]

@@ -47,9 +47,8 @@ impl Run<'_> {
         let Some(scanned) = step.found[to.other()].map(|found| found.version) else { return Ok(None) };
         let monitor = &Counted::new(self.failures.monitor);
         let copied = match self.update(pair, step, path, to, monitor)? {
-            Updated::To(source) => {
-                let updated = step.found[to].map(|found| found.version.inode);
-                let is_updated = |now: &Version| Some(now.inode) == updated && now.size == source.size;
+            Updated::To { source, target } => {
+                let is_updated = |now: &Version| version(&target).is_still(now);
                 self.copied(pair, (&step.name, path), to, &source, is_updated)?
             }
             Updated::Not => {
