@@ -56,10 +56,12 @@ impl<'a> Temporary<'a> {
     }
 
     /// Renames the entry to `name` in place of another one, of which `is_expected` is asked before it is gone. If it is not the
-    /// expected one, it stays, and the result is `false`.
+    /// expected one, it stays, and the result is `false`. If the name has got a third entry meanwhile, or none, that is an entry of
+    /// another program too, and stays under this or another name.
     ///
     /// Where the system has no exchange of names, the other entry is replaced without a question.
     pub(crate) fn replace(mut self, name: &OsStr, is_expected: impl Fn(&Entry) -> bool) -> io::Result<bool> {
+        let own = self.directory.entry(&self.name)?.map(|own| own.id());
         match self.directory.exchange(&self.name, self.directory, name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) if has_no_exchange(&error) => return self.publish(name, Occupant::Entry).map(|()| true),
@@ -71,7 +73,10 @@ impl<'a> Temporary<'a> {
             return Ok(true);
         }
         let restored = self.directory.exchange(&self.name, self.directory, name);
-        self.published = restored.is_err();
+        if !matches!(self.directory.entry(&self.name), Ok(Some(now)) if Some(now.id()) == own) {
+            self.published = true;
+            return self.directory.move_free(&self.name, self.directory, name).map(|()| false);
+        }
         restored.and(old).map(|_| false)
     }
 }
@@ -168,6 +173,29 @@ mod tests {
         let (temporary, _) = Temporary::create(&directory, |name| directory.create_file(name, Mode::RUSR)).unwrap();
         assert!(!temporary.replace(OsStr::new("gone"), |_| true).unwrap());
         assert_eq!(directory.names().unwrap(), ["a"]);
+    }
+
+    #[test]
+    fn an_entry_that_is_not_replaced_stays_also_if_its_name_changes_meanwhile() {
+        let tree = tempfile::tempdir().unwrap();
+        let directory = Directory::open(tree.path()).unwrap();
+        let name = tree.path().join("a");
+        let replace = |meanwhile: &dyn Fn()| {
+            std::fs::write(&name, "edited").unwrap();
+            let (temporary, _) = Temporary::create(&directory, |name| directory.create_file(name, Mode::RUSR)).unwrap();
+            let is_expected = |_: &Entry| {
+                meanwhile();
+                false
+            };
+            assert!(!temporary.replace(OsStr::new("a"), is_expected).unwrap());
+        };
+        replace(&|| std::fs::remove_file(&name).unwrap());
+        assert_eq!((directory.names().unwrap(), read(&tree, "a")), (vec!["a".into()], "edited".into()));
+        replace(&|| {
+            std::fs::write(tree.path().join("saving"), "newest").unwrap();
+            std::fs::rename(tree.path().join("saving"), &name).unwrap();
+        });
+        assert_eq!((read(&tree, "a"), read(&tree, "a 2")), ("edited".into(), "newest".into()));
     }
 
     #[test]

@@ -8,7 +8,9 @@ use rustix::fs::Mode;
 
 use super::Run;
 use super::modes::has_other_modes;
-use crate::mirror::{Attributes, Done, Failure, FileContext, FileError, Occupant, Pair, Stopped};
+use crate::mirror::{
+    Attributes, Done, Entry, Failure, FileContext, FileError, Occupant, Pair, Stopped, remove_expected,
+};
 use crate::two_way::disks::{Here, explain};
 use crate::two_way::entry::Version;
 use crate::two_way::plan::{Step, Verdict};
@@ -27,13 +29,18 @@ impl Run<'_> {
 
     fn make_directory_in(&self, here: &Here, step: &Step, path: &Path, to: Side) -> Result<(), FileError> {
         let (pair, name) = (&here.to[to], &*step.name);
-        match self.occupant(&pair.to, step, to, path)? {
-            None => {
-                let cause = io::Error::other("it changed during the run; the next run looks at it again");
-                return Err(FileError::new(path.to_owned(), "cannot be replaced", cause).at(to.into()));
+        let is_free = match self.occupant(&pair.to, step, to, path)? {
+            None => false,
+            Some(Occupant::None) => true,
+            Some(_) => {
+                let scanned = step.found[to].map(|found| found.version);
+                let is_scanned = |now: &Entry| scanned.is_some_and(|scanned| version(now).is_moved_from(&scanned));
+                remove_expected(&pair.to, name, is_scanned).file_context("cannot be replaced", to.into(), path)?
             }
-            Some(Occupant::None) => {}
-            Some(_) => pair.to.remove(name).file_context("cannot be replaced", to.into(), path)?,
+        };
+        if !is_free {
+            let cause = io::Error::other("it changed during the run; the next run looks at it again");
+            return Err(FileError::new(path.to_owned(), "cannot be replaced", cause).at(to.into()));
         }
         let created = pair.to.create_directory(name, Mode::RWXU).map_err(|cause| explain(&pair.to, name, to, cause));
         created.file_context("cannot be created", to.into(), path)?;
