@@ -29,6 +29,9 @@ pub(crate) struct Report {
     /// The errors of the whole run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) errors: Vec<String>,
+    /// The warnings of the whole run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<String>,
     items: Vec<Row>,
     #[serde(skip)]
     detail: Detail,
@@ -121,7 +124,7 @@ impl Report {
 
     /// A line for each item that changed something or has errors or warnings that it had not in the run before, which are in `shown`.
     pub(crate) fn to_lines(&self, shown: &mut Shown) -> String {
-        let mut lines = shown.update("", self.errors.iter().map(|text| format!("error: {text}\n")).collect()).concat();
+        let mut lines = shown.update("", self.of_run().map(|text| text + "\n").collect()).concat();
         for row in &self.items {
             let warnings = row.warnings.iter().map(|text| format!("warning: {text}\n"));
             let errors = row.errors.iter().map(|text| format!("error: {text}\n"));
@@ -132,6 +135,12 @@ impl Report {
             lines += &new.concat();
         }
         lines
+    }
+
+    /// The warnings and errors of the whole run, a line each.
+    fn of_run(&self) -> impl Iterator<Item = String> {
+        let warnings = self.warnings.iter().map(|text| format!("warning: {text}"));
+        warnings.chain(self.errors.iter().map(|text| format!("error: {text}")))
     }
 
     /// Returns `true` if something was changed, failed or was not done.
@@ -261,7 +270,7 @@ impl fmt::Display for Report {
             writeln!(f, "status       copied   deleted unchanged       bytes       time  item")?;
         }
         rows().try_for_each(|row| writeln!(f, "{row}"))?;
-        self.errors.iter().try_for_each(|text| writeln!(f, "error: {text}"))?;
+        self.of_run().try_for_each(|text| writeln!(f, "{text}"))?;
         for row in &self.items {
             row.warnings.iter().try_for_each(|diagnostic| writeln!(f, "warning: {diagnostic}"))?;
             row.errors.iter().try_for_each(|diagnostic| writeln!(f, "error: {diagnostic}"))?;

@@ -96,6 +96,8 @@ struct Running {
     parts: Option<Parts>,
     outcomes: BTreeMap<ItemId, Outcome>,
     errors: Vec<Arc<LogEntry>>,
+    /// The warnings that concern no item.
+    warnings: Vec<Arc<LogEntry>>,
 }
 
 impl Watcher {
@@ -119,14 +121,16 @@ impl Watcher {
     /// Takes an event. Returns the report of a session that has ended.
     fn take(&mut self, ManagerEvent { session, event, .. }: ManagerEvent, signal: Interrupted) -> Option<Report> {
         if matches!(event, SessionEvent::Started { .. }) {
-            let (parts, outcomes, errors) = (None, BTreeMap::new(), Vec::new());
-            self.running.insert(session, Running { began: Instant::now(), parts, outcomes, errors });
+            self.running.insert(session, Running::new());
         }
         let running = self.running.get_mut(&session)?;
         match event {
             SessionEvent::Began { .. } if running.parts.is_none() => running.parts = Some(self.latest.take()),
             SessionEvent::Ended { item, outcome, .. } => drop(running.outcomes.insert(item, outcome)),
             SessionEvent::Logged { entry, .. } if entry.level == LogLevel::Error => running.errors.push(entry),
+            SessionEvent::Logged { entry, .. } if entry.level == LogLevel::Warning && entry.item.is_none() => {
+                running.warnings.push(entry);
+            }
             SessionEvent::Idle => {
                 let state = self.printer.state.clone();
                 return self.running.remove(&session).map(|running| running.report(signal, state));
@@ -153,8 +157,13 @@ impl Watcher {
 }
 
 impl Running {
+    fn new() -> Self {
+        let (parts, outcomes, errors, warnings) = (None, BTreeMap::new(), Vec::new(), Vec::new());
+        Self { began: Instant::now(), parts, outcomes, errors, warnings }
+    }
+
     fn report(self, signal: Interrupted, state: Option<PathBuf>) -> Report {
-        let Self { began, parts, outcomes, errors } = self;
+        let Self { began, parts, outcomes, errors, warnings } = self;
         let is_success = outcomes.values().all(|outcome| *outcome == Outcome::Succeeded) && errors.is_empty();
         let status = if is_success { Status::Succeeded } else { Status::Failed };
         // Without parts the pair could not be opened, of which each item has an error.
@@ -164,6 +173,7 @@ impl Running {
         let mut report = Report::of_rows(rows, status, signal, state);
         report.duration_seconds = began.elapsed().as_secs_f64();
         report.errors = texts.into_iter().collect();
+        report.warnings = warnings.iter().map(|entry| Escaped(&entry.text).to_string()).collect();
         report
     }
 }

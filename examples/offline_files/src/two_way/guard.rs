@@ -6,6 +6,7 @@ use syncmgr::guard::Side as HostSide;
 use syncmgr::prelude::*;
 
 use super::plan::Tally;
+use super::remedy::Remedies;
 use super::side::Side;
 
 /// More deletions than these, and more than half of what was agreed, need a person.
@@ -47,7 +48,14 @@ pub(crate) enum Scope {
 }
 
 /// Why the deletions of an item are not made; `None` if they are. `own` are the numbers of the item, and `whole` those of the run.
-pub(crate) fn objection(item: &ItemContext, own: Tally, scope: Scope, whole: Tally) -> Option<String> {
+/// If the `remedies` have no questions, the user is not asked.
+pub(crate) fn objection(
+    item: &ItemContext,
+    own: Tally,
+    scope: Scope,
+    whole: Tally,
+    remedies: Remedies,
+) -> Option<String> {
     if own.deletes.a + own.deletes.b == 0 {
         return None;
     }
@@ -65,6 +73,7 @@ pub(crate) fn objection(item: &ItemContext, own: Tally, scope: Scope, whole: Tal
     let (deletes, lost) = (judged.deletes[deleting], deleting.other());
     let text = format!("{lost} has lost {deletes} of {} entries, which would be deleted in {deleting}", judged.agreed);
     let allowed = match judged.is_large_loss() {
+        _ if !remedies.has_questions => false,
         // The host asks about a plan with so many deletions.
         true => item.propose(&host_plan(&judged)).is_ok(),
         false => {

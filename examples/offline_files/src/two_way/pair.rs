@@ -84,7 +84,7 @@ pub struct TwoWayPair {
 
 impl TwoWayPair {
     /// Creates a pair with a name, which is shown and must be unique among the pairs of a manager: the id of the handler derives from
-    /// it. The order of the sides matters: another order is another pair.
+    /// it. The order of the sides matters: if it changes, the runs fail until the pair is forgotten.
     pub fn new(name: &str, a: impl Into<PathBuf>, b: impl Into<PathBuf>) -> Self {
         let kept = Kept { acls: true, ..Kept::default() };
         let info = Self::HANDLER.instance(name).with_name(name);

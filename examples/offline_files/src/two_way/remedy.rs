@@ -8,7 +8,7 @@ pub(crate) struct Remedies {
     pub(crate) missing: &'static str,
     pub(crate) other_root: &'static str,
     pub(crate) unreadable_state: &'static str,
-    /// `false` if conflicts are failures, because questions cannot be answered.
+    /// `false` if what a person has to decide is a failure, because questions cannot be answered.
     pub(crate) has_questions: bool,
 }
 

@@ -1,6 +1,7 @@
 //! The work of an item, which blocks its thread.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -48,9 +49,9 @@ impl Work {
         };
         let whole = self.prepared.whole;
         if !self.is_unguarded
-            && let Some(text) = objection(&self.monitor.item, plan.tally, scope, whole)
+            && let Some(text) = objection(&self.monitor.item, plan.tally, scope, whole, self.remedies)
         {
-            self.monitor.part.result().errors.push(Diagnostic::new(self.monitor.part.path(), text));
+            self.refuse(self.monitor.part.path(), "is left alone", text);
             return Ok(None);
         }
         self.explain_what_is_left(&plan);
@@ -80,20 +81,23 @@ impl Work {
         Ok(plan)
     }
 
+    /// Says why something is not done. The item has the question about it, which is no failure, or fails.
+    fn refuse(&self, path: &Path, action: &'static str, text: String) {
+        if self.remedies.has_questions {
+            self.monitor.part.result().errors.push(Diagnostic::new(path, text));
+        } else {
+            self.monitor.fail(FileError::new(path.to_owned(), action, std::io::Error::other(text)));
+        }
+    }
+
     fn explain_what_is_left(&self, plan: &PartPlan) {
         for index in 0..plan.steps.len() {
             let Verdict::Leave(reason) = plan.steps[index].verdict else { continue };
             let path = plan.path(index);
             let text = match reason {
-                Reason::Conflict(conflict) if !self.remedies.has_questions => {
-                    let text = format!("{conflict}; nothing was overwritten: {}", self.remedies.conflict);
-                    self.monitor.fail(FileError::new(path, "is in conflict", std::io::Error::other(text)));
-                    continue;
-                }
-                // The item has the question, which is no failure.
                 Reason::Conflict(conflict) => {
                     let text = format!("{conflict}; nothing was overwritten: {}", self.remedies.conflict);
-                    self.monitor.part.result().errors.push(Diagnostic::new(&path, text));
+                    self.refuse(&path, "is in conflict", text);
                     continue;
                 }
                 Reason::Unmounted(side) => {

@@ -70,6 +70,23 @@ fn a_conflict_is_one_line_and_the_watch_goes_on() {
 }
 
 #[test]
+fn deletions_that_look_like_a_mistake_fail_and_the_watch_goes_on_once_they_are_undone() {
+    let trees = Trees::new();
+    (0..20).for_each(|number| file(&trees.from.join(format!("docs/{number}")), "text", 1));
+    let mut running = trees.watch(&["--two-way"]);
+    running.signal("STOP");
+    (0..15).for_each(|number| fs::remove_file(trees.from.join(format!("docs/{number}"))).unwrap());
+    running.signal("CONT");
+    running.wait_for("use --yes to delete them");
+    assert!(trees.to.join("docs/0").exists());
+    (0..15).for_each(|number| file(&trees.from.join(format!("docs/{number}")), "text", 1));
+    file(&trees.from.join("docs/new"), "new", 2);
+    running.wait_until(|| has(&trees.to.join("docs/new"), "new"));
+    running.signal("INT");
+    assert_eq!(running.end().code, Some(130));
+}
+
+#[test]
 fn a_side_that_vanishes_deletes_nothing_and_is_watched_again_when_it_is_back() {
     let trees = Trees::new();
     file(&trees.from.join("docs/a"), "a", 1);
