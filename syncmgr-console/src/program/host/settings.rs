@@ -260,7 +260,14 @@ fn overlap(folder: &Folder, others: &[Folder]) -> Option<String> {
         inner.targets().any(|target| is_same(target) || is_in(target) && !is_harmless(outer))
     };
     let other = others.iter().find(|other| changes(folder, other) || changes(other, folder))?;
-    Some(format!("`{}` mirrors into the same directories; give each folder a `to` of its own", other.name))
+    let is_both = [folder, other].iter().any(|folder| matches!(folder.direction, Direction::Both { .. }));
+    Some(match is_both {
+        true => format!(
+            "`{}` changes the same directories, as `from` and `to` in both directions; keep them apart",
+            other.name
+        ),
+        false => format!("`{}` mirrors into the same directories; give each folder a `to` of its own", other.name),
+    })
 }
 
 fn in_words(error: impl std::fmt::Display) -> String {

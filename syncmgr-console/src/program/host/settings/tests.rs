@@ -211,7 +211,8 @@ fn directories_that_overlap_are_refused() {
         format!("[[folder]]\nname = {name:?}\nfrom = {from:?}\nto = {to:?}\ndirection = \"both\"\n")
     };
     let back = read(&[pair("a", "/a", "/to", "never"), two_way("b", "/to", "/c")]).unwrap_err();
-    assert_eq!(back, ["10: to: `a` mirrors into the same directories; give each folder a `to` of its own"]);
+    let shared = "10: to: `a` changes the same directories, as `from` and `to` in both directions; keep them apart";
+    assert_eq!(back, [shared]);
     let outer = |delete: &str| read(&[pair("a", "/a", "/to/a", "never"), pair("b", "/b", "/to", delete)]);
     assert!(outer("guarded").is_err() && outer("never").is_ok());
 }
