@@ -70,7 +70,7 @@ fn a_conflict_is_one_line_and_the_watch_goes_on() {
 }
 
 #[test]
-fn deletions_that_look_like_a_mistake_fail_and_the_watch_goes_on_once_they_are_undone() {
+fn deletions_that_look_like_a_mistake_fail_until_they_are_undone() {
     let trees = Trees::new();
     (0..20).for_each(|number| file(&trees.from.join(format!("docs/{number}")), "text", 1));
     let mut running = trees.watch(&["--two-way"]);
