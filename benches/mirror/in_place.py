@@ -25,12 +25,13 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+from timed import timed
+
 SEED = 20001127
 MIB = 1024 * 1024
 PAGE = 4096
 BLOCK = 65536
 ROOT = Path(__file__).resolve().parents[2]
-HAS_TIME = Path("/usr/bin/time").exists()
 JOBS = ["blocks", "pages", "too much"]
 NAME = "all/large"
 
@@ -55,7 +56,7 @@ def main():
                 names = list(tools)
                 for name in names[number % len(names):] + names[:number % len(names)]:
                     command, later = tools[name]
-                    samples[name, job].append(measure(later, scratch))
+                    samples[name, job].append(timed(later, environment(scratch)))
                     check(name, job, source / NAME, scratch / name / NAME)
                     os.sync()
     print_table(list(tools), samples)
@@ -103,19 +104,6 @@ def change(path, job, size):
         for offset in offsets:
             file.seek(offset)
             file.write(random.randbytes(length))
-
-
-def measure(command, scratch):
-    with tempfile.NamedTemporaryFile("r") as usage, tempfile.TemporaryFile() as output:
-        timed = ["/usr/bin/time", "-o", usage.name, "-f", "%U %S %M %O", *command] if HAS_TIME else command
-        began = time.monotonic()
-        ended = subprocess.run(timed, env=environment(scratch), stdout=output, stderr=output)
-        wall = time.monotonic() - began
-        if ended.returncode:
-            output.seek(0)
-            sys.exit(f"{command} ended with {ended.returncode}: {output.read().decode(errors='replace')[-2000:]}")
-        user, system, memory, blocks = map(float, usage.read().split() or [0, 0, 0, 0])
-    return wall, user + system, memory / 1024, blocks / 2048
 
 
 def check(name, job, one, other):

@@ -20,17 +20,17 @@ import os
 import random
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
 
+from timed import timed
+
 SEED = 20001127
 SIZE = 4096
 ROOT = Path(__file__).resolve().parents[2]
-HAS_TIME = Path("/usr/bin/time").exists()
 JOBS = ["first", "unchanged", "changed", "renamed"]
 
 
@@ -99,9 +99,9 @@ def run_all(name, tool, source, work, number, samples):
         os.sync()
         time.sleep(1.1)
         command, environment = tool(str(a), str(b), job, str(state))
-        sample = measure(command, environment)
+        wall, processor, memory, _ = timed(command, {**os.environ, **environment})
         new = sum(1 for inode in inodes(b) if inode not in known) * SIZE
-        samples[name, job].append((*sample, new))
+        samples[name, job].append((wall, processor, memory, new))
         check(name, job, a, b)
 
 
@@ -116,19 +116,6 @@ def change(a, b, number):
 
 def inodes(root):
     return {path.stat().st_ino for path in root.rglob("*.txt")}
-
-
-def measure(command, environment):
-    with tempfile.NamedTemporaryFile("r") as usage, tempfile.TemporaryFile() as output:
-        began = time.monotonic()
-        timed = ["/usr/bin/time", "-o", usage.name, "-f", "%U %S %M", *command] if HAS_TIME else command
-        ended = subprocess.run(timed, env={**os.environ, **environment}, stdout=output, stderr=output)
-        wall = time.monotonic() - began
-        if ended.returncode:
-            output.seek(0)
-            sys.exit(f"{command} ended with {ended.returncode}: {output.read().decode(errors='replace')[-2000:]}")
-        user, system, memory = map(float, usage.read().split() or [0, 0, 0])
-    return wall, user + system, memory / 1024
 
 
 def check(name, job, a, b):
