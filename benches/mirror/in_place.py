@@ -48,6 +48,8 @@ def main():
         for name, (command, _) in tools.items():
             (scratch / name).mkdir()
             subprocess.run(command, env=environment(scratch), stdout=subprocess.DEVNULL, check=True)
+        # rsync does not see a change of the same second.
+        time.sleep(1.1)
         for number in range(options.rounds):
             for job in JOBS:
                 change(source / NAME, job, options.size * MIB)
