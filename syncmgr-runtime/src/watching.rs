@@ -22,15 +22,12 @@ use syncmgr_core::store::StateChange;
 use syncmgr_core::sync::Mutex;
 use syncmgr_core::text::Escaped;
 use tokio::runtime::Handle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use crate::change_source::{Watch, WatchEvent, WatchProblem};
 use crate::host::Host;
-
-/// The time between two batches of a stream, so that a stream of many changes costs little. The first change is taken at once.
-const BATCH_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The number of events of a stream that are taken together.
 const BATCH: usize = 4096;
@@ -200,25 +197,43 @@ enum End {
     Panicked(String),
 }
 
+/// The time between two batches of a stream: short at first, so that what follows a change soon is noticed soon, and longer while the
+/// stream goes on, so that many changes cost little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Pause(Duration);
+
+impl Pause {
+    const SHORTEST: Self = Self(Duration::from_millis(5));
+    const LONGEST: Self = Self(Duration::from_millis(50));
+
+    /// The pause after a batch for which the task has waited this long.
+    fn after(self, waited: Duration) -> Self {
+        if waited > Self::LONGEST.0 { Self::SHORTEST } else { Self::LONGEST.min(Self(self.0 * 2)) }
+    }
+}
+
 impl WatchTask {
     async fn run(self, open: Foreign<impl FnOnce() -> BoxStream<'static, WatchEvent>>) {
         let mut stream = match foreign::call(|| open.into_inner()()) {
             Ok(stream) => Foreign::new(stream.fuse()),
             Err(panic) => return self.report(&End::Panicked(panic)),
         };
+        let mut pause = Pause::SHORTEST;
         loop {
+            let waits_since = Instant::now();
             let batch = tokio::select! {
                 biased;
                 () = self.end.cancelled() => break,
                 batch = poll_fn(|cx| next_batch(&mut stream, cx)) => batch,
             };
+            pause = pause.after(waits_since.elapsed());
             if let Some(end) = self.accept(batch) {
                 return self.report(&end);
             }
             tokio::select! {
                 biased;
                 () = self.end.cancelled() => break,
-                () = sleep(BATCH_INTERVAL) => {}
+                () = sleep(pause.0) => {}
             }
         }
         // The last changes of a stream that another one replaces.
@@ -317,6 +332,15 @@ fn next_batch(stream: &mut Fuse<BoxStream<'static, WatchEvent>>, cx: &mut Contex
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_is_read_soon_at_rest_and_rarely_while_it_is_busy() {
+        let busy = |pause: &Pause| Some(pause.after(Duration::from_millis(1)));
+        let first = Pause::LONGEST.after(Duration::from_secs(1));
+        let pauses: Vec<_> =
+            std::iter::successors(Some(first), busy).map(|pause| pause.0.as_millis()).take(6).collect();
+        assert_eq!(pauses, [5, 10, 20, 40, 50, 50]);
+    }
 
     #[test]
     fn the_end_of_a_registration_does_not_end_the_tasks_of_a_later_one() {
