@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Measures how soon a change is on the other side: `offline_files --watch` and lsyncd.
+"""Measures how soon a change is on the other side: `offline_files --watch`, lsyncd and syncthing.
 
     cargo build --release -p offline_files
     python3 benches/mirror/watch.py [--changes N] [--stress N] [--scratch DIR] [--program PATH]
 
 Each tool watches a tree of 1,000 files in 10 directories. Then one file at a time is replaced by a new one, at rest: after each change, the
 script waits until the copy has the new contents, and then 0.3 s longer. The time from the end of the write to the copy is measured by a
-look at the copy every 0.5 ms. lsyncd runs with its default delay of 15 s, for a few changes only, and with the shortest that it has, 0 s.
+look at the copy every 0.5 ms. lsyncd and syncthing, of which two programs share a folder, run with their default delays of 15 s and 10 s,
+for a few changes only, and with the shortest that they have, 0 s and 1 s.
 
 With `--stress N`, 2,000 files on A are instead written again and again while the program watches, until there were N events. Then both sides
 must become equal; the script prints how long that took, and the peak memory.
@@ -25,6 +26,8 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+
+import syncthing
 
 ROOT = Path(__file__).resolve().parents[2]
 PAUSE = 0.3
@@ -50,41 +53,53 @@ def parse_options():
 
 
 def commands(options):
-    ours = [str(options.program), "--watch"]
-    tools = {
-        "offline_files --watch": (lambda a, b: [*ours, a, b], options.changes),
-        "offline_files --two-way --watch": (lambda a, b: [*ours, "--two-way", a, b], options.changes),
-    }
+    """Each tool: a function that returns the commands of its processes, and the number of changes."""
+
+    def ours(*flags):
+        return lambda a, b, _: [[str(options.program), *flags, "--watch", a, b]]
+
+    def lsyncd(delay):
+        return lambda a, b, _: [["lsyncd", "-nodaemon", "-delay", str(delay), "-rsync", a, b]]
+
+    def two_syncthing(delay):
+        return lambda a, b, base: syncthing.commands(base, (a, b), delay)
+
+    few = min(3, options.changes)
+    tools = {"offline_files --watch": (ours(), options.changes), "offline_files --two-way --watch": (ours("--two-way"), options.changes)}
     if shutil.which("lsyncd"):
-        lsyncd = lambda delay: lambda a, b: ["lsyncd", "-nodaemon", "-delay", str(delay), "-rsync", a, b]
         tools["lsyncd, delay 0 s"] = (lsyncd(0), options.changes)
-        tools["lsyncd, delay 15 s (default)"] = (lsyncd(15), min(3, options.changes))
+        tools["lsyncd, delay 15 s (default)"] = (lsyncd(15), few)
+    if shutil.which("syncthing"):
+        tools["syncthing, delay 1 s"] = (two_syncthing(1), options.changes)
+        tools["syncthing, delay 10 s (default)"] = (two_syncthing(10), few)
     return tools
 
 
 def measure(name, command, changes, base):
-    a, b, state = base / "a", base / "b", base / "state"
+    a, b = base / "a", base / "b"
     for directory in range(10):
         (a / f"d{directory}").mkdir(parents=True)
         for file in range(100):
             (a / f"d{directory}" / f"f{file}").write_bytes(b"x" * 4096)
     b.mkdir()
-    environment = {**os.environ, "XDG_STATE_HOME": str(state), "HOME": str(base)}
+    environment = {**os.environ, "XDG_STATE_HOME": str(base / "state"), "HOME": str(base)}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command(str(a), str(b)), env=environment, **quiet)
+    processes = [subprocess.Popen(words, env=environment, **quiet) for words in command(str(a), str(b), base)]
     try:
-        wait_for(lambda: (b / "d9/f99").exists() and (b / "d0/f0").exists(), 60)
+        wait_for(lambda: sum(len(files) for _, _, files in os.walk(b)) >= 1000, 60)
         time.sleep(2)
         times = [change(a, b, number) for number in range(changes)]
-        memory = peak_memory(process.pid)
+        memory = sum(peak_memory(process.pid) for process in processes)
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+        for process in processes:
+            process.wait()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     median, longest = statistics.median(times) * 1000, max(times) * 1000
-    print(f"{name:32} {median:6.0f} ms {longest:6.0f} ms {processor:8.2f} s {memory:5.0f} MiB {changes:8}")
+    print(f"{name:32} {median:6.0f} ms {longest:6.0f} ms {processor:8.2f} s {memory:5.0f} MiB {changes:8}", flush=True)
 
 
 def change(a, b, number):
@@ -93,10 +108,17 @@ def change(a, b, number):
     (a / "d0/saving").write_bytes(contents)
     os.rename(a / "d0/saving", a / name)
     began = time.perf_counter()
-    wait_for(lambda: (b / name).stat().st_size == 8192 and (b / name).read_bytes() == contents, 60)
+    wait_for(lambda: is_equal(b / name, contents), 60)
     took = time.perf_counter() - began
     time.sleep(PAUSE)
     return took
+
+
+def is_equal(copy, contents):
+    try:
+        return copy.stat().st_size == len(contents) and copy.read_bytes() == contents
+    except FileNotFoundError:
+        return False
 
 
 def stress(options):
