@@ -19,7 +19,7 @@ pub(super) fn remove_leftovers(to: &Directory, leftovers: &[PathBuf], monitor: &
         }
         let removed = locate(to, path).and_then(|(parent, name)| {
             // The file that an update was for is copied again if that fails.
-            let _ = recover(&parent, name);
+            let _ = recover(&parent, name, |_| Vec::new());
             parent.remove(name).file_context("cannot be deleted", Location::To, path)
         });
         tolerate(monitor, removed)?;

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::io::Errno;
 
 use super::directory::Directory;
+use super::displaced::displaced_name;
 use super::entry::Entry;
 use super::plan::Occupant;
 
@@ -59,9 +60,12 @@ impl<'a> Temporary<'a> {
     /// expected one, it stays, and the result is `false`. If the name has got a third entry meanwhile, or none, that is an entry of
     /// another program too, and stays under this or another name.
     ///
-    /// Where the system has no exchange of names, the other entry is replaced without a question.
+    /// Where the system has no exchange of names, the other entry is replaced without a second question.
     pub(crate) fn replace(mut self, name: &OsStr, is_expected: impl Fn(&Entry) -> bool) -> io::Result<bool> {
-        let own = self.directory.entry(&self.name)?.map(|own| own.id());
+        let replaced = self.directory.entry(name)?.filter(&is_expected);
+        let own = self.directory.entry(&self.name)?;
+        let (Some(own), Some(replaced)) = (own, replaced) else { return Ok(false) };
+        self.rename(displaced_name(name, [&own, &replaced]))?;
         match self.directory.exchange(&self.name, self.directory, name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) if has_no_exchange(&error) => return self.publish(name, Occupant::Entry).map(|()| true),
@@ -73,26 +77,33 @@ impl<'a> Temporary<'a> {
             return Ok(true);
         }
         let restored = self.directory.exchange(&self.name, self.directory, name);
-        if !matches!(self.directory.entry(&self.name), Ok(Some(now)) if Some(now.id()) == own) {
+        if !matches!(self.directory.entry(&self.name), Ok(Some(now)) if now.id() == own.id()) {
             self.published = true;
             return self.directory.move_free(&self.name, self.directory, name).map(|()| false);
         }
         restored.and(old).map(|_| false)
     }
+
+    fn rename(&mut self, name: OsString) -> io::Result<()> {
+        self.directory.rename_new(&self.name, &name)?;
+        self.name = name;
+        Ok(())
+    }
 }
 
-/// Removes a file or link, of which `is_expected` is asked when other programs no longer find it. If it is not the expected one, it gets
-/// its name back, and the result is `false`.
+/// Removes a file or link, of which `is_expected` is asked again when other programs no longer find it. If it is not the expected one, it
+/// gets its name back, and the result is `false`.
 pub(crate) fn remove_expected(
     directory: &Directory,
     name: &OsStr,
     is_expected: impl Fn(&Entry) -> bool,
 ) -> io::Result<bool> {
-    let hidden = random_name();
-    directory.rename_new(name, &hidden)?;
-    match directory.entry(&hidden) {
-        Ok(Some(entry)) if is_expected(&entry) => directory.remove(&hidden).map(|()| true),
-        other => directory.move_free(&hidden, directory, name).and(other).map(|_| false),
+    let Some(removed) = directory.entry(name)?.filter(&is_expected) else { return Ok(false) };
+    let displaced = displaced_name(name, [&removed, &removed]);
+    directory.rename_new(name, &displaced)?;
+    match directory.entry(&displaced) {
+        Ok(Some(entry)) if is_expected(&entry) => directory.remove(&displaced).map(|()| true),
+        other => directory.move_free(&displaced, directory, name).and(other).map(|_| false),
     }
 }
 
@@ -156,6 +167,17 @@ mod tests {
         assert!(directory.names().unwrap().is_empty());
     }
 
+    /// A check that succeeds once, and then does something and fails, as if another program changed the entry at the last moment.
+    fn expected_until(change: impl Fn()) -> impl Fn(&Entry) -> bool {
+        let is_first = std::cell::Cell::new(true);
+        move |_| {
+            is_first.replace(false) || {
+                change();
+                false
+            }
+        }
+    }
+
     fn read(tree: &tempfile::TempDir, name: &str) -> String {
         std::fs::read_to_string(tree.path().join(name)).unwrap()
     }
@@ -183,12 +205,10 @@ mod tests {
         let replace = |meanwhile: &dyn Fn()| {
             std::fs::write(&name, "edited").unwrap();
             let (temporary, _) = Temporary::create(&directory, |name| directory.create_file(name, Mode::RUSR)).unwrap();
-            let is_expected = |_: &Entry| {
-                meanwhile();
-                false
-            };
-            assert!(!temporary.replace(OsStr::new("a"), is_expected).unwrap());
+            assert!(!temporary.replace(OsStr::new("a"), expected_until(meanwhile)).unwrap());
         };
+        replace(&|| ());
+        assert_eq!((directory.names().unwrap(), read(&tree, "a")), (vec!["a".into()], "edited".into()));
         replace(&|| std::fs::remove_file(&name).unwrap());
         assert_eq!((directory.names().unwrap(), read(&tree, "a")), (vec!["a".into()], "edited".into()));
         replace(&|| {
@@ -203,8 +223,10 @@ mod tests {
         let tree = tempfile::tempdir().unwrap();
         let directory = Directory::open(tree.path()).unwrap();
         std::fs::write(tree.path().join("a"), "edited").unwrap();
-        assert!(!remove_expected(&directory, OsStr::new("a"), |_| false).unwrap());
-        assert_eq!(read(&tree, "a"), "edited");
+        for is_expected in [&|_: &Entry| false, &expected_until(|| ()) as &dyn Fn(&Entry) -> bool] {
+            assert!(!remove_expected(&directory, OsStr::new("a"), is_expected).unwrap());
+            assert_eq!(read(&tree, "a"), "edited");
+        }
         assert!(remove_expected(&directory, OsStr::new("a"), |entry| entry.size == 6).unwrap());
         assert!(directory.names().unwrap().is_empty());
     }
@@ -214,10 +236,7 @@ mod tests {
         let tree = tempfile::tempdir().unwrap();
         let directory = Directory::open(tree.path()).unwrap();
         std::fs::write(tree.path().join("a"), "edited").unwrap();
-        let is_expected = |_: &Entry| {
-            std::fs::write(tree.path().join("a"), "new").unwrap();
-            false
-        };
+        let is_expected = expected_until(|| std::fs::write(tree.path().join("a"), "new").unwrap());
         assert!(!remove_expected(&directory, OsStr::new("a"), is_expected).unwrap());
         assert_eq!((read(&tree, "a"), read(&tree, "a 2")), ("new".into(), "edited".into()));
     }

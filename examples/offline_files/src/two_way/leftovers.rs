@@ -1,31 +1,55 @@
-//! The temporary files of killed runs.
+//! The temporary entries of killed runs.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::disks::Disks;
+use super::entry::Found;
 use super::side::{Both, Side};
-use crate::mirror::{Failure, FileContext, Leftover, Monitor, recover};
+use super::tree::Tree;
+use crate::mirror::{Directory, Failure, FileContext, Leftover, Monitor, Named, give_back, recover};
 
-/// Removes the temporary files of killed runs, and completes the updates that these have begun. Both roots are locked, so that no other
-/// run has made them. Returns `true` if an update was completed, so that the scan is out of date.
-pub(crate) fn remove_leftovers(
-    disks: &Disks,
-    leftovers: &Both<Vec<PathBuf>>,
-    monitor: &dyn Monitor,
-) -> Result<bool, Failure> {
-    let mut has_recovered = false;
-    for side in Side::BOTH {
-        for path in &leftovers[side] {
-            monitor.advance(0)?;
-            let name = path.file_name().unwrap_or_default();
-            // What cannot be opened or removed is left out of every run.
-            let Ok(parent) = disks.descend(side, path.parent().unwrap_or(Path::new(""))) else { continue };
-            let recovered = recover(&parent, name);
-            let recovered = recovered.file_context("cannot complete an update of a file beside it", side.into(), path);
-            let recovered = recovered?;
-            let is_removed = parent.remove(name).is_ok();
-            has_recovered |= is_removed && recovered == Leftover::Journal;
+/// What a scan found.
+pub(super) struct Leftovers<'a> {
+    pub(super) disks: &'a Disks,
+    pub(super) found: &'a Both<Tree<Found>>,
+    pub(super) paths: &'a Both<Vec<PathBuf>>,
+}
+
+impl Leftovers<'_> {
+    /// Removes the temporary files of killed runs, completes the updates that these have begun, and gives edits of other programs that
+    /// they were about to check their names back. Both roots are locked, so that no other run has made them. Returns `true` if the scan
+    /// is out of date now.
+    pub(super) fn remove(&self, monitor: &dyn Monitor) -> Result<bool, Failure> {
+        let mut is_outdated = false;
+        for side in Side::BOTH {
+            for path in &self.paths[side] {
+                monitor.advance(0)?;
+                // What cannot be opened or removed is left out of every run.
+                let Ok(parent) = self.disks.descend(side, path.parent().unwrap_or(Path::new(""))) else { continue };
+                let removed = self.remove_one(side, &parent, path);
+                is_outdated |=
+                    removed.file_context("cannot complete an update of a file beside it", side.into(), path)?;
+            }
         }
+        Ok(is_outdated)
     }
-    Ok(has_recovered)
+
+    /// Returns `true` if that has changed what a scan finds.
+    fn remove_one(&self, side: Side, parent: &Directory, path: &Path) -> io::Result<bool> {
+        let name = path.file_name().unwrap_or_default();
+        if give_back(parent, name)? {
+            return Ok(true);
+        }
+        let recovered = recover(parent, name, |inode| self.with_inode(side, inode))?;
+        Ok(parent.remove(name).is_ok() && recovered == Leftover::Journal)
+    }
+
+    /// The entries of a side with this inode number.
+    fn with_inode(&self, side: Side, inode: u64) -> Vec<Named> {
+        let tree = &self.found[side];
+        let ids = tree.below(Tree::<Found>::ROOT).filter(|id| tree.entry(*id).version.inode == inode);
+        let open = |id| Some((self.disks.descend(side, &tree.path(tree.parent(id))).ok()?, tree.name(id).to_owned()));
+        ids.filter_map(open).collect()
+    }
 }

@@ -16,7 +16,7 @@ use super::disks::Disks;
 use super::entry::{Agreed, Found};
 use super::ignored::Ignored;
 use super::kept;
-use super::leftovers::remove_leftovers;
+use super::leftovers::Leftovers;
 use super::moves::{Relocation, detect};
 use super::plan::{PartName, Plan, Tally};
 use super::reconcile::{Rules, reconcile};
@@ -127,7 +127,8 @@ impl Preparation<'_> {
                 return Err(cause.map_or_else(|| anyhow!("{side} cannot be read"), |cause| anyhow!("{side} {cause}")));
             }
         }
-        match remove_leftovers(&self.disks.without_memory(), &scanned.leftovers, &watch) {
+        let disks = &self.disks.without_memory();
+        match (Leftovers { disks, found: &scanned.found, paths: &scanned.leftovers }).remove(&watch) {
             Ok(false) => Ok(scanned),
             Ok(true) => self.scan(),
             Err(Failure::Stopped) => Err(Stopped.into()),

@@ -2,6 +2,7 @@
 
 use syncmgr::prelude::*;
 use syncmgr::store::SqliteStore;
+use syncmgr::text::Escaped;
 
 use super::names::name_sides;
 use super::pair::TwoWayPair;
@@ -22,8 +23,9 @@ pub(crate) fn synchronize(args: &Args) -> SyncResult<Report> {
     let open = pair(args, store.as_ref()).open()?;
     let (parts, disks) = (open.handler.parts(), open.handler.disks());
     let losses = || Some(disks.losses().join("; ")).filter(|text| !text.is_empty());
-    let report = run_once(args, open.handler.clone(), &parts, store, losses);
-    open.close().and(report)
+    let mut report = run_once(args, open.handler.clone(), &parts, store, losses)?;
+    report.warnings.extend(open.close().err().map(|error| Escaped(&format!("{error:#}")).to_string()));
+    Ok(report)
 }
 
 /// The pair that the arguments describe.

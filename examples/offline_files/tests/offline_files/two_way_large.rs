@@ -103,17 +103,39 @@ fn an_update_that_is_killed_at_any_point_is_completed_by_the_next_run() {
     assert!(killed_with_journal > 0 || !updates_in_place(&trees));
 }
 
-#[test]
-fn a_mirror_completes_an_update_of_a_killed_run_too() {
+/// Both sides after a run that was killed when its journal had this number of bytes, of about 2,100,000, or later.
+fn killed_with_journal(seed: u64, bytes: u64) -> Trees {
     let trees = agreed();
-    let large = sides(&trees)[0].clone();
-    change(&large, 500, &mut fastrand::Rng::with_seed(5));
+    change(&sides(&trees)[0], 500, &mut fastrand::Rng::with_seed(seed));
     let mut running = Running::start(trees.command(&["--two-way"]));
-    while running.child.try_wait().unwrap().is_none() && journal(&trees).is_none() {
+    let is_at = || journal(&trees).is_some_and(|path| fs::metadata(path).is_ok_and(|about| about.len() >= bytes));
+    while running.child.try_wait().unwrap().is_none() && !is_at() {
         thread::yield_now();
     }
     drop(running);
+    trees
+}
+
+#[test]
+fn an_update_that_is_killed_is_completed_also_if_its_file_is_moved_to_another_directory() {
+    for seed in 6..12 {
+        let trees = killed_with_journal(seed, 2_050_000);
+        let new = fs::read(&sides(&trees)[0]).unwrap();
+        fs::create_dir(trees.to.join("other")).unwrap();
+        fs::rename(&sides(&trees)[1], trees.to.join("other/large")).unwrap();
+        let output = trees.run(&["--two-way", "--json"]);
+        assert_eq!(output.code, Some(0), "{seed}: {}{}", output.stdout, output.stderr);
+        for side in [&trees.from, &trees.to] {
+            assert!(fs::read(side.join("other/large")).unwrap() == new, "{seed}: {}", side.display());
+            assert!(!side.join("docs/large").exists());
+        }
+    }
+}
+
+#[test]
+fn a_mirror_completes_an_update_of_a_killed_run_too() {
+    let trees = killed_with_journal(5, 0);
     assert_eq!(trees.run(&[]).code, Some(0));
-    assert!(fs::read(large).unwrap() == fs::read(&sides(&trees)[1]).unwrap());
+    assert!(fs::read(&sides(&trees)[0]).unwrap() == fs::read(&sides(&trees)[1]).unwrap());
     assert!(journal(&trees).is_none());
 }

@@ -162,7 +162,19 @@ fn what_a_killed_run_has_left_is_removed_and_never_synchronized() {
         file(&side.join("docs/.offline-files-00112233445566ff.partial"), "half", 1);
         file(&side.join(".offline-files-00112233445566ff.partial"), "half", 1);
     }
+    let ignore = trees.base.path().join("ignore");
+    file(&ignore, ".*\n", 1);
+    trees.settle(&["--ignore-file", ignore.to_str().unwrap()]);
+    assert_eq!(snapshot(&trees.from).len(), 2);
+}
+
+#[test]
+fn an_edit_that_a_killed_run_was_about_to_check_gets_its_name_back() {
+    let trees = Trees::synchronized(&["docs/a"]);
+    file(&trees.from.join("docs/.offline-files-0011223344556677.displaced-a"), "edited", 2);
+    fs::remove_file(trees.from.join("docs/a")).unwrap();
     trees.settle(&[]);
+    assert_eq!(read(trees.to.join("docs/a")), "edited");
     assert_eq!(snapshot(&trees.from).len(), 2);
 }
 

@@ -7,12 +7,14 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::time::UNIX_EPOCH;
 
 use rustix::fs::Timespec;
 
 use super::checksum::Checksum;
 
-const MAGIC: &[u8; 16] = b"offline_files 1\n";
+const MAGIC: &[u8; 16] = b"offline_files 2\n";
 
 /// The unit in which a disk writes: after a power failure each sector is the old or the new one.
 pub(super) const SECTOR: usize = 512;
@@ -23,12 +25,29 @@ pub(super) const LONGEST: usize = 256 * 1024;
 /// The maximum length of a file name.
 const LONGEST_NAME: u64 = 4096;
 
+/// The identity of a file, which no other one on the same file system has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId {
+    pub(super) inode: u64,
+    /// The time of its creation in nanoseconds since 1970, as a later file can have its inode number; 0 if the file system stores none.
+    pub(super) born: u64,
+}
+
+impl FileId {
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        let about = file.metadata()?;
+        let since = about.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+        let born = since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
+        Ok(Self { inode: about.ino(), born })
+    }
+}
+
 /// What a journal is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    /// The name and inode number of the file to write into.
+    /// The name of the file to write into.
     pub(super) name: OsString,
-    pub(super) inode: u64,
+    pub(super) id: FileId,
     /// Its size before and after.
     pub(super) old_size: u64,
     pub(super) new_size: u64,
@@ -54,9 +73,9 @@ impl<'a> Writer<'a> {
     pub(super) fn begin(file: &'a File, header: &Header) -> io::Result<Self> {
         let mut writer = Self { file: BufWriter::with_capacity(LONGEST, file), checksum: Checksum::default() };
         writer.put(MAGIC)?;
-        let Header { name, inode, old_size, new_size, modified } = header;
+        let Header { name, id, old_size, new_size, modified } = header;
         let time = [modified.tv_sec.cast_unsigned(), modified.tv_nsec.cast_unsigned()];
-        for number in [*inode, *old_size, *new_size].into_iter().chain(time).chain([name.len() as u64]) {
+        for number in [id.inode, id.born, *old_size, *new_size].into_iter().chain(time).chain([name.len() as u64]) {
             writer.put(&number.to_le_bytes())?;
         }
         writer.put(name.as_bytes())?;
@@ -140,13 +159,13 @@ impl<'a> Reader<'a> {
         if self.take(MAGIC.len())? != MAGIC {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        let [inode, old_size, new_size, seconds, nanos, length] = self.numbers()?;
+        let [inode, born, old_size, new_size, seconds, nanos, length] = self.numbers()?;
         if length > LONGEST_NAME {
             return Err(io::ErrorKind::InvalidData.into());
         }
         let name = OsString::from_vec(self.take(length as usize)?);
         let modified = Timespec { tv_sec: seconds.cast_signed(), tv_nsec: nanos.cast_signed() };
-        Ok(Header { name, inode, old_size, new_size, modified })
+        Ok(Header { name, id: FileId { inode, born }, old_size, new_size, modified })
     }
 
     /// Reads a run; `None` at the end.

@@ -28,8 +28,8 @@ use rustix::fs::{Mode, fsync};
 use self::apply::{Applied, apply};
 use self::compare::Comparison;
 pub(crate) use self::counted::Counted;
-use self::journal::{Header, Journal, Writer};
-pub(crate) use self::recover::{Leftover, recover};
+use self::journal::{FileId, Header, Journal, Writer};
+pub(crate) use self::recover::{Leftover, Named, recover};
 use self::usage::Watch;
 use super::attributes::Attributes;
 use super::copy::{open_source, regular_metadata, wait_until_settled};
@@ -125,7 +125,7 @@ impl<'a> Update<'a> {
         if shares_blocks(&file, &self.source.file) {
             return Ok(None);
         }
-        let mut journal = self.in_target(Writer::begin(&file, &self.header()))?;
+        let mut journal = self.in_target(self.header().and_then(|header| Writer::begin(&file, &header)))?;
         if !comparison.record(&mut journal, self.path, monitor)? || !self.may_begin() {
             return Ok(None);
         }
@@ -133,14 +133,14 @@ impl<'a> Update<'a> {
         Ok(Some(temporary))
     }
 
-    fn header(&self) -> Header {
-        Header {
+    fn header(&self) -> io::Result<Header> {
+        Ok(Header {
             name: self.name.to_owned(),
-            inode: self.target.about.inode(),
+            id: FileId::of(&self.target.file)?,
             old_size: self.target.about.size,
             new_size: self.source.about.size,
             modified: self.source.about.modified,
-        }
+        })
     }
 
     /// Returns `true` if both files are still what they were, no other program has the target open, and the disk has space for what

@@ -7,7 +7,7 @@ use rustix::fs::{Mode, futimens};
 use rustix::process::geteuid;
 
 use super::apply::{Applied, apply, is_applied};
-use super::journal::Journal;
+use super::journal::{FileId, Journal};
 use super::usage::Watch;
 use crate::mirror::copy::regular_metadata;
 use crate::mirror::directory::Directory;
@@ -22,9 +22,17 @@ pub(crate) enum Leftover {
     Journal,
 }
 
-/// Writes a complete journal of this name into its file, if that is still in the directory. Afterwards the journal is no longer needed.
+/// An entry of a directory.
+pub(crate) type Named = (Directory, OsString);
+
+/// Writes a complete journal of this name into its file. That is in the same directory, perhaps under another name, or one of those with
+/// its inode number `elsewhere`. If it is nowhere, it was deleted, and the journal is useless. Afterwards the journal is no longer needed.
 /// Fails if another program has the file open.
-pub(crate) fn recover(directory: &Directory, name: &OsStr) -> io::Result<Leftover> {
+pub(crate) fn recover(
+    directory: &Directory,
+    name: &OsStr,
+    elsewhere: impl Fn(u64) -> Vec<Named>,
+) -> io::Result<Leftover> {
     let is_file = directory.entry(name)?.is_some_and(|entry| entry.kind == Kind::File);
     let file = match directory.open_file(name) {
         _ if !is_file => return Ok(Leftover::Useless),
@@ -36,39 +44,48 @@ pub(crate) fn recover(directory: &Directory, name: &OsStr) -> io::Result<Leftove
     };
     let about = regular_metadata(&file)?;
     let Some(journal) = Journal::open(file)? else { return Ok(Leftover::Useless) };
-    let Some(name) = find(directory, &about, &journal)? else { return Ok(Leftover::Useless) };
-    let target = directory.open_to_update(&name);
-    if is_applied(&journal, &directory.open_file(&name)?)? {
+    let Some(target) = find(directory, &about, &journal, elsewhere)? else { return Ok(Leftover::Useless) };
+    complete(&target, &journal)
+}
+
+fn complete((directory, name): &Named, journal: &Journal) -> io::Result<Leftover> {
+    let target = directory.open_to_update(name);
+    if is_applied(journal, &directory.open_file(name)?)? {
         // Only its time may be missing. A later run finds what cannot be set here.
-        let target = target.ok().filter(|target| Watch::begin(target, &name).is_some());
+        let target = target.ok().filter(|target| Watch::begin(target, name).is_some());
         let _ = target.map(|target| futimens(&target, &modified_at(journal.header.modified)));
         return Ok(Leftover::Journal);
     }
     let target = target?;
-    if Watch::begin(&target, &name).is_none() {
+    if Watch::begin(&target, name).is_none() {
         return Err(io::Error::other("another program may have it open; close that and run again"));
     }
-    if apply(&journal, &target)? == Applied::Whole {
+    if apply(journal, &target)? == Applied::Whole {
         futimens(&target, &modified_at(journal.header.modified))?;
     }
     target.sync_all()?;
     Ok(Leftover::Journal)
 }
 
-/// Finds the file of a journal, which may have another name by now. `about` is the metadata of the journal.
-fn find(directory: &Directory, about: &Entry, journal: &Journal) -> io::Result<Option<OsString>> {
-    let is_it = |name: &OsStr| {
+/// Finds the file of a journal. `about` is the metadata of the journal.
+fn find(
+    directory: &Directory,
+    about: &Entry,
+    journal: &Journal,
+    elsewhere: impl Fn(u64) -> Vec<Named>,
+) -> io::Result<Option<Named>> {
+    let id = journal.header.id;
+    let is_it = |(directory, name): &Named| {
         let entry = directory.entry(name)?;
-        let is_it = |now: Entry| now.kind == Kind::File && now.inode() == journal.header.inode;
-        Ok::<_, io::Error>(entry.is_some_and(|now| is_it(now) && may_change(about, &now)))
+        let may_be = entry
+            .is_some_and(|entry| entry.kind == Kind::File && entry.inode() == id.inode && may_change(about, &entry));
+        Ok::<_, io::Error>(may_be && FileId::of(&directory.open_file(name)?)? == id)
     };
-    let name = &journal.header.name;
-    if is_it(name)? {
-        return Ok(Some(name.clone()));
-    }
-    for name in directory.names()? {
-        if is_it(&name)? {
-            return Ok(Some(name));
+    let here = |name| (directory.clone(), name);
+    let beside = std::iter::once(journal.header.name.clone()).chain(directory.names()?).map(here);
+    for named in beside.chain(elsewhere(id.inode)) {
+        if is_it(&named)? {
+            return Ok(Some(named));
         }
     }
     Ok(None)

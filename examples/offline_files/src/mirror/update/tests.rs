@@ -89,7 +89,7 @@ impl Large {
     }
 
     fn recover(&self, name: &OsStr) -> io::Result<Leftover> {
-        recover(&self.trees.pair().to, name)
+        recover(&self.trees.pair().to, name, |_| Vec::new())
     }
 }
 
@@ -226,6 +226,46 @@ fn a_journal_follows_a_renamed_file_and_spares_another_one() {
     fs::remove_file(moved).unwrap();
     assert_eq!(large.recover(&journal).unwrap(), Leftover::Useless);
     assert!(large.read_target() == vec![1; SIZE]);
+}
+
+#[test]
+fn a_journal_follows_a_file_to_another_directory_and_spares_another_one() {
+    let mut large = large!();
+    large.change(&[0], SIZE);
+    let journal = large.leave_journal();
+    let inode = large.target().metadata().unwrap().ino();
+    let other = large.trees.base.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::rename(large.trees.to.join(NAME), other.join("moved")).unwrap();
+    fs::write(other.join("another"), "another").unwrap();
+    for (name, leftover) in [("another", Leftover::Useless), ("moved", Leftover::Journal)] {
+        let elsewhere = |number| {
+            assert_eq!(number, inode);
+            vec![(Directory::open(&other).unwrap(), name.into())]
+        };
+        assert_eq!(recover(&large.trees.pair().to, &journal, elsewhere).unwrap(), leftover);
+    }
+    assert!(fs::read(other.join("moved")).unwrap() == large.contents);
+}
+
+#[test]
+fn a_later_file_with_the_inode_number_of_the_target_is_another_file() {
+    let mut large = large!();
+    let old = large.contents.clone();
+    large.change(&[0], SIZE);
+    let (to, id) = (large.trees.pair().to, FileId::of(&large.target()).unwrap());
+    for (born, leftover) in [(id.born + 1, Leftover::Useless), (id.born, Leftover::Journal)] {
+        let name = format!("{born}.partial");
+        let file = to.create_file(name.as_ref(), Mode::RUSR | Mode::WUSR).unwrap();
+        let modified = rustix::fs::Timespec { tv_sec: 1, tv_nsec: 1 };
+        let id = FileId { born, ..id };
+        let header = Header { name: NAME.into(), id, old_size: SIZE as u64, new_size: SIZE as u64, modified };
+        let mut journal = Writer::begin(&file, &header).unwrap();
+        journal.add(0, &old[..4096], &large.contents[..4096]).unwrap();
+        journal.end().unwrap();
+        assert_eq!(large.recover(name.as_ref()).unwrap(), leftover);
+        assert_eq!(large.read_target()[0] == large.contents[0], leftover == Leftover::Journal);
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::entry::{Found, Kind, Version};
 use super::ignored::Ignored;
 use super::side::{Both, Side};
 use super::tree::Tree;
-use crate::mirror::{Directory, FileError, Jobs, Monitor, OwnFiles, Queue, Stopped, is_leftover, share};
+use crate::mirror::{Directory, FileError, Jobs, Monitor, OwnFiles, Queue, Stopped, is_displaced, is_leftover, share};
 
 /// The number of directories that one thread scans faster than several.
 const FEW: usize = 4;
@@ -175,8 +175,10 @@ impl Scan<'_> {
         let path = path.join(name);
         match directory.entry(name) {
             Ok(None) => {}
+            Ok(Some(entry)) if !entry.is_directory() && (is_leftover(name) || is_displaced(name)) => {
+                seen.leftovers.push(path);
+            }
             Ok(Some(entry)) if self.scope.ignored.contains(&path, entry.is_directory()) => seen.hides = true,
-            Ok(Some(entry)) if !entry.is_directory() && is_leftover(name) => seen.leftovers.push(path),
             Ok(Some(entry)) => {
                 let mut version = version(&entry);
                 if entry.is_directory() {
