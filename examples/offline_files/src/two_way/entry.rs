@@ -68,6 +68,14 @@ impl Found {
     pub(crate) fn new(version: Version) -> Self {
         Self { version, ..Self::default() }
     }
+
+    /// Returns `true` if it is the agreed version of its side in every respect.
+    pub(crate) fn is_as_agreed(&self, agreed: &Version) -> bool {
+        let parts = |version: &Version| (version.kind, version.inode, version.mode, version.is_mount);
+        let times = |version: &Version| (version.size, version.modified, version.changed);
+        let (now, is_file) = (&self.version, !self.version.is_directory());
+        !self.is_unreadable && parts(now) == parts(agreed) && (!is_file || times(now) == times(agreed))
+    }
 }
 
 impl Version {

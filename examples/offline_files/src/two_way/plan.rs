@@ -26,6 +26,8 @@ pub(crate) struct PartPlan {
     /// Renamings of one side, to make before the steps.
     pub(crate) renamings: Vec<Renaming>,
     pub(crate) tally: Tally,
+    /// The files and links that are as they were agreed on both sides.
+    pub(crate) unchanged: u64,
 }
 
 /// What to do about one entry.
@@ -46,6 +48,8 @@ pub(crate) struct Step {
 pub(crate) enum Verdict {
     /// Both sides have the same contents.
     Keep,
+    /// Both sides have a directory that is as it was agreed, with everything in it.
+    Unchanged,
     /// To be planned again, once the contents are compared.
     Compare,
     /// Created or replaced on this side by a copy of the other one.
@@ -124,7 +128,7 @@ impl Step {
         match self.verdict {
             Verdict::Copy(to) => self.is_directory_on(to.other()),
             Verdict::Keep => self.is_directory_on(Side::A),
-            Verdict::Compare | Verdict::Delete(_) | Verdict::Leave(_) => false,
+            Verdict::Unchanged | Verdict::Compare | Verdict::Delete(_) | Verdict::Leave(_) => false,
         }
     }
 

@@ -67,11 +67,13 @@ pub(crate) struct Preparation<'a> {
 impl Preparation<'_> {
     pub(crate) fn prepare(&self) -> SyncResult<Prepared> {
         let roots = RootIds::of(&self.disks.roots);
-        let agreed = self.agreed(&roots)?;
+        let mut agreed = Some(self.agreed(&roots)?);
         let (mut refused, mut errors) = (HashSet::new(), Vec::new());
         loop {
             let scanned = self.scan()?;
-            let mut state = State::new(agreed.clone(), scanned.found);
+            // The moves of the attempt before were made in it.
+            let agreed = agreed.take().map_or_else(|| self.agreed(&roots), Ok)?;
+            let mut state = State::new(agreed, scanned.found);
             let relocations = detect(&mut state, &refused);
             let Some(moved) = self.relocate(&relocations, &mut state, &mut refused, &mut errors)? else { continue };
             let plan = reconcile(&state, self.rules);
@@ -99,11 +101,9 @@ impl Preparation<'_> {
                 }
                 None => {}
             }
-            let mut own = Tree::new(None);
-            if !decode(&record.agreed, &mut own) {
+            if !decode(&record.agreed, &mut agreed) {
                 return Err(anyhow!(help)).unreadable_state();
             }
-            own.copy_into(Tree::<Agreed>::ROOT, &mut agreed, Tree::<Agreed>::ROOT);
         }
         Ok(agreed)
     }

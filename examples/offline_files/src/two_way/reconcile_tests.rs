@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::entry::{Agreed, Found, Kind, Time, Version};
 use super::moves::{Move, Relocation, detect};
-use super::plan::{Plan, Reason, Verdict};
+use super::plan::{Plan, Reason, Tally, Verdict};
 use super::reconcile::{Rules, reconcile};
 use super::side::{Both, Side};
 use super::state::State;
@@ -27,7 +27,7 @@ fn tree<E: Clone>(root: E, entries: Entries<'_>, entry: impl Fn(&str, u64) -> E)
     for (path, inode) in entries {
         let (parent, name) = (Path::new(path).parent().unwrap(), Path::new(path).file_name().unwrap());
         let parent = tree.find(parent).expect("the directory comes first");
-        tree.add(parent, name.to_owned(), entry(path, *inode));
+        tree.add(parent, name, entry(path, *inode));
     }
     tree
 }
@@ -94,8 +94,28 @@ fn entries_that_have_changed_places_do_so_on_the_other_side_without_a_copy() {
         assert_eq!(relocations.len(), exchanges, "{relocations:?}");
         assert!(relocations.iter().all(|relocation| matches!(relocation, Relocation::Exchange(_))));
         let plan = reconcile(&state, &Rules::default());
-        assert!(verdicts(&plan).iter().all(|(_, verdict)| *verdict == Verdict::Keep), "{plan:?}");
+        let is_kept = |verdict: &Verdict| matches!(verdict, Verdict::Keep | Verdict::Unchanged);
+        assert!(verdicts(&plan).iter().all(|(_, verdict)| is_kept(verdict)), "{plan:?}");
     }
+}
+
+#[test]
+fn a_directory_that_is_as_agreed_is_one_step_that_counts_what_is_in_it() {
+    let agreed: Entries<'_> = &[("d/", 1), ("d/s/", 2), ("d/s/x", 3), ("d/y", 4)];
+    let plan = reconcile(&state(agreed, agreed, agreed), &Rules::default());
+    assert_eq!(verdicts(&plan), [("d".into(), Verdict::Unchanged)]);
+    let part = &plan.parts[&Some("d".into())];
+    let both = Both { a: 4, b: 4 };
+    assert_eq!(
+        (part.unchanged, part.tally),
+        (2, Tally { agreed: 4, survivors: both, entries: both, ..Tally::default() })
+    );
+    let all: Entries<'_> = &[("d/", 1), ("d/s/", 2), ("d/s/x", 3), ("d/s/z", 5), ("d/y", 4)];
+    let changed = reconcile(&state(agreed, agreed, all), &Rules::default());
+    let below = ["d", "d/s", "d/s/x", "d/s/z", "d/y"].map(String::from);
+    assert_eq!(verdicts(&changed).into_iter().map(|(path, _)| path).collect::<Vec<_>>(), below);
+    let rules = Rules { compares_contents: true, ..Rules::default() };
+    assert!(verdicts(&reconcile(&state(agreed, agreed, agreed), &rules)).contains(&("d/y".into(), Verdict::Compare)));
 }
 
 #[test]

@@ -31,8 +31,9 @@ pub(crate) fn settled(state: &State, part: &PartPlan, outcomes: &[Outcome]) -> T
         let parent = step.parent.map_or(Some(Tree::<Agreed>::ROOT), |parent| ids[parent]);
         // Something may still be agreed below a directory that is not.
         let is_kept = entry.is_some() || *outcome == Outcome::Undone && step.place.agreed.is_some();
-        let id = parent.filter(|_| is_kept).map(|parent| tree.add(parent, step.name.clone(), entry));
-        if let (Some(id), Some(agreed), Verdict::Leave(_)) = (id, step.place.agreed, step.verdict) {
+        let id = parent.filter(|_| is_kept).map(|parent| tree.add(parent, &step.name, entry));
+        if let (Some(id), Some(agreed), Verdict::Leave(_) | Verdict::Unchanged) = (id, step.place.agreed, step.verdict)
+        {
             state.agreed.copy_into(agreed, &mut tree, id);
         }
         ids.push(id);

@@ -1,6 +1,8 @@
 //! A tree of named entries in which directories can be moved without a look at what they contain.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// The number of an entry in its tree. It stays when the entry is moved.
@@ -10,11 +12,14 @@ pub(crate) type Id = u32;
 #[derive(Clone, Debug)]
 pub(crate) struct Tree<E> {
     nodes: Vec<Node<E>>,
+    /// The bytes of all names: one allocation instead of one for each entry.
+    names: Vec<u8>,
 }
 
 #[derive(Clone, Debug)]
 struct Node<E> {
-    name: OsString,
+    /// The place of its name.
+    name: Range<usize>,
     parent: Id,
     /// Sorted by name.
     children: Vec<Id>,
@@ -27,16 +32,28 @@ impl<E> Tree<E> {
 
     /// Creates a tree that has only a root.
     pub(crate) fn new(root: E) -> Self {
-        let root = Node { name: OsString::new(), parent: Self::ROOT, children: Vec::new(), entry: root };
-        Self { nodes: vec![root] }
+        let root = Node { name: 0..0, parent: Self::ROOT, children: Vec::new(), entry: root };
+        Self { nodes: vec![root], names: Vec::new() }
     }
 
     /// Adds an entry. Its name must be free.
-    pub(crate) fn add(&mut self, parent: Id, name: OsString, entry: E) -> Id {
+    pub(crate) fn add(&mut self, parent: Id, name: impl AsRef<OsStr>, entry: E) -> Id {
+        self.add_new(parent, name.as_ref(), entry).expect("the name is free")
+    }
+
+    /// Adds an entry, unless there is one of this name.
+    pub(crate) fn add_new(&mut self, parent: Id, name: &OsStr, entry: E) -> Option<Id> {
+        let place = self.position(parent, name).err()?;
         let id = Id::try_from(self.nodes.len()).expect("a tree has fewer than 2^32 entries");
+        let name = self.store(name);
         self.nodes.push(Node { name, parent, children: Vec::new(), entry });
-        self.insert(id);
-        id
+        self.nodes[parent as usize].children.insert(place, id);
+        Some(id)
+    }
+
+    /// The number of entries that were ever added, with the root. It is greater than each number of an entry.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
     }
 
     pub(crate) fn entry(&self, id: Id) -> &E {
@@ -48,7 +65,7 @@ impl<E> Tree<E> {
     }
 
     pub(crate) fn name(&self, id: Id) -> &OsStr {
-        &self.node(id).name
+        OsStr::from_bytes(&self.names[self.node(id).name.clone()])
     }
 
     pub(crate) fn parent(&self, id: Id) -> Id {
@@ -61,8 +78,7 @@ impl<E> Tree<E> {
     }
 
     pub(crate) fn child(&self, parent: Id, name: &OsStr) -> Option<Id> {
-        let children = self.children(parent);
-        children.binary_search_by(|child| self.name(*child).cmp(name)).ok().map(|index| children[index])
+        self.position(parent, name).ok().map(|index| self.children(parent)[index])
     }
 
     /// The entry at `path`.
@@ -84,21 +100,20 @@ impl<E> Tree<E> {
     }
 
     /// Moves an entry with everything in it. The new name must be free, and `parent` must not be inside the entry.
-    pub(crate) fn relocate(&mut self, id: Id, parent: Id, name: OsString) {
+    pub(crate) fn relocate(&mut self, id: Id, parent: Id, name: impl AsRef<OsStr>) {
         self.remove(id);
-        let node = &mut self.nodes[id as usize];
-        (node.parent, node.name) = (parent, name);
-        self.insert(id);
+        let name = self.store(name.as_ref());
+        self.put(id, parent, name);
     }
 
     /// Lets two entries change places, each with everything in it. Neither may be inside the other.
     pub(crate) fn exchange(&mut self, one: Id, other: Id) {
-        let place = |id: Id| (self.parent(id), self.name(id).to_owned());
+        let place = |id: Id| (self.parent(id), self.node(id).name.clone());
         let (of_one, of_other) = (place(one), place(other));
         self.remove(one);
-        self.relocate(other, of_one.0, of_one.1);
-        (self.nodes[one as usize].parent, self.nodes[one as usize].name) = of_other;
-        self.insert(one);
+        self.remove(other);
+        self.put(other, of_one.0, of_one.1);
+        self.put(one, of_other.0, of_other.1);
     }
 
     /// Takes an entry out of its directory. Its number and what it contains stay.
@@ -116,10 +131,8 @@ impl<E> Tree<E> {
         let mut pending = vec![(directory, place)];
         while let Some((from, place)) = pending.pop() {
             for child in self.children(from) {
-                if to.child(place, self.name(*child)).is_none() {
-                    let id = to.add(place, self.name(*child).to_owned(), self.entry(*child).clone());
-                    pending.push((*child, id));
-                }
+                let added = to.add_new(place, self.name(*child), self.entry(*child).clone());
+                pending.extend(added.map(|id| (*child, id)));
             }
         }
     }
@@ -134,16 +147,28 @@ impl<E> Tree<E> {
         })
     }
 
-    fn insert(&mut self, id: Id) {
-        let (parent, name) = (self.parent(id), self.name(id));
-        // Most trees are built in order.
-        let place = match self.children(parent).last() {
-            Some(last) if self.name(*last) >= name => {
-                self.children(parent).partition_point(|child| self.name(*child) < name)
-            }
-            _ => self.children(parent).len(),
-        };
+    /// Puts an entry that is nowhere into a directory, in which its name is free.
+    fn put(&mut self, id: Id, parent: Id, name: Range<usize>) {
+        let node = &mut self.nodes[id as usize];
+        (node.parent, node.name) = (parent, name);
+        let place = self.position(parent, self.name(id)).expect_err("the name is free");
         self.nodes[parent as usize].children.insert(place, id);
+    }
+
+    fn store(&mut self, name: &OsStr) -> Range<usize> {
+        let start = self.names.len();
+        self.names.extend(name.as_bytes());
+        start..self.names.len()
+    }
+
+    /// The index of the child of this name, or the one that it would have.
+    fn position(&self, parent: Id, name: &OsStr) -> Result<usize, usize> {
+        let children = self.children(parent);
+        match children.last() {
+            // Most trees are built in order.
+            Some(last) if self.name(*last) >= name => children.binary_search_by(|child| self.name(*child).cmp(name)),
+            _ => Err(children.len()),
+        }
     }
 
     fn node(&self, id: Id) -> &Node<E> {
@@ -157,9 +182,9 @@ mod tests {
 
     fn tree() -> Tree<u8> {
         let mut tree = Tree::new(0);
-        let b = tree.add(Tree::<u8>::ROOT, "b".into(), 1);
-        tree.add(Tree::<u8>::ROOT, "a".into(), 2);
-        tree.add(b, "x".into(), 3);
+        let b = tree.add(Tree::<u8>::ROOT, "b", 1);
+        tree.add(Tree::<u8>::ROOT, "a", 2);
+        tree.add(b, "x", 3);
         tree
     }
 
@@ -179,7 +204,7 @@ mod tests {
     fn a_directory_moves_with_what_it_contains() {
         let mut tree = tree();
         let [a, b] = ["a", "b"].map(|name| tree.find(Path::new(name)).unwrap());
-        tree.relocate(b, a, "c".into());
+        tree.relocate(b, a, "c");
         assert_eq!(paths(&tree), ["a", "a/c", "a/c/x"]);
         tree.remove(b);
         assert_eq!(paths(&tree), ["a"]);
@@ -188,7 +213,7 @@ mod tests {
     #[test]
     fn two_entries_change_places_with_what_they_contain() {
         let mut tree = tree();
-        let y = tree.add(tree.find(Path::new("a")).unwrap(), "y".into(), 4);
+        let y = tree.add(tree.find(Path::new("a")).unwrap(), "y", 4);
         let b = tree.find(Path::new("b")).unwrap();
         tree.exchange(b, y);
         assert_eq!(paths(&tree), ["a", "a/y", "a/y/x", "b"]);

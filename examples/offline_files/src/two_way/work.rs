@@ -41,7 +41,7 @@ impl Work {
     pub(crate) fn synchronize(&self) -> Result<Option<String>, Stopped> {
         self.prepared.errors_of(&self.name).for_each(|error| self.monitor.fail(error));
         let mut plan = self.plan()?;
-        self.monitor.part.result().counts.unchanged = unchanged(&plan);
+        self.monitor.part.result().counts.unchanged = plan.unchanged;
         let scope = match plan.steps.first() {
             _ if self.name.is_none() => Scope::TopLevel,
             Some(step) if step.found.together().is_some() => Scope::Directory,
@@ -116,9 +116,4 @@ impl Work {
             self.monitor.warn(&path, &text);
         }
     }
-}
-
-fn unchanged(plan: &PartPlan) -> u64 {
-    let is_file = |step: &super::plan::Step| !step.is_directory_on(super::side::Side::A);
-    plan.steps.iter().filter(|step| step.verdict == Verdict::Keep && is_file(step)).count() as u64
 }

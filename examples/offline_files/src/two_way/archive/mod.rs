@@ -45,23 +45,20 @@ pub(crate) fn encode(tree: &Tree<Agreed>) -> String {
     STANDARD_NO_PAD.encode(writer.bytes)
 }
 
-/// Adds the entries of a text to a tree that has none of their names at the top level. Returns `false` if the text is not one that
-/// `encode` has written; some of its entries may be added then.
+/// Adds the entries of a text to a tree, except for those with a path that it has, and what is below them. Returns `false` if the text is not
+/// one that `encode` has written; some of its entries may be added then.
 pub(crate) fn decode(text: &str, tree: &mut Tree<Agreed>) -> bool {
     let Ok(bytes) = STANDARD_NO_PAD.decode(text) else { return false };
     read_all(&mut Reader { bytes: &bytes, before: Before::default() }, tree).is_some()
 }
 
 fn read_all(reader: &mut Reader<'_>, tree: &mut Tree<Agreed>) -> Option<()> {
-    let mut above = vec![Tree::<Agreed>::ROOT];
+    let mut above = vec![Some(Tree::<Agreed>::ROOT)];
     while !reader.bytes.is_empty() {
         let levels = usize::try_from(reader.number()?).ok()?;
         above.truncate(above.len().checked_sub(levels)?);
         let (parent, (name, entry)) = (*above.last()?, reader.entry()?);
-        if tree.child(parent, &name).is_some() {
-            return None;
-        }
-        above.push(tree.add(parent, name, entry));
+        above.push(parent.and_then(|parent| tree.add_new(parent, name, entry)));
     }
     Some(())
 }
@@ -111,7 +108,7 @@ mod tests {
                 (b.modified, b.mode) = (a.modified, a.mode);
             }
             let parent = directories[random.usize(..directories.len())];
-            let id = tree.add(parent, format!("é{number}").into(), Some(Both { a, b }));
+            let id = tree.add(parent, format!("é{number}"), Some(Both { a, b }));
             directories.extend((kind == Kind::Directory).then_some(id));
         }
         tree
@@ -150,9 +147,9 @@ mod tests {
     #[test]
     fn a_directory_that_holds_only_a_place_is_kept_for_what_is_in_it() {
         let mut tree = Tree::new(None);
-        let [full, empty] = ["full", "empty"].map(|name| tree.add(Tree::<Agreed>::ROOT, name.into(), None));
-        tree.add(full, "x".into(), Some(Both::default()));
-        tree.add(empty, "y".into(), None);
+        let [full, empty] = ["full", "empty"].map(|name| tree.add(Tree::<Agreed>::ROOT, name, None));
+        tree.add(full, "x", Some(Both::default()));
+        tree.add(empty, "y", None);
         let mut read = Tree::new(None);
         assert!(decode(&encode(&tree), &mut read));
         assert!(read.find(Path::new("full/x")).is_some() && read.find(Path::new("empty")).is_none());
@@ -176,7 +173,7 @@ mod tests {
                 is_mount: false,
             };
             let versions = Both { a: version(number), b: version(2 * number) };
-            tree.add(Tree::<Agreed>::ROOT, format!("file-{number:06}.txt").into(), Some(versions));
+            tree.add(Tree::<Agreed>::ROOT, format!("file-{number:06}.txt"), Some(versions));
         }
         let length = encode(&tree).len() / 10_000;
         assert!(length < 100, "{length}");

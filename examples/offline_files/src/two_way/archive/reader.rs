@@ -1,7 +1,7 @@
 //! Reading.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 use super::{Before, MOUNTS, PLACE, SAME_MODE, SAME_TIME};
 use crate::two_way::entry::{Agreed, Kind, Time, Version};
@@ -12,13 +12,13 @@ pub(super) struct Reader<'a> {
     pub(super) before: Before,
 }
 
-impl Reader<'_> {
-    pub(super) fn entry(&mut self) -> Option<(OsString, Agreed)> {
+impl<'a> Reader<'a> {
+    pub(super) fn entry(&mut self) -> Option<(&'a OsStr, Agreed)> {
         let length = usize::try_from(self.number()?).ok()?;
         let (name, rest) = self.bytes.split_at_checked(length)?;
         let (tag, rest) = rest.split_first()?;
         self.bytes = rest;
-        let name = OsString::from_vec(name.to_vec());
+        let name = OsStr::from_bytes(name);
         if tag & 3 == PLACE {
             return Some((name, None));
         }

@@ -105,6 +105,6 @@ fn is_early(step: &Step) -> bool {
     match step.verdict {
         Verdict::Copy(_) => !step.is_late(),
         Verdict::Keep => !step.is_directory_on(Side::A) && has_other_modes(step),
-        Verdict::Compare | Verdict::Delete(_) | Verdict::Leave(_) => false,
+        Verdict::Unchanged | Verdict::Compare | Verdict::Delete(_) | Verdict::Leave(_) => false,
     }
 }

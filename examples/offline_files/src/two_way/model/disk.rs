@@ -94,7 +94,7 @@ impl Disk {
         let mut pending = vec![(ROOT, ROOT)];
         while let Some((from, to)) = pending.pop() {
             for child in self.tree.children(from) {
-                let id = tree.add(to, self.tree.name(*child).to_owned(), Found::new(self.tree.entry(*child).version));
+                let id = tree.add(to, self.tree.name(*child), Found::new(self.tree.entry(*child).version));
                 pending.push((*child, id));
             }
         }

@@ -19,7 +19,7 @@ fn is_open(plan: &Plan) -> bool {
 }
 
 fn is_quiet(plan: &Plan) -> bool {
-    let is_quiet = |verdict: &Verdict| matches!(verdict, Verdict::Keep | Verdict::Leave(_));
+    let is_quiet = |verdict: &Verdict| matches!(verdict, Verdict::Keep | Verdict::Unchanged | Verdict::Leave(_));
     plan.parts.values().all(|part| part.renamings.is_empty() && part.steps.iter().all(|step| is_quiet(&step.verdict)))
 }
 

@@ -163,7 +163,7 @@ impl World {
                 Outcome::Agreed(Both::from_fn(version))
             }
             Verdict::Delete(_) => Outcome::Gone,
-            Verdict::Compare | Verdict::Leave(_) => Outcome::Undone,
+            Verdict::Unchanged | Verdict::Compare | Verdict::Leave(_) => Outcome::Undone,
         }
     }
 }

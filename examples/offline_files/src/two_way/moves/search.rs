@@ -1,5 +1,6 @@
 //! The search for the moves of one side.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use crate::two_way::tree::{Id, Tree};
 pub(super) struct Search<'a> {
     pub(super) state: &'a mut State,
     pub(super) side: Side,
-    pub(super) index: HashMap<(Kind, u64), Option<Id>>,
+    index: OnceCell<Index>,
     pub(super) refused: &'a HashSet<PathBuf>,
     /// Entries whose new places are occupied on the other side.
     pub(super) waiting: Vec<Waiting>,
@@ -43,8 +44,7 @@ impl<'a> Search<'a> {
         refused: &'a HashSet<PathBuf>,
         relocations: &'a mut Vec<Relocation>,
     ) -> Self {
-        let index = index(&state.agreed, side);
-        Self { state, side, index, refused, waiting: Vec::new(), relocations }
+        Self { state, side, index: OnceCell::new(), refused, waiting: Vec::new(), relocations }
     }
 
     /// Finds all moves, until no waiting entry can be moved.
@@ -59,6 +59,9 @@ impl<'a> Search<'a> {
         while let Some((directory, agreed)) = pending.pop() {
             for id in self.own().children(directory).to_vec() {
                 let known = agreed.and_then(|agreed| self.state.agreed.child(agreed, self.own().name(id)));
+                if known.is_some_and(|known| self.state.is_all_agreed(known)) {
+                    continue;
+                }
                 let moved = if self.is_in_place(id, known) { Moved::No } else { self.examine(id) };
                 match moved {
                     Moved::Waits => self.waiting.push(Waiting { id, is_entered: false }),
@@ -134,7 +137,8 @@ impl<'a> Search<'a> {
     /// The agreed entry that has become the entry `id`, with its path and versions.
     pub(super) fn origin(&self, id: Id) -> Option<(Id, PathBuf, Both<Version>)> {
         let version = &self.own().entry(id).version;
-        let agreed = (*self.index.get(&(version.kind, version.inode))?)?;
+        let index = self.index.get_or_init(|| index(&self.state.agreed, self.side));
+        let agreed = (*index.get(&(version.kind, version.inode))?)?;
         let versions = (*self.state.agreed.entry(agreed))?;
         let from = self.state.agreed.path(agreed);
         let is_elsewhere = || {
@@ -199,8 +203,10 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The entries of the agreed state by their identities on `side`; `None` for an identity that several have, as hard links.
-fn index(agreed: &Tree<Agreed>, side: Side) -> HashMap<(Kind, u64), Option<Id>> {
+/// The entries of the agreed state by their identities on one side; `None` for an identity that several have, as hard links.
+type Index = HashMap<(Kind, u64), Option<Id>>;
+
+fn index(agreed: &Tree<Agreed>, side: Side) -> Index {
     let mut index = HashMap::new();
     for id in agreed.below(Tree::<Agreed>::ROOT) {
         if let Some(versions) = agreed.entry(id) {

@@ -33,7 +33,7 @@ impl Search<'_> {
         let parent = self.make_directories(to.parent().unwrap_or(Path::new("")));
         let is_agreed = self.other().entry(source).version.change_since(&versions[side]) == Change::None;
         self.state.found[self.side].entry_mut(id).is_moved = true;
-        self.state.found[side].relocate(source, parent, name_of(&to).to_owned());
+        self.state.found[side].relocate(source, parent, name_of(&to));
         self.relocate_agreed(agreed, &to);
         self.relocations.push(Relocation::Move(Move { side, id: source, agreed, from, to, is_agreed }));
     }
@@ -46,7 +46,7 @@ impl Search<'_> {
             parent = self.other().child(parent, name).unwrap_or_else(|| {
                 let mode = self.own().entry(own).version.mode;
                 let made = Found::new(Version { mode, ..Version::default() });
-                let id = self.state.found[side].add(parent, name.to_owned(), made);
+                let id = self.state.found[side].add(parent, name, made);
                 self.relocations.push(Relocation::Make { side, id, path: self.other().path(id), mode });
                 id
             });
@@ -58,10 +58,10 @@ impl Search<'_> {
         let tree = &mut self.state.agreed;
         let mut parent = Tree::<Agreed>::ROOT;
         for name in to.parent().unwrap_or(Path::new("")) {
-            parent = tree.child(parent, name).unwrap_or_else(|| tree.add(parent, name.to_owned(), None));
+            parent = tree.child(parent, name).unwrap_or_else(|| tree.add(parent, name, None));
         }
         tree.child(parent, name_of(to)).into_iter().for_each(|place| tree.remove(place));
-        tree.relocate(agreed, parent, name_of(to).to_owned());
+        tree.relocate(agreed, parent, name_of(to));
     }
 }
 

@@ -1,12 +1,14 @@
 //! Reconciliation: the comparison of both sides with the agreed state, name by name.
 
 mod decide;
+mod entries;
 mod visit;
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use self::entries::entries;
 use self::visit::Reconciler;
 use super::conflict::{Choice, Conflicts};
 use super::entry::Agreed;
@@ -40,7 +42,7 @@ pub(crate) enum Comparison {
 
 /// Plans what makes both sides equal, after the moves are made.
 pub(crate) fn reconcile(state: &State, rules: &Rules) -> Plan {
-    let part = |(name, names): (PartName, Vec<OsString>)| (name, plan_part(state, rules, names));
+    let part = |(name, entries): (PartName, Entries)| (name, plan_part(state, rules, entries));
     Plan { parts: parts_of(state).into_iter().map(part).collect() }
 }
 
@@ -49,21 +51,23 @@ pub(crate) fn reconcile_part(state: &State, rules: &Rules, part: &PartName) -> P
     plan_part(state, rules, parts_of(state).remove(part).unwrap_or_default())
 }
 
-/// The names at the top level by item.
-fn parts_of(state: &State) -> BTreeMap<PartName, Vec<OsString>> {
-    let mut parts = BTreeMap::<PartName, Vec<OsString>>::new();
-    for name in names(state, ROOT) {
-        let found = state.found(child(state, ROOT, &name));
+/// The names in a directory with their places.
+type Entries = Vec<(OsString, Place)>;
+
+/// The entries at the top level by item.
+fn parts_of(state: &State) -> BTreeMap<PartName, Entries> {
+    let mut parts = BTreeMap::<PartName, Entries>::new();
+    for (name, place) in entries(state, ROOT) {
+        let found = state.found(place);
         let is_directory = Side::BOTH.iter().any(|side| found[*side].is_some_and(|found| found.version.is_directory()));
-        parts.entry(is_directory.then(|| name.clone())).or_default().push(name);
+        parts.entry(is_directory.then(|| name.clone())).or_default().push((name, place));
     }
     parts
 }
 
-fn plan_part(state: &State, rules: &Rules, names: Vec<OsString>) -> PartPlan {
+fn plan_part(state: &State, rules: &Rules, entries: Entries) -> PartPlan {
     let mut part = PartPlan::default();
-    for name in names {
-        let place = child(state, ROOT, &name);
+    for (name, place) in entries {
         Reconciler { state, rules, part: &mut part }.visit_all(name, place);
     }
     keep_directories_of_kept_entries(&mut part);
@@ -72,26 +76,6 @@ fn plan_part(state: &State, rules: &Rules, names: Vec<OsString>) -> PartPlan {
 }
 
 const ROOT: Place = Place { agreed: Some(Tree::<Agreed>::ROOT), found: Both { a: Some(0), b: Some(0) } };
-
-/// The names in a directory on any side or in the agreed state, sorted.
-fn names(state: &State, place: Place) -> Vec<OsString> {
-    let agreed = place.agreed.into_iter().flat_map(|id| state.agreed.children(id)).map(|id| state.agreed.name(*id));
-    let of = |side: Side| {
-        let tree = &state.found[side];
-        place.found[side].into_iter().flat_map(|id| tree.children(id)).map(|id| tree.name(*id))
-    };
-    let mut names: Vec<&OsStr> = of(Side::A).chain(of(Side::B)).chain(agreed).collect();
-    names.sort_unstable();
-    names.dedup();
-    names.into_iter().map(OsStr::to_owned).collect()
-}
-
-fn child(state: &State, place: Place, name: &OsStr) -> Place {
-    Place {
-        agreed: place.agreed.and_then(|id| state.agreed.child(id, name)),
-        found: Both::from_fn(|side| place.found[side].and_then(|id| state.found[side].child(id, name))),
-    }
-}
 
 /// A directory that one side has deleted stays if something in it has changed on the other side.
 fn keep_directories_of_kept_entries(part: &mut PartPlan) {
@@ -104,9 +88,9 @@ fn keep_directories_of_kept_entries(part: &mut PartPlan) {
     }
 }
 
-/// Counts what the steps do.
+/// Counts what the steps do, and leave as it is.
 fn count(part: &mut PartPlan) {
-    let PartPlan { steps, tally, .. } = part;
+    let PartPlan { steps, tally, unchanged, .. } = part;
     for step in steps {
         match step.verdict {
             Verdict::Delete(side) => tally.deletes[side] += 1,
@@ -115,7 +99,8 @@ fn count(part: &mut PartPlan) {
                 counted[to] += 1;
                 tally.bytes += step.size_on(to.other());
             }
-            Verdict::Keep | Verdict::Compare | Verdict::Leave(_) => {}
+            Verdict::Keep if !step.is_directory_on(Side::A) => *unchanged += 1,
+            Verdict::Keep | Verdict::Unchanged | Verdict::Compare | Verdict::Leave(_) => {}
         }
     }
 }

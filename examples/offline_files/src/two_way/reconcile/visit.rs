@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
-use super::{Rules, child, names};
+use super::Rules;
+use super::entries::entries;
 use crate::two_way::conflict::{name_of_kept, versions};
 use crate::two_way::entry::{Found, merged_modes};
 use crate::two_way::plan::{PartPlan, Renaming, Step, Verdict};
@@ -49,6 +50,10 @@ impl Reconciler<'_> {
         }
         let verdict = match context {
             Context::Removed(side) => Verdict::Delete(side),
+            Context::Open if self.is_unchanged(place, &found) => {
+                self.count_unchanged(place);
+                Verdict::Unchanged
+            }
             Context::Open => match self.verdict(parent, &name, place, &found) {
                 Ok(verdict) => verdict,
                 Err(side) => return self.rename(Visit { parent, name, place, context }, side),
@@ -60,6 +65,27 @@ impl Reconciler<'_> {
         let children = self.children(&step, index, context);
         self.part.steps.push(step);
         children
+    }
+
+    /// Returns `true` for a directory of which nothing is to be looked at.
+    fn is_unchanged(&self, place: Place, found: &Both<Option<Found>>) -> bool {
+        let is_directory = found.a.is_some_and(|found| found.version.is_directory());
+        let is_agreed = place.agreed.is_some_and(|agreed| self.state.is_all_agreed(agreed));
+        is_directory && is_agreed && !self.rules.compares_contents
+    }
+
+    /// Counts what is below an unchanged directory.
+    fn count_unchanged(&mut self, place: Place) {
+        for id in place.agreed.into_iter().flat_map(|agreed| self.state.agreed.below(agreed)) {
+            let tally = &mut self.part.tally;
+            tally.agreed += 1;
+            for side in Side::BOTH {
+                tally.entries[side] += 1;
+                tally.survivors[side] += 1;
+            }
+            let is_file = self.state.agreed.entry(id).is_some_and(|versions| !versions.a.is_directory());
+            self.part.unchanged += u64::from(is_file);
+        }
     }
 
     fn count_known(&mut self, place: Place, found: &Both<Option<Found>>) {
@@ -114,7 +140,7 @@ impl Reconciler<'_> {
     fn children(&self, step: &Step, index: usize, context: Context) -> Vec<Visit> {
         let is_directory = |side: Side| step.is_directory_on(side);
         let (place, context) = match step.verdict {
-            Verdict::Leave(_) => return Vec::new(),
+            Verdict::Leave(_) | Verdict::Unchanged => return Vec::new(),
             _ if context != Context::Open => (step.place, context),
             Verdict::Copy(to) if is_directory(to) && !is_directory(to.other()) => (step.place, Context::Removed(to)),
             // What was agreed for a directory that a file has replaced is gone.
@@ -125,10 +151,7 @@ impl Reconciler<'_> {
             }
             _ => (step.place, Context::Open),
         };
-        let visit = |name: OsString| {
-            let place = child(self.state, place, &name);
-            Visit { parent: Some(index), name, place, context }
-        };
-        names(self.state, place).into_iter().rev().map(visit).collect()
+        let visit = |(name, place): (OsString, Place)| Visit { parent: Some(index), name, place, context };
+        entries(self.state, place).into_iter().rev().map(visit).collect()
     }
 }

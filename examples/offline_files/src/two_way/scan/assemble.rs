@@ -17,7 +17,7 @@ pub(super) fn assemble(top: Version, results: &Results, side: Side) -> Tree<Foun
         let mut entries: Vec<_> = entries.iter().collect();
         entries.sort_by(|one, other| one.0.cmp(&other.0));
         for (name, found) in entries {
-            let id = tree.add(parent, name.clone(), *found);
+            let id = tree.add(parent, name, *found);
             if found.version.is_directory() {
                 ids.insert(path.join(name), id);
             }
