@@ -106,7 +106,8 @@ impl World {
     fn create_file(&mut self, side: usize, path: &Path) {
         let token = self.token(side);
         self.note("create", path, &token);
-        let _ = fs::File::create_new(path).and_then(|mut file| file.write_all(token.as_bytes()));
+        let created = fs::File::create_new(path).and_then(|mut file| file.write_all(token.as_bytes()));
+        self.forget_unwritten(token, created);
     }
 
     fn make_directory(&mut self, path: &Path) {
@@ -117,12 +118,19 @@ impl World {
     fn make_link(&mut self, side: usize, path: &Path) {
         let token = self.token(side);
         self.note("link", path, &token);
-        let _ = symlink(token, path);
+        let made = symlink(&token, path);
+        self.forget_unwritten(token, made);
     }
 
     fn overwrite(&mut self, side: usize, path: &Path) {
         let token = self.token(side);
-        let _ = self.write(path, &token);
+        let written = self.write(path, &token);
+        self.forget_unwritten(token, written);
+    }
+
+    /// What could not be written, because a run has just changed what is there, cannot be lost.
+    fn forget_unwritten<T>(&mut self, token: String, written: io::Result<T>) {
+        self.destroyed.extend(written.err().map(|_| token));
     }
 
     /// Writes to an existing file.
@@ -155,10 +163,12 @@ impl World {
     fn replace(&mut self, side: usize, file: &Path) {
         let (token, temporary) = (self.token(side), file.with_file_name("saving"));
         self.note("replace", file, &token);
-        if fs::write(&temporary, token).is_ok() {
+        let written = fs::write(&temporary, &token);
+        if written.is_ok() {
             let _ = renameat_with(CWD, &temporary, CWD, file, RenameFlags::EXCHANGE);
             self.delete(&temporary);
         }
+        self.forget_unwritten(token, written);
     }
 
     /// Writes the same contents to the same path of both sides, if both have a file or nothing there.
@@ -171,12 +181,12 @@ impl World {
         self.is_edited[1 - side] = true;
         let token = self.token(side);
         self.note("write on both sides", path, &token);
-        for path in [path, &twin] {
-            match fs::File::create_new(path) {
-                Ok(mut file) => file.write_all(token.as_bytes()).unwrap(),
-                Err(_) => drop(self.write(path, &token)),
-            }
-        }
+        let written = [path, &twin].map(|path| match fs::File::create_new(path) {
+            Ok(mut file) => file.write_all(token.as_bytes()),
+            Err(_) => self.write(path, &token),
+        });
+        let [one, other] = written;
+        self.forget_unwritten(token, one.or(other));
     }
 
     fn rename(&mut self, from: &Path, to: &Path) {
