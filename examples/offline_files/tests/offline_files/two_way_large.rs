@@ -117,7 +117,7 @@ fn killed_with_journal(seed: u64, bytes: u64) -> Trees {
 }
 
 #[test]
-fn an_update_that_is_killed_is_completed_also_if_its_file_is_moved_to_another_directory() {
+fn a_killed_update_is_completed_also_if_its_file_is_moved_elsewhere() {
     for seed in 6..12 {
         let trees = killed_with_journal(seed, 2_050_000);
         let new = fs::read(&sides(&trees)[0]).unwrap();
