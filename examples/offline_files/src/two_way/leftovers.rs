@@ -1,13 +1,12 @@
 //! The temporary entries of killed runs.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::disks::Disks;
 use super::entry::Found;
 use super::side::{Both, Side};
 use super::tree::Tree;
-use crate::mirror::{Directory, Failure, FileContext, Leftover, Monitor, Named, give_back, recover};
+use crate::mirror::{Directory, Failure, FileContext, FileError, Leftover, Monitor, Named, give_back, recover};
 
 /// What a scan found.
 pub(super) struct Leftovers<'a> {
@@ -27,21 +26,20 @@ impl Leftovers<'_> {
                 monitor.advance(0)?;
                 // What cannot be opened or removed is left out of every run.
                 let Ok(parent) = self.disks.descend(side, path.parent().unwrap_or(Path::new(""))) else { continue };
-                let removed = self.remove_one(side, &parent, path);
-                is_outdated |=
-                    removed.file_context("cannot complete an update of a file beside it", side.into(), path)?;
+                is_outdated |= self.remove_one(side, &parent, path)?;
             }
         }
         Ok(is_outdated)
     }
 
     /// Returns `true` if that has changed what a scan finds.
-    fn remove_one(&self, side: Side, parent: &Directory, path: &Path) -> io::Result<bool> {
+    fn remove_one(&self, side: Side, parent: &Directory, path: &Path) -> Result<bool, FileError> {
         let name = path.file_name().unwrap_or_default();
-        if give_back(parent, name)? {
+        if give_back(parent, name).file_context("cannot get its name back", side.into(), path)? {
             return Ok(true);
         }
-        let recovered = recover(parent, name, |inode| self.with_inode(side, inode))?;
+        let recovered = recover(parent, name, |inode| self.with_inode(side, inode));
+        let recovered = recovered.file_context("cannot complete an update of a file beside it", side.into(), path)?;
         Ok(parent.remove(name).is_ok() && recovered == Leftover::Journal)
     }
 

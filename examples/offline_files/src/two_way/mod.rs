@@ -5,7 +5,8 @@
 //!
 //! 1. [`moves`] finds what one side has moved, and moves it on the other side and in the agreed state. From then on every entry is
 //!    compared under its new path.
-//! 2. [`reconcile`](mod@reconcile) decides about each path. Two files that may be equal are compared, and then planned again.
+//! 2. [`reconcile`](mod@reconcile) decides about each path. Two files that may be equal are compared, and then planned again. A directory
+//!    that is as agreed on both sides, with everything in it, is one step.
 //! 3. Each item carries out its steps, and stores what has been [settled] as its agreed state.
 //!
 //! The rules:
