@@ -65,7 +65,8 @@ struct HandlerTasks {
 
 impl Host {
     /// Watches the paths in a listing, and takes the `own` changes that the handler itself reports. `since` is the time at which the
-    /// listing began. Does nothing if the handler's registration was replaced.
+    /// listing began. Does nothing if the handler's registration was replaced. Returns the items that are new among the watched ones of
+    /// a handler that was already watched.
     pub(crate) fn watch(
         self: &Arc<Self>,
         handler: HandlerId,
@@ -73,23 +74,26 @@ impl Host {
         listing: &Listing,
         since: SystemTime,
         own: Option<BoxStream<'static, LocalChange>>,
-    ) {
-        let (Ok(runtime), own) = (Handle::try_current(), Foreign::new(own)) else { return };
+    ) -> BTreeSet<ItemId> {
+        let (Ok(runtime), own) = (Handle::try_current(), Foreign::new(own)) else { return BTreeSet::new() };
         let state = self.manager_state();
         // An unregistration waits for this lock, and then finds the tasks.
         if !state.is_registered(handler, generation) {
-            return;
+            return BTreeSet::new();
         }
         let mut watching = self.watching.0.lock();
-        if watching.get(&handler).is_none_or(|known| known.generation != generation) {
+        let is_first = watching.get(&handler).is_none_or(|known| known.generation != generation);
+        if is_first {
             watching.insert(handler, self.first_watch(handler, generation, own, &runtime));
         }
-        let Some(tasks) = watching.get_mut(&handler) else { return };
+        let Some(tasks) = watching.get_mut(&handler) else { return BTreeSet::new() };
         let paths = Arc::new(tasks.paths_after(listing));
-        if paths != tasks.paths {
-            tasks.of_paths = self.watch_paths((handler, generation), &paths, since, &runtime);
-            tasks.paths = paths;
+        if paths == tasks.paths {
+            return BTreeSet::new();
         }
+        tasks.of_paths = self.watch_paths((handler, generation), &paths, since, &runtime);
+        let earlier = std::mem::replace(&mut tasks.paths, paths.clone());
+        if is_first { BTreeSet::new() } else { &items_of(&paths) - &items_of(&earlier) }
     }
 
     /// Returns `true` if the paths of this registration of a handler are watched.
@@ -169,6 +173,11 @@ fn watched_paths(listing: &Listing) -> Paths {
         }
     }
     paths
+}
+
+/// The items that watch these paths.
+fn items_of(paths: &Paths) -> BTreeSet<ItemId> {
+    paths.values().flatten().copied().collect()
 }
 
 /// A task that takes the events of a stream.

@@ -8,8 +8,9 @@ use anyhow::{Context, anyhow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::context::ItemContext;
+use crate::context::{ItemContext, RunContext};
 use crate::error::{Classify, SyncResult};
+use crate::id::ItemId;
 use crate::plan::{Plan, PlanError};
 use crate::record::MAX_CHECKPOINT;
 
@@ -52,6 +53,32 @@ pub enum Origin {
     Committed,
 }
 
+impl RunContext {
+    /// Loads the state that an item of the handler committed last, for work that concerns several items, such as a move from one to
+    /// another. The item need not be selected. `None` if there is none. Only the item itself can [commit](ItemContext::saved).
+    ///
+    /// ```
+    /// # use syncmgr_core::{context::{RunContext, TestContext}, error::SyncResult, item::SyncItem};
+    /// /// The number of messages of all selected folders.
+    /// fn known_messages(run: &RunContext) -> SyncResult<u64> {
+    ///     run.selection().iter().map(|item| Ok(run.saved_of::<u64>(item.id())?.unwrap_or(0))).sum()
+    /// }
+    /// # let host = TestContext::new();
+    /// # host.set_saved(&SyncItem::named("Inbox"), "17");
+    /// # assert_eq!(known_messages(&host.prepare([SyncItem::named("Inbox"), SyncItem::named("Sent")]))?, 17);
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`ItemContext::saved`].
+    pub fn saved_of<T: DeserializeOwned>(&self, item: ItemId) -> SyncResult<Option<T>> {
+        let decode = |state: std::sync::Arc<str>| {
+            serde_json::from_str(&state).context("the saved state of the item does not decode").unreadable_state()
+        };
+        self.port().saved(item)?.map(decode).transpose()
+    }
+}
+
 impl ItemContext {
     /// Loads the state that this item committed last. Returns the default if there is none.
     ///
@@ -79,13 +106,9 @@ impl ItemContext {
     /// Unreadable state if the stored state has a later version or does not decode: return the error with `?`. The stored
     /// state remains, and the log entry offers to set it aside. Transient if the store cannot be read.
     pub fn saved<T: Serialize + DeserializeOwned + Default>(&self) -> SyncResult<Saved<T>> {
-        let (value, origin) = match self.run().port().saved(self.id())? {
+        let (value, origin) = match self.run().saved_of(self.id())? {
             None => (T::default(), Origin::Fresh),
-            Some(state) => {
-                let decoded = serde_json::from_str(&state);
-                let value = decoded.context("the saved state of the item does not decode").unreadable_state()?;
-                (value, Origin::Committed)
-            }
+            Some(value) => (value, Origin::Committed),
         };
         Ok(Saved { item: self.clone(), value, origin })
     }

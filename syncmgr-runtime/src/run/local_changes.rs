@@ -31,10 +31,12 @@ impl Run {
                 None
             }),
         };
-        host.watch(handler, self.generation, listing, since, own);
+        let appeared = host.watch(handler, self.generation, listing, since, own);
+        self.lock().appeared = appeared;
     }
 
-    /// Leaves out changed items that are not chosen or not listed, if local changes started the session.
+    /// The items of a session that local changes started: the changed ones, and those that are watched for the first time, so that a run
+    /// sees both names of a directory that was renamed. Leaves out items that are not chosen or not listed.
     pub(super) fn chosen_changes(&self, listing: &Listing, changed: Arc<BTreeSet<ItemId>>) -> Arc<BTreeSet<ItemId>> {
         if !self.is_for_changes() {
             return changed;
@@ -42,7 +44,8 @@ impl Run {
         let chosen = listing.select_preferred(self.id.handler, &self.lock().preferences);
         let chosen: BTreeSet<_> = chosen.iter().map(SyncItem::id).collect();
         self.decide(|ledger, _| ledger.ignore_changes(self.id.handler, &*changed - &chosen));
-        Arc::new(&*changed & &chosen)
+        let changed = &*changed | &std::mem::take(&mut self.lock().appeared);
+        Arc::new(&changed & &chosen)
     }
 
     /// Tells the ledger which items a run of all chosen items looks at.

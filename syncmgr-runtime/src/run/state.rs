@@ -30,6 +30,8 @@ pub(super) struct RunState {
     pub(super) listing: Listing,
     /// The earlier choices among the handler's items.
     pub(super) preferences: Preferences,
+    /// The items that the last listing of a watched handler has added to the watched ones.
+    pub(super) appeared: BTreeSet<ItemId>,
     /// The items of the next attempt.
     pub(super) next_items: Arc<[SyncItem]>,
     /// The turns of other runs of the handler since this run was requested, until the items are chosen.
@@ -116,6 +118,7 @@ impl RunState {
             protocol: Protocol::new(purpose),
             listing: Listing::empty(),
             preferences: Preferences::default(),
+            appeared: BTreeSet::new(),
             next_items: Arc::default(),
             turns_since: None,
             turn: None,

@@ -1,5 +1,6 @@
 //! The runs that local changes start.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use syncmgr::changes::{LocalChange, ManualChanges};
@@ -49,6 +50,20 @@ async fn changes_of_several_items_run_together_and_once() {
     sleep(DAY).await;
     assert_eq!((began.of("a"), began.of("b")), (vec![0, 69], vec![0, 69]));
     assert_eq!(handler.transcript.of(&["prepare"]), ["prepare a b", "prepare a b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watched_item_that_appears_runs_together_with_the_change_that_reveals_it() {
+    let (began, listed) = (StartTimes::new(), Arc::new(Mutex::new(watched(&["old"]))));
+    let listing = listed.clone();
+    let handler = watching(&began, &["old", "new"]).items(move || Ok(listing.lock().unwrap().clone()));
+    let (_manager, changes) = after_first_session(handler.clone()).await;
+    seconds(60).await;
+    *listed.lock().unwrap() = watched(&["old", "new"]);
+    changes.changed("/old");
+    seconds(60).await;
+    assert_eq!((began.of("old"), began.of("new")), (vec![0, 65], vec![65]));
+    assert_eq!(handler.transcript.of(&["prepare"]), ["prepare old", "prepare old new"]);
 }
 
 #[tokio::test(start_paused = true)]
