@@ -56,6 +56,9 @@ pub(crate) struct Counts {
     /// Only of a synchronization in both directions.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) moved: u64,
+    /// Entries that changed during the run. Only of a synchronization in both directions.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) left: u64,
     pub(crate) unchanged: u64,
 }
 
@@ -166,6 +169,7 @@ impl Add for Counts {
             permissions_set: self.permissions_set + other.permissions_set,
             deleted: self.deleted + other.deleted,
             moved: self.moved + other.moved,
+            left: self.left + other.left,
             unchanged: self.unchanged + other.unchanged,
         }
     }
@@ -174,7 +178,7 @@ impl Add for Counts {
 impl Counts {
     /// Returns `true` if an entry was changed.
     pub(crate) fn has_changes(self) -> bool {
-        Self { unchanged: 0, ..self } != Self::default()
+        Self { unchanged: 0, left: 0, ..self } != Self::default()
     }
 
     /// Counts one entry.
@@ -185,6 +189,7 @@ impl Counts {
             Done::Adjusted => &mut self.permissions_set,
             Done::Deleted => &mut self.deleted,
             Done::Moved => &mut self.moved,
+            Done::Left => &mut self.left,
         } += 1;
     }
 }

@@ -101,7 +101,8 @@ impl Report {
         let log: Vec<_> = session.runs.iter().flat_map(|run| run.log.iter().cloned()).collect();
         let items = session.items().map(|item| (item.item.id(), item.outcome));
         let items = rows(items, parts, &log);
-        let status = if session.is_success() { Status::Succeeded } else { Status::Failed };
+        let is_done = session.is_success() && items.iter().all(|row| row.status == Status::Succeeded);
+        let status = if is_done { Status::Succeeded } else { Status::Failed };
         Self { duration_seconds: session.duration.as_secs_f64(), ..Self::of_rows(items, status, interrupted, state) }
     }
 
@@ -194,6 +195,7 @@ fn describe(counts: Counts, bytes: u64, statuses: &[Status]) -> String {
         (counts.permissions_set, "permissions set".into()),
         (counts.deleted, "deleted".into()),
         (counts.moved, "moved".into()),
+        (counts.left, "changed during the run".into()),
         (counts.unchanged, "unchanged".into()),
         (with_status(Status::Failed), "failed".into()),
         (with_status(Status::NotDone), "not done".into()),
@@ -213,9 +215,11 @@ impl Row {
     /// Creates the row of `part`, and moves the part's result into it.
     pub(crate) fn new(part: &Part, outcome: Outcome) -> Self {
         let result = std::mem::take(&mut *part.result());
+        // What has changed meanwhile may be on one side only.
+        let is_left = outcome == Outcome::Succeeded && result.counts.left > 0;
         Self {
             path: EscapedPath(part.path().to_owned()),
-            status: outcome.into(),
+            status: if is_left { Status::NotDone } else { outcome.into() },
             scan_scope: result.scan_scope,
             counts: result.counts,
             bytes: part.written(),
@@ -344,6 +348,16 @@ mod tests {
                 "2 items in 2.00 s: 1 copied (2.00 KiB), 1 failed, 1 not done",
             ]
         );
+    }
+
+    #[test]
+    fn an_item_in_which_something_changed_during_the_run_is_not_done() {
+        let part = Part::new(Extent::TopLevel);
+        part.result().counts.count(Done::Left);
+        let row = Row::new(&part, Outcome::Succeeded);
+        assert_eq!(row.status, Status::NotDone);
+        let text = report(vec![row]).to_string();
+        assert!(text.ends_with("1 item in 2.00 s: 1 changed during the run, 1 not done\n"), "{text}");
     }
 
     #[test]

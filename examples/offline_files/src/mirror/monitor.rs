@@ -56,6 +56,8 @@ pub(crate) enum Done {
     Deleted,
     /// An entry got another path.
     Moved,
+    /// An entry changed meanwhile, and was left for the next run.
+    Left,
 }
 
 /// The work was stopped before it was complete.

@@ -56,8 +56,9 @@ pub(crate) type Agreed = Option<Both<Version>>;
 pub(crate) enum Change {
     /// It is that version.
     None,
-    /// New permissions or a new name explain its new time of change, which hides an edit whose time of modification was put back.
-    Explained,
+    /// Only its metadata have changed, such as its name, permissions or number of links, unless an edit has put its time of modification
+    /// back.
+    Metadata,
     /// Its contents may differ, only a comparison can tell.
     Possible,
     /// Its contents differ.
@@ -93,16 +94,17 @@ impl Version {
             Change::Certain
         } else if (self.inode, self.changed) == (agreed.inode, agreed.changed) {
             Change::None
-        } else if self.inode == agreed.inode && self.has_only_new_mode(agreed) {
-            Change::Explained
+        } else if agreed.would_get_another_time() {
+            Change::Metadata
         } else {
             Change::Possible
         }
     }
 
-    /// Returns `true` if new permissions explain a new time of change. Two modifications may have the same time only if that is coarse.
-    fn has_only_new_mode(&self, agreed: &Self) -> bool {
-        self.mode != agreed.mode && self.modified.nanos != 0
+    /// Returns `true` if every later edit gives it another time of modification, unless that is put back: the file system stores parts of
+    /// seconds, or the last edit was more than two seconds, the coarsest unit, before the version was seen.
+    fn would_get_another_time(&self) -> bool {
+        self.modified.nanos != 0 || self.modified.seconds + 2 < self.changed.seconds
     }
 
     /// Returns `true` if this is the agreed entry under another name.

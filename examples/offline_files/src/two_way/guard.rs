@@ -16,6 +16,10 @@ const MANY: u64 = 10;
 const FEW: u64 = 3;
 
 impl Tally {
+    pub(crate) fn has_deletions(&self) -> bool {
+        self.deletes.a + self.deletes.b > 0
+    }
+
     /// The side on which most of the entries would be deleted.
     fn losing(&self) -> Side {
         if self.deletes.a > self.deletes.b { Side::A } else { Side::B }
@@ -56,7 +60,7 @@ pub(crate) fn objection(
     whole: Tally,
     remedies: Remedies,
 ) -> Option<String> {
-    if own.deletes.a + own.deletes.b == 0 {
+    if !own.has_deletions() {
         return None;
     }
     let is_own = match scope {
@@ -81,7 +85,7 @@ pub(crate) fn objection(
             item.decide("emptied", &format!("{text}. Delete them?"), &CHOICES) == Some(CHOICES[0])
         }
     };
-    (!allowed).then(|| format!("nothing was changed: {text}; use --yes to delete them"))
+    (!allowed).then(|| format!("nothing was changed: {text}; {}", remedies.deletions))
 }
 
 fn host_plan(judged: &Tally) -> Plan {

@@ -1,10 +1,11 @@
 //! The sync handler.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
-use syncmgr::anyhow::anyhow;
+use syncmgr::ItemId;
+use syncmgr::anyhow::{Context, anyhow};
 use syncmgr::prelude::*;
 use tokio::sync::OnceCell;
 
@@ -12,7 +13,7 @@ use super::disks::Disks;
 use super::ignored::Ignored;
 use super::kept::Keeper;
 use super::plan::PartName;
-use super::prepare::{Preparation, Prepared, Selected, directories};
+use super::prepare::{PairItems, Preparation, Prepared, directories};
 use super::reconcile::Rules;
 use super::record::Record;
 use super::remedy::Remedies;
@@ -32,6 +33,13 @@ pub(crate) struct TwoWay {
     disks: Disks,
     parts: Parts,
     options: Arc<Options>,
+}
+
+/// What the items of a run share.
+struct Shared {
+    items: Arc<PairItems>,
+    /// What the first item that begins does for all of them.
+    prepared: OnceCell<Arc<Prepared>>,
 }
 
 /// The options of a run.
@@ -60,14 +68,10 @@ impl SyncHandler for TwoWay {
     }
 
     async fn synchronize(&self, run: &SynchronizeContext) -> SyncResult {
-        // Read before any item is held, because moves concern several items.
-        let read = |item: &SyncItem| Some((name_of(self.parts.get(&item.id())?), run.host().saved(item.id())));
-        let read = run.selection().iter().filter(|item| !run.is_skipped(item.id())).filter_map(read);
-        let selected: Selected = read.map(|(name, saved)| Ok((name, saved?))).collect::<SyncResult<_>>()?;
-        let shared = Arc::new((selected, OnceCell::new()));
+        let shared = Arc::new(Shared { items: self.pair_items(run)?.into(), prepared: OnceCell::new() });
         run.each(|item| {
             let shared = shared.clone();
-            async move { self.synchronize_one(&item, &shared.0, &shared.1).await }
+            async move { self.synchronize_one(&item, &shared).await }
         })
         .await?;
         self.disks.losses().iter().for_each(|text| run.warn(text));
@@ -94,9 +98,25 @@ impl TwoWay {
         self.disks.clone()
     }
 
+    /// Reads the checkpoints before any item is held, because moves concern several items.
+    fn pair_items(&self, run: &SynchronizeContext) -> SyncResult<PairItems> {
+        let mut items = PairItems::default();
+        let selected: BTreeSet<_> = run.selection().iter().map(SyncItem::id).collect();
+        let is_selected = |id: ItemId| selected.contains(&id) && !run.is_skipped(id);
+        for (id, part) in self.parts.iter() {
+            if is_selected(*id) {
+                let record = run.saved_of(*id).with_context(|| self.options.remedies.unreadable_state())?;
+                items.selected.insert(name_of(part), record);
+            } else {
+                items.others.insert(name_of(part), *id);
+            }
+        }
+        Ok(items)
+    }
+
     /// Scans and plans all selected items. The first item that begins does so, and the others wait for it.
-    async fn prepare(&self, item: &ItemContext, selected: &Selected) -> SyncResult<Arc<Prepared>> {
-        let (disks, options, selected) = (self.disks.clone(), self.options.clone(), selected.clone());
+    async fn prepare(&self, item: &ItemContext, shared: &Shared) -> SyncResult<Arc<Prepared>> {
+        let (disks, options, items) = (self.disks.clone(), self.options.clone(), shared.items.clone());
         let prepare = move |item: ItemContext| {
             let Options { rules, own_files, ignored, is_unguarded, remedies, .. } = &*options;
             let takes_other_roots = *is_unguarded;
@@ -106,7 +126,7 @@ impl TwoWay {
                 own_files,
                 ignored,
                 item: &item,
-                selected: &selected,
+                items: &items,
                 takes_other_roots,
                 remedies: *remedies,
             };
@@ -115,16 +135,11 @@ impl TwoWay {
         item.blocking(prepare).await
     }
 
-    async fn synchronize_one(
-        &self,
-        item: &ItemContext,
-        selected: &Selected,
-        prepared: &OnceCell<Arc<Prepared>>,
-    ) -> SyncResult {
+    async fn synchronize_one(&self, item: &ItemContext, shared: &Shared) -> SyncResult {
         let gone = || anyhow!("the directory is on neither side");
         let part = self.parts.get(&item.id()).ok_or_else(gone).gone()?.clone();
         let _stopwatch = part.measure();
-        let prepared = prepared.get_or_try_init(|| self.prepare(item, selected)).await?.clone();
+        let prepared = shared.prepared.get_or_try_init(|| self.prepare(item, shared)).await?.clone();
         let name = name_of(&part);
         (0..prepared.moved.get(&name).copied().unwrap_or(0)).for_each(|_| part.result().counts.count(Done::Moved));
         let Options { is_unguarded, remedies, .. } = *self.options;

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use syncmgr::anyhow::{Context, anyhow};
+use syncmgr::ItemId;
+use syncmgr::anyhow::anyhow;
 use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::prelude::*;
 
@@ -27,6 +28,7 @@ use super::scan::{Scanned, Scope, scan};
 use super::side::Side;
 use super::state::State;
 use super::tree::Tree;
+use super::unselected;
 use crate::escape::EscapedPath;
 use crate::mirror::{Directory, Done, Failure, FileError, Monitor, OwnFiles, Stopped};
 
@@ -36,7 +38,7 @@ pub(crate) struct Prepared {
     pub(crate) state: State,
     pub(crate) rules: Rules,
     pub(crate) plan: Plan,
-    /// The numbers of all items together.
+    /// The numbers of all items together, also of those that are not selected if something would be deleted.
     pub(crate) whole: Tally,
     /// The moves that were made, by item.
     pub(crate) moved: HashMap<PartName, u64>,
@@ -46,8 +48,13 @@ pub(crate) struct Prepared {
     errors: Mutex<Vec<FileError>>,
 }
 
-/// Items with their checkpoints.
-pub(crate) type Selected = BTreeMap<PartName, Option<Arc<str>>>;
+/// The items of a pair.
+#[derive(Debug, Default)]
+pub(crate) struct PairItems {
+    /// The selected ones, with their checkpoints.
+    pub(crate) selected: BTreeMap<PartName, Option<Record>>,
+    pub(crate) others: BTreeMap<PartName, ItemId>,
+}
 
 /// The inputs of the preparation.
 pub(crate) struct Preparation<'a> {
@@ -57,8 +64,7 @@ pub(crate) struct Preparation<'a> {
     pub(crate) ignored: &'a Ignored,
     /// The item that prepares the run.
     pub(crate) item: &'a ItemContext,
-    /// The selected items, with what they have stored.
-    pub(crate) selected: &'a Selected,
+    pub(crate) items: &'a PairItems,
     /// `true` if both roots may be others than in the last run.
     pub(crate) takes_other_roots: bool,
     pub(crate) remedies: Remedies,
@@ -79,6 +85,9 @@ impl Preparation<'_> {
             let plan = reconcile(&state, self.rules);
             let mut whole = Tally::default();
             plan.parts.values().for_each(|part| whole += part.tally);
+            if whole.has_deletions() {
+                whole += unselected::tally(&self.items.others, self.item.run(), self.disks);
+            }
             errors.extend(scanned.errors.into_iter().map(|(_, error)| error));
             let (rules, has_failed) = (self.rules.clone(), !errors.is_empty());
             return Ok(Prepared { roots, state, rules, plan, whole, moved, has_failed, errors: Mutex::new(errors) });
@@ -90,9 +99,7 @@ impl Preparation<'_> {
         let mut agreed = Tree::new(None);
         // The entries at the top level come first: of a directory that became a file and a directory again, its item still has the
         // record of the first one.
-        for saved in self.selected.values().flatten() {
-            let help = format!("the agreed state of an item cannot be read; {}", self.remedies.unreadable_state);
-            let record: Record = serde_json::from_str(saved).with_context(|| help.clone()).unreadable_state()?;
+        for record in self.items.selected.values().flatten() {
             match roots.other_side(&record.roots) {
                 Some(_) if self.takes_other_roots => continue,
                 Some(side) => {
@@ -102,7 +109,7 @@ impl Preparation<'_> {
                 None => {}
             }
             if !decode(&record.agreed, &mut agreed) {
-                return Err(anyhow!(help)).unreadable_state();
+                return Err(anyhow!(self.remedies.unreadable_state())).unreadable_state();
             }
         }
         Ok(agreed)
@@ -115,7 +122,7 @@ impl Preparation<'_> {
                 return false;
             }
             let is_directory = directories.contains(name);
-            self.selected.contains_key(&is_directory.then(|| name.to_owned()))
+            self.items.selected.contains_key(&is_directory.then(|| name.to_owned()))
         };
         let hidden = self.disks.sample_names();
         let scope = Scope { includes: &includes, own_files: self.own_files, ignored: self.ignored, hidden: &hidden };

@@ -167,6 +167,48 @@ fn a_directory_that_cannot_be_read_or_hides_something_is_not_deleted() {
     assert_eq!(verdicts(&reconcile(&hiding, &Rules::default())), expected);
 }
 
+/// The verdict about a file of which A has new metadata, and whose time of modification was `modified` when it was agreed.
+fn verdict_on_new_metadata(modified: Time, rules: &Rules, change_b: impl Fn(&mut Version)) -> Verdict {
+    let entries: Entries<'_> = &[("x", 9)];
+    let mut state = state(entries, entries, entries);
+    let id = find(&state.agreed, "x");
+    for version in [&mut state.agreed.entry_mut(id).as_mut().unwrap().a, &mut state.found.a.entry_mut(id).version] {
+        version.modified = modified;
+    }
+    let later = Time { seconds: 50, nanos: 0 };
+    state.found.a.entry_mut(id).version.changed = later;
+    change_b(&mut state.found.b.entry_mut(id).version);
+    verdicts(&reconcile(&state, rules))[0].1
+}
+
+#[test]
+fn new_metadata_of_one_side_are_in_no_conflict_with_an_edit_of_the_other() {
+    let (times, checksum) = (Rules::default(), Rules { compares_contents: true, ..Rules::default() });
+    let [fine, old, recent] = [(9, 5), (2, 0), (9, 0)].map(|(seconds, nanos)| Time { seconds, nanos });
+    let edit = |version: &mut Version| version.size += 1;
+    for modified in [fine, old] {
+        assert_eq!(verdict_on_new_metadata(modified, &times, edit), Verdict::Copy(Side::A));
+        assert_eq!(verdict_on_new_metadata(modified, &times, |_| {}), Verdict::Compare);
+    }
+    // An edit in the same second may have the same time.
+    assert!(matches!(verdict_on_new_metadata(recent, &times, edit), Verdict::Leave(Reason::Conflict(_))));
+    assert!(matches!(verdict_on_new_metadata(fine, &checksum, edit), Verdict::Leave(Reason::Conflict(_))));
+}
+
+#[test]
+fn new_metadata_of_one_side_are_no_change_that_the_other_side_deletes() {
+    let entries: Entries<'_> = &[("x", 1)];
+    let mut state = state(entries, entries, &[]);
+    let id = find(&state.found.a, "x");
+    let version = &mut state.found.a.entry_mut(id).version;
+    version.changed.seconds += 50;
+    assert_eq!(verdicts(&reconcile(&state, &Rules::default()))[0].1, Verdict::Delete(Side::A));
+    let checksum = Rules { compares_contents: true, ..Rules::default() };
+    assert_eq!(verdicts(&reconcile(&state, &checksum))[0].1, Verdict::Copy(Side::B));
+    state.found.a.entry_mut(id).version.mode = 0o600;
+    assert_eq!(verdicts(&reconcile(&state, &Rules::default()))[0].1, Verdict::Copy(Side::B));
+}
+
 #[test]
 fn all_contents_are_compared_only_on_request() {
     let entries: Entries<'_> = &[("x", 1)];

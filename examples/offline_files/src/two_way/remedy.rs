@@ -4,10 +4,11 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Remedies {
     pub(crate) conflict: &'static str,
+    pub(crate) deletions: &'static str,
     pub(crate) unmounted: &'static str,
     pub(crate) missing: &'static str,
     pub(crate) other_root: &'static str,
-    pub(crate) unreadable_state: &'static str,
+    unreadable_state: &'static str,
     /// `false` if what a person has to decide is a failure, because questions cannot be answered.
     pub(crate) has_questions: bool,
 }
@@ -15,6 +16,7 @@ pub(crate) struct Remedies {
 impl Remedies {
     pub(crate) const OF_PROGRAM: Self = Self {
         conflict: "change one side, or use --conflict",
+        deletions: "use --yes to delete them",
         unmounted: "mount it, or use --yes",
         missing: "mount or restore it, or use --yes to copy A to a new B",
         other_root: "mount the right one, or use --yes to compare everything again, which deletes nothing",
@@ -23,14 +25,30 @@ impl Remedies {
     };
 
     /// An item with a question runs only when it is answered or asked for, and one that has failed runs after each change.
-    pub(crate) const OF_WATCH: Self = Self { has_questions: false, ..Self::OF_PROGRAM };
+    pub(crate) const OF_WATCH: Self = Self {
+        conflict: "change one side, or end the watch and run once with --conflict",
+        deletions: "put them back, or end the watch and run once with --yes to delete them",
+        unmounted: "mount it, or end the watch and run once with --yes",
+        missing: "mount or restore it, or end the watch and run once with --yes to copy A to a new B",
+        other_root: "mount the right one, or end the watch and run once with --yes to compare everything again, which deletes nothing",
+        unreadable_state: "end the watch and choose another file with --state to compare everything again",
+        has_questions: false,
+    };
 
     pub(crate) const OF_HOST: Self = Self {
         conflict: "change one side, or answer the question",
+        deletions: "answer the question to delete them",
         unmounted: "mount it, or forget the item to compare everything in it again",
         missing: "mount or restore it, or forget the pair to copy A to a new B",
         other_root: "mount the right one, or forget the pair to compare everything again, which deletes nothing",
         unreadable_state: "forget the item to compare everything in it again, which deletes nothing",
         has_questions: true,
     };
+}
+
+impl Remedies {
+    /// The error about a checkpoint that cannot be read.
+    pub(crate) fn unreadable_state(&self) -> String {
+        format!("the agreed state of an item cannot be read; {}", self.unreadable_state)
+    }
 }

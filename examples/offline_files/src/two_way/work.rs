@@ -21,7 +21,7 @@ use super::reconcile::reconcile_part;
 use super::remedy::Remedies;
 use super::settled::settled;
 use crate::item_monitor::ItemMonitor;
-use crate::mirror::{FileError, Monitor, Stopped};
+use crate::mirror::{Done, FileError, Monitor, Stopped};
 use crate::part::Diagnostic;
 
 /// The inputs of the work on an item, and the monitor that receives the results.
@@ -109,7 +109,10 @@ impl Work {
                     continue;
                 }
                 Reason::Special(side) => format!("is a special file in {side}, and is left alone"),
-                Reason::Unstable => "changed during the run; the next run looks at it again".into(),
+                Reason::Unstable => {
+                    self.monitor.done(Done::Left);
+                    "changed during the run; the next run looks at it again".into()
+                }
                 // The scan has reported it.
                 Reason::Unreadable(_) => continue,
             };

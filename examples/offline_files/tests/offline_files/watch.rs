@@ -1,6 +1,7 @@
 //! The program that watches.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::running::Running;
@@ -77,11 +78,44 @@ fn deletions_that_look_like_a_mistake_fail_until_they_are_undone() {
     running.signal("STOP");
     (0..15).for_each(|number| fs::remove_file(trees.from.join(format!("docs/{number}"))).unwrap());
     running.signal("CONT");
-    running.wait_for("use --yes to delete them");
+    running.wait_for("end the watch and run once with --yes to delete them");
     assert!(trees.to.join("docs/0").exists());
     (0..15).for_each(|number| file(&trees.from.join(format!("docs/{number}")), "text", 1));
     file(&trees.from.join("docs/new"), "new", 2);
     running.wait_until(|| has(&trees.to.join("docs/new"), "new"));
+    running.signal("INT");
+    assert_eq!(running.end().code, Some(130));
+}
+
+#[test]
+fn a_renamed_directory_at_the_top_level_is_moved_and_not_copied() {
+    let trees = Trees::new();
+    (0..30).for_each(|number| file(&trees.from.join(format!("docs/{number}")), "text", 1));
+    let mut running = trees.watch(&["--two-way"]);
+    let inode = |path: &str| trees.to.join(path).metadata().ok().map(|about| about.ino());
+    let before = inode("docs/0");
+    fs::rename(trees.from.join("docs"), trees.from.join("papers")).unwrap();
+    running.wait_for("1 moved");
+    assert_eq!(inode("papers/0"), before);
+    assert!(!trees.to.join("docs").exists());
+    fs::create_dir(trees.to.join("archive")).unwrap();
+    fs::rename(trees.to.join("papers"), trees.to.join("archive/2026")).unwrap();
+    running.wait_until(|| trees.from.join("archive/2026/29").exists() && !trees.from.join("papers").exists());
+    running.signal("INT");
+    let output = running.end();
+    assert!(output.code == Some(130) && !output.stdout.contains("error"), "{}", output.stdout);
+    assert!(!output.stdout.contains("archive: 30 copied"), "{}", output.stdout);
+}
+
+#[test]
+fn the_deletion_of_one_of_many_directories_is_made() {
+    let trees = Trees::new();
+    for directory in ["one", "two", "three"] {
+        (0..15).for_each(|number| file(&trees.from.join(format!("{directory}/{number}")), "text", 1));
+    }
+    let mut running = trees.watch(&["--two-way"]);
+    fs::remove_dir_all(trees.from.join("two")).unwrap();
+    running.wait_until(|| !trees.to.join("two").exists());
     running.signal("INT");
     assert_eq!(running.end().code, Some(130));
 }

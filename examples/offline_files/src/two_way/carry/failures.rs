@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::mirror::{Failure, Monitor, Stopped};
+use crate::mirror::{Done, Failure, Monitor, Stopped};
 
 /// The monitor, and whether an entry has failed.
 pub(super) struct Failures<'a> {
@@ -26,6 +26,7 @@ impl Failures<'_> {
     }
 
     pub(super) fn leave(&self, path: &Path) {
+        self.monitor.done(Done::Left);
         self.monitor.warn(path, "changed during the run; the next run looks at it again");
     }
 

@@ -30,11 +30,13 @@ enum EditKind {
     Delete,
     Move,
     Chmod,
+    /// Only the time of change is new, as after a hard link to the file was made.
+    Touch,
     FileToDirectory,
     Swap,
 }
 
-const KINDS: [EditKind; 14] = [
+const KINDS: [EditKind; 15] = [
     EditKind::Create,
     EditKind::Create,
     EditKind::MakeDirectory,
@@ -47,6 +49,7 @@ const KINDS: [EditKind; 14] = [
     EditKind::Move,
     EditKind::Move,
     EditKind::Chmod,
+    EditKind::Touch,
     EditKind::FileToDirectory,
     EditKind::Swap,
 ];
@@ -65,6 +68,13 @@ pub(super) fn script(seed: u64) -> Script {
         other: random.u32(..1000),
     };
     (0..rounds).map(|_| (0..random.usize(1..12)).map(|_| edit(&mut random)).collect()).collect()
+}
+
+impl Edit {
+    /// Returns `true` if it changes nothing that is synchronized.
+    pub(super) fn is_touch(&self) -> bool {
+        matches!(self.kind, EditKind::Touch)
+    }
 }
 
 impl Disk {
@@ -95,6 +105,7 @@ impl Disk {
             (EditKind::Chmod, _, Some(any)) if self.tree.entry(any).version.kind != Kind::Link => {
                 self.chmod(any, [0o755, 0o700, 0o775][other as usize % 3]);
             }
+            (EditKind::Touch, Some(file), _) => self.touch(file),
             (EditKind::FileToDirectory, Some(file), _) => {
                 let (parent, name) = (self.tree.parent(file), self.tree.name(file).to_owned());
                 self.tree.remove(file);

@@ -175,7 +175,7 @@ impl<'a> Search<'a> {
         let change = found.version.change_since(agreed);
         found.version.kind == agreed.kind
             && !found.is_unreadable
-            && (change <= Change::Explained || !found.version.is_directory() && self.own().find(from).is_none())
+            && (change <= Change::Metadata || !found.version.is_directory() && self.own().find(from).is_none())
     }
 
     /// Returns `true` if the directory of `to` exists on the other side, or can be made there, and is outside of what is moved.

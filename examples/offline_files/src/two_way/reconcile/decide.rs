@@ -10,6 +10,7 @@ use crate::two_way::entry::{Change, Found, Kind, Version};
 use crate::two_way::plan::{Reason, Verdict};
 use crate::two_way::side::{Both, Side};
 use crate::two_way::state::Place;
+use crate::two_way::tree::Id;
 
 /// How the versions of both sides differ.
 enum Difference {
@@ -56,7 +57,7 @@ impl Reconciler<'_> {
     fn verdict_on_only(&self, place: Place, found: &Both<Option<Found>>) -> Verdict {
         let side = found.only().expect("an entry is on a side");
         let id = place.found[side].expect("the only side has the entry");
-        let is_agreed = self.state.is_entry_unchanged(side, id, place.agreed);
+        let is_agreed = self.is_as_agreed(side, id, place.agreed);
         if is_agreed { Verdict::Delete(side) } else { Verdict::Copy(side.other()) }
     }
 
@@ -92,22 +93,22 @@ impl Reconciler<'_> {
         let is_moved = |side: Side| place.found[side].is_some_and(|id| self.state.found[side].entry(id).is_moved);
         let change = |side: Side| match agreed.map_or(Change::Certain, |agreed| found[side].change_since(&agreed[side]))
         {
-            Change::Possible if is_moved(side) => Change::Explained,
+            Change::Possible if is_moved(side) => Change::Metadata,
             change => change,
         };
-        // What explains a time of change is in no conflict with an edit.
+        // New metadata are in no conflict with an edit.
         let is_sure = !self.rules.compares_contents;
         match (change(Side::A), change(Side::B)) {
             (Change::None, Change::None) if self.rules.compares_contents && found.a.kind == Kind::File => {
                 Difference::Unknown { changed: None }
             }
             (Change::None, Change::None) => Difference::None,
-            (Change::Explained | Change::Possible, Change::None) => Difference::Unknown { changed: Some(Side::A) },
-            (Change::None, Change::Explained | Change::Possible) => Difference::Unknown { changed: Some(Side::B) },
-            (Change::Possible, Change::Explained) if is_sure => Difference::Unknown { changed: Some(Side::A) },
-            (Change::Explained, Change::Possible) if is_sure => Difference::Unknown { changed: Some(Side::B) },
-            (Change::Certain, Change::Explained) if is_sure => Difference::Only(Side::A),
-            (Change::Explained, Change::Certain) if is_sure => Difference::Only(Side::B),
+            (Change::Metadata | Change::Possible, Change::None) => Difference::Unknown { changed: Some(Side::A) },
+            (Change::None, Change::Metadata | Change::Possible) => Difference::Unknown { changed: Some(Side::B) },
+            (Change::Possible, Change::Metadata) if is_sure => Difference::Unknown { changed: Some(Side::A) },
+            (Change::Metadata, Change::Possible) if is_sure => Difference::Unknown { changed: Some(Side::B) },
+            (Change::Certain, Change::Metadata) if is_sure => Difference::Only(Side::A),
+            (Change::Metadata, Change::Certain) if is_sure => Difference::Only(Side::B),
             (Change::Certain, Change::None) => Difference::Only(Side::A),
             (Change::None, Change::Certain) => Difference::Only(Side::B),
             _ if may_be_equal => Difference::Unknown { changed: None },
@@ -116,11 +117,38 @@ impl Reconciler<'_> {
     }
 
     fn other_kind(&self, place: Place) -> Difference {
-        match Side::BOTH.map(|side| self.state.is_unchanged(place, side)) {
+        match Side::BOTH.map(|side| self.is_all_as_agreed(place, side)) {
             [true, false] => Difference::Only(Side::B),
             [false, true] => Difference::Only(Side::A),
             _ => Difference::Conflict,
         }
+    }
+
+    /// Returns `true` if a side has an entry, and everything in it, as it was agreed.
+    fn is_all_as_agreed(&self, place: Place, side: Side) -> bool {
+        let Some(top) = place.found[side] else { return false };
+        let mut pending = vec![(top, place.agreed)];
+        while let Some((id, agreed)) = pending.pop() {
+            if !self.is_as_agreed(side, id, agreed) {
+                return false;
+            }
+            let tree = &self.state.found[side];
+            let known = |child| agreed.and_then(|agreed| self.state.agreed.child(agreed, tree.name(child)));
+            pending.extend(tree.children(id).iter().map(|child| (*child, known(*child))));
+        }
+        true
+    }
+
+    /// The same without what a directory contains. New metadata other than permissions, such as a link more, are no change.
+    fn is_as_agreed(&self, side: Side, id: Id, agreed: Option<Id>) -> bool {
+        let found = self.state.found[side].entry(id);
+        let agreed = agreed.and_then(|agreed| *self.state.agreed.entry(agreed));
+        let unseen = if self.rules.compares_contents { Change::None } else { Change::Metadata };
+        let is_same = |agreed: Both<Version>| {
+            let (now, then) = (&found.version, &agreed[side]);
+            now.change_since(then) <= unseen && now.mode == then.mode
+        };
+        !found.hides && !found.is_unreadable && agreed.is_some_and(is_same)
     }
 
     /// Decides about a conflict.

@@ -27,7 +27,7 @@ impl World {
         }
         self.checks += 1;
         if output.code == Some(0) {
-            (self.is_edited, self.is_explained, self.is_interrupted) = ([false; 2], [false; 2], false);
+            (self.is_edited, self.is_interrupted) = ([false; 2], false);
             // What was not seen in this round is not asked for in the next.
             let hidden = std::mem::take(&mut self.hidden);
             let kept: BTreeSet<_> = self.sides().into_iter().flat_map(contents).collect();
@@ -75,11 +75,9 @@ impl World {
             // The other side may have newer edits.
             Policy::Newer => check == self.checks && !self.is_edited[1 - side],
         };
-        // Without `--checksum`, an edit whose time was put back is not seen behind a new name or permissions if the other side has
-        // edited the file too. An interrupted run may have given the new name.
-        let is_explained = |side: usize| self.is_explained[side] || self.is_interrupted;
+        // Without `--checksum`, an edit whose time was put back is not seen if the other side has edited the file too.
         let may_be_unseen = |token: &str, side: usize| {
-            self.hidden.contains(token) && !self.compares_contents && is_explained(side) && self.is_edited[1 - side]
+            self.hidden.contains(token) && !self.compares_contents && self.is_edited[1 - side]
         };
         let demanded = self.written.iter().filter(|(_, origin)| is_demanded(**origin));
         let demanded = demanded.filter(|(token, (side, _))| !may_be_unseen(token, *side));

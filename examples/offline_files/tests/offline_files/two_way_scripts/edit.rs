@@ -78,8 +78,9 @@ impl World {
     fn edit_any(&mut self, number: u32, choice: &Choice) {
         let Some(any) = &choice.any else { return };
         match number {
-            15 | 16 => return self.delete(any),
+            15 | 16 => self.delete(any),
             17 | 18 if !choice.free.starts_with(any) => self.rename(any, &choice.free),
+            19 if choice.number.is_multiple_of(4) => self.link(any),
             19 if !any.is_symlink() => {
                 let mode = [0o755, 0o700, 0o775][choice.number % 3];
                 self.note("chmod", any, mode);
@@ -93,7 +94,6 @@ impl World {
             21 => self.swap(any, choice.other.as_ref().unwrap_or(any)),
             _ => {}
         }
-        self.is_explained[choice.side] = true;
     }
 
     fn create(&mut self, choice: &Choice) {
@@ -195,6 +195,13 @@ impl World {
             self.note("rename", from, to);
             let _ = renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE);
         }
+    }
+
+    /// Makes another link to a file, outside of its side, as a snapshot with hard links does.
+    fn link(&mut self, file: &Path) {
+        self.note("make another link to", file, ());
+        let link = self.trees.base.path().join("link");
+        let _ = fs::hard_link(file, &link).and_then(|()| fs::remove_file(link));
     }
 
     /// Two entries change places.

@@ -19,8 +19,6 @@ pub(super) struct World {
     pub(super) destroyed: BTreeSet<String>,
     /// Whether each side has been edited since the last check.
     pub(super) is_edited: [bool; 2],
-    /// Whether an entry of each side has got another name or permissions since the last check.
-    pub(super) is_explained: [bool; 2],
     /// Contents whose times were put back since the last check.
     pub(super) hidden: BTreeSet<String>,
     /// `true` if a run was killed or met edits since the last check.
@@ -44,7 +42,6 @@ impl World {
             written: BTreeMap::new(),
             destroyed: BTreeSet::new(),
             is_edited: [false; 2],
-            is_explained: [false; 2],
             hidden: BTreeSet::new(),
             is_interrupted: false,
             checks: 0,
