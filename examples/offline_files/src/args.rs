@@ -35,24 +35,32 @@ use crate::two_way::Conflicts;
 /// since then is copied, moved or deleted on the other one. A file that was changed on one side and deleted on the other stays. What
 /// was changed on both sides is a conflict: nothing is overwritten until one side is changed back, or --conflict decides. The times of
 /// directories are not copied. Name the sides in the same order each time: another order is another pair, with a first run of its own.
+/// A copy that replaces a file is a new file: it has no other hard link, and without -o and -X no owner or extended attributes of the
+/// one before.
+///
+/// The exit code is 0 if everything was done, 1 if something failed or was not done, such as an open conflict, 2 for invalid
+/// arguments, and 128 and the number of the signal after a signal: 130 after Ctrl-C.
 #[derive(Debug, Parser)]
 #[command(name = "offline_files", version)]
 pub(crate) struct Args {
-    /// Delete entries from TO that FROM does not have
+    /// Delete entries from TO that FROM does not have. Not with --two-way, which always deletes what was deleted on one side
     #[arg(long)]
     delete: bool,
 
     /// Continue even if it looks like a mistake: TO is on another disk than last time, or --delete would remove everything in a
     /// directory at the top level, or more than 10 entries and more than half of those in TO. Also delete entries if others could
-    /// not be copied
+    /// not be copied. With --two-way, a side is missing, is another directory than last time, or has lost everything in a directory
+    /// at the top level, or more than 10 entries and more than half of those that both sides had
     #[arg(long)]
     pub(crate) yes: bool,
 
-    /// Compare the names, sizes, times and attributes of everything on both sides, as in the first run
+    /// Compare the names, sizes, times and attributes of everything on both sides, as in the first run. Not with --two-way, which
+    /// always does
     #[arg(long)]
     full: bool,
 
-    /// Compare the contents of all files too
+    /// Compare the contents of all files too. With --two-way, a file that has new metadata on one side and was changed or deleted on
+    /// the other is then in conflict, because its contents of before are not stored
     #[arg(short, long)]
     checksum: bool,
 
@@ -61,7 +69,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "no_state")]
     state: Option<PathBuf>,
 
-    /// Store no state, and compare everything
+    /// Store no state, and compare everything. Not with --two-way
     #[arg(long)]
     no_state: bool,
 
@@ -69,7 +77,7 @@ pub(crate) struct Args {
     #[arg(long)]
     no_acls: bool,
 
-    /// Make names in TO hard links of one file if they are in FROM, within each item
+    /// Make names in TO hard links of one file if they are in FROM, within each item. Not with --two-way
     #[arg(short = 'H', long)]
     hard_links: bool,
 
@@ -85,7 +93,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..))]
     jobs: Option<u16>,
 
-    /// Print the report as one JSON document instead of a table, and nothing else
+    /// Print the report as one JSON document instead of a table, and nothing else. With --watch, print a document in a line for each
+    /// run that did something
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -103,11 +112,12 @@ pub(crate) struct Args {
 
     /// With --two-way, keep what is replaced or deleted for DAYS days, in the directory .offline_files-kept of its side. All
     /// files are then copied whole
-    #[arg(long, value_name = "DAYS", requires = "two_way")]
+    #[arg(long, value_name = "DAYS", requires = "two_way", allow_negative_numbers = true)]
     pub(crate) keep_replaced: Option<u32>,
 
     /// With --two-way, leave out what the rules in FILE match, in the syntax of gitignore. The rules in the files
-    /// .offline_files-ignore at the top of both sides apply too. A rule deletes nothing
+    /// .offline_files-ignore at the top of both sides apply too: a rule that is removed on one side applies until the next run. A rule
+    /// deletes nothing
     #[arg(long, value_name = "FILE", requires = "two_way")]
     pub(crate) ignore_file: Option<PathBuf>,
 

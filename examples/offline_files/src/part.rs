@@ -67,7 +67,21 @@ pub(crate) struct Counts {
 pub(crate) struct Diagnostic {
     #[serde(flatten)]
     pub(crate) path: EscapedPath<PathBuf>,
+    #[serde(skip_serializing_if = "Kind::is_problem")]
+    pub(crate) kind: Kind,
     pub(crate) message: String,
+}
+
+/// The kind of a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    #[default]
+    Problem,
+    /// Both sides have changed the entry.
+    Conflict,
+    /// The item has deletions that look like a mistake. Several items may have the same message.
+    Refusal,
 }
 
 impl Part {
@@ -149,7 +163,18 @@ impl Drop for Stopwatch<'_> {
 
 impl Diagnostic {
     pub(crate) fn new(path: &Path, message: impl Into<String>) -> Self {
-        Self { path: EscapedPath(path.to_owned()), message: message.into() }
+        Self { path: EscapedPath(path.to_owned()), kind: Kind::Problem, message: message.into() }
+    }
+
+    pub(crate) fn with_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+}
+
+impl Kind {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_problem(&self) -> bool {
+        *self == Self::Problem
     }
 }
 

@@ -78,7 +78,7 @@ fn mirror(args: &Args) -> SyncResult<Report> {
     raise_open_files();
     let paths = paths::check(&args.from, &args.to)?;
     // The state is opened first: if another run has it open, TO must not change.
-    let store = state::open(&args.state(), &paths.from, &paths.to)?;
+    let store = state::open(args, &paths.from, &paths.to)?;
     let disks = store
         .as_ref()
         .map_or_else(|| Ok(KnownDisks::default()), |store| KnownDisks::read(store, OfflineFiles::HANDLER.id()))?;

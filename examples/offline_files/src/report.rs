@@ -14,7 +14,7 @@ use tokio::signal::unix::SignalKind;
 
 use crate::escape::{EscapedPath, escape_json};
 use crate::handler::Parts;
-use crate::part::{Counts, Diagnostic, Part};
+use crate::part::{Counts, Diagnostic, Kind, Part};
 use crate::scan_scope::ScanScope;
 
 /// The result of a run. `Display` formats it as a table, `Serialize` as the JSON document.
@@ -68,11 +68,19 @@ pub(crate) enum Status {
 pub(crate) struct Shown(BTreeMap<String, Vec<String>>);
 
 impl Shown {
-    /// Replaces the texts of an item. Returns those that it had not before.
-    fn update(&mut self, item: &str, texts: Vec<String>) -> Vec<String> {
+    /// Replaces the texts of an item.
+    fn update(&mut self, item: &str, texts: Vec<String>) -> Update {
         let before = self.0.insert(item.to_owned(), texts.clone()).unwrap_or_default();
-        texts.into_iter().filter(|text| !before.contains(text)).collect()
+        let is_resolved = !before.is_empty() && texts.is_empty();
+        Update { new: texts.into_iter().filter(|text| !before.contains(text)).collect(), is_resolved }
     }
+}
+
+/// How the texts of an item compare to those of the run before.
+struct Update {
+    new: Vec<String>,
+    /// `true` if there were some, and there are none now.
+    is_resolved: bool,
 }
 
 /// The result of one item.
@@ -123,19 +131,38 @@ impl Report {
         Ok(escape_json(&serde_json::to_string(self)?) + "\n")
     }
 
-    /// A line for each item that changed something or has errors or warnings that it had not in the run before, which are in `shown`.
+    /// A line for each item that changed something or has errors or warnings that it had not in the run before, which are in `shown`, or
+    /// has none of those any more.
     pub(crate) fn to_lines(&self, shown: &mut Shown) -> String {
-        let mut lines = shown.update("", self.of_run().map(|text| text + "\n").collect()).concat();
+        let mut lines = shown.update("", self.of_run().map(|text| text + "\n").collect()).new.concat();
         for row in &self.items {
-            let warnings = row.warnings.iter().map(|text| format!("warning: {text}\n"));
-            let errors = row.errors.iter().map(|text| format!("error: {text}\n"));
-            let new = shown.update(&row.path.to_string(), warnings.chain(errors).collect());
-            if row.counts.has_changes() || !new.is_empty() {
+            let Update { new, is_resolved } = shown.update(&row.path.to_string(), self.of_row(row));
+            if row.counts.has_changes() || !new.is_empty() || is_resolved {
                 lines += &format!("{}: {}\n", row.path, row.summary());
             }
             lines += &new.concat();
         }
         lines
+    }
+
+    /// The warnings and errors of an item, a line each. A refusal that several items have is a line of the first of them.
+    fn of_row(&self, row: &Row) -> Vec<String> {
+        let warnings = row.warnings.iter().map(|text| format!("warning: {text}\n"));
+        let errors = row.errors.iter().filter_map(|error| self.of_error(row, error));
+        warnings.chain(errors).collect()
+    }
+
+    fn of_error(&self, row: &Row, error: &Diagnostic) -> Option<String> {
+        let line = format!("error: {error}");
+        if error.kind != Kind::Refusal {
+            return Some(line + "\n");
+        }
+        let refused: Vec<_> = self.items.iter().filter(|other| other.has_refusal(&error.message)).collect();
+        match &refused[..] {
+            [first, ..] if !std::ptr::eq(*first, row) => None,
+            [_, others @ ..] if !others.is_empty() => Some(format!("{line} (also {})\n", items(others.len()))),
+            _ => Some(line + "\n"),
+        }
     }
 
     /// The warnings and errors of the whole run, a line each.
@@ -183,7 +210,9 @@ pub(crate) fn rows(
         part.explain(log.iter().filter(|entry| entry.item == Some(id)));
         Some(Row::new(part, outcome))
     };
-    outcomes.filter_map(row).collect()
+    let mut rows: Vec<_> = outcomes.filter_map(row).collect();
+    rows.sort_by(|one, other| one.path.0.cmp(&other.path.0));
+    rows
 }
 
 /// What was done, in words.
@@ -191,7 +220,10 @@ fn describe(counts: Counts, bytes: u64, statuses: &[Status]) -> String {
     let with_status = |status| statuses.iter().filter(|other| **other == status).count() as u64;
     let parts = [
         (counts.copied, format!("copied ({})", HumanBytes(bytes))),
-        (counts.directories_made, "directories made".into()),
+        (
+            counts.directories_made,
+            if counts.directories_made == 1 { "directory made" } else { "directories made" }.into(),
+        ),
         (counts.permissions_set, "permissions set".into()),
         (counts.deleted, "deleted".into()),
         (counts.moved, "moved".into()),
@@ -239,6 +271,20 @@ impl Row {
         }
     }
 
+    /// The line of the table.
+    fn line(&self, columns: Columns) -> String {
+        let Self { status, counts, path, duration_seconds, .. } = self;
+        let (moved, bytes) = (columns.moved(counts.moved), HumanBytes(self.bytes).to_string());
+        let Counts { copied, deleted, unchanged, .. } = counts;
+        format!(
+            "{status:9} {copied:>9}{moved} {deleted:>9} {unchanged:>9} {bytes:>11} {duration_seconds:>8.2} s  {path}"
+        )
+    }
+
+    fn has_refusal(&self, message: &str) -> bool {
+        self.errors.iter().any(|error| error.kind == Kind::Refusal && error.message == message)
+    }
+
     /// Returns `true` if something was changed, failed or was not done.
     fn is_notable(&self) -> bool {
         self.counts.has_changes() || self.status != Status::Succeeded
@@ -270,15 +316,14 @@ impl fmt::Display for Status {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = || self.items.iter().filter(|row| self.detail == Detail::All || row.is_notable());
+        let columns = if rows().any(|row| row.counts.moved > 0) { Columns::WithMoved } else { Columns::Usual };
         if rows().next().is_some() {
-            writeln!(f, "status       copied   deleted unchanged       bytes       time  item")?;
+            let moved = columns.moved("moved");
+            writeln!(f, "status       copied{moved}   deleted unchanged       bytes       time  item")?;
         }
-        rows().try_for_each(|row| writeln!(f, "{row}"))?;
+        rows().try_for_each(|row| writeln!(f, "{}", row.line(columns)))?;
         self.of_run().try_for_each(|text| writeln!(f, "{text}"))?;
-        for row in &self.items {
-            row.warnings.iter().try_for_each(|diagnostic| writeln!(f, "warning: {diagnostic}"))?;
-            row.errors.iter().try_for_each(|diagnostic| writeln!(f, "error: {diagnostic}"))?;
-        }
+        self.items.iter().flat_map(|row| self.of_row(row)).try_for_each(|line| f.write_str(&line))?;
         writeln!(f, "{}", self.summary())?;
         if self.interrupted.is_some() {
             writeln!(f, "stopped; the same command continues")?;
@@ -292,12 +337,16 @@ fn items(count: usize) -> String {
     if count == 1 { "1 item".into() } else { format!("{count} items") }
 }
 
-impl fmt::Display for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { status, counts, path, duration_seconds, .. } = self;
-        let bytes = HumanBytes(self.bytes).to_string();
-        write!(f, "{status:9} {:>9} {:>9} {:>9} {bytes:>11}", counts.copied, counts.deleted, counts.unchanged)?;
-        write!(f, " {duration_seconds:>8.2} s  {path}")
+/// The columns of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Columns {
+    Usual,
+    WithMoved,
+}
+
+impl Columns {
+    fn moved(self, cell: impl fmt::Display) -> String {
+        if self == Self::WithMoved { format!(" {cell:>9}") } else { String::new() }
     }
 }
 
@@ -346,6 +395,28 @@ mod tests {
                 "warning: docs/pipe: a FIFO",
                 "error: docs/a\\u{7}: cannot be read in FROM: no",
                 "2 items in 2.00 s: 1 copied (2.00 KiB), 1 failed, 1 not done",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_refusal_of_several_items_is_told_once_and_moves_have_a_column() {
+        let row = |name: &str| {
+            let part = Part::new(Extent::Directory(name.into()));
+            part.result().counts.count(Done::Moved);
+            part.result().errors.push(Diagnostic::new(Path::new(name), "no").with_kind(Kind::Refusal));
+            Row::new(&part, Outcome::NeedsUser)
+        };
+        let text = report(["a", "b", "c"].map(row).into()).to_string();
+        assert_eq!(
+            text.lines().collect::<Vec<_>>(),
+            [
+                "status       copied     moved   deleted unchanged       bytes       time  item",
+                "not done          0         1         0         0         0 B     0.00 s  a",
+                "not done          0         1         0         0         0 B     0.00 s  b",
+                "not done          0         1         0         0         0 B     0.00 s  c",
+                "error: a: no (also 2 items)",
+                "3 items in 2.00 s: 3 moved, 3 not done",
             ]
         );
     }

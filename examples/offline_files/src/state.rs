@@ -4,9 +4,12 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use syncmgr::anyhow::anyhow;
+use syncmgr::prelude::*;
 use syncmgr::store::{SqliteStore, StoreError};
 use syncmgr::text::Escaped;
 
+use crate::args::Args;
 use crate::escape::EscapedPath;
 use crate::state_path::{create_parent, default_path};
 
@@ -34,7 +37,16 @@ pub(crate) enum StateError {
 }
 
 /// Opens the state for `from` and `to`, which are paths with links resolved.
-pub(crate) fn open(choice: &StateChoice, from: &Path, to: &Path) -> Result<Option<SqliteStore>, StateError> {
+pub(crate) fn open(args: &Args, from: &Path, to: &Path) -> SyncResult<Option<SqliteStore>> {
+    open_choice(&args.state(), from, to).map_err(|error| match error {
+        // Another state would be that of another first run.
+        StateError::Open(StoreError::InUse { .. }) => anyhow!("{error}"),
+        _ if args.two_way || args.watch => anyhow!("{error}; choose a file with --state FILE"),
+        _ => anyhow!("{error}; choose a file with --state FILE, or use --no-state"),
+    })
+}
+
+fn open_choice(choice: &StateChoice, from: &Path, to: &Path) -> Result<Option<SqliteStore>, StateError> {
     let file = match choice {
         StateChoice::Disabled => return Ok(None),
         StateChoice::File(file) => file.clone(),
@@ -65,8 +77,7 @@ impl fmt::Display for StateError {
                 write!(f, "cannot create the directory of the state file {}: {error}", EscapedPath(file))
             }
             Self::Open(error) => write!(f, "cannot use the state: {}", problem(error)),
-        }?;
-        f.write_str("; choose a file with --state FILE, or use --no-state")
+        }
     }
 }
 
@@ -106,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn another_file_is_advised_once() {
+    fn no_other_file_is_advised_twice() {
         let (path, by, reason) = (PathBuf::from("/state"), "program".to_owned(), "none".to_owned());
         for error in [
             StoreError::InUse { path: path.clone(), by },
@@ -118,7 +129,7 @@ mod tests {
             StoreError::Access { path: path.clone(), reason },
         ] {
             let text = StateError::Open(error).to_string();
-            assert_eq!((text.matches("choose ").count(), text.matches("/state").count()), (1, 1), "{text}");
+            assert_eq!((text.matches("choose ").count(), text.matches("/state").count()), (0, 1), "{text}");
         }
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn run_until_signal(args: &Args) -> SyncResult<Report> {
     raise_open_files();
     let checked = paths::check(&args.from, &args.to);
     let paths = if args.two_way { checked.map_err(two_way::name_sides)? } else { checked? };
-    let store = state::open(&args.state(), &paths.from, &paths.to)?;
+    let store = state::open(args, &paths.from, &paths.to)?;
     if args.two_way {
         let pair = two_way::pair(args, store.as_ref()).watched().with_info(settings);
         let latest = pair.latest();

@@ -11,7 +11,7 @@ use crate::guard::{Deletions, Tally, emptied_message, held_message, host_plan};
 use crate::handler::{Options, Parts};
 use crate::item_monitor::ItemMonitor;
 use crate::mirror::{self, Extent, Monitor, Pair, Plan, Quiet, ScanCache, ScanOptions, Stopped};
-use crate::part::{Diagnostic, Part};
+use crate::part::{Diagnostic, Kind, Part};
 use crate::record::LoadedRecord;
 use crate::roots::Roots;
 
@@ -62,7 +62,8 @@ impl Work {
             Some(largest) => format!("{message} (among them {})", largest.path.display()),
             None => message,
         };
-        self.monitor.part.result().errors.push(Diagnostic::new(self.monitor.part.path(), message));
+        let refusal = Diagnostic::new(self.monitor.part.path(), message).with_kind(Kind::Refusal);
+        self.monitor.part.result().errors.push(refusal);
         // The next run would take a new copy for an entry that is left, and would delete the others.
         let discard = if is_emptied { Plan::discard_changes } else { Plan::discard_deletions };
         discard(plan);

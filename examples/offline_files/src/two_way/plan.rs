@@ -70,6 +70,8 @@ pub(crate) enum Reason {
     Special(Side),
     /// This side had another file system mounted here.
     Unmounted(Side),
+    /// A directory that the other side has deleted, and this one still needs for entries that are not synchronized.
+    Hides(Side),
     /// It changed during the comparison of its contents, or could not be read.
     Unstable,
 }

@@ -19,7 +19,7 @@ use crate::state;
 pub(crate) fn synchronize(args: &Args) -> SyncResult<Report> {
     raise_open_files();
     let paths = paths::check(&args.from, &args.to).map_err(name_sides)?;
-    let store = state::open(&args.state(), &paths.from, &paths.to)?;
+    let store = state::open(args, &paths.from, &paths.to)?;
     let open = pair(args, store.as_ref()).open()?;
     let (parts, disks) = (open.handler.parts(), open.handler.disks());
     let losses = || Some(disks.losses().join("; ")).filter(|text| !text.is_empty());

@@ -163,7 +163,11 @@ fn a_directory_that_cannot_be_read_or_hides_something_is_not_deleted() {
     let mut hiding = state(entries, &[], entries);
     let directory = find(&hiding.found.b, "d");
     hiding.found.b.entry_mut(directory).hides = true;
-    let expected = [("d".into(), Verdict::Copy(Side::A)), ("d/x".into(), Verdict::Delete(Side::B))];
+    let expected = [("d".into(), Verdict::Leave(Reason::Hides(Side::B))), ("d/x".into(), Verdict::Delete(Side::B))];
+    assert_eq!(verdicts(&reconcile(&hiding, &Rules::default())), expected);
+    let changed = find(&hiding.found.b, "d/x");
+    hiding.found.b.entry_mut(changed).version.size += 1;
+    let expected = [("d".into(), Verdict::Copy(Side::A)), ("d/x".into(), Verdict::Copy(Side::A))];
     assert_eq!(verdicts(&reconcile(&hiding, &Rules::default())), expected);
 }
 

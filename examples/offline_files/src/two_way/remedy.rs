@@ -15,7 +15,7 @@ pub(crate) struct Remedies {
 
 impl Remedies {
     pub(crate) const OF_PROGRAM: Self = Self {
-        conflict: "change one side, or use --conflict",
+        conflict: "change one side, or decide with --conflict A, B or keep-both",
         deletions: "use --yes to delete them",
         unmounted: "mount it, or use --yes",
         missing: "mount or restore it, or use --yes to copy A to a new B",
@@ -26,7 +26,7 @@ impl Remedies {
 
     /// An item with a question runs only when it is answered or asked for, and one that has failed runs after each change.
     pub(crate) const OF_WATCH: Self = Self {
-        conflict: "change one side, or end the watch and run once with --conflict",
+        conflict: "change one side, or end the watch and run once with --conflict A, B or keep-both",
         deletions: "put them back, or end the watch and run once with --yes to delete them",
         unmounted: "mount it, or end the watch and run once with --yes",
         missing: "mount or restore it, or end the watch and run once with --yes to copy A to a new B",

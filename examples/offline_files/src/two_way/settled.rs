@@ -1,7 +1,7 @@
 //! The agreed state after a run, from what its steps have done.
 
 use super::entry::{Agreed, Version};
-use super::plan::{PartPlan, Verdict};
+use super::plan::{PartPlan, Reason, Verdict};
 use super::side::Both;
 use super::state::State;
 use super::tree::{Id, Tree};
@@ -32,8 +32,12 @@ pub(crate) fn settled(state: &State, part: &PartPlan, outcomes: &[Outcome]) -> T
         // Something may still be agreed below a directory that is not.
         let is_kept = entry.is_some() || *outcome == Outcome::Undone && step.place.agreed.is_some();
         let id = parent.filter(|_| is_kept).map(|parent| tree.add(parent, &step.name, entry));
-        if let (Some(id), Some(agreed), Verdict::Leave(_) | Verdict::Unchanged) = (id, step.place.agreed, step.verdict)
-        {
+        // A step without steps for what is in its directory.
+        let is_whole = match step.verdict {
+            Verdict::Leave(reason) => !matches!(reason, Reason::Hides(_)),
+            verdict => verdict == Verdict::Unchanged,
+        };
+        if let (Some(id), Some(agreed), true) = (id, step.place.agreed, is_whole) {
             state.agreed.copy_into(agreed, &mut tree, id);
         }
         ids.push(id);

@@ -1,16 +1,17 @@
 //! The work of an item, which blocks its thread.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use syncmgr::anyhow::anyhow;
 use syncmgr::prelude::*;
 use syncmgr::progress::ProgressUnit;
 
 use super::archive::encode;
 use super::carry::carry_out;
 use super::compare::compare;
+use super::conflict::Conflicts;
 use super::disks::Disks;
 use super::guard::{Scope, objection};
 use super::kept::Keeper;
@@ -22,7 +23,7 @@ use super::remedy::Remedies;
 use super::settled::settled;
 use crate::item_monitor::ItemMonitor;
 use crate::mirror::{Done, FileError, Monitor, Stopped};
-use crate::part::Diagnostic;
+use crate::part::{Diagnostic, Kind};
 
 /// The inputs of the work on an item, and the monitor that receives the results.
 pub(crate) struct Work {
@@ -51,7 +52,7 @@ impl Work {
         if !self.is_unguarded
             && let Some(text) = objection(&self.monitor.item, plan.tally, scope, whole, self.remedies)
         {
-            self.refuse(self.monitor.part.path(), "is left alone", text);
+            self.refuse(Diagnostic::new(self.monitor.part.path(), text).with_kind(Kind::Refusal));
             return Ok(None);
         }
         self.explain_what_is_left(&plan);
@@ -82,12 +83,11 @@ impl Work {
     }
 
     /// Says why something is not done. The item has the question about it, which is no failure, or fails.
-    fn refuse(&self, path: &Path, action: &'static str, text: String) {
-        if self.remedies.has_questions {
-            self.monitor.part.result().errors.push(Diagnostic::new(path, text));
-        } else {
-            self.monitor.fail(FileError::new(path.to_owned(), action, std::io::Error::other(text)));
+    fn refuse(&self, refusal: Diagnostic) {
+        if !self.remedies.has_questions {
+            let _ = self.monitor.item.tolerate(&refusal.path, Err::<(), _>(anyhow!("{}", refusal.message)));
         }
+        self.monitor.part.result().errors.push(refusal);
     }
 
     fn explain_what_is_left(&self, plan: &PartPlan) {
@@ -96,8 +96,10 @@ impl Work {
             let path = plan.path(index);
             let text = match reason {
                 Reason::Conflict(conflict) => {
-                    let text = format!("{conflict}; nothing was overwritten: {}", self.remedies.conflict);
-                    self.refuse(&path, "is in conflict", text);
+                    let is_undecided = self.prepared.rules.policy == Conflicts::Newer;
+                    let undecided = if is_undecided { "neither is newer; " } else { "" };
+                    let text = format!("{conflict}; nothing was overwritten: {undecided}{}", self.remedies.conflict);
+                    self.refuse(Diagnostic::new(&path, text).with_kind(Kind::Conflict));
                     continue;
                 }
                 Reason::Unmounted(side) => {
@@ -109,6 +111,12 @@ impl Work {
                     continue;
                 }
                 Reason::Special(side) => format!("is a special file in {side}, and is left alone"),
+                Reason::Hides(side) => {
+                    format!(
+                        "was deleted in {}, but stays in {side}: it has entries that are not synchronized",
+                        side.other()
+                    )
+                }
                 Reason::Unstable => {
                     self.monitor.done(Done::Left);
                     "changed during the run; the next run looks at it again".into()

@@ -50,7 +50,7 @@ fn the_deletion_of_eleven_of_twenty_entries_is_held() {
     let item = output.item("docs");
     assert_eq!((&item["status"], &item["counts"]["deleted"]), (&json!("not_done"), &json!(0)));
     let message = "nothing was deleted: 11 of 20 entries in TO would be deleted; use --yes to delete them";
-    assert_eq!(item["errors"], json!([{"path": "docs", "message": message}]));
+    assert_eq!(item["errors"], json!([{"path": "docs", "kind": "refusal", "message": message}]));
     assert!((0..20).all(|number| trees.to.join(format!("docs/{number}")).exists()));
     // New files in this item and other items are copied.
     assert!(trees.to.join("docs/new").exists() && trees.to.join("tools/new").exists());
@@ -89,7 +89,7 @@ fn an_extra_directory_counts_with_all_its_entries() {
     let output = trees.run(&["--delete", "--json"]);
     let message =
         "nothing was deleted: 11 of 11 entries in TO would be deleted; use --yes to delete them (among them gone)";
-    assert_eq!(output.item(".")["errors"], json!([{"path": ".", "message": message}]));
+    assert_eq!(output.item(".")["errors"], json!([{"path": ".", "kind": "refusal", "message": message}]));
     assert!(trees.to.join("gone/9").exists());
 }
 
@@ -128,7 +128,7 @@ fn an_empty_source_is_held() {
     assert_eq!((output.code, &output.item("docs")["status"]), (Some(1), &json!("not_done")));
     let message = "nothing was deleted: FROM is empty but had 13 entries, and 13 of 13 entries in TO would be deleted; \
                    use --yes to delete them";
-    assert_eq!(output.item("docs")["errors"], json!([{"path": "docs", "message": message}]));
+    assert_eq!(output.item("docs")["errors"], json!([{"path": "docs", "kind": "refusal", "message": message}]));
     assert!(trees.to.join("docs/11").exists());
     // A FROM that was created again is on the same disk, so `tools` is not held.
     fs::rename(&trees.from, trees.base.path().join("away")).unwrap();
@@ -170,7 +170,7 @@ fn the_deletions_of_all_items_are_judged_together() {
         let output = trees.run(flags);
         let message = "nothing was deleted: 32 of all 40 entries in TO would be deleted; use --yes to delete them";
         for name in ["0", "1", "2", "3"] {
-            assert_eq!(output.item(name)["errors"], json!([{"path": name, "message": message}]));
+            assert_eq!(output.item(name)["errors"], json!([{"path": name, "kind": "refusal", "message": message}]));
         }
         assert_eq!((output.code, &output.item("4")["status"]), (Some(1), &json!("succeeded")));
         assert!((0..40).all(|number| trees.to.join(format!("{}/{number}", number / 8)).exists()));
@@ -186,7 +186,10 @@ fn an_item_of_any_size_that_became_empty_is_a_question() {
     let output = trees.run(&["--delete", "--json"]);
     let message = "nothing was changed: FROM has none of the 8 entries in TO; use --yes to delete them";
     let item = output.item("1");
-    assert_eq!((&item["status"], &item["errors"]), (&json!("not_done"), &json!([{"path": "1", "message": message}])));
+    assert_eq!(
+        (&item["status"], &item["errors"]),
+        (&json!("not_done"), &json!([{"path": "1", "kind": "refusal", "message": message}]))
+    );
     assert!(trees.to.join("1/8").exists());
     assert_eq!(trees.run(&["--delete", "--yes"]).code, Some(0));
     assert_eq!(snapshot(&trees.to), snapshot(&trees.from));

@@ -347,6 +347,39 @@ fn what_is_replaced_or_deleted_is_kept_on_its_side_and_never_synchronized() {
 }
 
 #[test]
+fn a_snapshot_with_hard_links_is_no_change_of_the_files_in_it() {
+    let trees = Trees::synchronized(&["docs/edited", "docs/deleted", "docs/c"]);
+    let snapshot = trees.base.path().join("snapshot");
+    fs::create_dir(&snapshot).unwrap();
+    for side in [&trees.from, &trees.to] {
+        for name in ["edited", "deleted"] {
+            let link = snapshot.join(format!("{name} {}", side == &trees.from));
+            fs::hard_link(side.join("docs").join(name), link).unwrap();
+        }
+    }
+    file(&trees.to.join("docs/edited"), "an edit", 2);
+    fs::remove_file(trees.to.join("docs/deleted")).unwrap();
+    assert_eq!(trees.synchronize(&["--conflict", "A"]).code, Some(0));
+    assert_eq!(read(trees.from.join("docs/edited")), "an edit");
+    assert!(!trees.from.join("docs/deleted").exists());
+}
+
+#[test]
+fn a_conflict_that_is_no_change_is_told_as_a_difference() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/a"), "one", 1);
+    file(&trees.to.join("docs/a"), "other", 1);
+    for (policy, text) in
+        [("ask", "nothing was overwritten: change one side"), ("newer", "neither is newer; change one side")]
+    {
+        let errors = trees.synchronize(&["--conflict", policy]).item("docs")["errors"].clone();
+        let message = errors[0]["message"].as_str().unwrap();
+        assert!(message.starts_with("is different on both sides") && message.contains(text), "{message}");
+        assert_eq!(errors[0]["kind"], "conflict");
+    }
+}
+
+#[test]
 fn an_ignored_entry_is_left_alone_and_a_new_rule_deletes_nothing() {
     let trees = Trees::synchronized(&["docs/a", "docs/b.tmp", "build/c"]);
     file(&trees.from.join(".offline_files-ignore"), "*.tmp\n/build/\n", 1);
@@ -355,9 +388,13 @@ fn an_ignored_entry_is_left_alone_and_a_new_rule_deletes_nothing() {
     assert_eq!(trees.synchronize(&[]).code, Some(0));
     assert!(trees.to.join("docs/b.tmp").exists() && trees.from.join("build/c").exists());
     fs::remove_dir_all(trees.from.join("docs")).unwrap();
-    assert_eq!(trees.synchronize(&[]).code, Some(0));
-    assert!(trees.to.join("docs/b.tmp").exists() && !trees.to.join("docs/a").exists());
-    assert!(trees.from.join("docs").exists(), "the directory stays for what is ignored in it");
+    for _ in 0..2 {
+        let output = trees.synchronize(&[]);
+        assert!(trees.to.join("docs/b.tmp").exists() && !trees.to.join("docs/a").exists());
+        assert!(!trees.from.join("docs").exists());
+        let stays = "was deleted in A, but stays in B: it has entries that are not synchronized";
+        assert_eq!(output.item("docs")["warnings"], json!([{"path": "docs", "message": stays}]));
+    }
     assert_eq!(trees.synchronize(&["--ignore-file", "/no/such/file"]).code, Some(1));
 }
 

@@ -41,13 +41,13 @@ impl Reconciler<'_> {
         match self.difference(place, &found) {
             Difference::None => Ok(Verdict::Keep),
             Difference::Only(side) => Ok(Verdict::Copy(side.other())),
-            Difference::Conflict => self.settle(path, &found),
+            Difference::Conflict => self.settle(path, place, &found),
             Difference::Unknown { changed } => match self.compared(path) {
                 None => Ok(Verdict::Compare),
                 Some(Comparison::Equal) => Ok(Verdict::Keep),
                 Some(Comparison::Failed) => Ok(Verdict::Leave(Reason::Unstable)),
                 Some(Comparison::Different) => {
-                    changed.map_or_else(|| self.settle(path, &found), |side| Ok(Verdict::Copy(side.other())))
+                    changed.map_or_else(|| self.settle(path, place, &found), |side| Ok(Verdict::Copy(side.other())))
                 }
             },
         }
@@ -57,8 +57,11 @@ impl Reconciler<'_> {
     fn verdict_on_only(&self, place: Place, found: &Both<Option<Found>>) -> Verdict {
         let side = found.only().expect("an entry is on a side");
         let id = place.found[side].expect("the only side has the entry");
-        let is_agreed = self.is_as_agreed(side, id, place.agreed);
-        if is_agreed { Verdict::Delete(side) } else { Verdict::Copy(side.other()) }
+        match self.is_agreed_version(side, id, place.agreed) {
+            false => Verdict::Copy(side.other()),
+            true if self.state.found[side].entry(id).hides => Verdict::Leave(Reason::Hides(side)),
+            true => Verdict::Delete(side),
+        }
     }
 
     fn compared(&self, path: impl Fn() -> PathBuf) -> Option<Comparison> {
@@ -139,8 +142,13 @@ impl Reconciler<'_> {
         true
     }
 
-    /// The same without what a directory contains. New metadata other than permissions, such as a link more, are no change.
+    /// The same without what a directory contains.
     fn is_as_agreed(&self, side: Side, id: Id, agreed: Option<Id>) -> bool {
+        !self.state.found[side].entry(id).hides && self.is_agreed_version(side, id, agreed)
+    }
+
+    /// The same, whatever a directory contains. New metadata other than permissions, such as a link more, are no change.
+    fn is_agreed_version(&self, side: Side, id: Id, agreed: Option<Id>) -> bool {
         let found = self.state.found[side].entry(id);
         let agreed = agreed.and_then(|agreed| *self.state.agreed.entry(agreed));
         let unseen = if self.rules.compares_contents { Change::None } else { Change::Metadata };
@@ -148,17 +156,20 @@ impl Reconciler<'_> {
             let (now, then) = (&found.version, &agreed[side]);
             now.change_since(then) <= unseen && now.mode == then.mode
         };
-        !found.hides && !found.is_unreadable && agreed.is_some_and(is_same)
+        !found.is_unreadable && agreed.is_some_and(is_same)
     }
 
     /// Decides about a conflict.
-    fn settle(&self, path: impl Fn() -> PathBuf, found: &Both<Version>) -> Result<Verdict, Side> {
+    fn settle(&self, path: impl Fn() -> PathBuf, place: Place, found: &Both<Version>) -> Result<Verdict, Side> {
         let answer = || self.rules.answers.get(&path()).copied();
         let choice = self.rules.policy.decide(found);
         match choice.or_else(|| if self.rules.answers.is_empty() { None } else { answer() }) {
             Some(Choice::Use(side)) => Ok(Verdict::Copy(side.other())),
             Some(Choice::Rename(side)) => Err(side),
-            None => Ok(Verdict::Leave(Reason::Conflict(Conflict { found: *found }))),
+            None => {
+                let was_agreed = self.state.agreed(place).is_some();
+                Ok(Verdict::Leave(Reason::Conflict(Conflict { found: *found, was_agreed })))
+            }
         }
     }
 }

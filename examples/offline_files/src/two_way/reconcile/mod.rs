@@ -12,7 +12,7 @@ use self::entries::entries;
 use self::visit::Reconciler;
 use super::conflict::{Choice, Conflicts};
 use super::entry::Agreed;
-use super::plan::{PartName, PartPlan, Plan, Step, Verdict};
+use super::plan::{PartName, PartPlan, Plan, Reason, Step, Verdict};
 use super::side::{Both, Side};
 use super::state::{Place, State};
 use super::tree::Tree;
@@ -77,13 +77,18 @@ fn plan_part(state: &State, rules: &Rules, entries: Entries) -> PartPlan {
 
 const ROOT: Place = Place { agreed: Some(Tree::<Agreed>::ROOT), found: Both { a: Some(0), b: Some(0) } };
 
-/// A directory that one side has deleted stays if something in it has changed on the other side.
+/// A directory that one side has deleted stays on the other if something in it is not synchronized, and on both if something in it has
+/// changed.
 fn keep_directories_of_kept_entries(part: &mut PartPlan) {
     for index in (0..part.steps.len()).rev() {
-        let Step { verdict, parent, .. } = &part.steps[index];
-        let (Some(parent), false) = (*parent, matches!(verdict, Verdict::Delete(_))) else { continue };
-        if let Verdict::Delete(side) = part.steps[parent].verdict {
-            part.steps[parent].verdict = Verdict::Copy(side.other());
+        let Step { verdict, parent, .. } = part.steps[index];
+        let Some(above) = parent.map(|parent| &mut part.steps[parent].verdict) else { continue };
+        match (*above, verdict) {
+            (_, Verdict::Delete(_)) => {}
+            (Verdict::Delete(_), Verdict::Leave(Reason::Hides(_))) => *above = verdict,
+            (Verdict::Leave(Reason::Hides(_)), Verdict::Leave(Reason::Hides(_))) => {}
+            (Verdict::Delete(side) | Verdict::Leave(Reason::Hides(side)), _) => *above = Verdict::Copy(side.other()),
+            _ => {}
         }
     }
 }

@@ -7,7 +7,7 @@ use super::Rules;
 use super::entries::entries;
 use crate::two_way::conflict::{name_of_kept, versions};
 use crate::two_way::entry::{Found, merged_modes};
-use crate::two_way::plan::{PartPlan, Renaming, Step, Verdict};
+use crate::two_way::plan::{PartPlan, Reason, Renaming, Step, Verdict};
 use crate::two_way::side::{Both, Side};
 use crate::two_way::state::{Place, State};
 
@@ -140,6 +140,7 @@ impl Reconciler<'_> {
     fn children(&self, step: &Step, index: usize, context: Context) -> Vec<Visit> {
         let is_directory = |side: Side| step.is_directory_on(side);
         let (place, context) = match step.verdict {
+            Verdict::Leave(Reason::Hides(_)) => (step.place, Context::Open),
             Verdict::Leave(_) | Verdict::Unchanged => return Vec::new(),
             _ if context != Context::Open => (step.place, context),
             Verdict::Copy(to) if is_directory(to) && !is_directory(to.other()) => (step.place, Context::Removed(to)),
