@@ -65,6 +65,8 @@ const RARE: u32 = 1;
 const UNDECIDED: u32 = 1 << 1;
 /// A report came after the end of the item.
 const LATE: u32 = 1 << 2;
+/// A question about a part of the item is unanswered.
+const PARTLY_UNDECIDED: u32 = 1 << 3;
 
 impl ItemCell {
     /// Reports the amount done. `None` leaves the total unchanged. `Err` once the item is cancelled or has ended.
@@ -144,6 +146,7 @@ impl ItemCell {
         ItemSignals {
             work_seen: self.progress.load(Ordering::Acquire) & ANY_PROGRESS != 0,
             undecided: self.has(UNDECIDED),
+            partly_undecided: self.has(PARTLY_UNDECIDED),
             tolerated,
         }
     }
@@ -178,6 +181,11 @@ impl ItemCell {
     /// Records that a question is unanswered.
     pub fn mark_undecided(&self) {
         self.mark(UNDECIDED);
+    }
+
+    /// Records that a question about a part of the item is unanswered.
+    pub fn mark_partly_undecided(&self) {
+        self.mark(PARTLY_UNDECIDED);
     }
 
     /// Records the start or the end of a poll of the item's work. Only the poller calls it, in pairs.
@@ -315,6 +323,8 @@ pub struct ItemSignals {
     pub work_seen: bool,
     /// A question is unanswered.
     pub undecided: bool,
+    /// A question about a part of the item is unanswered.
+    pub partly_undecided: bool,
     /// The class of the tolerated failures. `None` if there were none.
     pub tolerated: Option<FailureClass>,
 }

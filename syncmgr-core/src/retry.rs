@@ -143,6 +143,7 @@ impl RetryState {
                 Hold::BackingOff { until: self.until?, failures: self.failures }
             }
             RetryStatus::NotBefore => Hold::NotBefore { until: self.until? },
+            RetryStatus::Asks => return None,
             RetryStatus::NeedsUser => Hold::NeedsUser,
             RetryStatus::NeedsAttention => Hold::NeedsAttention { failures: self.total },
             RetryStatus::Permanent => Hold::Permanent,
@@ -171,6 +172,8 @@ pub enum RetryStatus {
     Interrupted,
     /// The peer asked the host to wait until a given time.
     NotBefore,
+    /// A question about a part of the item is open. The item runs as if it had succeeded.
+    Asks,
     /// The item waits for a decision, or for the user to be present.
     NeedsUser,
     /// The item failed as often as the retry policy allows.
@@ -185,10 +188,11 @@ pub enum RetryStatus {
 
 impl RetryStatus {
     /// All values, in order of severity.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Backoff,
         Self::Interrupted,
         Self::NotBefore,
+        Self::Asks,
         Self::NeedsUser,
         Self::NeedsAttention,
         Self::Permanent,

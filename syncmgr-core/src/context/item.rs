@@ -298,6 +298,8 @@ impl ItemContext {
     /// the question within the item and must be the same every time. The manager stores the answer until the item has
     /// used it and then commits or succeeds. An answer applies only to a question with the same text and choices.
     ///
+    /// Until then the item does not run by itself. [`ask`](Self::ask) is for a question about a part of the item.
+    ///
     /// Never panics. Returns `None` if `choices` is empty.
     ///
     /// ```
@@ -310,14 +312,40 @@ impl ItemContext {
     /// assert_eq!(item.decide("conflict", "Which side is right?", &sides), Some("the server"));
     /// ```
     pub fn decide<C: fmt::Display + Clone>(&self, key: &str, question: &str, choices: &[C]) -> Option<C> {
-        let question = Question::new(key, question, choices.iter().map(|choice| Arc::from(choice.to_string())));
-        match self.run.port().decide(self.id(), &question) {
-            Some(answer) => choices.get(answer).cloned(),
-            None => {
-                self.cell.mark_undecided();
-                None
-            }
+        let answer = self.answer(key, question, choices);
+        if answer.is_none() {
+            self.cell.mark_undecided();
         }
+        answer
+    }
+
+    /// Asks the user a question about a part of the item, such as one file in a folder. The same as [`decide`](Self::decide), but the
+    /// item does not wait for the answer: it ends *needs user*, and schedules, local changes and triggers run it as if it had
+    /// succeeded. A question that is not asked again in such a run is no longer open.
+    ///
+    /// ```
+    /// # use syncmgr_core::context::TestContext;
+    /// # let host = TestContext::new();
+    /// # let folder = host.item("Documents");
+    /// let sides = ["this computer", "the server"];
+    /// for file in ["a.txt", "b.txt"] {
+    ///     let Some(side) = folder.ask(file, &format!("{file}: which side is right?"), &sides) else { continue };
+    ///     // .. copy the version of this side
+    ///     # let _ = side;
+    /// }
+    /// assert_eq!(host.log().len(), 2);
+    /// ```
+    pub fn ask<C: fmt::Display + Clone>(&self, key: &str, question: &str, choices: &[C]) -> Option<C> {
+        let answer = self.answer(key, question, choices);
+        if answer.is_none() {
+            self.cell.mark_partly_undecided();
+        }
+        answer
+    }
+
+    fn answer<C: fmt::Display + Clone>(&self, key: &str, question: &str, choices: &[C]) -> Option<C> {
+        let question = Question::new(key, question, choices.iter().map(|choice| Arc::from(choice.to_string())));
+        choices.get(self.run.port().decide(self.id(), &question)?).cloned()
     }
 
     /// Returns the id of the log entry for the question `key` of this item.

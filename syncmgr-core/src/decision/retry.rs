@@ -90,6 +90,7 @@ pub fn after(
 ) -> Option<RetryState> {
     match verdict.outcome {
         Outcome::Succeeded => None,
+        Outcome::NeedsUser if verdict.is_partial => Some(RetryState::new(RetryStatus::Asks, round_down(now), None)),
         Outcome::Skipped | Outcome::Stopped => before.copied(),
         Outcome::NeedsUser => Some(untimed(state_or_empty(before, now), RetryStatus::NeedsUser)),
         Outcome::Failed => {

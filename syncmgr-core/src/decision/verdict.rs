@@ -107,12 +107,14 @@ pub struct Verdict {
     pub class: Option<FailureClass>,
     /// The level at which the error is logged; `None` if there is no error to log.
     pub level: Option<LogLevel>,
+    /// `true` if the user is needed for a part of the item only, so that the item does not wait for an answer.
+    pub is_partial: bool,
 }
 
 impl Verdict {
     /// Creates a verdict without an error.
     pub const fn plain(outcome: Outcome) -> Self {
-        Self { outcome, class: None, level: None }
+        Self { outcome, class: None, level: None, is_partial: false }
     }
 
     /// Creates the verdict for an outcome that the handler reported itself.
@@ -123,7 +125,7 @@ impl Verdict {
 
     /// Creates the verdict for a failure whose error has to be logged.
     pub const fn failed(class: FailureClass) -> Self {
-        Self { outcome: Outcome::Failed, class: Some(class), level: Some(LogLevel::Error) }
+        Self { class: Some(class), level: Some(LogLevel::Error), ..Self::plain(Outcome::Failed) }
     }
 }
 
@@ -171,6 +173,9 @@ fn verdict_of_ok(signals: ItemSignals) -> Verdict {
         // The tolerated failures are already in the log.
         ItemSignals { tolerated: Some(class), .. } => Verdict { level: None, ..Verdict::failed(class) },
         ItemSignals { undecided: true, .. } => Verdict::plain(Outcome::NeedsUser),
+        ItemSignals { partly_undecided: true, .. } => {
+            Verdict { is_partial: true, ..Verdict::plain(Outcome::NeedsUser) }
+        }
         _ => Verdict::plain(Outcome::Succeeded),
     }
 }
@@ -243,7 +248,8 @@ mod tests {
     use crate::cancel::Cancelled;
     use crate::error::Classify;
 
-    const NOTHING: ItemSignals = ItemSignals { work_seen: false, undecided: false, tolerated: None };
+    const NOTHING: ItemSignals =
+        ItemSignals { work_seen: false, undecided: false, partly_undecided: false, tolerated: None };
 
     fn verdict_of_return(result: SyncResult, cancel: Option<CancelReason>, signals: ItemSignals) -> Verdict {
         verdict_of(&Ending::Returned(&result), cancel, signals)
@@ -318,6 +324,9 @@ mod tests {
     fn a_needs_user_outcome_has_no_class_and_is_not_at_level_error() {
         let open = verdict_of_return(Ok(()), None, ItemSignals { undecided: true, ..NOTHING });
         assert_eq!(open, Verdict::plain(Outcome::NeedsUser));
+        let asked = |signals| verdict_of_return(Ok(()), None, ItemSignals { partly_undecided: true, ..signals });
+        assert_eq!(asked(NOTHING), Verdict { is_partial: true, ..Verdict::plain(Outcome::NeedsUser) });
+        assert_eq!(asked(ItemSignals { undecided: true, ..NOTHING }), Verdict::plain(Outcome::NeedsUser));
         let refused = verdict_of_return(Err(NeedsUser::new("sign in").into()), None, NOTHING);
         assert_eq!(
             (refused.outcome, refused.class, refused.level),

@@ -155,6 +155,6 @@ fn next_without_hold(known: &Known, now: SystemTime) -> Next {
     match retry.into_iter().chain(known.due).min() {
         Some(time) => Next::At { time },
         None if known.registered.is_some_and(|events| events != RegisterFlags::empty()) => Next::WhenTriggered,
-        None => Next::WhenRequested,
+        None => known.question.map_or(Next::WhenRequested, |error| Next::WhenAnswered { error }),
     }
 }

@@ -181,6 +181,16 @@ fn an_item_with_an_open_question_names_its_log_entry() {
 }
 
 #[test]
+fn an_item_with_an_open_question_about_a_part_has_no_hold() {
+    let asks = RetryState::new(RetryStatus::Asks, at(0), None);
+    let record = Some(ended_record(Outcome::NeedsUser, Some(asks)));
+    let open = Known { record, question: Some(ERROR), registered: Some(RegisterFlags::empty()), ..inbox() };
+    assert_eq!((holds_of(&open), next_of(&open)), (vec![], Next::WhenAnswered { error: ERROR }));
+    let scheduled = Known { due: Some(at(300)), ..open };
+    assert_eq!(next_of(&scheduled), Next::At { time: at(300) });
+}
+
+#[test]
 fn a_running_item_has_no_holds_and_a_waiting_item_those_of_its_session() {
     let failed = Known { held: vec![Hold::NoFreeWorker], ..failed_item(RetryStatus::Backoff, Some(at(300))) };
     let running = Known { current: Some(Current::Running(SESSION)), ..failed.clone() };

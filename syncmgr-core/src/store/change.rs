@@ -201,7 +201,7 @@ pub enum StateChange {
         /// The entries to remove.
         scope: ErrorScope,
     },
-    /// Removes the open questions of an item from the log, since the item succeeded.
+    /// Removes the open questions of an item from the log, since the item succeeded, or asks others.
     Settled {
         /// The handler.
         handler: HandlerId,

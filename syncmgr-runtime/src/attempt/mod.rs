@@ -107,11 +107,6 @@ pub(crate) enum Pace {
     OneAtATime,
 }
 
-/// Returns the verdict on an item that ended with this outcome. `classes` has the classes of failures that are not transient.
-fn verdict(classes: &BTreeMap<usize, FailureClass>, index: usize, outcome: Outcome) -> Verdict {
-    classes.get(&index).map_or(Verdict::reported(outcome), |class| Verdict::failed(*class))
-}
-
 impl Attempt {
     pub(crate) fn new(
         number: u32,
@@ -308,7 +303,7 @@ impl Attempt {
 
     /// Returns the verdict on an item that ended with this outcome.
     pub(crate) fn verdict(&self, index: usize, outcome: Outcome) -> Verdict {
-        verdict(&self.lock().classes, index, outcome)
+        self.lock().verdict(index, outcome)
     }
 
     /// Returns `true` if an item was abandoned after it was stopped.
@@ -325,20 +320,19 @@ impl Attempt {
         filter: impl Fn(Candidate<'_>) -> bool,
     ) -> (Vec<ItemEnded>, usize) {
         let mut state = self.lock();
-        let State { items, classes, used, held_back, .. } = &mut *state;
         let selection = self.selection();
-        let entries = items.journal(from).take(max);
+        let entries: Vec<_> = state.items.journal(from).take(max).collect();
         let next = from + entries.len();
         let mut ended = Vec::new();
         for entry in entries {
             let Change::Ended(outcome) = entry.change else { continue };
             let index = entry.item as usize;
             let item = selection[index].id();
-            let known = Candidate { item, outcome, used: used.get(&item) };
-            if held_back.contains_key(&index) || !filter(known) {
+            let known = Candidate { item, outcome, used: state.used.get(&item) };
+            if state.held_back.contains_key(&index) || !filter(known) {
                 continue;
             }
-            let (verdict, used) = (verdict(classes, index, outcome), used.remove(&item).unwrap_or_default());
+            let (verdict, used) = (state.verdict(index, outcome), state.used.remove(&item).unwrap_or_default());
             ended.push(ItemEnded { item, verdict, used });
         }
         (ended, next)

@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) self_reported: BTreeMap<usize, Arc<ItemCell>>,
     /// The classes of failures other than transient ones, which most are.
     pub(super) classes: BTreeMap<usize, FailureClass>,
+    /// The items for a part of which the user is needed.
+    pub(super) partial: BTreeSet<usize>,
     /// The items that did not begin because one of their claims was held back.
     pub(super) held_back: BTreeMap<usize, Hold>,
     /// `true` if any item has claims.
@@ -120,9 +122,18 @@ impl State {
         if let Some(class) = verdict.class.filter(|class| *class != FailureClass::Transient) {
             self.classes.insert(index, class);
         }
+        self.partial.extend(verdict.is_partial.then_some(index));
         if self.claiming && has_begun && matches!(verdict.outcome, Outcome::Succeeded | Outcome::Failed) {
             self.claims_used.push(Ended { index, verdict });
         }
+    }
+
+    /// Returns the verdict on an item that ended with this outcome.
+    pub(super) fn verdict(&self, index: usize, outcome: Outcome) -> Verdict {
+        let class = self.classes.get(&index);
+        let mut verdict = class.map_or(Verdict::reported(outcome), |class| Verdict::failed(*class));
+        verdict.is_partial = self.partial.contains(&index);
+        verdict
     }
 
     /// Leaves out an item that has not begun, because of a claim. Returns `false` if it has begun or ended.

@@ -4,16 +4,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use syncmgr::changes::{LocalChange, ManualChanges};
+use syncmgr::explain::Condition;
 use syncmgr::item::ItemState;
 use syncmgr::retry::StartReason;
-use syncmgr::{SyncManager, Trigger};
+use syncmgr::store::MemoryStore;
+use syncmgr::{Outcome, SyncManager, Trigger};
 use tokio::time::sleep;
 
 use super::{after_first_session, builder_with_changes, seconds, watched, watching, watching_and};
 use crate::support::awaitable_host::within;
-use crate::support::id;
-use crate::support::steps::{Steps, assert_succeeds, nth, register_all, start_manual};
+use crate::support::steps::{Steps, assert_succeeds, nth, outcome, register_all, start_manual};
 use crate::support::test_clock::{DAY, HOUR, StartTimes, fail_until};
+use crate::support::{id, stored_log};
 
 /// A manager whose handler has one watched item and has run once, and the steps of this item.
 async fn after_first_steps() -> (Steps, SyncManager, ManualChanges) {
@@ -64,6 +66,50 @@ async fn a_watched_item_that_appears_runs_together_with_the_change_that_reveals_
     seconds(60).await;
     assert_eq!((began.of("old"), began.of("new")), (vec![0, 65], vec![65]));
     assert_eq!(handler.transcript.of(&["prepare"]), ["prepare old", "prepare old new"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_with_an_open_question_about_a_part_of_it_runs_for_its_changes() {
+    let (began, answers) = (StartTimes::new(), Arc::new(Mutex::new(Vec::new())));
+    let noted = answers.clone();
+    let handler = watching_and(&began, &["a"], move |item, _| {
+        noted.lock().unwrap().push(item.ask("letter", "which letter is right?", &["here", "there"]));
+        Ok(())
+    });
+    let (builder, changes) = builder_with_changes();
+    let manager = register_all(builder.store(MemoryStore::new()).build(), [handler]);
+    let report = within(start_manual(&manager, 1).finish()).await;
+    assert_eq!(outcome(&report, id("a")), Outcome::NeedsUser);
+    seconds(60).await;
+    changes.changed("/a");
+    seconds(60).await;
+    assert_eq!(began.of("a"), [0, 65]);
+    let explanation = manager.explain_item(nth(1), id("a")).unwrap();
+    assert!(explanation.condition == Condition::NeedsUser && explanation.holds.is_empty(), "{explanation}");
+    let open = stored_log(&manager, nth(1));
+    let [question] = &open[..] else { panic!("the question is not in the log once: {open:?}") };
+    assert_succeeds(manager.answer(nth(1), question.entry.id.unwrap(), 1).unwrap()).await;
+    assert_eq!(*answers.lock().unwrap(), [None, None, Some("there")]);
+    assert!(stored_log(&manager, nth(1)).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_a_later_run_does_not_ask_is_no_longer_open() {
+    let began = StartTimes::new();
+    let handler = watching_and(&began, &["a"], |item, times| {
+        let files = ["1.txt", "2.txt"].get(times - 1..).unwrap_or_default();
+        files.iter().for_each(|file| _ = item.ask(file, &format!("{file}: which side is right?"), &["here", "there"]));
+        Ok(())
+    });
+    let (builder, changes) = builder_with_changes();
+    let manager = register_all(builder.store(MemoryStore::new()).build(), [handler]);
+    within(start_manual(&manager, 1).finish()).await;
+    for open in [2, 1, 0] {
+        assert_eq!(stored_log(&manager, nth(1)).len(), open);
+        changes.changed("/a");
+        seconds(60).await;
+    }
+    assert_eq!(manager.explain_item(nth(1), id("a")).unwrap().condition, Condition::Succeeded);
 }
 
 #[tokio::test(start_paused = true)]

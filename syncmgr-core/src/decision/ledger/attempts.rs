@@ -70,8 +70,10 @@ impl RetryLedger {
         let attempted = &EndedAttempt { now: self.time(attempted.now), ..*attempted };
         let EndedAttempt { handler, item, verdict, policy, now, .. } = *attempted;
         let mut effects = Vec::new();
-        if verdict.outcome == Outcome::Succeeded && self.state_of(handler, item).is_some() {
-            effects.push(Effect::RemoveQuestions(item));
+        let has_succeeded = verdict.outcome == Outcome::Succeeded;
+        if (has_succeeded || verdict.is_partial) && self.state_of(handler, item).is_some() {
+            effects.extend(has_succeeded.then_some(Effect::RemoveQuestions(item)));
+            // Only those of earlier sessions: the questions of this attempt are stored after it.
             effects.push(Effect::Write(StateChange::Settled { handler, item }));
         }
         self.due_without_state.remove(&(handler, item));

@@ -153,7 +153,8 @@ fn a_manual_request_waits_only_for_the_peer_and_a_forced_one_never() {
         let state = RetryState::new(status, at(10), Some(at(20)));
         let may = |requested_by, now| may_run(&state, requested_by, at(now)).is_ok();
         let (timed, peer) = (status.is_timed(), status == RetryStatus::NotBefore);
-        assert_eq!([may(RequestedBy::Automatic, 19), may(RequestedBy::Automatic, 20)], [false, timed], "{status:?}");
+        let (free, automatic) = (status == RetryStatus::Asks, RequestedBy::Automatic);
+        assert_eq!([may(automatic, 19), may(automatic, 20)], [free, free || timed], "{status:?}");
         assert_eq!([may(RequestedBy::User, 19), may(RequestedBy::User, 20)], [!peer, true], "{status:?}");
         assert!(may(RequestedBy::UserForced, 19), "{status:?}");
     }
