@@ -94,7 +94,8 @@ impl Version {
             Change::Certain
         } else if (self.inode, self.changed) == (agreed.inode, agreed.changed) {
             Change::None
-        } else if agreed.would_get_another_time() {
+        } else if self.inode == agreed.inode && agreed.would_get_another_time() {
+            // Another file of the same size may have been made at the same time.
             Change::Metadata
         } else {
             Change::Possible

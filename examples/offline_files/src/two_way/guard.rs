@@ -82,7 +82,7 @@ pub(crate) fn objection(
         true => item.propose(&host_plan(&judged)).is_ok(),
         false => {
             const CHOICES: [&str; 2] = ["delete", "change nothing"];
-            item.decide("emptied", &format!("{text}. Delete them?"), &CHOICES) == Some(CHOICES[0])
+            item.ask("emptied", &format!("{text}. Delete them?"), &CHOICES) == Some(CHOICES[0])
         }
     };
     (!allowed).then(|| format!("nothing was changed: {text}; {}", remedies.deletions))

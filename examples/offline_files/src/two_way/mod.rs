@@ -18,8 +18,8 @@
 //! - An entry has changed if its size or time of modification differs from that of the same side in the agreed state. Sides are never
 //!   compared by time, so that they may store times of any resolution.
 //! - A file of the same size and time, but with another inode number, name or time of change, is compared by its contents. If the other
-//!   side has changed or deleted it, such metadata are no change, unless all contents are compared: a hard link more on one side and an
-//!   edit on the other are no conflict.
+//!   side has changed or deleted it, a new name or time of change is no change, unless all contents are compared: a hard link more on one
+//!   side and an edit on the other are no conflict.
 //!
 //! The disk side: [`scan`](mod@scan) reads both trees without what is [ignored], [`relocate`](mod@relocate) makes the moves,
 //! [`compare`](mod@compare) compares contents, and [`carry`] carries out the steps. The agreed state of an item is its checkpoint, a

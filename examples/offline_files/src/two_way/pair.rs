@@ -33,7 +33,8 @@ use crate::paths::{self, CheckedPaths, PathError};
 /// created if only its parent exists. Between runs, no file of either side is open.
 ///
 /// An entry that both sides have changed is in conflict: nothing is overwritten, and the item has a question, unless
-/// [`with_conflicts`](Self::with_conflicts) decides. Deletions that look like a mistake are a question too.
+/// [`with_conflicts`](Self::with_conflicts) decides. The item goes on with its other entries meanwhile. Deletions that look like a mistake
+/// are a question too.
 ///
 /// A run fails, and changes nothing, if a side cannot be read, is missing, or is another directory than in the last run, if one side
 /// contains the other, or if another program synchronizes one of them.

@@ -36,7 +36,7 @@ fn ask_one(item: &ItemContext, path: &std::path::Path, conflict: &Conflict) -> O
     let key = name.to_string();
     // With the times, so that an answer does not apply to other versions.
     let question = format!("{name} {conflict}. A: {a}. B: {b}. Which version is right?");
-    match item.decide(&key, &question, &CHOICES)? {
+    match item.ask(&key, &question, &CHOICES)? {
         choice if choice == CHOICES[0] => Some(Choice::Use(Side::A)),
         choice if choice == CHOICES[1] => Some(Choice::Use(Side::B)),
         _ => Some(Choice::keep_both(&conflict.found)),

@@ -200,6 +200,17 @@ fn new_metadata_of_one_side_are_in_no_conflict_with_an_edit_of_the_other() {
 }
 
 #[test]
+fn another_file_of_the_same_size_and_time_may_be_in_conflict_with_an_edit() {
+    let entries: Entries<'_> = &[("x", 9)];
+    let mut state = state(entries, entries, entries);
+    let id = find(&state.found.a, "x");
+    state.found.a.entry_mut(id).version.inode = 7;
+    state.found.b.entry_mut(id).version.size += 1;
+    let verdict = verdicts(&reconcile(&state, &Rules::default()))[0].1;
+    assert!(matches!(verdict, Verdict::Leave(Reason::Conflict(_))), "{verdict:?}");
+}
+
+#[test]
 fn new_metadata_of_one_side_are_no_change_that_the_other_side_deletes() {
     let entries: Entries<'_> = &[("x", 1)];
     let mut state = state(entries, entries, &[]);

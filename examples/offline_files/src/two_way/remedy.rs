@@ -9,7 +9,7 @@ pub(crate) struct Remedies {
     pub(crate) missing: &'static str,
     pub(crate) other_root: &'static str,
     unreadable_state: &'static str,
-    /// `false` if what a person has to decide is a failure, because questions cannot be answered.
+    /// `false` if deletions that look like a mistake are a failure: an item whose plan the host holds waits for an answer.
     pub(crate) has_questions: bool,
 }
 

@@ -1,6 +1,5 @@
 //! The work of an item, which blocks its thread.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -73,8 +72,7 @@ impl Work {
             rules.compared = compare(&self.disks, &plan, &self.monitor)?;
             plan = reconcile_part(state, &rules, &self.name);
         }
-        let answers: HashMap<_, _> =
-            if self.remedies.has_questions { questions::ask(&self.monitor.item, &plan) } else { HashMap::new() };
+        let answers = questions::ask(&self.monitor.item, &plan);
         if !answers.is_empty() {
             rules.answers = answers;
             plan = reconcile_part(state, &rules, &self.name);
@@ -82,7 +80,7 @@ impl Work {
         Ok(plan)
     }
 
-    /// Says why something is not done. The item has the question about it, which is no failure, or fails.
+    /// Says why nothing is done. The item has the question about it, which is no failure, or fails.
     fn refuse(&self, refusal: Diagnostic) {
         if !self.remedies.has_questions {
             let _ = self.monitor.item.tolerate(&refusal.path, Err::<(), _>(anyhow!("{}", refusal.message)));
@@ -99,7 +97,8 @@ impl Work {
                     let is_undecided = self.prepared.rules.policy == Conflicts::Newer;
                     let undecided = if is_undecided { "neither is newer; " } else { "" };
                     let text = format!("{conflict}; nothing was overwritten: {undecided}{}", self.remedies.conflict);
-                    self.refuse(Diagnostic::new(&path, text).with_kind(Kind::Conflict));
+                    let conflict = Diagnostic::new(&path, text).with_kind(Kind::Conflict);
+                    self.monitor.part.result().errors.push(conflict);
                     continue;
                 }
                 Reason::Unmounted(side) => {

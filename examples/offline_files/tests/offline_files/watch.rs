@@ -63,7 +63,7 @@ fn a_conflict_is_one_line_and_the_watch_goes_on() {
     running.wait_for("has changed on both sides");
     file(&trees.from.join("docs/b"), "b", 4);
     running.wait_until(|| has(&trees.to.join("docs/b"), "b"));
-    running.wait_for("docs: 1 copied (1 B), failed");
+    running.wait_for("docs: 1 copied (1 B), not done");
     running.signal("INT");
     let output = running.end();
     assert_eq!(output.stdout.matches("has changed on both sides").count(), 1, "{}", output.stdout);
