@@ -26,6 +26,9 @@ enum Verdict {
     Conflict,
     ConflictOfUnison,
     OurConflict,
+    /// We keep a directory that one side has replaced by another one and the other side has deleted. unison deletes it, because both
+    /// have the same name.
+    OurDirectory,
     /// Paths differ that have no conflict.
     Different,
 }
@@ -44,12 +47,15 @@ impl Pair {
     fn run(&mut self) -> Verdict {
         let output = self.ours.run(Policy::Ask);
         let (ours, theirs) = (conflicts(&output.json()), unison(&self.theirs));
-        let are_equal = (0..2).all(|side| {
-            let [ours_now, theirs_now] = [&self.ours, &self.theirs].map(|world| described(world.sides()[side]));
-            let has_conflict = |path: &Path| ours.iter().chain(&theirs).any(|conflict| path.starts_with(conflict));
-            differences(&ours_now, &theirs_now).into_iter().all(has_conflict)
-        });
+        let are_but = |is_allowed: &dyn Fn(&Path, &Described, &Described) -> bool| {
+            (0..2).all(|side| {
+                let [ours, theirs] = [&self.ours, &self.theirs].map(|world| described(world.sides()[side]));
+                differences(&ours, &theirs).into_iter().all(|path| is_allowed(path, &ours, &theirs))
+            })
+        };
+        let are_equal = are_but(&|path, _, _| ours.iter().chain(&theirs).any(|conflict| path.starts_with(conflict)));
         match (are_equal, ours.is_empty(), theirs.is_empty()) {
+            (false, true, true) if are_but(&is_our_directory) => Verdict::OurDirectory,
             (false, true, true) => Verdict::Different,
             (_, true, true) => Verdict::Equal,
             (_, false, false) => Verdict::Conflict,
@@ -57,6 +63,12 @@ impl Pair {
             (_, false, true) => Verdict::OurConflict,
         }
     }
+}
+
+fn is_our_directory(path: &Path, ours: &Described, theirs: &Described) -> bool {
+    const DIRECTORY: u32 = 0o040_000;
+    let is_directory = ours.get(path).is_some_and(|(mode, _)| mode & 0o170_000 == DIRECTORY);
+    is_directory && !theirs.contains_key(path)
 }
 
 fn differences<'a>(ours: &'a Described, theirs: &'a Described) -> Vec<&'a Path> {
@@ -92,7 +104,9 @@ fn perform(script: &Script, found: &mut BTreeMap<Verdict, u32>) -> Result<(), St
                         let sides = [&pair.ours, &pair.theirs].map(|world| world.sides().map(described));
                         return Err(format!("{verdict:?}: {sides:#?}\n{}", pair.ours.log.join("\n")));
                     }
-                    Verdict::Conflict | Verdict::ConflictOfUnison | Verdict::OurConflict => return Ok(()),
+                    Verdict::Conflict | Verdict::ConflictOfUnison | Verdict::OurConflict | Verdict::OurDirectory => {
+                        return Ok(());
+                    }
                 }
                 pair.ours.log.push("run".into());
             }
