@@ -37,7 +37,7 @@ async fn a_watched_folder_pair_is_copied_at_the_start_and_after_each_change() {
 }
 
 #[tokio::test]
-async fn a_pair_in_both_directions_asks_about_a_conflict_and_takes_the_answer() {
+async fn a_pair_in_both_directions_asks_about_a_conflict() {
     let place = Place::new("direction = \"both\"");
     let host = place.host().await;
     assert_eq!(place.client(&["run", "docs"]).await.0, 0);
@@ -52,6 +52,31 @@ async fn a_pair_in_both_directions_asks_about_a_conflict_and_takes_the_answer() 
     assert_eq!(place.read("from/plans/plan").as_deref(), Some("one edit"));
     assert_eq!(place.read("to/plans/plan").as_deref(), Some("another edit of it"));
     drop(host);
+}
+
+#[tokio::test]
+#[cfg(all(target_os = "linux", feature = "sources"))]
+async fn a_folder_with_an_open_conflict_goes_on_with_its_other_files_and_takes_the_answer() {
+    let place = Place::new("direction = \"both\"\nwatch = true");
+    place.write("to/plans/plan", "another plan");
+    let host = place.host().await;
+    let mut events = host.api().events("/v1/events").await.unwrap();
+    while place.log().await.is_empty() {
+        crate::support::Host::ended(&mut events, "plans").await;
+    }
+    place.write("from/plans/other", "no conflict");
+    while place.read("to/plans/other").is_none() {
+        crate::support::Host::ended(&mut events, "plans").await;
+    }
+    let log = place.log().await;
+    let entry = log[1].split(' ').nth(2).unwrap();
+    assert!(log[0].contains("is different on both sides") && log[1].ends_with("1: use A"), "{log:?}");
+    assert_eq!(place.read("to/plans/plan").as_deref(), Some("another plan"));
+    assert_eq!(place.client(&["answer", entry, "1"]).await.0, 0);
+    while place.read("to/plans/plan").as_deref() != Some("the plan") {
+        crate::support::Host::ended(&mut events, "plans").await;
+    }
+    assert_eq!(place.log().await, Vec::<String>::new());
 }
 
 #[tokio::test]
