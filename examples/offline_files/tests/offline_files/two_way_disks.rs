@@ -22,7 +22,7 @@ impl Disk {
     /// Mounts a new file system that `mkfs.ext4` makes with these options; `None` if this machine cannot.
     fn ext4(image: &Path, place: PathBuf, options: &[&str]) -> Option<Self> {
         fs::create_dir_all(&place).unwrap();
-        fs::File::create(image).unwrap().set_len(16 << 20).unwrap();
+        fs::File::create(image).unwrap().set_len(64 << 20).unwrap();
         let made = Command::new("mkfs.ext4").arg("-q").args(options).arg(image).output();
         let is_made = made.is_ok_and(|output| output.status.success());
         Self::mount(&["-o", "loop"], image, place).filter(|_| is_made)
@@ -108,6 +108,33 @@ fn a_disk_of_128_byte_inodes_has_whole_seconds_until_2038_and_settles() {
     assert_changes_arrive(&trees, "128 bytes");
     assert_eq!(modified(trees.to.join("docs/future")), (i64::from(i32::MAX), 0));
     assert_eq!(modified(trees.from.join("docs/future")).0, 4_000_000_000);
+}
+
+#[test]
+fn a_large_file_on_a_full_disk_stays_whole_until_there_is_room() {
+    let mut trees = Trees::new();
+    let mount_point = trees.base.path().join("mount");
+    let Some(_disk) = Disk::ext4(&trees.base.path().join("image"), mount_point.clone(), &[]) else { return };
+    trees.to = mount_point.join("to");
+    fs::create_dir(&trees.to).unwrap();
+    let sides = [&trees.from, &trees.to].map(|side| side.join("docs/large"));
+    let before: Vec<u8> = (0..24_u32 << 20).map(|byte| (byte >> 12) as u8).collect();
+    fs::create_dir(trees.from.join("docs")).unwrap();
+    fs::write(&sides[0], &before).unwrap();
+    settle(&trees, &[]);
+    let mut after = before.clone();
+    after.chunks_mut(1 << 20).for_each(|part| part[7] ^= 0xff);
+    fs::write(&sides[0], &after).unwrap();
+    let filler = mount_point.join("filler");
+    let filled = fs::File::create(&filler).and_then(|mut file| std::io::copy(&mut std::io::repeat(1), &mut file));
+    assert_eq!(filled.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    let output = trees.synchronize(&[]);
+    assert!(output.code == Some(1) && output.stdout.contains("No space left"), "{}", output.stdout);
+    assert!(fs::read(&sides[1]).unwrap() == before, "a part of the file was written");
+    fs::remove_file(filler).unwrap();
+    settle(&trees, &[]);
+    assert!(fs::read(&sides[1]).unwrap() == after);
+    assert_eq!(names(&trees.to.join("docs")), ["large"]);
 }
 
 /// Trees whose B does not distinguish upper and lower case: one of FUSE, and a real one if this kernel has such file systems.
