@@ -1,6 +1,6 @@
 //! The log of a handler: entries, questions and remedies.
 //!
-//! Handlers write log entries with `item.log`, `item.warn` and `item.decide`. Programs read them from [`SyncManager::log`] and
+//! Handlers write log entries with `item.log`, `item.warn`, `item.decide` and `item.ask`. Programs read them from [`SyncManager::log`] and
 //! [`RunReport::log`], and offer the [`Action`] of an entry to the user.
 //!
 //! ```
