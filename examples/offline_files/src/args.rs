@@ -116,8 +116,7 @@ pub(crate) struct Args {
     pub(crate) keep_replaced: Option<u32>,
 
     /// With --two-way, leave out what the rules in FILE match, in the syntax of gitignore. The rules in the files
-    /// .offline_files-ignore at the top of both sides apply too: a rule that is removed on one side applies until the next run. A rule
-    /// deletes nothing
+    /// .offline_files-ignore at the top of both sides apply too. A rule deletes nothing
     #[arg(long, value_name = "FILE", requires = "two_way")]
     pub(crate) ignore_file: Option<PathBuf>,
 

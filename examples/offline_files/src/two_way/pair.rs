@@ -1,7 +1,7 @@
 //! A pair of folders that is synchronized in both directions, as a handler that a manager hosts for a long time.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use syncmgr::anyhow::{Context, anyhow};
 use syncmgr::environment::{Clock, SystemClock};
@@ -9,16 +9,20 @@ use syncmgr::prelude::*;
 use syncmgr::store::{SqliteStore, StateStore};
 use tokio::task::spawn_blocking;
 
+use super::archive::decode;
 use super::conflict::Conflicts;
 use super::disks::Disks;
+use super::entry::Version;
 use super::handler::{Options, TwoWay};
-use super::ignored::Ignored;
+use super::ignored::{self, Ignored};
 use super::kept::{Keeper, remove_old};
 use super::names::name_sides;
 use super::prepare::directories;
 use super::reconcile::Rules;
+use super::record::Record;
 use super::remedy::Remedies;
 use super::side::Both;
+use super::tree::Tree;
 use crate::escape::EscapedPath;
 use crate::guard::Deletions;
 use crate::handler::{LatestParts, default_jobs, limits};
@@ -184,7 +188,18 @@ impl TwoWayPair {
     }
 
     fn ignored(&self, paths: &CheckedPaths) -> SyncResult<Ignored> {
-        Ignored::read([&paths.from, &paths.to], self.ignore_file.as_deref())
+        let roots = Both { a: &*paths.from, b: &*paths.to };
+        Ignored::read(roots, self.agreed(Path::new(ignored::NAME)), self.ignore_file.as_deref())
+    }
+
+    /// What the sides agreed on about an entry at the top level. `None` if there is none, or its item cannot be read, which fails later.
+    fn agreed(&self, path: &Path) -> Option<Both<Version>> {
+        let item = Part::new(Extent::TopLevel).item().id();
+        let checkpoint = self.store.as_ref()?.record(self.info.id(), item).ok()??.checkpoint?;
+        let record: Record = serde_json::from_str(&checkpoint.state).ok()?;
+        let mut tree = Tree::new(None);
+        let is_read = decode(&record.agreed, &mut tree);
+        *tree.entry(tree.find(path).filter(|_| is_read)?)
     }
 
     /// Lists the items, sorted by their paths.

@@ -399,6 +399,22 @@ fn an_ignored_entry_is_left_alone_and_a_new_rule_deletes_nothing() {
 }
 
 #[test]
+fn a_rule_that_one_side_removes_no_longer_applies() {
+    let trees = Trees::new();
+    file(&trees.from.join(".offline_files-ignore"), "*.tmp\nbuild\n", 1);
+    file(&trees.from.join("build/a"), "a", 1);
+    file(&trees.from.join("docs/b.tmp"), "b", 1);
+    assert_eq!(trees.synchronize(&[]).code, Some(0));
+    assert!(!trees.to.join("build").exists());
+    file(&trees.to.join(".offline_files-ignore"), "*.tmp\n", 2);
+    assert_eq!(trees.synchronize(&[]).code, Some(0));
+    assert!(trees.to.join("build/a").exists() && !trees.to.join("docs/b.tmp").exists());
+    fs::remove_file(trees.from.join(".offline_files-ignore")).unwrap();
+    trees.settle(&[]);
+    assert!(trees.to.join("docs/b.tmp").exists() && !trees.to.join(".offline_files-ignore").exists());
+}
+
+#[test]
 fn what_is_agreed_about_many_files_fits_the_checkpoint_of_their_directory() {
     let trees = Trees::new();
     fs::create_dir(trees.from.join("docs")).unwrap();
