@@ -10,6 +10,7 @@ mod args;
 mod conformance;
 mod escape;
 mod folder_pair;
+mod free_name;
 mod guard;
 mod handler;
 mod history;

@@ -6,7 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use offline_files::{Deletions, FolderPair};
+use offline_files::{Deletions, FolderPair, TwoWayPair};
+use syncmgr::ItemId;
 use syncmgr::prelude::*;
 use syncmgr::store::SqliteStore;
 use tempfile::TempDir;
@@ -168,3 +169,28 @@ async fn a_target_on_another_disk_is_refused_until_the_pair_is_forgotten() {
 #[cfg(target_os = "linux")]
 #[path = "offline_files/skip.rs"]
 mod skip;
+
+#[tokio::test]
+async fn a_file_that_became_a_directory_is_replaced_by_a_later_run_of_its_item() {
+    let base = Base::new();
+    let (manager, store) = base.manager();
+    let pair = TwoWayPair::new("Both", base.path("from"), base.path("to")).with_store(&store);
+    let handler = pair.info().id();
+    manager.register(pair).unwrap();
+    assert!(run(&manager).await.is_success());
+    fs::remove_file(base.path("from/top")).unwrap();
+    base.write("from/top/new", "in a directory");
+    // The new directory has an item of its own.
+    let top_level = manager.session(Trigger::Manual).items(handler, [ItemId::from_name(".")]);
+    assert!(top_level.start().unwrap().finish().await.is_success());
+    let report = run(&manager).await;
+    assert!(report.is_success() && base.has("to/top/new"), "{report}");
+    // The same in the other direction.
+    fs::remove_dir_all(base.path("from/top")).unwrap();
+    base.write("from/top", "a file again");
+    let directory = manager.session(Trigger::Manual).items(handler, [ItemId::from_name("top")]);
+    assert!(directory.start().unwrap().finish().await.is_success());
+    let report = run(&manager).await;
+    assert!(report.is_success() && fs::read(base.path("to/top")).unwrap() == b"a file again", "{report}");
+    manager.shutdown().await;
+}

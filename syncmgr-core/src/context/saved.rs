@@ -64,7 +64,7 @@ impl RunContext {
     ///     run.selection().iter().map(|item| Ok(run.saved_of::<u64>(item.id())?.unwrap_or(0))).sum()
     /// }
     /// # let host = TestContext::new();
-    /// # host.set_saved(&SyncItem::named("Inbox"), "17");
+    /// # host.save(&host.item("Inbox"), "17");
     /// # assert_eq!(known_messages(&host.prepare([SyncItem::named("Inbox"), SyncItem::named("Sent")]))?, 17);
     /// # Ok::<(), anyhow::Error>(())
     /// ```

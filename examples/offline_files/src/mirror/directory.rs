@@ -17,6 +17,7 @@ use super::entry::{Entry, modified_at};
 use super::extended::{self, Place};
 use super::listing::Listing;
 use super::trail::Trail;
+use crate::free_name::take_free_name;
 
 /// A handle of an open directory. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -208,16 +209,7 @@ impl Directory {
 
     /// Moves the entry `from` to the directory `other` as `to`, or as the first of `to 2`, `to 3`, .. that is free.
     pub(crate) fn move_free(&self, from: &OsStr, other: &Self, to: &OsStr) -> io::Result<()> {
-        let numbered =
-            (2_u64..).map(|number| [to, OsStr::new(&format!(" {number}"))].into_iter().collect::<OsString>());
-        let mut moved = self.move_new(from, other, to);
-        for name in numbered {
-            if !matches!(&moved, Err(error) if error.kind() == io::ErrorKind::AlreadyExists) {
-                break;
-            }
-            moved = self.move_new(from, other, &name);
-        }
-        moved
+        take_free_name(to, |to| self.move_new(from, other, to))
     }
 
     /// Lets an entry of this directory and one of `other` change places, atomically. Fails where the system or the file system has no

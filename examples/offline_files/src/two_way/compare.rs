@@ -11,7 +11,7 @@ use super::plan::{PartPlan, Verdict};
 use super::reconcile::Comparison;
 use super::scan::version;
 use super::side::{Both, Side};
-use crate::mirror::{Entry, Failure, Monitor, Stopped, are_equal, share, tolerate, wait_until_settled};
+use crate::mirror::{Entry, Failure, FileContext, Monitor, Stopped, are_equal, share, tolerate, wait_until_settled};
 
 /// The number of files that one thread compares faster than several.
 const FEW: usize = 4;
@@ -37,9 +37,9 @@ pub(crate) fn compare(
             let path = path.join(&step.name);
             let compared = match &here {
                 Some(here) => compare_one(here, &step.name, &path, &step.found, monitor),
-                None => Ok(Comparison::Failed),
+                None => Ok(Comparison::Unreadable),
             };
-            let compared = tolerate(monitor, compared)?.unwrap_or(Comparison::Failed);
+            let compared = tolerate(monitor, compared)?.unwrap_or(Comparison::Unreadable);
             results.lock().unwrap_or_else(PoisonError::into_inner).insert(path, compared);
         }
         Ok(())
@@ -65,9 +65,8 @@ fn compare_one(
     let is_equal = if version(&before.a).kind == Kind::Link {
         let targets = (a.link_target(name), b.link_target(name));
         matches!(targets, (Ok(a), Ok(b)) if a == b)
-    } else if b.open_file(name).is_err() {
-        return Ok(Comparison::Failed);
     } else {
+        b.open_file(name).file_context("cannot be opened", Side::B.into(), path)?;
         are_equal(a, b, name, path, monitor).map_err(|failure| failure_in(failure, Side::B))?
     };
     Ok(match look().filter(is_still) {

@@ -2,13 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use clap::ValueEnum;
 
 use super::entry::{Found, Version, newer};
 use super::side::{Both, Side};
+use crate::free_name::with_end;
 
 /// How an entry is decided that both sides have changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -88,27 +89,10 @@ pub(crate) fn name_of_kept(name: &OsStr, side: Side, is_taken: impl Fn(&OsStr) -
     let extension = Path::new(name).extension();
     let with = |mark: String| {
         let dotted = extension.map(|extension| [b".", extension.as_bytes()].concat()).unwrap_or_default();
-        let end = [format!(" ({mark})").as_bytes(), &dotted].concat();
-        OsString::from_vec([shortened(stem.as_bytes(), NAME_MAX.saturating_sub(end.len())), &end].concat())
+        with_end(stem.as_bytes(), &[format!(" ({mark})").as_bytes(), &dotted].concat())
     };
     let marks = std::iter::once(side.to_string()).chain((2..).map(|number: u64| format!("{side} {number}")));
     marks.map(with).find(|name| !is_taken(name)).expect("there are more numbers than names")
-}
-
-/// The greatest length of a name in bytes.
-const NAME_MAX: usize = 255;
-
-/// The beginning of a name, without a part of a character at its end.
-fn shortened(name: &[u8], length: usize) -> &[u8] {
-    let is_inside = |byte: &&u8| **byte & 0xc0 == 0x80;
-    match name.get(length) {
-        None => name,
-        Some(next) if is_inside(&next) => {
-            let begun = name[..length].iter().rev().take_while(is_inside).count() + 1;
-            &name[..length.saturating_sub(begun)]
-        }
-        Some(_) => &name[..length],
-    }
 }
 
 /// The versions that a scan found, if both sides have one.
@@ -153,12 +137,5 @@ mod tests {
         assert_eq!(name("a.txt", &[]), "a (B).txt");
         assert_eq!(name("a.txt", &["a (B).txt"]), "a (B 2).txt");
         assert_eq!(name(".profile", &[]), ".profile (B)");
-    }
-
-    #[test]
-    fn a_long_name_is_shortened_between_two_characters() {
-        let name = |name: &str| name_of_kept(OsStr::new(name), Side::A, |_| false).into_string().unwrap();
-        assert_eq!(name(&format!("{}.txt", "x".repeat(251))), format!("{} (A).txt", "x".repeat(247)));
-        assert_eq!(name(&format!("{}.txt", "é".repeat(125))), format!("{} (A).txt", "é".repeat(123)));
     }
 }

@@ -10,6 +10,7 @@ use super::disks::Disks;
 use super::handler::{Options, TwoWay};
 use super::ignored::Ignored;
 use super::kept::Keeper;
+use super::prepare::directories;
 use super::reconcile::Rules;
 use super::remedy::Remedies;
 use super::side::Both;
@@ -33,7 +34,8 @@ impl Provider for Sides {
             is_unguarded: false,
             remedies: Remedies::OF_PROGRAM,
         };
-        Arc::new(TwoWay::new(disks, options).expect("both sides can be listed"))
+        let names = directories([&disks.roots.a, &disks.roots.b], &options.own_files, &options.ignored);
+        Arc::new(TwoWay::new(disks, options, names.expect("both sides can be listed")))
     }
 
     /// The entries of both sides, without the times of directories.

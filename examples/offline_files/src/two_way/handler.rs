@@ -1,7 +1,7 @@
 //! The sync handler.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use syncmgr::ItemId;
@@ -13,7 +13,7 @@ use super::disks::Disks;
 use super::ignored::Ignored;
 use super::kept::Keeper;
 use super::plan::PartName;
-use super::prepare::{PairItems, Preparation, Prepared, directories};
+use super::prepare::{PairItems, Preparation, Prepared};
 use super::reconcile::Rules;
 use super::record::Record;
 use super::remedy::Remedies;
@@ -80,12 +80,11 @@ impl SyncHandler for TwoWay {
 }
 
 impl TwoWay {
-    /// Creates a handler and lists its items.
-    pub(crate) fn new(disks: Disks, options: Options) -> io::Result<Self> {
-        let names = directories([&disks.roots.a, &disks.roots.b], &options.own_files, &options.ignored)?;
+    /// Creates a handler with an item for each of these directories, and one for all other entries.
+    pub(crate) fn new(disks: Disks, options: Options, names: BTreeSet<OsString>) -> Self {
         let parts = names.into_iter().map(Extent::Directory).chain([Extent::TopLevel]).map(Part::new);
         let parts: BTreeMap<_, _> = parts.map(|part| (part.item().id(), Arc::new(part))).collect();
-        Ok(Self { disks, parts: Arc::new(parts), options: Arc::new(options) })
+        Self { disks, parts: Arc::new(parts), options: Arc::new(options) }
     }
 
     /// The parts, whose results the report contains.

@@ -9,9 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::fs::Mode;
 
 use super::disks::Disks;
-use super::entry::Version;
+use super::entry::{Kind, Version};
 use super::scan::version;
 use super::side::Side;
+use crate::free_name::take_free_name;
 use crate::mirror::{Directory, remove_expected};
 
 /// The name of the directory in the root of each side. It is never synchronized.
@@ -50,17 +51,40 @@ impl Keeper {
         let parent = Path::new(date).join(path.parent().unwrap_or(Path::new("")));
         let kept =
             parent.iter().try_fold(make(&disks.roots[side], OsStr::new(NAME))?, |kept, name| make(&kept, name))?;
-        directory.move_free(name, &kept, name).map(|()| true)
+        match directory.move_free(name, &kept, name) {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                keep_copy(directory, name, &kept, scanned.kind)?;
+                remove_expected(directory, name, |now| version(now).is_moved_from(scanned))
+            }
+            moved => moved.map(|()| true),
+        }
     }
 }
 
-/// Opens a directory, which is created for its owner alone if it does not exist.
+/// Opens a directory, which is created for its owner alone if it does not exist. If something else has the name, another one is taken.
 fn make(parent: &Directory, name: &OsStr) -> io::Result<Directory> {
-    match parent.create_directory(name, Mode::RWXU) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        made => made?,
+    take_free_name(name, |name| {
+        match parent.create_directory(name, Mode::RWXU) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+        match parent.enter(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(io::ErrorKind::AlreadyExists.into()),
+            entered => entered,
+        }
+    })
+}
+
+/// Keeps a copy of what is on another file system: its contents and its time.
+fn keep_copy(directory: &Directory, name: &OsStr, kept: &Directory, kind: Kind) -> io::Result<()> {
+    if kind == Kind::Link {
+        let target = directory.link_target(name)?;
+        return take_free_name(name, |name| kept.create_link(name, &target));
     }
-    parent.enter(name)
+    let mut file = directory.open_file(name)?;
+    let mut copy = take_free_name(name, |name| kept.create_file(name, Mode::RUSR | Mode::WUSR))?;
+    io::copy(&mut file, &mut copy)?;
+    copy.set_modified(file.metadata()?.modified()?)
 }
 
 /// Removes what was kept in `root` for more than `keep` days.

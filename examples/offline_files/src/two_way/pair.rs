@@ -1,8 +1,12 @@
 //! A pair of folders that is synchronized in both directions, as a handler that a manager hosts for a long time.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use syncmgr::ItemId;
 use syncmgr::anyhow::{Context, anyhow};
 use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::prelude::*;
@@ -12,7 +16,7 @@ use tokio::task::spawn_blocking;
 use super::archive::decode;
 use super::conflict::Conflicts;
 use super::disks::Disks;
-use super::entry::Version;
+use super::entry::{Agreed, Version};
 use super::handler::{Options, TwoWay};
 use super::ignored::{self, Ignored};
 use super::kept::{Keeper, remove_old};
@@ -194,12 +198,16 @@ impl TwoWayPair {
 
     /// What the sides agreed on about an entry at the top level. `None` if there is none, or its item cannot be read, which fails later.
     fn agreed(&self, path: &Path) -> Option<Both<Version>> {
-        let item = Part::new(Extent::TopLevel).item().id();
+        let tree = self.recorded(Part::new(Extent::TopLevel).item().id())?;
+        *tree.entry(tree.find(path)?)
+    }
+
+    /// The agreed state of an item.
+    fn recorded(&self, item: ItemId) -> Option<Tree<Agreed>> {
         let checkpoint = self.store.as_ref()?.record(self.info.id(), item).ok()??.checkpoint?;
         let record: Record = serde_json::from_str(&checkpoint.state).ok()?;
         let mut tree = Tree::new(None);
-        let is_read = decode(&record.agreed, &mut tree);
-        *tree.entry(tree.find(path).filter(|_| is_read)?)
+        decode(&record.agreed, &mut tree).then_some(tree)
     }
 
     /// Lists the items, sorted by their paths.
@@ -208,13 +216,34 @@ impl TwoWayPair {
         let roots = [&paths.from, &paths.to].map(|root| Directory::open(root).ok());
         let roots: Vec<_> = roots.into_iter().flatten().collect();
         let names = directories(&roots, &self.own_files(&paths), &self.ignored(&paths)?);
-        let names = names.context("cannot list A and B")?;
+        let mut names = names.context("cannot list A and B")?;
+        names.extend(self.vanished(&names)?);
         let parts = std::iter::once(Extent::TopLevel).chain(names.into_iter().map(Extent::Directory)).map(Part::new);
         Ok(parts.map(|part| self.item(&part)).collect())
     }
 
+    /// The directories at the top level that were agreed, and of which neither side has any. Their items run once more, so that the agreed
+    /// state is not that of a directory that gets the name later.
+    fn vanished(&self, names: &BTreeSet<OsString>) -> SyncResult<Vec<OsString>> {
+        let Some(store) = &self.store else { return Ok(Vec::new()) };
+        let id = |name: &OsString| ItemId::from_name_bytes(name.as_bytes());
+        let listed: BTreeSet<_> = names.iter().map(id).collect();
+        let mut vanished = Vec::new();
+        for item in store.recorded_items(self.info.id())?.into_keys().filter(|item| !listed.contains(item)) {
+            let agreed = self.recorded(item).unwrap_or_else(|| Tree::new(None));
+            let names = agreed.children(Tree::<Agreed>::ROOT).iter().map(|child| agreed.name(*child).to_owned());
+            vanished.extend(names.filter(|name| id(name) == item));
+        }
+        Ok(vanished)
+    }
+
     fn item(&self, part: &Part) -> SyncItem {
-        if self.is_watched { part.watched_item([&self.a, &self.b]) } else { part.item() }
+        if !self.is_watched {
+            return part.item();
+        }
+        // Other rules concern all items.
+        let rules = [&self.a, &self.b].map(|root| root.join(ignored::NAME));
+        rules.iter().fold(part.watched_item([&self.a, &self.b]), SyncItem::with_watch)
     }
 
     /// Opens the pair for one run, and locks both sides.
@@ -229,7 +258,10 @@ impl TwoWayPair {
         let (rules, jobs, is_unguarded, remedies) = (self.rules.clone(), self.jobs, self.is_unguarded, self.remedies);
         let options = Options { rules, own_files, ignored, jobs, keeper, is_unguarded, remedies };
         let disks = Disks::new(Both { a: pair.from, b: pair.to }, self.kept, jobs);
-        let handler = TwoWay::new(disks, options).context("cannot list A and B")?;
+        let mut names = directories([&disks.roots.a, &disks.roots.b], &options.own_files, &options.ignored)
+            .context("cannot list A and B")?;
+        names.extend(self.vanished(&names)?);
+        let handler = TwoWay::new(disks, options, names);
         self.latest.set(handler.parts());
         Ok(OpenPair { handler, roots: [paths.from, paths.to], keep_replaced: self.keep_replaced })
     }

@@ -28,6 +28,8 @@ pub(crate) struct PartPlan {
     pub(crate) tally: Tally,
     /// The files and links that are as they were agreed on both sides.
     pub(crate) unchanged: u64,
+    /// `true` for a side whose root has entries that are not synchronized.
+    pub(crate) root_hides: Both<bool>,
 }
 
 /// What to do about one entry.
@@ -72,7 +74,11 @@ pub(crate) enum Reason {
     Unmounted(Side),
     /// A directory that the other side has deleted, and this one still needs for entries that are not synchronized.
     Hides(Side),
-    /// It changed during the comparison of its contents, or could not be read.
+    /// A directory that the other version should replace, and that this side needs for entries that are not synchronized.
+    Occupied(Side),
+    /// It could not be read on either side, which the comparison of its contents has reported.
+    NotCompared,
+    /// It changed during the run.
     Unstable,
 }
 

@@ -36,6 +36,8 @@ use crate::mirror::{Directory, Done, Failure, FileError, Monitor, OwnFiles, Stop
 pub(crate) struct Prepared {
     pub(crate) roots: RootIds,
     pub(crate) state: State,
+    /// The agreed entries that stay agreed without a look at them.
+    left_out: Vec<(PartName, OsString)>,
     pub(crate) rules: Rules,
     pub(crate) plan: Plan,
     /// The numbers of all items together, also of those that are not selected if something would be deleted.
@@ -76,9 +78,10 @@ impl Preparation<'_> {
         let mut agreed = Some(self.agreed(&roots)?);
         let (mut refused, mut errors) = (HashSet::new(), Vec::new());
         loop {
-            let scanned = self.scan()?;
+            let (scanned, directories) = self.scan()?;
             // The moves of the attempt before were made in it.
             let agreed = agreed.take().map_or_else(|| self.agreed(&roots), Ok)?;
+            let left_out = self.left_out(&agreed, &directories);
             let mut state = State::new(agreed, scanned.found);
             let relocations = detect(&mut state, &refused);
             let Some(moved) = self.relocate(&relocations, &mut state, &mut refused, &mut errors)? else { continue };
@@ -90,7 +93,8 @@ impl Preparation<'_> {
             }
             errors.extend(scanned.errors.into_iter().map(|(_, error)| error));
             let (rules, has_failed) = (self.rules.clone(), !errors.is_empty());
-            return Ok(Prepared { roots, state, rules, plan, whole, moved, has_failed, errors: Mutex::new(errors) });
+            let errors = Mutex::new(errors);
+            return Ok(Prepared { roots, state, left_out, rules, plan, whole, moved, has_failed, errors });
         }
     }
 
@@ -115,15 +119,29 @@ impl Preparation<'_> {
         Ok(agreed)
     }
 
-    fn scan(&self) -> SyncResult<Scanned> {
-        let directories = directories(Side::BOTH.map(|side| &self.disks.roots[side]), self.own_files, self.ignored)?;
-        let includes = |name: &OsStr| {
-            if name == kept::NAME {
-                return false;
-            }
-            let is_directory = directories.contains(name);
-            self.items.selected.contains_key(&is_directory.then(|| name.to_owned()))
+    /// Returns `true` if a name at the top level is one of a selected item.
+    fn includes(&self, name: &OsStr, directories: &BTreeSet<OsString>) -> bool {
+        let part = || directories.contains(name).then(|| name.to_owned());
+        name != kept::NAME && self.items.selected.contains_key(&part())
+    }
+
+    /// The agreed entries at the top level that became entries of items that are not selected, by the item that has stored them.
+    fn left_out(&self, agreed: &Tree<Agreed>, directories: &BTreeSet<OsString>) -> Vec<(PartName, OsString)> {
+        let names = agreed.children(Tree::<Agreed>::ROOT).iter().map(|child| agreed.name(*child).to_owned());
+        let exists =
+            |name: &OsStr| Side::BOTH.iter().any(|side| !matches!(self.disks.roots[*side].entry(name), Ok(None)));
+        let left_out = names.filter(|name| !self.includes(name, directories) && exists(name));
+        let stored_by = |name: OsString| {
+            let own = Some(name.clone());
+            (if self.items.selected.contains_key(&own) { own } else { None }, name)
         };
+        left_out.map(stored_by).collect()
+    }
+
+    /// Scans the selected items. Returns also the names of all directories at the top level.
+    fn scan(&self) -> SyncResult<(Scanned, BTreeSet<OsString>)> {
+        let directories = directories(Side::BOTH.map(|side| &self.disks.roots[side]), self.own_files, self.ignored)?;
+        let includes = |name: &OsStr| self.includes(name, &directories);
         let hidden = self.disks.sample_names();
         let scope = Scope { includes: &includes, own_files: self.own_files, ignored: self.ignored, hidden: &hidden };
         let watch = Watch(self.item);
@@ -136,7 +154,7 @@ impl Preparation<'_> {
         }
         let disks = &self.disks.without_memory();
         match (Leftovers { disks, found: &scanned.found, paths: &scanned.leftovers }).remove(&watch) {
-            Ok(false) => Ok(scanned),
+            Ok(false) => Ok((scanned, directories)),
             Ok(true) => self.scan(),
             Err(Failure::Stopped) => Err(Stopped.into()),
             Err(Failure::File(error)) => {
@@ -166,7 +184,8 @@ impl Preparation<'_> {
                     refused.extend(targets.filter(|path| path.starts_with(&error.path)).cloned());
                     refused.insert(error.path.clone());
                     refused.extend(relocation.targets().cloned());
-                    errors.push(error);
+                    // To another file system, an entry is copied.
+                    errors.extend(Some(error).filter(|error| error.cause.kind() != io::ErrorKind::CrossesDevices));
                     return Ok(None);
                 }
             }
@@ -179,6 +198,11 @@ impl Preparation<'_> {
 }
 
 impl Prepared {
+    /// The names at the top level of which this item has stored what was agreed, and that it does not have now.
+    pub(crate) fn left_out_of(&self, part: &PartName) -> impl Iterator<Item = &OsStr> {
+        self.left_out.iter().filter(move |(of, _)| of == part).map(|(_, name)| &**name)
+    }
+
     /// Takes the errors of an item.
     pub(crate) fn errors_of(&self, part: &PartName) -> impl Iterator<Item = FileError> {
         let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);

@@ -60,7 +60,7 @@ impl Work {
         self.monitor.item.report(changing).map_err(|_| Stopped)?;
         let has_failed = AtomicBool::new(self.prepared.has_failed);
         let outcomes = carry_out(&self.disks, &mut plan, &self.keeper, &has_failed, &self.monitor)?;
-        Ok(Some(encode(&settled(&self.prepared.state, &plan, &outcomes))))
+        Ok(Some(encode(&settled(&self.prepared.state, &plan, &outcomes, self.prepared.left_out_of(&self.name)))))
     }
 
     /// Plans the item again after each step that teaches something: the comparisons of contents, and the answers of the user.
@@ -120,8 +120,14 @@ impl Work {
                     self.monitor.done(Done::Left);
                     "changed during the run; the next run looks at it again".into()
                 }
-                // The scan has reported it.
-                Reason::Unreadable(_) => continue,
+                Reason::Occupied(side) => {
+                    let text = format!("stays as it is: the directory in {side} has entries that are not synchronized");
+                    self.monitor.part.result().errors.push(Diagnostic::new(&path, text).with_kind(Kind::Conflict));
+                    self.monitor.done(Done::Left);
+                    continue;
+                }
+                // It has been reported.
+                Reason::Unreadable(_) | Reason::NotCompared => continue,
             };
             self.monitor.warn(&path, &text);
         }

@@ -365,6 +365,104 @@ fn a_snapshot_with_hard_links_is_no_change_of_the_files_in_it() {
 }
 
 #[test]
+fn a_hard_link_more_and_an_edit_of_the_other_name_arrive_together() {
+    let trees = Trees::synchronized(&["docs/a"]);
+    fs::hard_link(trees.from.join("docs/a"), trees.from.join("docs/b")).unwrap();
+    file(&trees.to.join("docs/a"), "an edit", 2);
+    trees.settle(&[]);
+    assert_eq!([read(trees.from.join("docs/a")), read(trees.to.join("docs/b"))], ["an edit", "docs/a"]);
+}
+
+#[test]
+fn a_file_that_takes_the_place_of_another_of_the_same_time_is_not_lost() {
+    let trees = Trees::new();
+    ["one", "two"].iter().for_each(|name| file(&trees.from.join("docs").join(name), name, 1));
+    trees.settle(&[]);
+    fs::rename(trees.from.join("docs/two"), trees.from.join("docs/one")).unwrap();
+    fs::remove_file(trees.to.join("docs/one")).unwrap();
+    trees.settle(&[]);
+    assert_eq!(read(trees.to.join("docs/one")), "two");
+}
+
+#[test]
+fn a_directory_that_both_sides_have_deleted_can_be_restored_with_its_times() {
+    let trees = Trees::synchronized(&["docs/a", "docs/deep/b", "pics/c"]);
+    let backup = trees.base.path().join("backup");
+    fs::rename(trees.from.join("docs"), &backup).unwrap();
+    fs::remove_dir_all(trees.to.join("docs")).unwrap();
+    trees.settle(&[]);
+    fs::rename(&backup, trees.from.join("docs")).unwrap();
+    trees.settle(&[]);
+    assert_eq!(read(trees.to.join("docs/deep/b")), "docs/deep/b");
+    assert!(trees.from.join("docs/a").exists());
+}
+
+#[test]
+fn an_entry_that_is_not_synchronized_in_the_way_is_named() {
+    let trees = Trees::synchronized(&["docs/a"]);
+    file(&trees.base.path().join("rules"), "out/\n*.log\n", 1);
+    let rules = trees.base.path().join("rules");
+    file(&trees.from.join("docs/out/x"), "ignored", 1);
+    file(&trees.to.join("docs/out"), "a file", 1);
+    file(&trees.to.join("docs/dir/x.log"), "ignored", 1);
+    file(&trees.to.join("docs/dir/b"), "b", 1);
+    file(&trees.from.join("docs/dir"), "a file", 1);
+    let output = trees.synchronize(&["--ignore-file", rules.to_str().unwrap(), "--conflict", "A"]);
+    let errors = output.item("docs")["errors"].to_string();
+    assert!(output.code == Some(1) && errors.contains("an entry of this name is not synchronized"), "{errors}");
+    assert!(errors.contains("the directory in B has entries that are not synchronized"), "{errors}");
+    assert_eq!(output.item("docs")["warnings"], json!([]));
+    assert!(trees.to.join("docs/dir/b").exists() && trees.to.join("docs/dir/x.log").exists());
+}
+
+#[test]
+fn a_file_that_cannot_be_compared_is_one_error_on_each_side() {
+    for side in ["A", "B"] {
+        let trees = Trees::new();
+        file(&trees.from.join("docs/a"), "a", 1);
+        assert_eq!(run_without_privileges(&trees, &["--two-way"]).code, Some(0));
+        chmod(&(if side == "A" { &trees.from } else { &trees.to }).join("docs/a"), 0o000);
+        let output = run_without_privileges(&trees, &["--two-way"]);
+        let item = output.item("docs");
+        let message = item["errors"][0]["message"].as_str().unwrap();
+        assert!(message.contains(&format!("in {side}: Permission denied")), "{message}");
+        assert_eq!((output.code, &item["warnings"]), (Some(1), &json!([])));
+    }
+}
+
+#[test]
+fn an_edit_in_a_read_only_directory_is_an_error_with_advice() {
+    let trees = Trees::new();
+    file(&trees.from.join("docs/deep/a"), "a", 1);
+    chmod(&trees.from.join("docs/deep"), 0o555);
+    assert_eq!(run_without_privileges(&trees, &["--two-way"]).code, Some(0));
+    file(&trees.from.join("docs/deep/a"), "edited", 2);
+    let errors = run_without_privileges(&trees, &["--two-way"]).item("docs")["errors"].to_string();
+    assert!(errors.contains("Permission denied (os error 13); is its directory read-only?"), "{errors}");
+}
+
+#[test]
+fn what_is_kept_gets_another_name_if_need_be() {
+    let trees = Trees::new();
+    let long = "x".repeat(255);
+    file(&trees.from.join("docs/name"), "a file", 1);
+    file(&trees.from.join("docs").join(&long), "1", 1);
+    let settle = || assert_eq!(trees.synchronize(&["--keep-replaced", "7"]).code, Some(0));
+    settle();
+    fs::remove_file(trees.from.join("docs/name")).unwrap();
+    file(&trees.from.join("docs").join(&long), "22", 2);
+    settle();
+    file(&trees.from.join("docs/name/a"), "in a directory", 1);
+    file(&trees.from.join("docs").join(&long), "333", 3);
+    settle();
+    fs::remove_file(trees.from.join("docs/name/a")).unwrap();
+    settle();
+    let day = fs::read_dir(trees.to.join(".offline_files-kept")).unwrap().next().unwrap().unwrap().path().join("docs");
+    let kept = [day.join("name"), day.join("name 2/a"), day.join(&long), day.join(format!("{} 2", "x".repeat(253)))];
+    assert_eq!(kept.map(read), ["a file", "in a directory", "1", "22"]);
+}
+
+#[test]
 fn a_conflict_that_is_no_change_is_told_as_a_difference() {
     let trees = Trees::new();
     file(&trees.from.join("docs/a"), "one", 1);

@@ -111,6 +111,24 @@ fn a_disk_of_128_byte_inodes_has_whole_seconds_until_2038_and_settles() {
 }
 
 #[test]
+fn what_is_on_another_file_system_of_a_side_is_kept_and_moved_by_a_copy() {
+    let trees = Trees::synchronized(&["docs/disk/a", "docs/disk/b"]);
+    let place = trees.to.join("docs/disk");
+    fs::remove_dir_all(&place).unwrap();
+    fs::create_dir(&place).unwrap();
+    let Some(_disk) = Disk::mount(&["-t", "tmpfs"], Path::new("disk"), place.clone()) else { return };
+    let flags = &["--keep-replaced", "7", "--yes", "--conflict", "A"];
+    ["a", "b"].iter().for_each(|name| file(&trees.to.join("docs/disk").join(name), "on the disk", 1));
+    trees.synchronize(flags);
+    file(&trees.from.join("docs/disk/a"), "an edit", 2);
+    fs::rename(trees.from.join("docs/disk/b"), trees.from.join("docs/b")).unwrap();
+    settle(&trees, flags);
+    assert_eq!([read(place.join("a")), read(trees.to.join("docs/b"))], ["an edit", "on the disk"]);
+    let day = fs::read_dir(trees.to.join(".offline_files-kept")).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(read(day.join("docs/disk/a")), "on the disk");
+}
+
+#[test]
 fn a_large_file_on_a_full_disk_stays_whole_until_there_is_room() {
     let mut trees = Trees::new();
     let mount_point = trees.base.path().join("mount");

@@ -108,6 +108,19 @@ fn a_renamed_directory_at_the_top_level_is_moved_and_not_copied() {
 }
 
 #[test]
+fn other_ignore_rules_concern_all_directories() {
+    let trees = Trees::new();
+    file(&trees.from.join(".offline_files-ignore"), "*.log\n", 1);
+    file(&trees.from.join("docs/a.log"), "a log", 1);
+    let mut running = trees.watch(&["--two-way"]);
+    assert!(!trees.to.join("docs/a.log").exists());
+    file(&trees.from.join(".offline_files-ignore"), "", 2);
+    running.wait_until(|| has(&trees.to.join("docs/a.log"), "a log"));
+    running.signal("INT");
+    assert_eq!(running.end().code, Some(130));
+}
+
+#[test]
 fn the_deletion_of_one_of_many_directories_is_made() {
     let trees = Trees::new();
     for directory in ["one", "two", "three"] {

@@ -34,7 +34,9 @@ impl Run<'_> {
         let now =
             directory.entry(&step.name).file_context("cannot be read", side.into(), &path)?.map(|now| version(&now));
         let Some(now) = now else { return Ok(true) };
-        let scanned = step.found[side].map(|found| found.version).filter(|scanned| scanned.is_still(&now));
+        let scanned = step.found[side].map(|found| found.version);
+        let scanned = scanned.filter(|scanned| self.is_still(side, scanned, &now));
+        scanned.iter().for_each(|scanned| self.touch(side, scanned));
         let removed = match scanned {
             None => Ok(false),
             Some(_) if now.is_directory() => match directory.remove_directory(&step.name) {

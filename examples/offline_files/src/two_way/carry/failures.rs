@@ -1,9 +1,10 @@
 //! Where the errors of entries go.
 
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::mirror::{Done, Failure, Monitor, Stopped};
+use crate::mirror::{Done, Failure, FileError, Monitor, Stopped};
 
 /// The monitor, and whether an entry has failed.
 pub(super) struct Failures<'a> {
@@ -17,9 +18,14 @@ impl Failures<'_> {
         match result.map_err(Into::into) {
             Ok(value) => Ok(Some(value)),
             Err(Failure::Stopped) => Err(Stopped),
+            // What the scan found has gone meanwhile.
+            Err(Failure::File(error)) if error.cause.kind() == io::ErrorKind::NotFound => {
+                self.leave(&error.path);
+                Ok(None)
+            }
             Err(Failure::File(error)) => {
                 self.has_failed.store(true, Ordering::Relaxed);
-                self.monitor.fail(error);
+                self.monitor.fail(advised(error));
                 Ok(None)
             }
         }
@@ -33,4 +39,15 @@ impl Failures<'_> {
     pub(super) fn have_failed(&self) -> bool {
         self.has_failed.load(Ordering::Relaxed)
     }
+}
+
+/// Says what may be wrong if an entry cannot be changed.
+fn advised(error: FileError) -> FileError {
+    let changes =
+        ["cannot be written", "cannot be created", "cannot be replaced", "cannot be deleted", "cannot be kept"];
+    if error.cause.kind() != io::ErrorKind::PermissionDenied || !changes.contains(&error.action) {
+        return error;
+    }
+    let cause = io::Error::other(format!("{}; is its directory read-only?", error.cause));
+    FileError { cause, ..error }
 }

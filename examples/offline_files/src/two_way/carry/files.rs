@@ -53,7 +53,8 @@ impl Run<'_> {
             }
             Updated::Not => {
                 monitor.restart();
-                let copied = copy_entry(pair, &step.name, path, &scanned, monitor)?;
+                let is_still = |now: &Entry| self.is_still(to.other(), &scanned, &version(now));
+                let copied = copy_entry(pair, &step.name, path, scanned.kind, is_still, monitor)?;
                 copied.map(|copied| self.publish(pair, step, path, to, copied)).transpose()?.flatten()
             }
             Updated::Shared => None,
@@ -77,6 +78,7 @@ impl Run<'_> {
         let Some(occupant) = self.occupant(&pair.to, step, to, path)? else { return Ok(None) };
         let temporary = pair.to.entry(copied.temporary.name()).file_context("cannot be read", to.into(), path)?;
         let replaced = step.found[to].map(|found| found.version).filter(|_| occupant != Occupant::None);
+        replaced.iter().for_each(|replaced| self.touch(to, replaced));
         let published = match replaced {
             Some(replaced) => copied.temporary.replace(name, |now| version(now).is_moved_from(&replaced)),
             None => copied.temporary.publish(name, Occupant::None).map(|()| true),
@@ -103,7 +105,7 @@ impl Run<'_> {
         let Some(versions) = found.together().filter(|_| matches!(self.keeper, Keeper::None)) else {
             return Ok(Updated::Not);
         };
-        let is_still = |side: Side| move |now: &Entry| versions[side].is_still(&version(now));
+        let is_still = |side: Side| move |now: &Entry| self.is_still(side, &versions[side], &version(now));
         let expected = Expected { source: &is_still(to.other()), target: &is_still(to) };
         update(pair, &step.name, path, &expected, monitor)
     }
@@ -124,16 +126,16 @@ impl Run<'_> {
     }
 }
 
-/// Copies a file or link of the scanned version under a temporary name; `None` if it is another version by now.
+/// Copies a file or link under a temporary name if it `is_still` the one that the scan found.
 fn copy_entry<'a>(
     pair: &'a Pair,
     name: &OsStr,
     path: &Path,
-    scanned: &Version,
+    kind: Kind,
+    is_still: impl Fn(&Entry) -> bool,
     monitor: &dyn Monitor,
 ) -> Result<Option<(Copied<'a>, Entry)>, Failure> {
-    let is_still = |now: &Entry| scanned.is_still(&version(now));
-    if scanned.kind != Kind::Link {
+    if kind != Kind::Link {
         return copy_version(pair, name, path, is_still, monitor);
     }
     let entry = pair.from.entry(name).file_context("cannot be read", Location::From, path)?.filter(is_still);

@@ -12,9 +12,11 @@ mod files;
 mod modes;
 mod renamings;
 mod replaced;
+#[cfg(test)]
+mod tests;
 mod walk;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -23,9 +25,11 @@ use self::modes::has_other_modes;
 use self::renamings::rename_all;
 use self::walk::Walk;
 use super::disks::Disks;
+use super::entry::Version;
 use super::kept::Keeper;
 use super::plan::{PartPlan, Step, Verdict};
 use super::settled::Outcome;
+use super::side::Side;
 use crate::mirror::{Monitor, Stopped};
 
 /// Carries out the steps of an item. Returns an outcome for each step. Nothing is deleted if the run `has_failed` before.
@@ -39,7 +43,8 @@ pub(crate) fn carry_out(
     let failures = Failures { monitor, has_failed };
     rename_all(disks, part, &failures)?;
     let results = part.steps.iter().map(|_| OnceLock::new()).collect();
-    let run = Run { disks, part, keeper, failures, results, unmade: Mutex::default() };
+    let (unmade, made, touched) = (Mutex::default(), Mutex::default(), Mutex::default());
+    let run = Run { disks, part, keeper, failures, results, unmade, made, touched };
     Walk::new(&run).copy_all()?;
     run.delete_all()?;
     run.copy_late()?;
@@ -56,12 +61,30 @@ struct Run<'a> {
     results: Vec<OnceLock<Outcome>>,
     /// Directories that could not be made. What is found there, or in there, is another directory.
     unmade: Mutex<HashSet<usize>>,
+    /// The directories that were made, as they were then.
+    made: Mutex<HashMap<usize, Version>>,
+    /// The inode numbers whose time of change the run itself has changed, which another hard link then also has.
+    touched: Mutex<HashSet<(Side, u64)>>,
 }
 
 impl Run<'_> {
     fn settle(&self, index: usize, outcome: Outcome) {
         // Each step is done once.
         let _ = self.results[index].set(outcome);
+    }
+
+    /// Notes that the run changes a name, the permissions or the number of links of this entry.
+    fn touch(&self, side: Side, version: &Version) {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner).insert((side, version.inode));
+    }
+
+    /// Returns `true` if nothing but the run itself has changed an entry since the scan, as far as metadata tell.
+    fn is_still(&self, side: Side, scanned: &Version, now: &Version) -> bool {
+        let is_touched = || {
+            let touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+            touched.contains(&(side, scanned.inode))
+        };
+        scanned.is_still(now) || !scanned.is_directory() && scanned.is_moved_from(now) && is_touched()
     }
 
     fn leave_unmade(&self, index: usize) {

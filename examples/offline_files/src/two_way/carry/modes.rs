@@ -30,7 +30,9 @@ impl Run<'_> {
                 continue;
             }
             let keeps_modes = || here.to[side].file_system.sample.keeps_modes();
-            let now = set_mode(here.directory(side), &step.name, step.modes[side], version, keeps_modes);
+            let is_still = |now: &Version| self.is_still(side, version, now);
+            self.touch(side, version);
+            let now = set_mode(here.directory(side), &step.name, step.modes[side], is_still, keeps_modes);
             let now = now.file_context("cannot set the permissions", side.into(), path);
             let Some(now) = now? else {
                 self.failures.leave(path);
@@ -54,23 +56,20 @@ pub(super) fn has_other_modes(step: &Step) -> bool {
     Side::BOTH.into_iter().any(differs)
 }
 
-/// Sets the permissions of an entry that is still this version. Returns its new version; `None` if it has changed.
+/// Sets the permissions of an entry if it `is_still` the one that was found. Returns its new version; `None` if it is not.
 fn set_mode(
     directory: &Directory,
     name: &OsStr,
     mode: u16,
-    scanned: &Version,
+    is_still: impl Fn(&Version) -> bool,
     keeps_modes: impl Fn() -> bool,
 ) -> io::Result<Option<Version>> {
     let look = || Ok::<_, io::Error>(directory.entry(name)?.map(|entry| version(&entry)));
-    match look()? {
-        Some(now) if scanned.is_still(&now) => {}
-        _ => return Ok(None),
-    }
+    let Some(scanned) = look()?.filter(is_still) else { return Ok(None) };
     match directory.set_mode(name, Mode::from_raw_mode(mode.into())) {
         Err(_) if !keeps_modes() => {}
         set => set?,
     }
     // Another program may have changed the entry since it was looked at.
-    Ok(look()?.filter(|now| now.is_moved_from(scanned) && (now.mode == mode || !keeps_modes())))
+    Ok(look()?.filter(|now| now.is_moved_from(&scanned) && (now.mode == mode || !keeps_modes())))
 }

@@ -47,7 +47,7 @@ impl World {
         for name in first.parts.keys() {
             let part = reconcile_part(&state, &rules, name);
             let outcomes = self.apply(&part);
-            settled(&state, &part, &outcomes).copy_into(ROOT, &mut agreed, ROOT);
+            settled(&state, &part, &outcomes, []).copy_into(ROOT, &mut agreed, ROOT);
             plan.parts.insert(name.clone(), part);
         }
         self.agreed = agreed;

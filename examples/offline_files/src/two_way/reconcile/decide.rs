@@ -46,6 +46,7 @@ impl Reconciler<'_> {
                 None => Ok(Verdict::Compare),
                 Some(Comparison::Equal) => Ok(Verdict::Keep),
                 Some(Comparison::Failed) => Ok(Verdict::Leave(Reason::Unstable)),
+                Some(Comparison::Unreadable) => Ok(Verdict::Leave(Reason::NotCompared)),
                 Some(Comparison::Different) => {
                     changed.map_or_else(|| self.settle(path, place, &found), |side| Ok(Verdict::Copy(side.other())))
                 }
@@ -127,6 +128,15 @@ impl Reconciler<'_> {
         }
     }
 
+    /// Returns `true` if a side has a directory with entries that are not synchronized.
+    fn hides(&self, place: Place, side: Side) -> bool {
+        let tree = &self.state.found[side];
+        place.found[side].is_some_and(|top| {
+            tree.entry(top).version.is_directory()
+                && std::iter::once(top).chain(tree.below(top)).any(|id| tree.entry(id).hides)
+        })
+    }
+
     /// Returns `true` if a side has an entry, and everything in it, as it was agreed.
     fn is_all_as_agreed(&self, place: Place, side: Side) -> bool {
         let Some(top) = place.found[side] else { return false };
@@ -164,6 +174,9 @@ impl Reconciler<'_> {
         let answer = || self.rules.answers.get(&path()).copied();
         let choice = self.rules.policy.decide(found);
         match choice.or_else(|| if self.rules.answers.is_empty() { None } else { answer() }) {
+            Some(Choice::Use(side)) if self.hides(place, side.other()) => {
+                Ok(Verdict::Leave(Reason::Occupied(side.other())))
+            }
             Some(Choice::Use(side)) => Ok(Verdict::Copy(side.other())),
             Some(Choice::Rename(side)) => Err(side),
             None => {

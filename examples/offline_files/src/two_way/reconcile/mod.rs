@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use self::entries::entries;
 use self::visit::Reconciler;
 use super::conflict::{Choice, Conflicts};
-use super::entry::Agreed;
+use super::entry::{Agreed, Found};
 use super::plan::{PartName, PartPlan, Plan, Reason, Step, Verdict};
 use super::side::{Both, Side};
 use super::state::{Place, State};
@@ -36,8 +36,10 @@ pub(crate) struct Rules {
 pub(crate) enum Comparison {
     Equal,
     Different,
-    /// A file changed meanwhile or could not be read.
+    /// A file changed meanwhile.
     Failed,
+    /// A file could not be read.
+    Unreadable,
 }
 
 /// Plans what makes both sides equal, after the moves are made.
@@ -66,7 +68,8 @@ fn parts_of(state: &State) -> BTreeMap<PartName, Entries> {
 }
 
 fn plan_part(state: &State, rules: &Rules, entries: Entries) -> PartPlan {
-    let mut part = PartPlan::default();
+    let root_hides = Both::from_fn(|side| state.found[side].entry(Tree::<Found>::ROOT).hides);
+    let mut part = PartPlan { root_hides, ..PartPlan::default() };
     for (name, place) in entries {
         Reconciler { state, rules, part: &mut part }.visit_all(name, place);
     }

@@ -1,6 +1,5 @@
 //! The walk through all entries, from the top down.
 
-use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
 use super::Rules;
@@ -117,14 +116,14 @@ impl Reconciler<'_> {
     /// Gives the version of `side` a new name. Returns the entries under both names.
     fn rename(&mut self, visit: Visit, side: Side) -> Vec<Visit> {
         let Visit { parent, name, place, context } = visit;
-        let siblings = self.part.steps.iter().filter(|step| step.parent == parent);
-        let used: BTreeSet<&OsStr> = siblings.map(|step| &*step.name).collect();
+        let renamings = || self.part.renamings.iter().rev().take_while(|renaming| renaming.parent == parent);
         let is_taken = |name: &OsStr| {
             let is_in = |side: Side, id: u32| {
                 let tree = &self.state.found[side];
                 tree.child(tree.parent(id), name).is_some()
             };
-            used.contains(name) || Side::BOTH.iter().any(|side| place.found[*side].is_some_and(|id| is_in(*side, id)))
+            renamings().any(|renaming| renaming.to == name)
+                || Side::BOTH.iter().any(|side| place.found[*side].is_some_and(|id| is_in(*side, id)))
         };
         let new_name = name_of_kept(&name, side, is_taken);
         let alone =
