@@ -56,7 +56,7 @@ async fn a_pair_in_both_directions_asks_about_a_conflict() {
 
 #[tokio::test]
 #[cfg(all(target_os = "linux", feature = "sources"))]
-async fn a_folder_with_an_open_conflict_goes_on_with_its_other_files_and_takes_the_answer() {
+async fn a_folder_with_an_open_conflict_goes_on_and_takes_the_answer() {
     let place = Place::new("direction = \"both\"\nwatch = true");
     place.write("to/plans/plan", "another plan");
     let host = place.host().await;
