@@ -55,6 +55,7 @@ mod reconcile;
 #[cfg(test)]
 mod reconcile_tests;
 mod record;
+mod recorded;
 mod relocate;
 mod remedy;
 mod scan;

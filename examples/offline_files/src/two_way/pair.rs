@@ -1,32 +1,25 @@
 //! A pair of folders that is synchronized in both directions, as a handler that a manager hosts for a long time.
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use syncmgr::ItemId;
 use syncmgr::anyhow::{Context, anyhow};
 use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::prelude::*;
-use syncmgr::store::{SqliteStore, StateStore};
+use syncmgr::store::SqliteStore;
 use tokio::task::spawn_blocking;
 
-use super::archive::decode;
 use super::conflict::Conflicts;
 use super::disks::Disks;
-use super::entry::{Agreed, Version};
 use super::handler::{Options, TwoWay};
 use super::ignored::{self, Ignored};
 use super::kept::{Keeper, remove_old};
 use super::names::name_sides;
 use super::prepare::directories;
 use super::reconcile::Rules;
-use super::record::Record;
+use super::recorded::Recorded;
 use super::remedy::Remedies;
 use super::side::Both;
-use super::tree::Tree;
 use crate::escape::EscapedPath;
 use crate::guard::Deletions;
 use crate::handler::{LatestParts, default_jobs, limits};
@@ -174,7 +167,7 @@ impl TwoWayPair {
     fn check(&self) -> SyncResult<CheckedPaths> {
         let paths = paths::check(&self.a, &self.b).map_err(name_sides)?;
         let is_missing = matches!(paths.to.metadata(), Err(error) if error.kind() == ErrorKind::NotFound);
-        if is_missing && !self.is_unguarded && self.has_records()? {
+        if is_missing && !self.is_unguarded && self.recorded().has_run()? {
             let (path, remedy) = (EscapedPath(&paths.to), self.remedies.missing);
             // A new one would look as if everything in it had been deleted.
             return Err(anyhow!("nothing was done: B is missing: {path}; {remedy}"));
@@ -182,9 +175,9 @@ impl TwoWayPair {
         Ok(paths)
     }
 
-    fn has_records(&self) -> SyncResult<bool> {
-        let records = self.store.as_ref().map(|store| store.records(self.info.id())).transpose()?;
-        Ok(records.is_some_and(|records| !records.is_empty()))
+    /// What earlier runs have stored.
+    fn recorded(&self) -> Recorded<'_> {
+        Recorded { store: self.store.as_ref(), handler: self.info.id() }
     }
 
     fn own_files(&self, paths: &CheckedPaths) -> OwnFiles {
@@ -193,21 +186,7 @@ impl TwoWayPair {
 
     fn ignored(&self, paths: &CheckedPaths) -> SyncResult<Ignored> {
         let roots = Both { a: &*paths.from, b: &*paths.to };
-        Ignored::read(roots, self.agreed(Path::new(ignored::NAME)), self.ignore_file.as_deref())
-    }
-
-    /// What the sides agreed on about an entry at the top level. `None` if there is none, or its item cannot be read, which fails later.
-    fn agreed(&self, path: &Path) -> Option<Both<Version>> {
-        let tree = self.recorded(Part::new(Extent::TopLevel).item().id())?;
-        *tree.entry(tree.find(path)?)
-    }
-
-    /// The agreed state of an item.
-    fn recorded(&self, item: ItemId) -> Option<Tree<Agreed>> {
-        let checkpoint = self.store.as_ref()?.record(self.info.id(), item).ok()??.checkpoint?;
-        let record: Record = serde_json::from_str(&checkpoint.state).ok()?;
-        let mut tree = Tree::new(None);
-        decode(&record.agreed, &mut tree).then_some(tree)
+        Ignored::read(roots, self.recorded().agreed(Path::new(ignored::NAME)), self.ignore_file.as_deref())
     }
 
     /// Lists the items, sorted by their paths.
@@ -217,24 +196,9 @@ impl TwoWayPair {
         let roots: Vec<_> = roots.into_iter().flatten().collect();
         let names = directories(&roots, &self.own_files(&paths), &self.ignored(&paths)?);
         let mut names = names.context("cannot list A and B")?;
-        names.extend(self.vanished(&names)?);
+        names.extend(self.recorded().vanished(&names)?);
         let parts = std::iter::once(Extent::TopLevel).chain(names.into_iter().map(Extent::Directory)).map(Part::new);
         Ok(parts.map(|part| self.item(&part)).collect())
-    }
-
-    /// The directories at the top level that were agreed, and of which neither side has any. Their items run once more, so that the agreed
-    /// state is not that of a directory that gets the name later.
-    fn vanished(&self, names: &BTreeSet<OsString>) -> SyncResult<Vec<OsString>> {
-        let Some(store) = &self.store else { return Ok(Vec::new()) };
-        let id = |name: &OsString| ItemId::from_name_bytes(name.as_bytes());
-        let listed: BTreeSet<_> = names.iter().map(id).collect();
-        let mut vanished = Vec::new();
-        for item in store.recorded_items(self.info.id())?.into_keys().filter(|item| !listed.contains(item)) {
-            let agreed = self.recorded(item).unwrap_or_else(|| Tree::new(None));
-            let names = agreed.children(Tree::<Agreed>::ROOT).iter().map(|child| agreed.name(*child).to_owned());
-            vanished.extend(names.filter(|name| id(name) == item));
-        }
-        Ok(vanished)
     }
 
     fn item(&self, part: &Part) -> SyncItem {
@@ -260,7 +224,7 @@ impl TwoWayPair {
         let disks = Disks::new(Both { a: pair.from, b: pair.to }, self.kept, jobs);
         let mut names = directories([&disks.roots.a, &disks.roots.b], &options.own_files, &options.ignored)
             .context("cannot list A and B")?;
-        names.extend(self.vanished(&names)?);
+        names.extend(self.recorded().vanished(&names)?);
         let handler = TwoWay::new(disks, options, names);
         self.latest.set(handler.parts());
         Ok(OpenPair { handler, roots: [paths.from, paths.to], keep_replaced: self.keep_replaced })
