@@ -33,8 +33,9 @@ use crate::two_way::Conflicts;
 ///
 /// With --two-way, changes are copied in both directions. The program stores what both sides agreed on. What has changed on one side
 /// since then is copied, moved or deleted on the other one. A file that was changed on one side and deleted on the other stays. What
-/// was changed on both sides is a conflict: nothing is overwritten until one side is changed back, or --conflict decides. The times of
-/// directories are not copied. Name the sides in the same order each time: another order is another pair, with a first run of its own.
+/// was changed on both sides is a conflict: nothing is overwritten until both sides are equal, or --conflict decides. Permission bits
+/// are in no conflict: each bit that one side has changed is changed on the other. What got different new names on both sides is kept
+/// under both. The times of directories are not copied, nor are those of files with equal contents. Name the sides in the same order each time: another order is another pair, with a first run of its own.
 /// A copy that replaces a file is a new file: it has no other hard link, and without -o and -X no owner or extended attributes of the
 /// one before.
 ///
@@ -50,7 +51,8 @@ pub(crate) struct Args {
     /// Continue even if it looks like a mistake: TO is on another disk than last time, or --delete would remove everything in a
     /// directory at the top level, or more than 10 entries and more than half of those in TO. Also delete entries if others could
     /// not be copied. With --two-way, a side is missing, is another directory than last time, or has lost everything in a directory
-    /// at the top level, or more than 10 entries and more than half of those that both sides had
+    /// at the top level that it still has and that had more than 3 entries, or more than 10 entries and more than half of those that
+    /// both sides had. What was refused stays so until it is put back or allowed
     #[arg(long)]
     pub(crate) yes: bool,
 

@@ -171,11 +171,6 @@ impl Report {
         warnings.chain(self.errors.iter().map(|text| format!("error: {text}")))
     }
 
-    /// Returns `true` if something was changed, failed or was not done.
-    pub(crate) fn is_notable(&self) -> bool {
-        self.status != Status::Succeeded || self.items.iter().any(Row::is_notable)
-    }
-
     /// Shows the items of this `detail` in the table.
     pub(crate) fn with_detail(self, detail: Detail) -> Self {
         Self { detail, ..self }

@@ -191,10 +191,11 @@ struct Printer {
 impl Printer {
     fn print(&mut self, report: &Report) -> io::Result<()> {
         let is_first = std::mem::replace(&mut self.is_first, false);
-        if self.is_json {
-            return if is_first || report.is_notable() { print_report(&report.to_json_line()?) } else { Ok(()) };
-        }
         let lines = report.to_lines(&mut self.shown);
+        if self.is_json {
+            // A document for each run that would print something.
+            return if is_first || !lines.is_empty() { print_report(&report.to_json_line()?) } else { Ok(()) };
+        }
         print_report(&if is_first { report.to_string() } else { lines })?;
         if is_first {
             let [one, other] = &self.sides;

@@ -72,6 +72,12 @@ pub(crate) struct Conflict {
     pub(crate) was_agreed: bool,
 }
 
+impl Conflict {
+    pub(crate) fn has_directory(&self) -> bool {
+        Side::BOTH.iter().any(|side| self.found[*side].is_directory())
+    }
+}
+
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match Side::BOTH.map(|side| self.found[side].is_directory()) {

@@ -51,15 +51,31 @@ pub(crate) enum Scope {
     TopLevel,
 }
 
-/// Why the deletions of an item are not made; `None` if they are. `own` are the numbers of the item, and `whole` those of the run.
-/// If the `remedies` have no questions, the user is not asked.
+/// Why an item is not synchronized as planned.
+#[derive(Debug)]
+pub(crate) struct Objection {
+    pub(crate) text: String,
+    pub(crate) extent: Refused,
+}
+
+/// What of an item is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Deletions,
+    /// A disk may be missing, whose place must not get other files.
+    Everything,
+}
+
+/// Why the deletions of an item are not made; `None` if they are. `own` are the numbers of the item, and `whole` those of the pair. If they
+/// were held in the last run, they still are. If the `remedies` have no questions, the user is not asked.
 pub(crate) fn objection(
     item: &ItemContext,
     own: Tally,
     scope: Scope,
     whole: Tally,
+    was_held: bool,
     remedies: Remedies,
-) -> Option<String> {
+) -> Option<Objection> {
     if !own.has_deletions() {
         return None;
     }
@@ -71,6 +87,7 @@ pub(crate) fn objection(
     let judged = match (is_own, whole.is_large_loss() || whole.is_emptied(0, 0)) {
         (true, _) => own,
         (false, true) => whole,
+        (false, false) if was_held => own,
         (false, false) => return None,
     };
     let deleting = judged.losing();
@@ -85,7 +102,9 @@ pub(crate) fn objection(
             item.ask("emptied", &format!("{text}. Delete them?"), &CHOICES) == Some(CHOICES[0])
         }
     };
-    (!allowed).then(|| format!("nothing was changed: {text}; {}", remedies.deletions))
+    let is_emptied = own.is_emptied(1, 0) || whole.is_emptied(0, 0);
+    let (extent, what) = if is_emptied { (Refused::Everything, "changed") } else { (Refused::Deletions, "deleted") };
+    (!allowed).then(|| Objection { text: format!("nothing was {what}: {text}; {}", remedies.deletions), extent })
 }
 
 fn host_plan(judged: &Tally) -> Plan {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use syncmgr::ItemId;
-use syncmgr::anyhow::{Context, anyhow};
+use syncmgr::anyhow::Context;
 use syncmgr::prelude::*;
 use tokio::sync::OnceCell;
 
@@ -135,8 +135,8 @@ impl TwoWay {
     }
 
     async fn synchronize_one(&self, item: &ItemContext, shared: &Shared) -> SyncResult {
-        let gone = || anyhow!("the directory is on neither side");
-        let part = self.parts.get(&item.id()).ok_or_else(gone).gone()?.clone();
+        // The directory has gone from both sides since the items were listed, and had nothing agreed.
+        let Some(part) = self.parts.get(&item.id()).cloned() else { return Ok(()) };
         let _stopwatch = part.measure();
         let prepared = shared.prepared.get_or_try_init(|| self.prepare(item, shared)).await?.clone();
         let name = name_of(&part);
@@ -144,7 +144,7 @@ impl TwoWay {
         let Options { is_unguarded, remedies, .. } = *self.options;
         let disks = self.disks.separate();
         let (shared, own_part, keeper) = (prepared.clone(), part.clone(), self.options.keeper.clone());
-        let agreed = item
+        let record = item
             .blocking(move |item| {
                 let jobs = disks.jobs.clone();
                 let _job = jobs.begin();
@@ -152,9 +152,7 @@ impl TwoWay {
                 Ok(Work { disks, prepared: shared, name, monitor, keeper, is_unguarded, remedies }.synchronize()?)
             })
             .await?;
-        let Some(agreed) = agreed else { return Ok(()) };
         let mut saved = item.saved::<Record>()?;
-        let record = Record { roots: prepared.roots.clone(), agreed };
         if *saved == record {
             return Ok(());
         }

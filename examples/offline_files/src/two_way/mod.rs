@@ -44,6 +44,7 @@ mod kept;
 mod leftovers;
 #[cfg(test)]
 mod model;
+mod moved_out;
 mod moves;
 mod names;
 mod pair;

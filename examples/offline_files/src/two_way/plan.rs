@@ -32,6 +32,15 @@ pub(crate) struct PartPlan {
     pub(crate) root_hides: Both<bool>,
 }
 
+/// Leaves out the deletions, and the copies that wait for them.
+pub(crate) fn hold_deletions(part: &mut PartPlan) {
+    for step in &mut part.steps {
+        if matches!(step.verdict, Verdict::Delete(_)) || step.is_late() {
+            step.verdict = Verdict::Leave(Reason::Held);
+        }
+    }
+}
+
 /// What to do about one entry.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
@@ -76,6 +85,8 @@ pub(crate) enum Reason {
     Hides(Side),
     /// A directory that the other version should replace, and that this side needs for entries that are not synchronized.
     Occupied(Side),
+    /// Its deletion was refused, which the item has reported.
+    Held,
     /// It could not be read on either side, which the comparison of its contents has reported.
     NotCompared,
     /// It changed during the run.

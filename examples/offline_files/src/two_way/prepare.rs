@@ -12,12 +12,13 @@ use syncmgr::anyhow::anyhow;
 use syncmgr::environment::{Clock, SystemClock};
 use syncmgr::prelude::*;
 
-use super::archive::decode;
+use super::archive::{decode, encode};
 use super::disks::Disks;
 use super::entry::{Agreed, Found};
 use super::ignored::Ignored;
 use super::kept;
 use super::leftovers::Leftovers;
+use super::moved_out::{moved_out, take_back};
 use super::moves::{Relocation, detect};
 use super::plan::{PartName, Plan, Tally};
 use super::reconcile::{Rules, reconcile};
@@ -38,6 +39,8 @@ pub(crate) struct Prepared {
     pub(crate) state: State,
     /// The agreed entries that stay agreed without a look at them.
     left_out: Vec<(PartName, OsString)>,
+    moved_out: HashMap<PartName, Tree<Agreed>>,
+    held: HashSet<PartName>,
     pub(crate) rules: Rules,
     pub(crate) plan: Plan,
     /// The numbers of all items together, also of those that are not selected if something would be deleted.
@@ -56,6 +59,14 @@ pub(crate) struct PairItems {
     /// The selected ones, with their checkpoints.
     pub(crate) selected: BTreeMap<PartName, Option<Record>>,
     pub(crate) others: BTreeMap<PartName, ItemId>,
+}
+
+impl PairItems {
+    /// The selected items whose deletions were refused.
+    fn held(&self) -> HashSet<PartName> {
+        let is_held = |record: &Option<Record>| record.as_ref().is_some_and(|record| record.is_held);
+        self.selected.iter().filter(|(_, record)| is_held(record)).map(|(name, _)| name.clone()).collect()
+    }
 }
 
 /// The inputs of the preparation.
@@ -85,6 +96,7 @@ impl Preparation<'_> {
             let mut state = State::new(agreed, scanned.found);
             let relocations = detect(&mut state, &refused);
             let Some(moved) = self.relocate(&relocations, &mut state, &mut refused, &mut errors)? else { continue };
+            let moved_out = self.moved_out(&roots, &state)?;
             let plan = reconcile(&state, self.rules);
             let mut whole = Tally::default();
             plan.parts.values().for_each(|part| whole += part.tally);
@@ -93,8 +105,20 @@ impl Preparation<'_> {
             }
             errors.extend(scanned.errors.into_iter().map(|(_, error)| error));
             let (rules, has_failed) = (self.rules.clone(), !errors.is_empty());
-            let errors = Mutex::new(errors);
-            return Ok(Prepared { roots, state, left_out, rules, plan, whole, moved, has_failed, errors });
+            let (held, errors) = (self.items.held(), Mutex::new(errors));
+            return Ok(Prepared {
+                roots,
+                state,
+                left_out,
+                moved_out,
+                held,
+                rules,
+                plan,
+                whole,
+                moved,
+                has_failed,
+                errors,
+            });
         }
     }
 
@@ -116,7 +140,23 @@ impl Preparation<'_> {
                 return Err(anyhow!(self.remedies.unreadable_state())).unreadable_state();
             }
         }
+        let records = self.items.selected.values().flatten().filter(|record| roots.other_side(&record.roots).is_none());
+        take_back(records.map(|record| &*record.moved).filter(|moved| !moved.is_empty()), &mut agreed);
         Ok(agreed)
+    }
+
+    /// What was agreed about entries that are in other items after the moves.
+    fn moved_out(&self, roots: &RootIds, state: &State) -> SyncResult<HashMap<PartName, Tree<Agreed>>> {
+        if !state.has_moved {
+            return Ok(HashMap::new());
+        }
+        let item_before = |path: &Path| path.iter().next().and_then(|top| self.stored_by(top));
+        Ok(moved_out(&self.agreed(roots)?, &state.agreed, item_before, |path| part_of(path, state)))
+    }
+
+    /// The item that has stored what was agreed about a name at the top level.
+    fn stored_by(&self, name: &OsStr) -> PartName {
+        Some(name.to_owned()).filter(|_| self.items.selected.contains_key(&Some(name.to_owned())))
     }
 
     /// Returns `true` if a name at the top level is one of a selected item.
@@ -131,11 +171,7 @@ impl Preparation<'_> {
         let exists =
             |name: &OsStr| Side::BOTH.iter().any(|side| !matches!(self.disks.roots[*side].entry(name), Ok(None)));
         let left_out = names.filter(|name| !self.includes(name, directories) && exists(name));
-        let stored_by = |name: OsString| {
-            let own = Some(name.clone());
-            (if self.items.selected.contains_key(&own) { own } else { None }, name)
-        };
-        left_out.map(stored_by).collect()
+        left_out.map(|name| (self.stored_by(&name), name)).collect()
     }
 
     /// Scans the selected items. Returns also the names of all directories at the top level.
@@ -198,6 +234,16 @@ impl Preparation<'_> {
 }
 
 impl Prepared {
+    /// Returns `true` if the deletions of this item were refused in its last run.
+    pub(crate) fn was_held(&self, part: &PartName) -> bool {
+        self.held.contains(part)
+    }
+
+    /// What was agreed about entries that this item had and others get, as text.
+    pub(crate) fn moved_out_of(&self, part: &PartName) -> String {
+        self.moved_out.get(part).map(encode).unwrap_or_default()
+    }
+
     /// The names at the top level of which this item has stored what was agreed, and that it does not have now.
     pub(crate) fn left_out_of(&self, part: &PartName) -> impl Iterator<Item = &OsStr> {
         self.left_out.iter().filter(move |(of, _)| of == part).map(|(_, name)| &**name)

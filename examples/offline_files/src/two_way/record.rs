@@ -14,6 +14,13 @@ pub(crate) struct Record {
     pub(crate) roots: RootIds,
     /// The agreed state, as [`archive`](super::archive) writes it.
     pub(crate) agreed: String,
+    /// What was agreed about entries that the last run has moved to other items, under their old paths. It counts if such an item was
+    /// stopped before it has stored what it got.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) moved: String,
+    /// `true` if the deletions of the item were refused. They stay so, however many other entries are agreed by then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_held: bool,
 }
 
 /// The identities of both roots: the inode number and the time of creation, which last when a disk is connected again. `None` if the

@@ -30,8 +30,10 @@ impl Recorded<'_> {
 
     /// What the sides agreed on about an entry at the top level. `None` if there is none, or its item cannot be read, which fails later.
     pub(crate) fn agreed(&self, path: &Path) -> Option<Both<Version>> {
-        let tree = self.tree(top_level())?;
-        *tree.entry(tree.find(path)?)
+        let record = self.record(top_level())?;
+        let mut tree = Tree::new(None);
+        let is_read = decode(&record.agreed, &mut tree);
+        *tree.entry(tree.find(path).filter(|_| is_read)?)
     }
 
     /// The directories at the top level that were agreed, and of which neither side has any, which has these `names`. Their items run once
@@ -41,19 +43,18 @@ impl Recorded<'_> {
         let listed: BTreeSet<_> = names.iter().map(|name| id(name)).chain([top_level()]).collect();
         let mut vanished = Vec::new();
         for item in store.recorded_items(self.handler)?.into_keys().filter(|item| !listed.contains(item)) {
-            let agreed = self.tree(item).unwrap_or_else(|| Tree::new(None));
+            let mut agreed = Tree::<Agreed>::new(None);
+            let record = self.record(item).unwrap_or_default();
+            let _ = [&record.agreed, &record.moved].map(|text| decode(text, &mut agreed));
             let names = agreed.children(Tree::<Agreed>::ROOT).iter().map(|child| agreed.name(*child).to_owned());
             vanished.extend(names.filter(|name| id(name) == item));
         }
         Ok(vanished)
     }
 
-    /// The agreed state of an item.
-    fn tree(&self, item: ItemId) -> Option<Tree<Agreed>> {
+    fn record(&self, item: ItemId) -> Option<Record> {
         let checkpoint = self.store?.record(self.handler, item).ok()??.checkpoint?;
-        let record: Record = serde_json::from_str(&checkpoint.state).ok()?;
-        let mut tree = Tree::new(None);
-        decode(&record.agreed, &mut tree).then_some(tree)
+        serde_json::from_str(&checkpoint.state).ok()
     }
 }
 

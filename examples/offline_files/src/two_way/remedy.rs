@@ -15,7 +15,7 @@ pub(crate) struct Remedies {
 
 impl Remedies {
     pub(crate) const OF_PROGRAM: Self = Self {
-        conflict: "change one side, or decide with --conflict A, B or keep-both",
+        conflict: "make both sides equal, or decide with --conflict A, B or keep-both",
         deletions: "use --yes to delete them",
         unmounted: "mount it, or use --yes",
         missing: "mount or restore it, or use --yes to copy A to a new B",
@@ -26,7 +26,7 @@ impl Remedies {
 
     /// An item with a question runs only when it is answered or asked for, and one that has failed runs after each change.
     pub(crate) const OF_WATCH: Self = Self {
-        conflict: "change one side, or end the watch and run once with --conflict A, B or keep-both",
+        conflict: "make both sides equal, or end the watch and run once with --conflict A, B or keep-both",
         deletions: "put them back, or end the watch and run once with --yes to delete them",
         unmounted: "mount it, or end the watch and run once with --yes",
         missing: "mount or restore it, or end the watch and run once with --yes to copy A to a new B",
@@ -36,7 +36,7 @@ impl Remedies {
     };
 
     pub(crate) const OF_HOST: Self = Self {
-        conflict: "change one side, or answer the question",
+        conflict: "make both sides equal, or answer the question",
         deletions: "answer the question to delete them",
         unmounted: "mount it, or forget the item to compare everything in it again",
         missing: "mount or restore it, or forget the pair to copy A to a new B",

@@ -48,7 +48,7 @@ pub(crate) fn settled<'a>(
         let id = parent.filter(|_| is_kept).map(|parent| tree.add(parent, &step.name, entry));
         // A step without steps for what is in its directory.
         let is_whole = match step.verdict {
-            Verdict::Leave(reason) => !matches!(reason, Reason::Hides(_)),
+            Verdict::Leave(reason) => !matches!(reason, Reason::Hides(_) | Reason::Held),
             verdict => verdict == Verdict::Unchanged,
         };
         if let (Some(id), Some(agreed), true) = (id, step.place.agreed, is_whole) {

@@ -9,6 +9,8 @@ use super::tree::{Id, Tree};
 pub(crate) struct State {
     pub(crate) agreed: Tree<Agreed>,
     pub(crate) found: Both<Tree<Found>>,
+    /// `true` if an agreed entry got another path.
+    pub(crate) has_moved: bool,
     /// Tells for each agreed entry if it was, with everything in it, as agreed on both sides before the moves. These concern none of them.
     all_agreed: Vec<bool>,
 }
@@ -23,7 +25,7 @@ pub(crate) struct Place {
 impl State {
     pub(crate) fn new(agreed: Tree<Agreed>, found: Both<Tree<Found>>) -> Self {
         let all_agreed = all_agreed(&agreed, &found);
-        Self { agreed, found, all_agreed }
+        Self { agreed, found, has_moved: false, all_agreed }
     }
 
     /// Returns `true` if an agreed entry and everything in it is on both sides as it was agreed.

@@ -1,5 +1,7 @@
 //! The work of an item, which blocks its thread.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -8,18 +10,19 @@ use syncmgr::prelude::*;
 use syncmgr::progress::ProgressUnit;
 
 use super::archive::encode;
-use super::carry::carry_out;
+use super::carry::{Errors, carry_out};
 use super::compare::compare;
 use super::conflict::Conflicts;
 use super::disks::Disks;
-use super::guard::{Scope, objection};
+use super::guard::{Objection, Refused, Scope, objection};
 use super::kept::Keeper;
-use super::plan::{PartName, PartPlan, Reason, Verdict};
+use super::plan::{PartName, PartPlan, Reason, Tally, Verdict, hold_deletions};
 use super::prepare::Prepared;
 use super::questions;
 use super::reconcile::reconcile_part;
+use super::record::Record;
 use super::remedy::Remedies;
-use super::settled::settled;
+use super::settled::{Outcome, settled};
 use crate::item_monitor::ItemMonitor;
 use crate::mirror::{Done, FileError, Monitor, Stopped};
 use crate::part::{Diagnostic, Kind};
@@ -37,9 +40,11 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Makes both sides of the item equal. Returns the agreed state afterwards; `None` if nothing was to be done.
-    pub(crate) fn synchronize(&self) -> Result<Option<String>, Stopped> {
-        self.prepared.errors_of(&self.name).for_each(|error| self.monitor.fail(error));
+    /// Makes both sides of the item equal. Returns what the item stores.
+    pub(crate) fn synchronize(&self) -> Result<Record, Stopped> {
+        let errors: Vec<_> = self.prepared.errors_of(&self.name).collect();
+        let unreadable: HashSet<_> = errors.iter().map(|error| error.path.clone()).collect();
+        errors.into_iter().for_each(|error| self.monitor.fail(error));
         let mut plan = self.plan()?;
         self.monitor.part.result().counts.unchanged = plan.unchanged;
         let scope = match plan.steps.first() {
@@ -47,20 +52,35 @@ impl Work {
             Some(step) if step.found.together().is_some() => Scope::Directory,
             _ => Scope::Deleted,
         };
-        let whole = self.prepared.whole;
-        if !self.is_unguarded
-            && let Some(text) = objection(&self.monitor.item, plan.tally, scope, whole, self.remedies)
-        {
-            self.refuse(Diagnostic::new(self.monitor.part.path(), text).with_kind(Kind::Refusal));
-            return Ok(None);
+        let refused = if self.is_unguarded { None } else { self.objection(plan.tally, scope) };
+        let is_held = refused.is_some();
+        if let Some(refused) = refused {
+            self.refuse(Diagnostic::new(self.monitor.part.path(), refused.text).with_kind(Kind::Refusal));
+            if refused.extent == Refused::Everything {
+                let undone = vec![Outcome::Undone; plan.steps.len()];
+                return Ok(self.record(&plan, &undone, is_held));
+            }
+            hold_deletions(&mut plan);
         }
-        self.explain_what_is_left(&plan);
+        self.explain_what_is_left(&plan, &unreadable);
         self.monitor.part.plan(plan.tally.bytes);
         let changing = Progress::new().with_text("changing both sides").with_unit(ProgressUnit::Bytes);
         self.monitor.item.report(changing).map_err(|_| Stopped)?;
-        let has_failed = AtomicBool::new(self.prepared.has_failed);
-        let outcomes = carry_out(&self.disks, &mut plan, &self.keeper, &has_failed, &self.monitor)?;
-        Ok(Some(encode(&settled(&self.prepared.state, &plan, &outcomes, self.prepared.left_out_of(&self.name)))))
+        let has_failed = AtomicBool::new(self.prepared.has_failed && !self.is_unguarded);
+        let errors = if self.is_unguarded { Errors::Ignored } else { Errors::HoldDeletions };
+        let outcomes = carry_out(&self.disks, &mut plan, &self.keeper, (&has_failed, errors), &self.monitor)?;
+        Ok(self.record(&plan, &outcomes, is_held))
+    }
+
+    fn objection(&self, own: Tally, scope: Scope) -> Option<Objection> {
+        let was_held = self.prepared.was_held(&self.name);
+        objection(&self.monitor.item, own, scope, self.prepared.whole, was_held, self.remedies)
+    }
+
+    fn record(&self, plan: &PartPlan, outcomes: &[Outcome], is_held: bool) -> Record {
+        let Prepared { state, roots, .. } = &*self.prepared;
+        let agreed = encode(&settled(state, plan, outcomes, self.prepared.left_out_of(&self.name)));
+        Record { roots: roots.clone(), agreed, moved: self.prepared.moved_out_of(&self.name), is_held }
     }
 
     /// Plans the item again after each step that teaches something: the comparisons of contents, and the answers of the user.
@@ -88,13 +108,14 @@ impl Work {
         self.monitor.part.result().errors.push(refusal);
     }
 
-    fn explain_what_is_left(&self, plan: &PartPlan) {
+    /// Says why something is left alone, unless it is one of the `unreadable` entries, which have errors.
+    fn explain_what_is_left(&self, plan: &PartPlan, unreadable: &HashSet<PathBuf>) {
         for index in 0..plan.steps.len() {
             let Verdict::Leave(reason) = plan.steps[index].verdict else { continue };
             let path = plan.path(index);
             let text = match reason {
                 Reason::Conflict(conflict) => {
-                    let is_undecided = self.prepared.rules.policy == Conflicts::Newer;
+                    let is_undecided = self.prepared.rules.policy == Conflicts::Newer && !conflict.has_directory();
                     let undecided = if is_undecided { "neither is newer; " } else { "" };
                     let text = format!("{conflict}; nothing was overwritten: {undecided}{}", self.remedies.conflict);
                     let conflict = Diagnostic::new(&path, text).with_kind(Kind::Conflict);
@@ -109,6 +130,13 @@ impl Work {
                     self.monitor.fail(FileError::new(path, "is left alone", cause).at(side.into()));
                     continue;
                 }
+                Reason::Special(side) if plan.steps[index].found[side.other()].is_some() => {
+                    let text =
+                        format!("is a special file in {side}, so that it is not synchronized with {}", side.other());
+                    self.monitor.part.result().errors.push(Diagnostic::new(&path, text).with_kind(Kind::Conflict));
+                    self.monitor.done(Done::Left);
+                    continue;
+                }
                 Reason::Special(side) => format!("is a special file in {side}, and is left alone"),
                 Reason::Hides(side) => {
                     format!(
@@ -116,7 +144,8 @@ impl Work {
                         side.other()
                     )
                 }
-                Reason::Unstable => {
+                Reason::Unreadable(_) if unreadable.contains(&path) => continue,
+                Reason::Unreadable(_) | Reason::Unstable => {
                     self.monitor.done(Done::Left);
                     "changed during the run; the next run looks at it again".into()
                 }
@@ -127,7 +156,7 @@ impl Work {
                     continue;
                 }
                 // It has been reported.
-                Reason::Unreadable(_) | Reason::NotCompared => continue,
+                Reason::NotCompared | Reason::Held => continue,
             };
             self.monitor.warn(&path, &text);
         }

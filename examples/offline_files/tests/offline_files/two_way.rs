@@ -13,6 +13,7 @@ use syncmgr::store::{SqliteStore, StateChange, StateStore};
 
 use crate::bad_input::run_without_privileges;
 use crate::program::RunOutput;
+use crate::running::{Running, huge};
 use crate::trees::{Trees, chmod, file, link, snapshot};
 
 /// The id of the handler.
@@ -463,13 +464,104 @@ fn what_is_kept_gets_another_name_if_need_be() {
 }
 
 #[test]
+fn what_was_agreed_about_moved_entries_survives_a_run_that_is_stopped() {
+    let trees = Trees::new();
+    (1..10).for_each(|number| file(&trees.from.join(format!("photos/{number}")), "a photo", 1));
+    trees.settle(&[]);
+    fs::rename(trees.from.join("photos"), trees.from.join("zmusic")).unwrap();
+    fs::remove_file(trees.from.join("zmusic/1")).unwrap();
+    file(&trees.from.join("zmusic/2"), "edited", 2);
+    huge(&trees.from.join("zmusic/huge"));
+    let mut running = Running::start(trees.command(&["--two-way", "--jobs", "1"]));
+    running.wait_until(|| trees.to.join("zmusic/huge").exists());
+    running.signal("INT");
+    assert_eq!(running.end().code, Some(130));
+    fs::remove_dir_all(trees.from.join("zmusic/huge")).unwrap();
+    let output = trees.settle(&[]);
+    assert!(!trees.from.join("zmusic/1").exists() && !trees.to.join("zmusic/1").exists(), "{}", output.stdout);
+    assert_eq!(read(trees.to.join("zmusic/2")), "edited");
+}
+
+#[test]
+fn a_refused_deletion_of_moved_entries_can_be_allowed() {
+    let trees = Trees::new();
+    (1..17).for_each(|number| file(&trees.from.join(format!("photos/{number}")), "a photo", 1));
+    trees.settle(&[]);
+    fs::rename(trees.from.join("photos"), trees.from.join("music")).unwrap();
+    (3..17).for_each(|number| fs::remove_file(trees.from.join(format!("music/{number}"))).unwrap());
+    file(&trees.to.join("photos/new"), "new", 1);
+    let errors = trees.synchronize(&[]).item("music")["errors"].to_string();
+    assert!(errors.contains("nothing was deleted: A has lost 14 of 17 entries"), "{errors}");
+    assert!(trees.from.join("music/new").exists(), "only the deletions are held");
+    trees.settle(&["--yes"]);
+    assert!(!trees.to.join("music/5").exists() && !trees.from.join("music/5").exists());
+}
+
+#[test]
+fn a_new_directory_with_other_files_is_no_renamed_one() {
+    let trees = Trees::new();
+    (1..7).for_each(|number| file(&trees.from.join(format!("photos/{number}")), "a photo", 1));
+    (1..60).for_each(|number| file(&trees.from.join(format!("other/{number}")), "text", 1));
+    trees.settle(&[]);
+    // The file system may reuse the inode numbers.
+    fs::remove_dir_all(trees.from.join("photos")).unwrap();
+    file(&trees.from.join("music/song"), "a song", 1);
+    trees.settle(&[]);
+    assert_eq!(fs::read_dir(trees.to.join("music")).unwrap().count(), 1);
+}
+
+#[test]
+fn refused_deletions_stay_refused_until_they_are_allowed() {
+    let trees = Trees::new();
+    (0..30).for_each(|number| file(&trees.from.join(format!("big/{number}")), "text", 1));
+    (0..5).for_each(|number| file(&trees.from.join(format!("small/{number}")), "text", 1));
+    trees.settle(&[]);
+    fs::remove_dir_all(trees.from.join("big")).unwrap();
+    assert_eq!(trees.synchronize(&[]).code, Some(1));
+    (0..80).for_each(|number| file(&trees.from.join(format!("small/new-{number}")), "text", 1));
+    for _ in 0..3 {
+        let output = trees.synchronize(&[]);
+        assert_eq!((output.code, &output.item("big")["status"]), (Some(1), &json!("not_done")));
+    }
+    assert!(trees.to.join("big/0").exists() && trees.to.join("small/new-0").exists());
+    trees.settle(&["--yes"]);
+    assert!(!trees.to.join("big").exists());
+}
+
+#[test]
+fn yes_deletes_although_another_entry_fails() {
+    let trees = Trees::new();
+    ["a", "b"].iter().for_each(|name| file(&trees.from.join("docs").join(name), name, 1));
+    assert_eq!(run_without_privileges(&trees, &["--two-way"]).code, Some(0));
+    file(&trees.from.join("docs/unreadable"), "text", 1);
+    chmod(&trees.from.join("docs/unreadable"), 0o000);
+    fs::remove_file(trees.from.join("docs/a")).unwrap();
+    assert_eq!(run_without_privileges(&trees, &["--two-way"]).code, Some(1));
+    assert!(trees.to.join("docs/a").exists());
+    assert_eq!(run_without_privileges(&trees, &["--two-way", "--yes"]).code, Some(1));
+    assert!(!trees.to.join("docs/a").exists());
+}
+
+#[test]
+fn a_special_file_in_the_place_of_a_file_is_not_done() {
+    let trees = Trees::synchronized(&["docs/a"]);
+    fs::remove_file(trees.from.join("docs/a")).unwrap();
+    assert!(Command::new("mkfifo").arg(trees.from.join("docs/a")).status().unwrap().success());
+    file(&trees.to.join("docs/a"), "an edit", 2);
+    let output = trees.synchronize(&["--conflict", "B"]);
+    let errors = output.item("docs")["errors"].to_string();
+    assert!(output.code == Some(1) && errors.contains("is a special file in A"), "{errors}");
+}
+
+#[test]
 fn a_conflict_that_is_no_change_is_told_as_a_difference() {
     let trees = Trees::new();
     file(&trees.from.join("docs/a"), "one", 1);
     file(&trees.to.join("docs/a"), "other", 1);
-    for (policy, text) in
-        [("ask", "nothing was overwritten: change one side"), ("newer", "neither is newer; change one side")]
-    {
+    for (policy, text) in [
+        ("ask", "nothing was overwritten: make both sides equal"),
+        ("newer", "neither is newer; make both sides equal"),
+    ] {
         let errors = trees.synchronize(&["--conflict", policy]).item("docs")["errors"].clone();
         let message = errors[0]["message"].as_str().unwrap();
         assert!(message.starts_with("is different on both sides") && message.contains(text), "{message}");

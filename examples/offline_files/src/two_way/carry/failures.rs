@@ -4,12 +4,14 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::Errors;
 use crate::mirror::{Done, Failure, FileError, Monitor, Stopped};
 
 /// The monitor, and whether an entry has failed.
 pub(super) struct Failures<'a> {
     pub(super) monitor: &'a dyn Monitor,
     pub(super) has_failed: &'a AtomicBool,
+    pub(super) errors: Errors,
 }
 
 impl Failures<'_> {
@@ -37,7 +39,7 @@ impl Failures<'_> {
     }
 
     pub(super) fn have_failed(&self) -> bool {
-        self.has_failed.load(Ordering::Relaxed)
+        self.errors == Errors::HoldDeletions && self.has_failed.load(Ordering::Relaxed)
     }
 }
 

@@ -32,15 +32,23 @@ use super::settled::Outcome;
 use super::side::Side;
 use crate::mirror::{Monitor, Stopped};
 
-/// Carries out the steps of an item. Returns an outcome for each step. Nothing is deleted if the run `has_failed` before.
+/// What errors mean for the deletions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Errors {
+    /// Nothing is deleted after one: what seems deleted may have been moved to where it cannot be seen.
+    HoldDeletions,
+    Ignored,
+}
+
+/// Carries out the steps of an item. Returns an outcome for each step. The errors tell what it means if the run `has_failed`.
 pub(crate) fn carry_out(
     disks: &Disks,
     part: &mut PartPlan,
     keeper: &Keeper,
-    has_failed: &AtomicBool,
+    (has_failed, errors): (&AtomicBool, Errors),
     monitor: &dyn Monitor,
 ) -> Result<Vec<Outcome>, Stopped> {
-    let failures = Failures { monitor, has_failed };
+    let failures = Failures { monitor, has_failed, errors };
     rename_all(disks, part, &failures)?;
     let results = part.steps.iter().map(|_| OnceLock::new()).collect();
     let (unmade, made, touched) = (Mutex::default(), Mutex::default(), Mutex::default());

@@ -50,7 +50,9 @@ fn run(trees: &Trees, agreed: Tree<Agreed>, before: impl Fn(), on_done: impl Fn(
     let state = State::new(agreed, found);
     let mut plan = reconcile_part(&state, &Rules::default(), &Some("docs".into()));
     before();
-    let outcomes = carry_out(&disks, &mut plan, &Keeper::None, &AtomicBool::new(false), &OnDone(on_done)).unwrap();
+    let outcomes =
+        carry_out(&disks, &mut plan, &Keeper::None, (&AtomicBool::new(false), Errors::HoldDeletions), &OnDone(on_done))
+            .unwrap();
     disks.remove_samples();
     settled(&state, &plan, &outcomes, [])
 }

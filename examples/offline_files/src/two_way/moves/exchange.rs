@@ -52,6 +52,7 @@ impl Search<'_> {
         let moves = [(first, &second.0), (second, &first.0)].map(|((from, entry), to)| self.move_to(from, entry, to));
         self.state.found[self.side.other()].exchange(first.1.source, second.1.source);
         self.state.agreed.exchange(first.1.agreed, second.1.agreed);
+        self.state.has_moved = true;
         [first.1.id, second.1.id].iter().for_each(|id| self.state.found[self.side].entry_mut(*id).is_moved = true);
         self.relocations.push(Relocation::Exchange(moves));
     }

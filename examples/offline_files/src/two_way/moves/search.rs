@@ -155,11 +155,18 @@ impl<'a> Search<'a> {
 
     /// Returns `true` if a directory still has one of the entries that were agreed, perhaps under a new name.
     fn has_survivor(&self, id: Id, agreed: Id) -> bool {
-        let identity = |version: &Version| (version.kind, version.inode);
-        let own = self.own();
-        let found: HashSet<_> = own.children(id).iter().map(|child| identity(&own.entry(*child).version)).collect();
-        let known = self.state.agreed.children(agreed).iter().filter_map(|child| *self.state.agreed.entry(*child));
-        known.into_iter().any(|versions| found.contains(&identity(&versions[self.side])))
+        let (own, known) = (self.own(), &self.state.agreed);
+        let found: HashMap<_, _> =
+            own.children(id).iter().map(|child| (own.entry(*child).version.inode, *child)).collect();
+        known.children(agreed).iter().any(|child| {
+            let Some(versions) = known.entry(*child) else { return false };
+            let then = &versions[self.side];
+            // The number of a deleted file may be that of a new one.
+            found.get(&then.inode).is_some_and(|now| {
+                let version = &own.entry(*now).version;
+                version.is_moved_from(then) || version.kind == then.kind && own.name(*now) == known.name(*child)
+            })
+        })
     }
 
     /// Returns `true` if the other side has moved the entry to the same path.

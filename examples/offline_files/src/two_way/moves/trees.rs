@@ -62,6 +62,7 @@ impl Search<'_> {
         }
         tree.child(parent, name_of(to)).into_iter().for_each(|place| tree.remove(place));
         tree.relocate(agreed, parent, name_of(to));
+        self.state.has_moved = true;
     }
 }
 

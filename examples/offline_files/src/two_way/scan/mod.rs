@@ -130,7 +130,7 @@ impl Scan<'_> {
         let directory = self.roots[side].descend(path)?;
         let about = directory.about()?;
         if about.inode() != inode {
-            return Err(io::Error::other("it was replaced during the scan"));
+            return Err(io::Error::new(io::ErrorKind::NotFound, "it was replaced during the scan"));
         }
         let own = self.scope.own_files.names_in(path, &about, Some(&about));
         let is_top = path.as_os_str().is_empty();
@@ -196,11 +196,13 @@ impl Scan<'_> {
     }
 
     fn fail(&self, side: Side, path: &Path, cause: io::Error) {
-        // A directory that has gone since its parent was listed is looked at in the next run.
-        let error = FileError::new(path.to_owned(), "cannot be read", cause).at(side.into());
         let mut results = self.lock();
         results.unreadable[side].push(path.into());
-        results.errors.push((side, error));
+        // A directory that has gone since its parent was listed is looked at in the next run.
+        if cause.kind() != io::ErrorKind::NotFound || path.as_os_str().is_empty() {
+            let error = FileError::new(path.to_owned(), "cannot be read", cause).at(side.into());
+            results.errors.push((side, error));
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Results> {
