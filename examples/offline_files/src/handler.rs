@@ -136,9 +136,9 @@ impl OfflineFiles {
         self.pair.file_systems.clone()
     }
 
-    /// The part of an item. Fails if its directory is gone since the host listed the items.
+    /// The part of an item. Fails if its directory is gone since the host listed the items; it may come back.
     fn part(&self, item: &ItemContext) -> SyncResult<&Arc<Part>> {
-        self.parts.get(&item.id()).ok_or_else(|| anyhow!("the directory is no longer in FROM")).gone()
+        self.parts.get(&item.id()).ok_or_else(|| anyhow!("the directory is no longer in FROM"))
     }
 }
 

@@ -24,7 +24,8 @@
 //! The disk side: [`scan`](mod@scan) reads both trees without what is [ignored], [`relocate`](mod@relocate) makes the moves,
 //! [`compare`](mod@compare) compares contents, and [`carry`] carries out the steps. The agreed state of an item is its checkpoint, a
 //! [record], which the [archive] writes as text. The first item that begins scans and plans all selected items ([`prepare`]), so that an
-//! entry can move from one item to another; each item then does its own [work]. What is replaced or deleted can be [kept]. An update in
+//! entry can move from one item to another; each item then does its own [work]. Until an item has stored what it got from another one,
+//! that one keeps what was agreed about it ([`moved_out`](mod@moved_out)). What is replaced or deleted can be [kept]. An update in
 //! place that a killed run has begun is completed from its journal, one of the [leftovers], before both sides are scanned again. A
 //! [guard] holds deletions that look like a mistake, and open conflicts are [questions] of the host. A [pair] is opened anew for each run
 //! of a host; a run of the [program] opens it once. What a person can do about a refusal differs between the two: [`remedy`].
