@@ -518,7 +518,8 @@ fn refused_deletions_stay_refused_until_they_are_allowed() {
     trees.settle(&[]);
     fs::remove_dir_all(trees.from.join("big")).unwrap();
     assert_eq!(trees.synchronize(&[]).code, Some(1));
-    (0..80).for_each(|number| file(&trees.from.join(format!("small/new-{number}")), "text", 1));
+    // Of another time, so that none with the inode number of a deleted file looks like one that was moved.
+    (0..80).for_each(|number| file(&trees.from.join(format!("small/new-{number}")), "text", 2));
     for _ in 0..3 {
         let output = trees.synchronize(&[]);
         assert_eq!((output.code, &output.item("big")["status"]), (Some(1), &json!("not_done")));
