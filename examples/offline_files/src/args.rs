@@ -35,9 +35,9 @@ use crate::two_way::Conflicts;
 /// since then is copied, moved or deleted on the other one. A file that was changed on one side and deleted on the other stays. What
 /// was changed on both sides is a conflict: nothing is overwritten until both sides are equal, or --conflict decides. Permission bits
 /// are in no conflict: each bit that one side has changed is changed on the other. What got different new names on both sides is kept
-/// under both. The times of directories are not copied, nor are those of files with equal contents. Name the sides in the same order each time: another order is another pair, with a first run of its own.
-/// A copy that replaces a file is a new file: it has no other hard link, and without -o and -X no owner or extended attributes of the
-/// one before.
+/// under both. The times of directories are not copied, nor are those of files with equal contents. Name the sides in the same order
+/// each time: another order is another pair, with a first run of its own. A copy that replaces a file is a new file: it has no other
+/// hard link, and without -o and -X no owner or extended attributes of the one before.
 ///
 /// The exit code is 0 if everything was done, 1 if something failed or was not done, such as an open conflict, 2 for invalid
 /// arguments, and 128 and the number of the signal after a signal: 130 after Ctrl-C.

@@ -78,7 +78,7 @@ pub(crate) struct Diagnostic {
 pub(crate) enum Kind {
     #[default]
     Problem,
-    /// Both sides have changed the entry.
+    /// The entry differs on both sides, and stays so until a person changes or decides something.
     Conflict,
     /// The item has deletions that look like a mistake. Several items may have the same message.
     Refusal,

@@ -1,7 +1,8 @@
 //! The work of an item, which blocks its thread.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -12,7 +13,7 @@ use syncmgr::progress::ProgressUnit;
 use super::archive::encode;
 use super::carry::{Errors, carry_out};
 use super::compare::compare;
-use super::conflict::Conflicts;
+use super::conflict::{Conflict, Conflicts};
 use super::disks::Disks;
 use super::guard::{Objection, Refused, Scope, objection};
 use super::kept::Keeper;
@@ -113,52 +114,51 @@ impl Work {
         for index in 0..plan.steps.len() {
             let Verdict::Leave(reason) = plan.steps[index].verdict else { continue };
             let path = plan.path(index);
-            let text = match reason {
-                Reason::Conflict(conflict) => {
-                    let is_undecided = self.prepared.rules.policy == Conflicts::Newer && !conflict.has_directory();
-                    let undecided = if is_undecided { "neither is newer; " } else { "" };
-                    let text = format!("{conflict}; nothing was overwritten: {undecided}{}", self.remedies.conflict);
-                    let conflict = Diagnostic::new(&path, text).with_kind(Kind::Conflict);
-                    self.monitor.part.result().errors.push(conflict);
-                    continue;
-                }
+            match reason {
+                Reason::Conflict(conflict) => self.differs(&path, self.undecided(&conflict)),
                 Reason::Unmounted(side) => {
-                    let cause = std::io::Error::other(format!(
-                        "no file system is mounted there now; {}",
-                        self.remedies.unmounted
-                    ));
-                    self.monitor.fail(FileError::new(path, "is left alone", cause).at(side.into()));
-                    continue;
+                    let text = format!("no file system is mounted there now; {}", self.remedies.unmounted);
+                    self.monitor.fail(FileError::new(path, "is left alone", io::Error::other(text)).at(side.into()));
                 }
                 Reason::Special(side) if plan.steps[index].found[side.other()].is_some() => {
-                    let text =
-                        format!("is a special file in {side}, so that it is not synchronized with {}", side.other());
-                    self.monitor.part.result().errors.push(Diagnostic::new(&path, text).with_kind(Kind::Conflict));
+                    let other = side.other();
+                    self.differs(
+                        &path,
+                        format!("is a special file in {side}, so that it is not synchronized with {other}"),
+                    );
                     self.monitor.done(Done::Left);
-                    continue;
                 }
-                Reason::Special(side) => format!("is a special file in {side}, and is left alone"),
+                Reason::Special(side) => {
+                    self.monitor.warn(&path, &format!("is a special file in {side}, and is left alone"));
+                }
                 Reason::Hides(side) => {
-                    format!(
-                        "was deleted in {}, but stays in {side}: it has entries that are not synchronized",
-                        side.other()
-                    )
-                }
-                Reason::Unreadable(_) if unreadable.contains(&path) => continue,
-                Reason::Unreadable(_) | Reason::Unstable => {
-                    self.monitor.done(Done::Left);
-                    "changed during the run; the next run looks at it again".into()
+                    let (other, why) = (side.other(), "it has entries that are not synchronized");
+                    self.monitor.warn(&path, &format!("was deleted in {other}, but stays in {side}: {why}"));
                 }
                 Reason::Occupied(side) => {
                     let text = format!("stays as it is: the directory in {side} has entries that are not synchronized");
-                    self.monitor.part.result().errors.push(Diagnostic::new(&path, text).with_kind(Kind::Conflict));
+                    self.differs(&path, text);
                     self.monitor.done(Done::Left);
-                    continue;
+                }
+                Reason::Unreadable(_) if unreadable.contains(&path) => {}
+                Reason::Unreadable(_) | Reason::Unstable => {
+                    self.monitor.done(Done::Left);
+                    self.monitor.warn(&path, "changed during the run; the next run looks at it again");
                 }
                 // It has been reported.
-                Reason::NotCompared | Reason::Held => continue,
-            };
-            self.monitor.warn(&path, &text);
+                Reason::NotCompared | Reason::Held => {}
+            }
         }
+    }
+
+    fn undecided(&self, conflict: &Conflict) -> String {
+        let is_newer_asked = self.prepared.rules.policy == Conflicts::Newer && !conflict.has_directory();
+        let undecided = if is_newer_asked { "neither is newer; " } else { "" };
+        format!("{conflict}; nothing was overwritten: {undecided}{}", self.remedies.conflict)
+    }
+
+    /// Reports an entry that stays different on both sides.
+    fn differs(&self, path: &Path, text: String) {
+        self.monitor.part.result().errors.push(Diagnostic::new(path, text).with_kind(Kind::Conflict));
     }
 }

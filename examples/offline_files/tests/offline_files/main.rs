@@ -26,6 +26,7 @@ mod two_way;
 mod two_way_disks;
 mod two_way_large;
 mod two_way_peers;
+mod two_way_refused;
 mod two_way_scripts;
 mod unreadable;
 mod usage;

@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::Command;
 
 use futures::executor::block_on;
 use serde_json::json;
@@ -11,7 +10,6 @@ use syncmgr::HandlerId;
 use syncmgr::log::Action;
 use syncmgr::store::{SqliteStore, StateChange, StateStore};
 
-use crate::bad_input::run_without_privileges;
 use crate::program::RunOutput;
 use crate::running::{Running, huge};
 use crate::trees::{Trees, chmod, file, link, snapshot};
@@ -183,46 +181,6 @@ fn an_unchanged_pair_reads_no_contents_and_stores_nothing() {
 }
 
 #[test]
-fn a_side_that_was_emptied_but_for_a_new_file_is_not_taken_for_deleted() {
-    let trees = Trees::synchronized(&["docs/a", "docs/b", "c"]);
-    fs::remove_dir_all(trees.from.join("docs")).unwrap();
-    fs::remove_file(trees.from.join("c")).unwrap();
-    file(&trees.from.join("desktop.ini"), "new", 2);
-    assert_eq!(trees.synchronize(&[]).code, Some(1));
-    assert_eq!(read(trees.to.join("docs/a")), "docs/a");
-    trees.settle(&["--yes"]);
-    assert!(!trees.to.join("docs").exists() && trees.to.join("desktop.ini").exists());
-}
-
-#[test]
-fn a_directory_that_was_emptied_is_not_taken_for_deleted() {
-    let trees = Trees::synchronized(&["disk/1", "disk/2", "disk/3", "disk/4", "disk/5", "docs/1", "docs/2"]);
-    for name in ["1", "2", "3", "4", "5"] {
-        fs::remove_file(trees.from.join("disk").join(name)).unwrap();
-    }
-    fs::remove_dir_all(trees.from.join("docs")).unwrap();
-    let output = trees.synchronize(&[]);
-    assert_eq!(output.code, Some(1));
-    assert_eq!(output.item("disk")["status"], "not_done");
-    assert!(trees.to.join("disk/1").exists());
-    assert!(!trees.to.join("docs").exists(), "the deletion of a whole directory is no mistake");
-}
-
-#[test]
-fn a_root_that_is_gone_or_another_one_is_refused() {
-    let trees = Trees::synchronized(&["docs/a"]);
-    fs::rename(&trees.to, trees.base.path().join("elsewhere")).unwrap();
-    assert_eq!(trees.synchronize(&[]).code, Some(1));
-    assert!(!trees.to.exists());
-    fs::create_dir(&trees.to).unwrap();
-    let output = trees.synchronize(&[]);
-    assert_eq!(output.code, Some(1));
-    assert!(output.stdout.contains("B is another directory"), "{}", output.stdout);
-    assert!(trees.from.join("docs/a").exists());
-    trees.settle(&["--yes"]);
-}
-
-#[test]
 fn an_edit_with_size_and_time_put_back_is_found() {
     let trees = Trees::synchronized(&["docs/a"]);
     file(&trees.from.join("docs/a"), "docs/b", 1);
@@ -267,39 +225,6 @@ fn an_edit_with_an_earlier_time_is_copied() {
     file(&trees.to.join("docs/a"), "the clock was set back", 0);
     trees.settle(&[]);
     assert_eq!(read(trees.from.join("docs/a")), "the clock was set back");
-}
-
-#[test]
-fn two_runs_at_once_are_locked_out() {
-    let trees = Trees::synchronized(&["docs/a"]);
-    for side in [&trees.from, &trees.to] {
-        let directory = fs::File::open(side).unwrap();
-        directory.lock().unwrap();
-        let output = trees.synchronize(&[]);
-        assert_eq!(output.code, Some(1));
-        assert!(output.stdout.contains("another run is writing"), "{}", output.stdout);
-    }
-}
-
-#[test]
-fn an_unreadable_directory_deletes_nothing_on_the_other_side() {
-    let trees = Trees::new();
-    ["docs/sub/a", "docs/b"].iter().for_each(|path| file(&trees.from.join(path), path, 1));
-    assert_eq!(run_without_privileges(&trees, &["--two-way"]).code, Some(0));
-    chmod(&trees.from.join("docs/sub"), 0o000);
-    assert_eq!(run_without_privileges(&trees, &["--two-way"]).code, Some(1));
-    chmod(&trees.from.join("docs/sub"), 0o755);
-    assert!(trees.to.join("docs/sub/a").exists());
-}
-
-#[test]
-fn a_special_file_is_left_alone_and_named() {
-    let trees = Trees::synchronized(&["docs/a"]);
-    assert!(Command::new("mkfifo").arg(trees.from.join("docs/pipe")).status().unwrap().success());
-    let output = trees.synchronize(&[]);
-    assert_eq!(output.code, Some(0));
-    assert_eq!(output.item("docs")["warnings"][0]["path"], "docs/pipe");
-    assert!(!trees.to.join("docs/pipe").exists());
 }
 
 #[test]
@@ -399,50 +324,6 @@ fn a_directory_that_both_sides_have_deleted_can_be_restored_with_its_times() {
 }
 
 #[test]
-fn an_entry_that_is_not_synchronized_in_the_way_is_named() {
-    let trees = Trees::synchronized(&["docs/a"]);
-    file(&trees.base.path().join("rules"), "out/\n*.log\n", 1);
-    let rules = trees.base.path().join("rules");
-    file(&trees.from.join("docs/out/x"), "ignored", 1);
-    file(&trees.to.join("docs/out"), "a file", 1);
-    file(&trees.to.join("docs/dir/x.log"), "ignored", 1);
-    file(&trees.to.join("docs/dir/b"), "b", 1);
-    file(&trees.from.join("docs/dir"), "a file", 1);
-    let output = trees.synchronize(&["--ignore-file", rules.to_str().unwrap(), "--conflict", "A"]);
-    let errors = output.item("docs")["errors"].to_string();
-    assert!(output.code == Some(1) && errors.contains("an entry of this name is not synchronized"), "{errors}");
-    assert!(errors.contains("the directory in B has entries that are not synchronized"), "{errors}");
-    assert_eq!(output.item("docs")["warnings"], json!([]));
-    assert!(trees.to.join("docs/dir/b").exists() && trees.to.join("docs/dir/x.log").exists());
-}
-
-#[test]
-fn a_file_that_cannot_be_compared_is_one_error_on_each_side() {
-    for side in ["A", "B"] {
-        let trees = Trees::new();
-        file(&trees.from.join("docs/a"), "a", 1);
-        assert_eq!(run_without_privileges(&trees, &["--two-way"]).code, Some(0));
-        chmod(&(if side == "A" { &trees.from } else { &trees.to }).join("docs/a"), 0o000);
-        let output = run_without_privileges(&trees, &["--two-way"]);
-        let item = output.item("docs");
-        let message = item["errors"][0]["message"].as_str().unwrap();
-        assert!(message.contains(&format!("in {side}: Permission denied")), "{message}");
-        assert_eq!((output.code, &item["warnings"]), (Some(1), &json!([])));
-    }
-}
-
-#[test]
-fn an_edit_in_a_read_only_directory_is_an_error_with_advice() {
-    let trees = Trees::new();
-    file(&trees.from.join("docs/deep/a"), "a", 1);
-    chmod(&trees.from.join("docs/deep"), 0o555);
-    assert_eq!(run_without_privileges(&trees, &["--two-way"]).code, Some(0));
-    file(&trees.from.join("docs/deep/a"), "edited", 2);
-    let errors = run_without_privileges(&trees, &["--two-way"]).item("docs")["errors"].to_string();
-    assert!(errors.contains("Permission denied (os error 13); is its directory read-only?"), "{errors}");
-}
-
-#[test]
 fn what_is_kept_gets_another_name_if_need_be() {
     let trees = Trees::new();
     let long = "x".repeat(255);
@@ -483,21 +364,6 @@ fn what_was_agreed_about_moved_entries_survives_a_run_that_is_stopped() {
 }
 
 #[test]
-fn a_refused_deletion_of_moved_entries_can_be_allowed() {
-    let trees = Trees::new();
-    (1..17).for_each(|number| file(&trees.from.join(format!("photos/{number}")), "a photo", 1));
-    trees.settle(&[]);
-    fs::rename(trees.from.join("photos"), trees.from.join("music")).unwrap();
-    (3..17).for_each(|number| fs::remove_file(trees.from.join(format!("music/{number}"))).unwrap());
-    file(&trees.to.join("photos/new"), "new", 1);
-    let errors = trees.synchronize(&[]).item("music")["errors"].to_string();
-    assert!(errors.contains("nothing was deleted: A has lost 14 of 17 entries"), "{errors}");
-    assert!(trees.from.join("music/new").exists(), "only the deletions are held");
-    trees.settle(&["--yes"]);
-    assert!(!trees.to.join("music/5").exists() && !trees.from.join("music/5").exists());
-}
-
-#[test]
 fn a_new_directory_with_other_files_is_no_renamed_one() {
     let trees = Trees::new();
     (1..7).for_each(|number| file(&trees.from.join(format!("photos/{number}")), "a photo", 1));
@@ -508,66 +374,6 @@ fn a_new_directory_with_other_files_is_no_renamed_one() {
     file(&trees.from.join("music/song"), "a song", 1);
     trees.settle(&[]);
     assert_eq!(fs::read_dir(trees.to.join("music")).unwrap().count(), 1);
-}
-
-#[test]
-fn refused_deletions_stay_refused_until_they_are_allowed() {
-    let trees = Trees::new();
-    (0..30).for_each(|number| file(&trees.from.join(format!("big/{number}")), "text", 1));
-    (0..5).for_each(|number| file(&trees.from.join(format!("small/{number}")), "text", 1));
-    trees.settle(&[]);
-    fs::remove_dir_all(trees.from.join("big")).unwrap();
-    assert_eq!(trees.synchronize(&[]).code, Some(1));
-    // Of another time, so that none with the inode number of a deleted file looks like one that was moved.
-    (0..80).for_each(|number| file(&trees.from.join(format!("small/new-{number}")), "text", 2));
-    for _ in 0..3 {
-        let output = trees.synchronize(&[]);
-        assert_eq!((output.code, &output.item("big")["status"]), (Some(1), &json!("not_done")));
-    }
-    assert!(trees.to.join("big/0").exists() && trees.to.join("small/new-0").exists());
-    trees.settle(&["--yes"]);
-    assert!(!trees.to.join("big").exists());
-}
-
-#[test]
-fn yes_deletes_although_another_entry_fails() {
-    let trees = Trees::new();
-    ["a", "b"].iter().for_each(|name| file(&trees.from.join("docs").join(name), name, 1));
-    assert_eq!(run_without_privileges(&trees, &["--two-way"]).code, Some(0));
-    file(&trees.from.join("docs/unreadable"), "text", 1);
-    chmod(&trees.from.join("docs/unreadable"), 0o000);
-    fs::remove_file(trees.from.join("docs/a")).unwrap();
-    assert_eq!(run_without_privileges(&trees, &["--two-way"]).code, Some(1));
-    assert!(trees.to.join("docs/a").exists());
-    assert_eq!(run_without_privileges(&trees, &["--two-way", "--yes"]).code, Some(1));
-    assert!(!trees.to.join("docs/a").exists());
-}
-
-#[test]
-fn a_special_file_in_the_place_of_a_file_is_not_done() {
-    let trees = Trees::synchronized(&["docs/a"]);
-    fs::remove_file(trees.from.join("docs/a")).unwrap();
-    assert!(Command::new("mkfifo").arg(trees.from.join("docs/a")).status().unwrap().success());
-    file(&trees.to.join("docs/a"), "an edit", 2);
-    let output = trees.synchronize(&["--conflict", "B"]);
-    let errors = output.item("docs")["errors"].to_string();
-    assert!(output.code == Some(1) && errors.contains("is a special file in A"), "{errors}");
-}
-
-#[test]
-fn a_conflict_that_is_no_change_is_told_as_a_difference() {
-    let trees = Trees::new();
-    file(&trees.from.join("docs/a"), "one", 1);
-    file(&trees.to.join("docs/a"), "other", 1);
-    for (policy, text) in [
-        ("ask", "nothing was overwritten: make both sides equal"),
-        ("newer", "neither is newer; make both sides equal"),
-    ] {
-        let errors = trees.synchronize(&["--conflict", policy]).item("docs")["errors"].clone();
-        let message = errors[0]["message"].as_str().unwrap();
-        assert!(message.starts_with("is different on both sides") && message.contains(text), "{message}");
-        assert_eq!(errors[0]["kind"], "conflict");
-    }
 }
 
 #[test]
@@ -613,13 +419,4 @@ fn what_is_agreed_about_many_files_fits_the_checkpoint_of_their_directory() {
     trees.settle(&[]);
     fs::remove_file(trees.to.join("docs/file-7")).unwrap();
     assert_eq!(trees.settle(&[]).item("docs")["counts"]["deleted"], json!(1));
-}
-
-#[test]
-fn the_sides_are_named_in_errors() {
-    let trees = Trees::new();
-    fs::remove_dir(&trees.from).unwrap();
-    let output = trees.synchronize(&[]);
-    assert_eq!(output.code, Some(2));
-    assert!(output.stdout.contains("A is not a directory that can be read"), "{}", output.stdout);
 }

@@ -67,7 +67,7 @@ fn a_directory_that_vanishes_before_its_copy_is_made_is_not_made() {
 }
 
 #[test]
-fn a_directory_that_vanishes_after_its_copy_is_made_is_deleted_by_the_next_run() {
+fn a_directory_that_vanishes_after_it_was_copied_is_deleted_by_the_next_run() {
     let trees = Trees::new();
     fs::create_dir_all(trees.from.join("docs/new")).unwrap();
     let vanish = |done| {
